@@ -1,0 +1,1 @@
+"""Configs, step builders, the pipeline definition and the construct that deploys it."""

@@ -1,0 +1,172 @@
+"""The settings that every step of a pipeline shares."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationInfo,
+    field_validator,
+)
+
+from constructs_lib.configs.problems import broken_rule, shown
+from constructs_lib.configs.types import (
+    BucketName,
+    S3Uri,
+    SourceDir,
+    Text,
+    TextRule,
+    Version,
+    is_local,
+)
+from constructs_lib.regions import AWS_REGIONS, RegionCode
+
+
+def _check_date(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise broken_rule("must be a day that exists, as YYYY-MM-DD") from None
+    return text
+
+
+CurrentDate = Annotated[
+    str,
+    TextRule(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", 'a date as YYYY-MM-DD, for example "2026-01-31"'),
+    AfterValidator(_check_date),
+]
+# AWS: PipelineName; longer names fail in practice once the service adds its own suffixes.
+PipelineName = Annotated[
+    str,
+    TextRule(
+        r"(?=.{1,82}$)[a-zA-Z0-9](-*[a-zA-Z0-9])*",
+        "a pipeline name: 1 to 82 letters, digits and hyphens, starting and ending with a letter "
+        "or digit; set pipeline_name when author and region do not make one",
+    ),
+]
+
+
+class BasePipelineConfig(BaseModel):
+    """Who releases what, where: the fields that every step's config has.
+
+    Two configs are equal when their settings are, wherever their files lie.
+    """
+
+    # Built when first used: importing the configs is part of every command's start.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False, defer_build=True
+    )
+
+    STEP_KEY: ClassVar[str] = "Base"
+    """The key of this class's step in a config file."""
+    OLDER_STEP_KEY: ClassVar[str | None] = None
+    """The key that older files use instead."""
+
+    author: Text = Field(description="Who owns the pipeline; part of its default name")
+    current_date: CurrentDate = Field(
+        description="Date of the release, YYYY-MM-DD; sample payloads take their timestamp from it"
+    )
+    region: RegionCode = Field(
+        RegionCode.NA, description="Business code of the region the model is registered in"
+    )
+    aws_region: str = Field(
+        default_factory=lambda data: data["region"].aws_region,
+        description="AWS region of the region code: NA us-east-1, EU eu-west-1, FE us-west-2",
+    )
+    bucket: BucketName | None = Field(
+        None, description="S3 bucket of the pipeline; by default the one the stacks create"
+    )
+    pipeline_name: PipelineName = Field(
+        default_factory=lambda data: f"{data['author']}-BSM-RnR-{data['region']}",
+        description="Name of the SageMaker pipeline, by default <author>-BSM-RnR-<region>",
+    )
+    pipeline_description: Text = Field(
+        default_factory=lambda data: f"BSM RnR {data['region']}",
+        description="What the pipeline is for",
+    )
+    pipeline_version: Version = Field("0.1.0", description="Version of the pipeline")
+    pipeline_s3_loc: S3Uri | None = Field(
+        None, description="S3 location of the pipeline, by default in the bucket under MODS/"
+    )
+    framework_version: Version = Field("2.1.0", description="PyTorch version of the containers")
+    py_version: Version = Field("py310", description="Python version of the containers")
+    source_dir: SourceDir | None = Field(
+        None,
+        description="Folder of the inference (or training) code, relative to this file, or s3://",
+    )
+
+    _root: Path = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        """Remember what relative paths are relative to."""
+        self._root = Path((context or {}).get("root", ".")).resolve()
+
+    def __eq__(self, other: object) -> bool:
+        """Compare the settings."""
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def resolve_path(self, path: str) -> Path:
+        """A local path of this config as an absolute one (relative ones start at the file)."""
+        return (self._root / path).resolve()
+
+    def get_source_dir(self) -> Path | str | None:
+        """The code's folder as an absolute path, or its s3:// location as it is."""
+        if self.source_dir is None or not is_local(self.source_dir):
+            return self.source_dir
+        return self.resolve_path(self.source_dir)
+
+    @field_validator("region", mode="before")
+    @classmethod
+    def _name_the_code(cls, value: object) -> object:
+        codes = [code for code, aws_region in AWS_REGIONS.items() if aws_region == value]
+        if codes:
+            raise broken_rule(
+                f"takes the business code, not the AWS region: use {shown(codes[0])} "
+                f"(allowed: {', '.join(RegionCode)})"
+            )
+        return value
+
+    @field_validator("aws_region")
+    @classmethod
+    def _regions_agree(cls, value: str, info: ValidationInfo) -> str:
+        region = info.data.get("region")
+        if region and value != region.aws_region:
+            raise broken_rule(
+                f"contradicts region {region}, which is {shown(region.aws_region)}: "
+                "change one of the two or leave aws_region out"
+            )
+        return value
+
+    @field_validator("pipeline_name")
+    @classmethod
+    def _name_agrees_with_region(cls, value: str, info: ValidationInfo) -> str:
+        derived = re.fullmatch(rf".*-BSM-RnR-({'|'.join(RegionCode)})", value)
+        region = info.data.get("region")
+        if derived and region and derived[1] != region:
+            raise broken_rule(
+                f"names region {derived[1]} but region is {region}: "
+                "change one of the two or leave pipeline_name out"
+            )
+        return value
+
+    @field_validator("pipeline_s3_loc")
+    @classmethod
+    def _location_is_in_bucket(cls, value: str | None, info: ValidationInfo) -> str | None:
+        bucket = info.data.get("bucket")
+        name, version = (info.data.get(f"pipeline_{each}") for each in ("name", "version"))
+        if value is None and bucket and name and version:
+            return f"s3://{bucket}/MODS/{name}_{version}"
+        if value and bucket and value.split("/")[2] != bucket:
+            raise broken_rule(
+                f"is not in bucket {shown(bucket)}: change one of the two or leave "
+                "pipeline_s3_loc out"
+            )
+        return value

@@ -1,0 +1,93 @@
+"""Reads JSON text so that everything wrong with it is reported with its place."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from constructs_lib.configs.problems import Problem, shown
+
+_DEEPEST: Final = 100
+
+
+class _Object(dict[str, Any]):
+    """A JSON object that remembers which of its keys the text holds more than once."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        self.repeated: list[str] = []
+        if len(self) < len(pairs):
+            keys = [key for key, _ in pairs]
+            self.repeated = [key for key in self if keys.count(key) > 1]
+
+
+def child_path(path: str, key: str | int) -> str:
+    """The JSON path of a member or item."""
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    return f"{path}.{key}" if re.fullmatch(r"\w+", key) else f"{path}[{json.dumps(key)}]"
+
+
+def read_document(file: Path) -> tuple[dict[str, Any] | None, list[Problem]]:
+    """Read a file that holds one JSON object; ``None`` when there is nothing to go on with."""
+    try:
+        document = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_Object)
+    except OSError as error:
+        return None, [Problem("$", f"cannot read the file: {error.strerror or error}")]
+    except UnicodeDecodeError as error:
+        return None, [Problem("$", f"is not UTF-8 text (byte {error.start}: {error.reason})")]
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        return None, [Problem("$", f"is not JSON: {where}: {error.msg}")]
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
+        return None, [Problem("$", f"cannot be read as JSON: {error}")]
+    if not isinstance(document, dict):
+        return None, [Problem("$", "must be a JSON object", shown(document))]
+    unusable = [
+        Problem(path, message)
+        for path, depth, value in _walk(document)
+        if (message := _why_unusable(value, depth))
+    ]
+    if unusable:
+        return None, unusable
+    return document, [
+        problem for path, _, value in _walk(document) for problem in _problems_at(path, value)
+    ]
+
+
+def _walk(document: Any) -> Iterator[tuple[str, int, Any]]:
+    """Every value with its path and depth; not recursive, so that no depth is too much."""
+    stack: list[tuple[str, int, Any]] = [("$", 0, document)]
+    while stack:
+        path, depth, value = stack.pop()
+        yield path, depth, value
+        members: list[tuple[str | int, Any]] = []
+        if isinstance(value, dict):
+            members = list(value.items())
+        elif isinstance(value, list):
+            members = list(enumerate(value))
+        if depth <= _DEEPEST:
+            stack.extend(
+                (child_path(path, key), depth + 1, each) for key, each in reversed(members)
+            )
+
+
+def _why_unusable(value: Any, depth: int) -> str | None:
+    if depth > _DEEPEST:
+        return f"is nested deeper than {_DEEPEST} levels"
+    texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
+    if any(re.search("[\ud800-\udfff]", text) for text in texts):
+        return r"holds half of a character pair (\ud800 to \udfff on its own)"
+    return None
+
+
+def _problems_at(path: str, value: Any) -> Iterator[Problem]:
+    if isinstance(value, _Object):
+        for key in value.repeated:
+            yield Problem(child_path(path, key), "is there more than once: keep one of them")
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Problem(path, "must be a finite number", shown(value))

@@ -1,0 +1,282 @@
+"""Reads and writes the config file: one JSON document for all steps of a pipeline.
+
+Four formats of it exist (see ``generations``). All are read; the current one is written.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.classes import CONFIG_CLASSES, ConfigClasses
+from constructs_lib.configs.document import child_path, read_document
+from constructs_lib.configs.generations import Generation, Section, read_sections
+from constructs_lib.configs.problems import (
+    ConfigFileError,
+    Findings,
+    Problem,
+    did_you_mean,
+    shown,
+)
+from constructs_lib.configs.processing import ProcessingStepConfigBase
+
+logger = logging.getLogger(__name__)
+
+# A default that cannot be derived follows from another problem; NaN is one of the document's.
+_REPORTED_ALREADY: Final = {"default_factory_not_called", "finite_number"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfigFile:
+    """All that reading a config file brought up, good and bad."""
+
+    file: Path
+    generation: Generation | None
+    sections: tuple[Section, ...]
+    """Every step that the file declares, also those whose fields are wrong."""
+    configs: dict[str, BasePipelineConfig]
+    """The steps without problems, by step key."""
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+
+    def locate(self, step: str, field: str) -> tuple[str, Any]:
+        """The JSON path and value of a step's field; without value when it is not in the file."""
+        section = next(each for each in self.sections if each.step == step)
+        return section.located().get(field, (child_path(section.home, field), None))
+
+
+def read_config_file(
+    path: Path | str,
+    config_classes: ConfigClasses = CONFIG_CLASSES,
+    *,
+    root: Path | str | None = None,
+) -> ConfigFile:
+    """Read a config file of any generation and find everything that is wrong with it.
+
+    Args:
+        path: The config file.
+        config_classes: The classes that the file may name.
+        root: The folder that relative local paths in the file start at; by default the file's.
+    """
+    file = Path(path)
+    document, problems = read_document(file)
+    findings = Findings(problems=problems)
+    generation, sections = (
+        (None, []) if document is None else read_sections(document, config_classes, findings)
+    )
+    findings.warnings.extend(_unknown_fields(sections, config_classes))
+    context = {"root": file.parent if root is None else Path(root)}
+    configs = {
+        section.step: config
+        for section in sections
+        if (config := _build(section, sections, context, findings))
+    }
+    return ConfigFile(
+        file=file,
+        generation=generation,
+        sections=tuple(sections),
+        configs=configs,
+        problems=tuple(dict.fromkeys(findings.problems)),
+        warnings=tuple(dict.fromkeys(findings.warnings)),
+    )
+
+
+def load_configs(
+    path: Path | str,
+    config_classes: ConfigClasses = CONFIG_CLASSES,
+    *,
+    root: Path | str | None = None,
+) -> dict[str, BasePipelineConfig]:
+    """Read the configs of a file by step key (``Base``, ``PytorchModel``, ...).
+
+    What is odd but usable, such as an unknown field, is logged as a warning.
+
+    Args:
+        path: A config file of any generation.
+        config_classes: The classes that the file may name.
+        root: The folder that relative local paths in the file start at; by default the file's.
+
+    Raises:
+        ConfigFileError: the file cannot be used; the error holds all of its problems.
+    """
+    config_file = read_config_file(path, config_classes, root=root)
+    raise_or_warn(config_file.file, config_file.problems, config_file.warnings)
+    return config_file.configs
+
+
+def raise_or_warn(file: Path, problems: tuple[Problem, ...], warnings: tuple[Problem, ...]) -> None:
+    """Log the warnings; raise the problems if there are any."""
+    for warning in warnings:
+        logger.warning("%s: %s", file, warning)
+    if problems:
+        raise ConfigFileError(file, problems)
+
+
+def _unknown_fields(sections: list[Section], config_classes: ConfigClasses) -> Iterator[Problem]:
+    anywhere = {name for each in config_classes.values() for name in each.model_fields}
+    for section in sections:
+        own = set(section.config_class.model_fields)
+        for layer in section.layers:
+            known = anywhere if layer.shared else own
+            for name in layer.fields:
+                if name not in known:
+                    message = f"unknown field, ignored{did_you_mean(name, sorted(known))}"
+                    yield Problem(child_path(layer.path, name), message)
+
+
+def _build(
+    section: Section, sections: list[Section], context: dict[str, Any], findings: Findings
+) -> BasePipelineConfig | None:
+    fields = _set({name: value for name, (_, value) in section.located().items()})
+    try:
+        # As JSON, because in strict mode Python's lists, texts and numbers are taken too literally.
+        return section.config_class.model_validate_json(
+            json.dumps(fields), strict=True, context=context
+        )
+    except ValidationError as error:
+        findings.problems.extend(
+            _problem(each, section, sections)
+            for each in error.errors(include_url=False)
+            if each["type"] not in _REPORTED_ALREADY
+        )
+        return None
+
+
+def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> Problem:
+    name, *inner = error["loc"]
+    located = section.located()
+    if name in located:
+        path, value = located[str(name)][0], error["input"]
+        for key in inner:
+            path = child_path(path, key)
+        return Problem(path, _message(error), None if error["type"] == "missing" else shown(value))
+    if error["type"] == "missing":
+        field = section.config_class.model_fields[str(name)]
+        message = f"is required: {field.description}"
+        return Problem(_path_of_missing(str(name), section, sections), message)
+    for other in error.get("ctx", {}).get("other_fields", ()):
+        if other in located:
+            path, value = located[other]
+            return Problem(path, _message(error), shown(value))
+    return Problem(child_path(section.home, str(name)), _message(error), shown(error["input"]))
+
+
+def _path_of_missing(name: str, section: Section, sections: list[Section]) -> str:
+    """Where to add a field: shared when no section has it and several would take it."""
+    takers = [each for each in sections if name in each.config_class.model_fields]
+    if len(takers) > 1 and not any(name in each.located() for each in takers):
+        return child_path(section.layers[0].path, name)
+    return child_path(section.home, name)
+
+
+def _message(error: ErrorDetails) -> str:
+    message = error["msg"].removeprefix("Input ").replace("Field required", "is required")
+    expected = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
+    if isinstance(error["input"], str) and expected:
+        message += did_you_mean(error["input"], expected)
+    return message[:1].lower() + message[1:]
+
+
+def save_configs(
+    configs: Mapping[str, BasePipelineConfig],
+    path: Path | str,
+    *,
+    created_at: datetime | None = None,
+) -> None:
+    """Write configs as a file of the current generation; the file is replaced as a whole.
+
+    Args:
+        configs: The configs by step key, as ``load_configs`` returns them.
+        path: The file to write.
+        created_at: What ``metadata.created_at`` says; by default now.
+    """
+    document = _document(configs, created_at or datetime.now(UTC))
+    file = Path(path)
+    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _document(configs: Mapping[str, BasePipelineConfig], created_at: datetime) -> dict[str, Any]:
+    fields = {step: config.model_dump(mode="json") for step, config in configs.items()}
+    shared = _shared(fields)
+    fields = {step: _set(each) for step, each in fields.items()}
+    processing = [
+        step for step, config in configs.items() if isinstance(config, ProcessingStepConfigBase)
+    ]
+    others = [step for step in configs if step not in processing]
+    return {
+        "metadata": {
+            "created_at": created_at.isoformat(),
+            "config_types": {step: type(config).__name__ for step, config in configs.items()},
+            "field_sources": {
+                "all": _sources(fields, list(configs)),
+                "processing": _sources(fields, processing),
+                "specific": _sources(fields, others),
+            },
+        },
+        "configuration": _configuration(fields, shared, processing),
+    }
+
+
+def _configuration(
+    fields: dict[str, dict[str, Any]], shared: dict[str, Any], processing: list[str]
+) -> dict[str, Any]:
+    base = ProcessingStepConfigBase.model_fields
+    in_processing = {
+        step: {
+            name: value
+            for name, value in fields[step].items()
+            if name in base and name not in shared
+        }
+        for step in processing
+    }
+    return {
+        "shared": shared,
+        "processing": in_processing,
+        "specific": {
+            step: {
+                name: value
+                for name, value in each.items()
+                if name not in shared and name not in in_processing.get(step, {})
+            }
+            for step, each in fields.items()
+        },
+    }
+
+
+def _shared(fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+    """The fields that at least two configs have, and all of those with the same value."""
+    values: dict[str, list[Any]] = {}
+    for each in fields.values():
+        for name, value in each.items():
+            values.setdefault(name, []).append(value)
+    return {
+        name: found[0]
+        for name, found in values.items()
+        if len(found) > 1 and found[0] is not None and all(value == found[0] for value in found)
+    }
+
+
+def _set(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields without those that are ``None``: in files, null is the same as absent."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _sources(fields: Mapping[str, dict[str, Any]], steps: list[str]) -> dict[str, list[str]]:
+    names = sorted({name for step in steps for name in fields[step]})
+    return {name: sorted(step for step in steps if name in fields[step]) for name in names}

@@ -1,0 +1,138 @@
+"""The configs of one pipeline, by what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Self, TypeVar, cast
+
+from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.classes import CONFIG_CLASSES
+from constructs_lib.configs.files import ConfigFile, raise_or_warn, read_config_file
+from constructs_lib.configs.model import PytorchModelCreationConfig
+from constructs_lib.configs.problems import Problem, shown
+from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
+from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
+from constructs_lib.configs.training import PytorchTrainingConfig
+
+_Config = TypeVar("_Config", bound=BasePipelineConfig)
+
+REQUIRED: Final = (
+    BasePipelineConfig,
+    PytorchModelCreationConfig,
+    PackageStepConfig,
+    ModelRegistrationConfig,
+    PayloadConfig,
+)
+OPTIONAL: Final = (ProcessingStepConfigBase, PytorchTrainingConfig)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineConfigs:
+    """Everything that one pipeline is built from.
+
+    configs = PipelineConfigs.load("pipelines/abalone/config.json")
+    configs.model.inference_instance_type
+    """
+
+    base: BasePipelineConfig
+    model: PytorchModelCreationConfig
+    package: PackageStepConfig
+    registration: ModelRegistrationConfig
+    payload: PayloadConfig
+    processing: ProcessingStepConfigBase | None = None
+    training: PytorchTrainingConfig | None = None
+    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    """What is odd in the file, such as unknown fields."""
+
+    @classmethod
+    def load(cls, path: Path | str, *, root: Path | str | None = None) -> Self:
+        """Read and check a config file of any generation.
+
+        Args:
+            path: The config file.
+            root: The folder that relative local paths in the file start at; by default the file's.
+
+        Raises:
+            ConfigFileError: the file cannot be used; the error holds all of its problems.
+        """
+        file = read_config_file(path, root=root)
+        problems = (*file.problems, *_section_problems(file), *_contradictions(file))
+        raise_or_warn(file.file, problems, file.warnings)
+        training = _steps(file, PytorchTrainingConfig)
+        processing = _steps(file, ProcessingStepConfigBase)
+        return cls(
+            base=_only(file, BasePipelineConfig),
+            model=_only(file, PytorchModelCreationConfig),
+            package=_only(file, PackageStepConfig),
+            registration=_only(file, ModelRegistrationConfig),
+            payload=_only(file, PayloadConfig),
+            processing=_only(file, ProcessingStepConfigBase) if processing else None,
+            training=_only(file, PytorchTrainingConfig) if training else None,
+            warnings=file.warnings,
+        )
+
+
+def _steps(file: ConfigFile, config_class: type[BasePipelineConfig]) -> list[str]:
+    """The step keys of exactly this class, in the order of the file."""
+    return [each.step for each in file.sections if each.config_class is config_class]
+
+
+def _only(file: ConfigFile, config_class: type[_Config]) -> _Config:
+    return cast("_Config", file.configs[_steps(file, config_class)[0]])
+
+
+def _section_problems(file: ConfigFile) -> Iterator[Problem]:
+    if file.generation is None:
+        return  # what hides the sections is a problem of its own
+    required = ", ".join(each.STEP_KEY for each in REQUIRED)
+    optional = ", ".join(each.STEP_KEY for each in OPTIONAL)
+    for config_class in CONFIG_CLASSES.values():
+        steps = _steps(file, config_class)
+        if not steps and config_class in REQUIRED:
+            found = ", ".join(each.step for each in file.sections) or "none"
+            yield Problem(
+                "$.metadata",
+                f"section {config_class.STEP_KEY} ({config_class.__name__}) is missing; "
+                f"required: {required}; optional: {optional}; found: {found}",
+            )
+        if len(steps) > 1:
+            yield Problem(
+                "$.metadata",
+                f"holds several sections of {config_class.__name__}: {', '.join(steps)}; "
+                "a pipeline takes one",
+            )
+
+
+def _contradictions(file: ConfigFile) -> Iterator[Problem]:
+    """Sections that describe the same registration must not differ."""
+    shared = ("region", *_registration_fields())
+    pairs = (
+        (BasePipelineConfig, ModelRegistrationConfig, ("region",)),
+        (ModelRegistrationConfig, PayloadConfig, shared),
+    )
+    for first, second, fields in pairs:
+        steps = [*_steps(file, first)[:1], *_steps(file, second)[:1]]
+        if len(steps) == len((first, second)) and all(step in file.configs for step in steps):
+            yield from _differences(file, steps[0], steps[1], fields)
+
+
+def _registration_fields() -> list[str]:
+    return [
+        name
+        for name in ModelRegistrationConfig.model_fields
+        if name not in BasePipelineConfig.model_fields and name != "registration_regions"
+    ]
+
+
+def _differences(
+    file: ConfigFile, first: str, second: str, fields: tuple[str, ...]
+) -> Iterator[Problem]:
+    for name in fields:
+        values = [getattr(file.configs[step], name) for step in (first, second)]
+        if values[0] != values[1]:
+            path, _ = file.locate(second, name)
+            other_path, _ = file.locate(first, name)
+            message = f"contradicts {other_path}, which is {shown(values[0])}: make them the same"
+            yield Problem(path, message, shown(values[1]))

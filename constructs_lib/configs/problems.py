@@ -1,0 +1,90 @@
+"""What can be wrong in a config file, in the words its owner sees."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
+
+from constructs_lib.errors import ReleaseError
+
+_LONGEST_SHOWN_VALUE = 80
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong (or, as a warning, odd) in a config file."""
+
+    path: str
+    """JSON path into the file, for example ``$.configuration.shared.region``."""
+    message: str
+    """What is wrong, what is allowed and the likely fix."""
+    value: str | None = None
+    """The value got, as JSON text; ``None`` when there is none."""
+
+    def __str__(self) -> str:
+        """The problem on one line."""
+        got = "" if self.value is None else f" (got {self.value})"
+        return f"{self.path}: {self.message}{got}"
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Collects what reading a file brings up."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+
+class ConfigFileError(ReleaseError):
+    """A config file that cannot be used: ``problems`` holds everything found in it."""
+
+    def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
+        """Say everything that is wrong with ``file``."""
+        self.file = file
+        self.problems = tuple(problems)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__("\n".join([f"{file}: {count}", *(f"  {each}" for each in problems)]))
+
+
+def shown(value: object) -> str:
+    """The value as JSON text, shortened to fit on a line."""
+    text = json.dumps(value, default=str)
+    if len(text) <= _LONGEST_SHOWN_VALUE:
+        return text
+    return f"{text[:_LONGEST_SHOWN_VALUE]}..."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """``; did you mean "..."?`` with the nearest known name, or nothing when none is near."""
+    by_folded = {each.casefold(): each for each in known}
+    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    return f'; did you mean "{by_folded[nearest[0]]}"?' if nearest else ""
+
+
+def broken_rule(message: str, *other_fields: str) -> PydanticCustomError:
+    """The error that a validator raises for a rule of this project.
+
+    ``other_fields`` took part in the rule: when the field itself is left to its default, the
+    problem is reported at the first of them that the file holds.
+    """
+    return PydanticCustomError(
+        "rule", "{message}", {"message": message, "other_fields": other_fields}
+    )
+
+
+def broken_rules(
+    title: str, errors: Iterable[tuple[tuple[str | int, ...], object, str]]
+) -> ValidationError:
+    """Several broken rules inside one field, each as (location in the field, value, message)."""
+    return ValidationError.from_exception_data(
+        title,
+        [
+            InitErrorDetails(type=broken_rule(message), loc=location, input=value)
+            for location, value, message in errors
+        ],
+    )

@@ -1,0 +1,145 @@
+"""Settings of processing steps, and of the packaging step, which is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+
+from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.problems import broken_rule
+from constructs_lib.configs.types import (
+    EntryPoint,
+    InstanceType,
+    SourceDir,
+    check_entry_point,
+    is_local,
+)
+
+OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model.py"
+
+
+def _names(value: Any) -> Any:
+    return sorted(value) if isinstance(value, dict) else value
+
+
+ChannelNames = Annotated[
+    list[str],
+    BeforeValidator(_names, json_schema_input_type=list[str] | dict[str, str]),
+]
+"""Names of a job's inputs or outputs; of a mapping from name to description, the names."""
+
+
+class ProcessingStepConfigBase(BasePipelineConfig):
+    """Settings of a SageMaker Processing job."""
+
+    STEP_KEY: ClassVar[str] = "Processing"
+    OWN_ENTRY_POINT: ClassVar[str | None] = None
+    """The entry point that the app brings itself, which needs no file in a source dir."""
+
+    processing_instance_count: int = Field(1, ge=1, le=10, description="Instances of the job")
+    processing_volume_size: int = Field(
+        500, ge=10, le=1000, description="Volume of each instance, GB"
+    )
+    processing_instance_type_large: InstanceType = Field(
+        "ml.m5.4xlarge", description="The large instance type"
+    )
+    processing_instance_type_small: InstanceType = Field(
+        "ml.m5.2xlarge", description="The small instance type"
+    )
+    use_large_processing_instance: bool = Field(
+        False,  # noqa: FBT003
+        description="Run on the large instance type",
+    )
+    processing_source_dir: SourceDir | None = Field(
+        None, description="Folder of the processing script; by default source_dir"
+    )
+    processing_entry_point: EntryPoint | None = Field(
+        None, description="Processing script, relative to its source dir"
+    )
+    processing_script_arguments: list[str] | None = Field(
+        None, description="Arguments of the processing script"
+    )
+    processing_framework_version: Literal["0.20.0-1", "0.23-1", "1.0-1", "1.2-1"] = Field(
+        "1.2-1", description="Version of the scikit-learn container that runs the script"
+    )
+    input_names: ChannelNames | None = Field(None, description="Names of the job's inputs")
+    output_names: ChannelNames | None = Field(None, description="Names of the job's outputs")
+
+    def get_instance_type(self, size: Literal["small", "large"] | None = None) -> str:
+        """The instance type of the given size; by default as use_large_processing_instance says.
+
+        Raises:
+            ValueError: another size than small and large.
+        """
+        default: Literal["small", "large"] = (
+            "large" if self.use_large_processing_instance else "small"
+        )
+        by_size: dict[str, str] = {
+            "small": self.processing_instance_type_small,
+            "large": self.processing_instance_type_large,
+        }
+        instance_type = by_size.get(size or default)
+        if instance_type is None:
+            raise ValueError(f"size must be small, large or None, not {size!r}")
+        return instance_type
+
+    def get_script_path(self) -> str | None:
+        """The script as an absolute path or s3:// URI; ``None`` without an entry point."""
+        directory = self.processing_source_dir or self.source_dir
+        if self.processing_entry_point is None or directory is None:
+            return None
+        if not is_local(directory):
+            return f"{directory.rstrip('/')}/{self.processing_entry_point}"
+        return str(self.resolve_path(directory) / self.processing_entry_point)
+
+    @field_validator("processing_entry_point")
+    @classmethod
+    def _entry_point_exists(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or value == cls.OWN_ENTRY_POINT:
+            return cls.OWN_ENTRY_POINT
+        return check_entry_point(value, info, "processing_source_dir", "source_dir")
+
+
+class PackageStepConfig(ProcessingStepConfigBase):
+    """Settings of the packaging step: model artifact and inference code into one archive."""
+
+    STEP_KEY: ClassVar[str] = "Package"
+    OWN_ENTRY_POINT: ClassVar[str | None] = "mims_package.py"
+
+    processing_entry_point: EntryPoint | None = Field(
+        OWN_ENTRY_POINT,
+        description="Packaging script, relative to its source dir; by default the app's own",
+    )
+    input_names: ChannelNames | None = Field(
+        ["inference_scripts_input", "model_input"], description="Names of the job's inputs"
+    )
+    output_names: ChannelNames | None = Field(
+        ["packaged_model_output"], description="Names of the job's outputs"
+    )
+
+    @property
+    def uses_own_script(self) -> bool:
+        """Whether the app's own packaging script runs, rather than one of the user's."""
+        script = super().get_script_path()
+        if self.processing_entry_point != self.OWN_ENTRY_POINT or script is None:
+            return script is None
+        if is_local(script):
+            return not Path(script).is_file()
+        # S3 is not looked at: a source dir of the step's own is there for its script.
+        return self.processing_source_dir is None
+
+    def get_script_path(self) -> str:
+        """The packaging script as an absolute path or s3:// URI."""
+        script = None if self.uses_own_script else super().get_script_path()
+        return script or str(OWN_PACKAGING_SCRIPT)
+
+    @field_validator("input_names", "output_names")
+    @classmethod
+    def _channels_are_there(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        needed = cls.model_fields[str(info.field_name)].default
+        missing = [name for name in needed if name not in (value or [])]
+        if missing:
+            raise broken_rule(f"must hold {', '.join(missing)}, which the packaging job uses")
+        return value

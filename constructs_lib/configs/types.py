@@ -1,0 +1,142 @@
+"""The field types that several config classes share, each with its rule."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Final
+
+from pydantic import (
+    AfterValidator,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    ValidationInfo,
+)
+from pydantic_core import CoreSchema, core_schema
+
+from constructs_lib.configs.problems import broken_rule, shown
+
+S3_SCHEME: Final = "s3://"
+
+
+@dataclass(frozen=True)
+class TextRule:
+    """A text that matches ``pattern`` as a whole; ``description`` tells users what is allowed."""
+
+    pattern: str
+    description: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Check the pattern after the type."""
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Give editors the same pattern."""
+        return {**handler(schema), "pattern": f"^{self.pattern}$"}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise broken_rule(f"must be {self.description}")
+        return text
+
+
+def _check_relative(text: str) -> str:
+    path = PurePosixPath(text)
+    if not text or text.startswith(S3_SCHEME) or path.is_absolute() or ".." in path.parts:
+        raise broken_rule(
+            "must be a file name relative to its source dir, without '..', "
+            'for example "inference.py"'
+        )
+    return text
+
+
+def root_of(info: ValidationInfo) -> Path:
+    """The folder that relative local paths of the config under validation are relative to."""
+    return Path((info.context or {}).get("root", "."))
+
+
+def _check_source_dir(text: str, info: ValidationInfo) -> str:
+    if text.startswith(S3_SCHEME):
+        if not re.fullmatch(_S3_URI, text):
+            raise broken_rule(f"must be {_S3_URI_DESCRIPTION}")
+        return text
+    directory = root_of(info) / text
+    found = _look_at(directory)
+    if found != "a folder":
+        raise broken_rule(
+            f"local folder {shown(str(directory))} is {found}; "
+            "give a folder that exists, relative to the config file, or an s3:// location"
+        )
+    return text
+
+
+def _look_at(path: Path) -> str:
+    """What a path leads to: ``a folder``, ``a file``, ``not there``."""
+    try:
+        return "a folder" if path.is_dir() else "a file" if path.is_file() else "not there"
+    except OSError as error:  # such as a name that is too long
+        return f"not readable ({error.strerror})"
+
+
+_S3_URI = r"s3://[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9](/[^\s]*)?"
+_S3_URI_DESCRIPTION = 'an S3 location such as "s3://bucket/prefix"'
+
+Text = Annotated[str, TextRule(r"[\s\S]*\S[\s\S]*", "text that is not empty")]
+Version = Annotated[
+    str,
+    TextRule(
+        r"[A-Za-z0-9][A-Za-z0-9._+\-]*",
+        'a version such as "2.1.0": letters, digits and any of ._+-',
+    ),
+]
+S3Uri = Annotated[str, TextRule(_S3_URI, _S3_URI_DESCRIPTION)]
+BucketName = Annotated[
+    str,
+    TextRule(r"[a-z0-9][a-z0-9.\-]{1,61}[a-z0-9]", "an S3 bucket name, without s3:// and prefix"),
+]
+InstanceType = Annotated[
+    str,
+    TextRule(
+        r"ml\.[a-z0-9\-]+\.[a-z0-9\-]+",
+        'a SageMaker instance type, which starts with ml., for example "ml.m5.large"',
+    ),
+]
+EntryPoint = Annotated[str, AfterValidator(_check_relative)]
+SourceDir = Annotated[Text, AfterValidator(_check_source_dir)]
+"""A local folder as written in the file, or an s3:// location (not looked at)."""
+
+
+def is_local(directory: str) -> bool:
+    """Whether a source dir is a folder of this machine rather than a place in S3."""
+    return not directory.startswith(S3_SCHEME)
+
+
+def check_entry_point(entry_point: str, info: ValidationInfo, *source_dir_fields: str) -> str:
+    """Check that a script exists in the first of the source dirs that is set.
+
+    Raises:
+        PydanticCustomError: no source dir, no such file, or a link that leaves the source dir.
+    """
+    if not all(field in info.data for field in source_dir_fields):
+        return entry_point  # a source dir that is itself wrong is reported on its own
+    directories = [info.data[field] for field in source_dir_fields if info.data[field]]
+    if not directories:
+        raise broken_rule(
+            f"needs {' or '.join(source_dir_fields)}: the folder that holds {shown(entry_point)}"
+        )
+    if not is_local(directories[0]):
+        return entry_point
+    folder = (root_of(info) / directories[0]).resolve()
+    script = folder / entry_point
+    if _look_at(script) != "a file" or not script.resolve().is_relative_to(folder):
+        scripts = sorted(each.name for each in folder.glob("*.py")) or ["no .py file"]
+        raise broken_rule(
+            f"no file {shown(entry_point)} in {folder} (it holds: {', '.join(scripts)})",
+            *source_dir_fields,
+        )
+    return entry_point

@@ -1,0 +1,1 @@
+"""Stands for a model's training code."""

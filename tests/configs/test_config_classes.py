@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from constructs_lib.configs import (
+    BasePipelineConfig,
+    ModelRegistrationConfig,
+    PackageStepConfig,
+    PayloadConfig,
+    PipelineConfigs,
+    ProcessingStepConfigBase,
+    PytorchModelCreationConfig,
+    PytorchTrainingConfig,
+    load_configs,
+)
+
+BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
+CODE: dict[str, Any] = {**BASE, "source_dir": "s3://alice-models/code"}
+REGISTRATION: dict[str, Any] = {
+    **BASE,
+    "model_owner": "team",
+    "model_registration_domain": "domain",
+    "model_registration_objective": "objective",
+    "source_model_inference_input_variable_list": [["b", "numeric"], ["a", "TEXT"]],
+}
+MIMS_PACKAGE = "mims_package.py"
+Write = Callable[..., Path]
+
+
+def _defaults(config: BasePipelineConfig, given: dict[str, Any]) -> dict[str, Any]:
+    """What the class adds to the base's fields, without what was given."""
+    own = set(type(config).model_fields) - set(BasePipelineConfig.model_fields) - set(given)
+    return {name: value for name, value in config.model_dump(mode="json").items() if name in own}
+
+
+def test_the_base_derives_what_is_not_given() -> None:
+    base = BasePipelineConfig(**BASE, bucket="alice-models", region="EU")
+
+    assert base.model_dump(mode="json") == {
+        **BASE,
+        "region": "EU",
+        "aws_region": "eu-west-1",
+        "bucket": "alice-models",
+        "pipeline_name": "alice-BSM-RnR-EU",
+        "pipeline_description": "BSM RnR EU",
+        "pipeline_version": "0.1.0",
+        "pipeline_s3_loc": "s3://alice-models/MODS/alice-BSM-RnR-EU_0.1.0",
+        "framework_version": "2.1.0",
+        "py_version": "py310",
+        "source_dir": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("region", "aws_region"), [("NA", "us-east-1"), ("EU", "eu-west-1"), ("FE", "us-west-2")]
+)
+def test_each_region_code_stands_for_an_aws_region(region: Any, aws_region: str) -> None:
+    assert BasePipelineConfig(**BASE, region=region).aws_region == aws_region
+
+
+def test_without_a_bucket_there_is_no_location_in_it() -> None:
+    assert BasePipelineConfig(**BASE).pipeline_s3_loc is None
+
+
+def test_defaults_of_training() -> None:
+    given = {
+        **CODE,
+        "input_path": "s3://alice-models/in/1",
+        "output_path": "s3://alice-models/out/1",
+        "hyperparameters": {},
+    }
+
+    assert _defaults(PytorchTrainingConfig(**given), given) == {
+        "checkpoint_path": None,
+        "training_instance_type": "ml.g5.12xlarge",
+        "training_instance_count": 1,
+        "training_volume_size": 30,
+        "training_entry_point": "train.py",
+    }
+
+
+def test_defaults_of_model_creation() -> None:
+    assert _defaults(PytorchModelCreationConfig(**CODE), CODE) == {
+        "inference_instance_type": "ml.m5.large",
+        "inference_entry_point": "inference.py",
+        "initial_instance_count": 1,
+        "container_startup_health_check_timeout": 300,
+        "container_memory_limit": 6144,
+        "data_download_timeout": 900,
+        "inference_memory_limit": 6144,
+        "max_concurrent_invocations": 10,
+        "max_payload_size": 6,
+    }
+
+
+PROCESSING_DEFAULTS = {
+    "processing_instance_count": 1,
+    "processing_volume_size": 500,
+    "processing_instance_type_large": "ml.m5.4xlarge",
+    "processing_instance_type_small": "ml.m5.2xlarge",
+    "use_large_processing_instance": False,
+    "processing_source_dir": None,
+    "processing_entry_point": None,
+    "processing_script_arguments": None,
+    "processing_framework_version": "1.2-1",
+    "input_names": None,
+    "output_names": None,
+}
+
+
+def test_defaults_of_processing() -> None:
+    assert _defaults(ProcessingStepConfigBase(**BASE), BASE) == PROCESSING_DEFAULTS
+
+
+def test_defaults_of_packaging() -> None:
+    assert _defaults(PackageStepConfig(**BASE), BASE) == {
+        **PROCESSING_DEFAULTS,
+        "processing_entry_point": MIMS_PACKAGE,
+        "input_names": ["inference_scripts_input", "model_input"],
+        "output_names": ["packaged_model_output"],
+    }
+
+
+def test_defaults_of_registration() -> None:
+    assert _defaults(ModelRegistrationConfig(**REGISTRATION), REGISTRATION) == {
+        "source_model_inference_content_types": ["text/csv"],
+        "source_model_inference_response_types": ["application/json"],
+        "source_model_inference_output_variable_list": {"legacy-score": "NUMERIC"},
+        "registration_regions": None,
+    }
+
+
+def test_defaults_of_the_payload() -> None:
+    registration = set(ModelRegistrationConfig.model_fields)
+    defaults = _defaults(PayloadConfig(**REGISTRATION), REGISTRATION)
+
+    assert {name: each for name, each in defaults.items() if name not in registration} == {
+        "expected_tps": 2,
+        "max_latency_in_millisecond": 800,
+        "max_acceptable_error_rate": 0.2,
+        "sample_payload_s3_key": None,
+        "default_numeric_value": 0.0,
+        "default_text_value": "DEFAULT_TEXT",
+        "special_field_values": None,
+        "payload_script_path": None,
+        "payload_script_arguments": None,
+    }
+
+
+def test_configs_cannot_be_changed() -> None:
+    base = BasePipelineConfig(**BASE)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        base.author = "bob"  # type: ignore[misc]
+
+
+def test_configs_made_in_code_take_no_unknown_field() -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        BasePipelineConfig(**BASE, autor="bob")  # type: ignore[call-arg]
+
+
+def test_configs_are_equal_when_their_settings_are(write_config: Write, data: Path) -> None:
+    assert load_configs(write_config()) == load_configs(data / "g3.json")
+    assert BasePipelineConfig(**BASE) != PackageStepConfig(**BASE)
+    assert BasePipelineConfig(**BASE) != BasePipelineConfig(**BASE, region="FE")
+
+
+def test_the_registration_regions_are_those_given_or_the_region() -> None:
+    given = ModelRegistrationConfig(**REGISTRATION, registration_regions=["FE", "NA"])
+    default = ModelRegistrationConfig(**REGISTRATION, region="EU")
+
+    assert given.regions == ("FE", "NA")
+    assert default.regions == ("EU",)
+
+
+def test_the_variable_schema_keeps_the_order_of_inputs() -> None:
+    assert ModelRegistrationConfig(**REGISTRATION).get_variable_schema() == {
+        "input": {"variables": [{"name": "b", "type": "NUMERIC"}, {"name": "a", "type": "TEXT"}]},
+        "output": {"variables": [{"name": "legacy-score", "type": "NUMERIC"}]},
+    }
+
+
+def test_the_container_environment_holds_strings_for_one_region() -> None:
+    config = PytorchModelCreationConfig(**CODE, max_payload_size=7, container_memory_limit=7000)
+
+    assert config.container_environment("eu-west-1") == {
+        "MMS_DEFAULT_RESPONSE_TIMEOUT": "300",
+        "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+        "SAGEMAKER_PROGRAM": "inference.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        "SAGEMAKER_CONTAINER_MEMORY_LIMIT": "7000",
+        "SAGEMAKER_MODEL_DATA_DOWNLOAD_TIMEOUT": "900",
+        "SAGEMAKER_INFERENCE_MEMORY_LIMIT": "6144",
+        "SAGEMAKER_MAX_CONCURRENT_INVOCATIONS": "10",
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": "7",
+        "AWS_REGION": "eu-west-1",
+    }
+
+
+def test_hyperparameters_become_strings(data: Path) -> None:
+    training = PipelineConfigs.load(data / "g3.json").training
+
+    assert training is not None
+    assert training.sagemaker_hyperparameters() == {
+        "cat_field_list": '["dialogue"]',
+        "class_weights": "[1.0, 10.0]",
+        "full_field_list": (
+            '["order_id", "ttm_conc_amt", "concsi", "dialogue", "llm_reversal_flag"]'
+        ),
+        "id_name": "order_id",
+        "is_binary": "true",
+        "label_name": "llm_reversal_flag",
+        "lr": "3e-05",
+        "max_epochs": "3",
+        "model_class": "multimodal_bert",
+        "multiclass_categories": "[0, 1]",
+        "tab_field_list": '["ttm_conc_amt", "concsi"]',
+    }
+
+
+def test_too_many_hyperparameters_are_refused() -> None:
+    with pytest.raises(ValidationError, match="has 101 entries; SageMaker takes at most 100"):
+        PytorchTrainingConfig(
+            **CODE,
+            input_path="s3://alice-models/in/1",
+            output_path="s3://alice-models/out/1",
+            hyperparameters={str(number): number for number in range(101)},
+        )
+
+
+@pytest.mark.parametrize(
+    ("use_large", "size", "instance_type"),
+    [
+        (False, None, "ml.m5.2xlarge"),
+        (True, None, "ml.m5.4xlarge"),
+        (True, "small", "ml.m5.2xlarge"),
+        (False, "large", "ml.m5.4xlarge"),
+    ],
+)
+def test_the_instance_type_is_of_the_size_asked_for(
+    use_large: bool, size: Any, instance_type: str
+) -> None:
+    config = ProcessingStepConfigBase(**BASE, use_large_processing_instance=use_large)
+
+    assert config.get_instance_type(size) == instance_type
+
+
+def test_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="size must be small, large or None, not 'medium'"):
+        ProcessingStepConfigBase(**BASE).get_instance_type("medium")  # type: ignore[arg-type]
+
+
+def test_local_paths_start_at_the_config_file_unless_a_root_is_given(
+    write_config: Write, tmp_path: Path, data: Path
+) -> None:
+    file = write_config()
+
+    assert PipelineConfigs.load(file).model.get_source_dir() == tmp_path / "code"
+    assert PipelineConfigs.load(file, root=data).model.get_source_dir() == data / "code"
+    assert PipelineConfigs.load(file).model.source_dir == "code"
+
+
+def test_a_relative_config_path_gives_absolute_local_paths(
+    write_config: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_config()
+    monkeypatch.chdir(tmp_path)
+
+    configs = PipelineConfigs.load("config.json")
+    monkeypatch.chdir("/")
+
+    assert configs.model.get_source_dir() == tmp_path / "code"
+
+
+def test_a_source_dir_in_s3_is_taken_as_it_is() -> None:
+    assert PytorchModelCreationConfig(**CODE).get_source_dir() == "s3://alice-models/code"
+
+
+def test_without_an_entry_point_there_is_no_script() -> None:
+    assert ProcessingStepConfigBase(**CODE).get_script_path() is None
+
+
+def test_a_processing_script_is_found_in_the_steps_own_source_dir(
+    write_config: Write, tmp_path: Path
+) -> None:
+    (tmp_path / "scripts" / "sub").mkdir(parents=True)
+    (tmp_path / "scripts" / "sub" / "clean.py").touch()
+    file = write_config(
+        (
+            "$.configuration.processing.Processing",
+            {"processing_source_dir": "scripts", "processing_entry_point": "sub/clean.py"},
+        )
+    )
+
+    processing = PipelineConfigs.load(file).processing
+
+    assert processing is not None
+    assert processing.get_script_path() == str(tmp_path / "scripts" / "sub" / "clean.py")
+
+
+def test_the_apps_own_script_packages_by_default(data: Path) -> None:
+    package = PipelineConfigs.load(data / "g3.json").package
+
+    assert package.uses_own_script
+    assert Path(package.get_script_path()).parts[-3:] == (
+        "constructs_lib",
+        "jobs",
+        "package_model.py",
+    )
+
+
+@pytest.mark.parametrize("entry_point", [MIMS_PACKAGE, "pack.py"])
+def test_a_packaging_script_of_the_users_packages(
+    write_config: Write, tmp_path: Path, entry_point: str
+) -> None:
+    file = write_config(("$.configuration.processing.Package.processing_entry_point", entry_point))
+    (tmp_path / "code" / entry_point).touch()
+
+    package = PipelineConfigs.load(file).package
+
+    assert not package.uses_own_script
+    assert package.get_script_path() == str(tmp_path / "code" / entry_point)
+
+
+@pytest.mark.parametrize(
+    ("fields", "script"),
+    [
+        ({"processing_source_dir": "s3://b-c/jobs/"}, f"s3://b-c/jobs/{MIMS_PACKAGE}"),
+        ({"processing_entry_point": "pack.py"}, "s3://alice-models/code/pack.py"),
+    ],
+)
+def test_a_packaging_script_in_s3_packages(fields: dict[str, Any], script: str) -> None:
+    package = PackageStepConfig(**CODE, **fields)
+
+    assert not package.uses_own_script
+    assert package.get_script_path() == script
+
+
+def test_code_in_s3_is_no_sign_of_a_packaging_script_there() -> None:
+    assert PackageStepConfig(**CODE).uses_own_script
+
+
+def test_importing_the_configs_imports_no_aws_library() -> None:
+    heavy = "{'boto3', 'botocore', 'sagemaker', 'aws_cdk'}"
+    script = f"import sys, constructs_lib.configs; sys.exit(bool({heavy} & set(sys.modules)))"
+
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

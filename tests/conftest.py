@@ -1,0 +1,51 @@
+"""What every test shares: nobody reaches a network or a real AWS account."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+_LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
+
+for _name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
+    del os.environ[_name]
+# Session-wide, because worker processes and fixtures of any scope may start Node.
+os.environ["CDK_DISABLE_CLI_TELEMETRY"] = "true"
+
+
+class NetworkUsedError(AssertionError):
+    """A test reached for a host other than this machine."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Let nothing but this machine be reached, nor any name be looked up."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+
+    def connect_locally(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and address[0] not in _LOCAL_HOSTS:
+            raise NetworkUsedError(f"connect to {address}")
+        connect(self, address)
+
+    def look_up_locally(host: Any, *args: Any, **options: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        if name is not None and name not in _LOCAL_HOSTS:
+            raise NetworkUsedError(f"look-up of {name}")
+        return look_up(host, *args, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_locally)
+        patch.setattr(socket, "getaddrinfo", look_up_locally)
+        yield
+
+
+@pytest.fixture(scope="session")
+def example_config() -> Path:
+    """The config file of the example pipeline that ships with the app."""
+    return ROOT / "pipelines" / "returns_risk" / "config.json"

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tarfile
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from constructs_lib.configs import PayloadConfig, VariableType
+from constructs_lib.payloads import payload_archive, sample_payloads, sample_values
+
+CSV_NAME = "payload_text_csv_0.csv"
+JSON_NAME = "payload_application_json_0.json"
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+def _config(content_type: str = "text/csv", **fields: Any) -> PayloadConfig:
+    return PayloadConfig(
+        **{
+            "author": "alice",
+            "current_date": "2026-03-14",
+            "model_owner": "team",
+            "model_registration_domain": "domain",
+            "model_registration_objective": "objective",
+            "source_model_inference_content_types": [content_type],
+            "source_model_inference_input_variable_list": [
+                ["z_amount", "NUMERIC"],
+                ["comment", "TEXT"],
+                ["a_reason", "TEXT"],
+            ],
+            **fields,
+        }
+    )
+
+
+def test_a_csv_payload_is_one_line_of_values_in_declared_order() -> None:
+    assert sample_payloads(_config()) == {CSV_NAME: b"0.0,DEFAULT_TEXT,DEFAULT_TEXT"}
+
+
+def test_a_json_payload_is_one_flat_object_in_declared_order() -> None:
+    payloads = sample_payloads(_config("application/json", default_numeric_value=2.5))
+
+    assert payloads == {
+        JSON_NAME: b'{"z_amount": 2.5, "comment": "DEFAULT_TEXT", "a_reason": "DEFAULT_TEXT"}'
+    }
+
+
+def test_csv_values_are_quoted_where_needed() -> None:
+    config = _config(
+        special_field_values={"comment": 'empty, "as if"\nnever used', "a_reason": "plain text"}
+    )
+
+    assert sample_payloads(config)[CSV_NAME] == (b'0.0,"empty, ""as if""\nnever used",plain text')
+
+
+def test_a_timestamp_is_the_start_of_the_configs_day() -> None:
+    config = _config(
+        default_text_value="not a template: {timestamp}",
+        special_field_values={"comment": 'at {timestamp} {"json": 1}'},
+    )
+
+    assert sample_values(config) == {
+        "z_amount": 0.0,
+        "comment": 'at 2026-03-14 00:00:00 {"json": 1}',
+        "a_reason": "not a template: {timestamp}",
+    }
+
+
+@settings(deadline=None)
+@given(
+    variables=st.dictionaries(
+        TEXTS.filter(lambda text: bool(text.strip())), st.sampled_from(VariableType), min_size=1
+    ),
+    number=st.floats(allow_nan=False, allow_infinity=False),
+    text=TEXTS,
+)
+def test_readers_get_back_the_values(
+    variables: dict[str, VariableType], number: float, text: str
+) -> None:
+    fields = {
+        "source_model_inference_input_variable_list": variables,
+        "default_numeric_value": number,
+        "default_text_value": text,
+    }
+    values = {
+        name: number if type_ is VariableType.NUMERIC else text for name, type_ in variables.items()
+    }
+
+    json_payload = sample_payloads(_config("application/json", **fields))[JSON_NAME]
+    csv_payload = sample_payloads(_config("text/csv", **fields))[CSV_NAME].decode()
+    [row] = csv.reader(io.StringIO(csv_payload, newline=""))
+
+    assert list(json.loads(json_payload).items()) == list(values.items())
+    assert row == [str(value) for value in values.values()]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "name"), [("text/csv", CSV_NAME), ("application/json", JSON_NAME)]
+)
+def test_the_archive_holds_the_payload_at_its_root(content_type: str, name: str) -> None:
+    config = _config(content_type)
+
+    with tarfile.open(fileobj=io.BytesIO(payload_archive(config)), mode="r:gz") as tar:
+        members = {
+            member.name: (reader.read() if (reader := tar.extractfile(member)) else None)
+            for member in tar
+        }
+
+    assert members == sample_payloads(config)
+    assert list(members) == [name]
+
+
+def test_the_same_config_gives_the_same_archive() -> None:
+    assert payload_archive(_config()) == payload_archive(_config())
