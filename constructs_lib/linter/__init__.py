@@ -1,0 +1,71 @@
+"""Checks a compiled pipeline definition as SageMaker would, without calling it.
+
+    for finding in lint(json.loads(pipeline_body)):
+        print(finding)
+
+What the service model that botocore ships knows is read from there: members, types, enumerations,
+patterns, lengths and sizes of each step's API call, and the properties that steps offer to others.
+What it does not know (the form of the definition itself, and rules that AWS gives in prose) is in
+the other modules, each rule with its source.
+
+Needs neither CDK nor the SageMaker SDK, no network and no credentials.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from constructs_lib.linter.arguments import argument_problems
+from constructs_lib.linter.findings import Finding, Problem, render_path
+from constructs_lib.linter.form import form_problems
+from constructs_lib.linter.graph import graph_problems
+from constructs_lib.linter.pipeline import Pipeline
+from constructs_lib.linter.prose_rules import prose_rule_problems
+from constructs_lib.service_model import max_length
+
+__all__ = ["Finding", "lint"]
+
+
+def lint(definition: Mapping[str, Any]) -> list[Finding]:
+    """List what SageMaker would reject in a pipeline definition, or what is likely a mistake.
+
+    Args:
+        definition: A compiled definition, as parsed JSON. ``${Name}`` in a text is a value that
+            only the deployment knows and is accepted as part of any text.
+
+    Returns:
+        The findings; none for a sound definition.
+    """
+    pipeline = Pipeline.parse(definition)
+    return [_finding(problem, pipeline) for problem in _problems(definition, pipeline)]
+
+
+def _problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+    yield from _size_problems(definition)
+    yield from form_problems(definition, pipeline)
+    yield from graph_problems(definition, pipeline)
+    for step in pipeline.steps:
+        yield from argument_problems(step, pipeline)
+    yield from prose_rule_problems(pipeline)
+
+
+def _size_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
+    length = len(json.dumps(definition, separators=(",", ":")))
+    most = max_length("PipelineDefinition")
+    if length > most:
+        yield Problem((), f"has {length} characters; a definition has at most {most}", length)
+
+
+def _finding(problem: Problem, pipeline: Pipeline) -> Finding:
+    path = problem.path
+    enclosing = (path[:length] for length in range(len(path), 0, -1))
+    names = pipeline.step_names_by_path
+    return Finding(
+        severity=problem.severity,
+        step=next((names[part] for part in enclosing if part in names), None),
+        path=render_path(path),
+        message=problem.message,
+        value=problem.value,
+    )
