@@ -1,0 +1,51 @@
+"""What the pipeline definition cannot know before it is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from constructs_lib.regions import RegionCode
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployTimeValues:
+    """Names, ARNs and asset keys that only a deployment knows, as plain strings.
+
+    By default each value is a CloudFormation ``Fn::Sub`` variable (``${ArtifactBucketName}``), so
+    a definition compiles without CDK and is the very text that the template holds. Tests and tools
+    may pass literals.
+    """
+
+    execution_role_arn: str = (
+        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ExecutionRoleName}"
+    )
+    """Has to look like a role ARN: the SDK asks IAM about anything else."""
+    artifact_bucket_name: str = "${ArtifactBucketName}"
+    encryption_key_arn: str = "${EncryptionKeyArn}"
+    subnet_id: str = "${SubnetId}"
+    security_group_id: str = "${SecurityGroupId}"
+    registration_function_arn: str = "${RegistrationFunctionArn}"
+    registry_bucket_names: Mapping[RegionCode, str] = field(
+        default_factory=lambda: {code: f"${{RegistryBucketName{code}}}" for code in RegionCode}
+    )
+    """The bucket that holds registered artifacts, per region other than home."""
+    registry_key_arns: Mapping[RegionCode, str] = field(
+        default_factory=lambda: {code: f"${{RegistryKeyArn{code}}}" for code in RegionCode}
+    )
+    """The KMS key of each of ``registry_bucket_names``."""
+    asset_bucket_name: str = "${AssetBucketName}"
+    packaging_script_key: str = "${PackagingScriptKey}"
+    inference_code_key: str = "${InferenceCodeKey}"
+    training_code_key: str = "${TrainingCodeKey}"
+    sample_payload_key: str = "${SamplePayloadKey}"
+    registration_request_key: str = "${RegistrationRequestKey}"
+
+    def asset_uri(self, key: str) -> str:
+        """Return the S3 URI of the CDK asset with that object key."""
+        return f"s3://{self.asset_bucket_name}/{key}"
+
+
+def holds_variable(text: str) -> bool:
+    """Tell whether CloudFormation replaces something in the text when it is deployed."""
+    return "${" in text

@@ -1,0 +1,1 @@
+"""Scripts that run inside SageMaker jobs and Lambda; they import nothing of the app."""

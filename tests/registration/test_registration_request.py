@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.loaders import Loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.regions import RegionCode
+from constructs_lib.registration_request import (
+    SLOT_NAMES,
+    RegistrationRequest,
+    RegistrationRequestError,
+    model_package_group_name,
+    read_registration_file,
+    registration_file,
+    registration_request,
+)
+from constructs_lib.service_model import argument_problems
+
+IMAGE = "763104351884.dkr.ecr.{}.amazonaws.com/pytorch-inference:2.1.0-cpu-py310"
+BUSINESS_TEXT = 'Find "abuse", {all} of it'
+LATE_VALUES = {
+    "model_data_url": "s3://bucket/releases/1/model.tar.gz",
+    "sample_payload_url": "s3://bucket/payload.tar.gz",
+    "model_approval_status": "PendingManualApproval",
+    "artifact_sha256": "ab" * 32,
+    "registration_request_uri": "s3://bucket/registration.json",
+    "pipeline_execution_arn": (
+        "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk/execution/abc123"
+    ),
+}
+
+
+def config_file(folder: Path, **shared: Any) -> Path:
+    """Write a small config file; fields may be given."""
+    (folder / "inference").mkdir(exist_ok=True)
+    (folder / "inference" / "inference.py").touch()
+    classes = {
+        "Base": "BasePipelineConfig",
+        "PytorchModel": "PytorchModelCreationConfig",
+        "Package": "PackageStepConfig",
+        "Registration": "ModelRegistrationConfig",
+        "Payload": "PayloadConfig",
+    }
+    fields = {
+        "author": "ml",
+        "current_date": "2026-11-01",
+        "pipeline_name": "returns-risk",
+        "pipeline_description": "Scores return requests",
+        "source_dir": "inference",
+        "model_owner": "returns-risk-ml",
+        "model_registration_domain": "ReturnsAndRefunds",
+        "model_registration_objective": "ReturnAbuseRisk",
+        "source_model_inference_input_variable_list": [["z_amount", "numeric"], ["a", "TEXT"]],
+        "expected_tps": 20,
+        "registration_regions": ["NA", "EU", "FE"],
+    }
+    sources: dict[str, Any] = {"all": {}, "processing": {}, "specific": {}}
+    document = {
+        "metadata": {
+            "created_at": "2026-11-01T00:00:00",
+            "config_types": classes,
+            "field_sources": sources,
+        },
+        "configuration": {"shared": {**fields, **shared}, "processing": {}, "specific": {}},
+    }
+    path = folder / "config.json"
+    path.write_text(json.dumps(document))
+    return path
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> PipelineConfigs:
+    return PipelineConfigs.load(config_file(tmp_path))
+
+
+def request_for(configs: PipelineConfigs, code: RegionCode) -> RegistrationRequest:
+    return registration_request(configs, code, IMAGE.format(code.aws_region))
+
+
+def test_the_request_is_of_its_region(configs: PipelineConfigs) -> None:
+    request = request_for(configs, RegionCode.EU)
+    assert request.aws_region == "eu-west-1"
+    assert ".eu-west-1." in request.image_uri
+    assert request.environment["AWS_REGION"] == "eu-west-1"
+    assert request.environment["SAGEMAKER_REGION"] == "eu-west-1"
+
+
+def test_step_config_has_the_keys_that_orchestrators_know(configs: PipelineConfigs) -> None:
+    step_config = request_for(configs, RegionCode.FE).step_config("s3://bucket/a/payload.tar.gz")
+    assert json.loads(json.dumps(step_config)) == step_config
+    assert step_config == {
+        "model_domain": "ReturnsAndRefunds",
+        "model_objective": "ReturnAbuseRisk",
+        "source_model_inference_content_types": ["text/csv"],
+        "source_model_inference_response_types": ["application/json"],
+        "source_model_inference_input_variable_list": [["z_amount", "NUMERIC"], ["a", "TEXT"]],
+        "source_model_inference_output_variable_list": {"legacy-score": "NUMERIC"},
+        "model_registration_region": "FE",
+        "source_model_inference_image_arn": IMAGE.format("us-west-2"),
+        "source_model_region": "us-west-2",
+        "model_owner": "returns-risk-ml",
+        "source_model_environment_variable_map": {
+            "SAGEMAKER_CONTAINER_LOG_LEVEL": "20",
+            "SAGEMAKER_PROGRAM": "inference.py",
+            "SAGEMAKER_REGION": "us-west-2",
+            "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
+        },
+        "load_testing_info_map": {
+            "sample_payload_s3_bucket": "bucket",
+            "sample_payload_s3_key": "a/payload.tar.gz",
+            "expected_tps": 20,
+            "max_latency_in_millisecond": 800,
+            "instance_type_list": ["ml.m5.large"],
+            "max_acceptable_error_rate": 0.2,
+        },
+    }
+
+
+def test_each_step_config_is_an_object_of_its_own(configs: PipelineConfigs) -> None:
+    request = request_for(configs, RegionCode.NA)
+    first, second = (request.step_config("s3://bucket/payload.tar.gz") for _ in range(2))
+    first["load_testing_info_map"]["instance_type_list"].append("ml.c5.large")
+    first["source_model_environment_variable_map"].clear()
+    assert second == request.step_config("s3://bucket/payload.tar.gz")
+
+
+def test_an_explicit_list_of_instance_types_wins(configs: PipelineConfigs) -> None:
+    types = ["ml.m5.xlarge", "ml.c6g.large"]
+    request = registration_request(
+        configs, RegionCode.NA, IMAGE.format("us-east-1"), inference_instance_types=types
+    )
+    step_config = request.step_config("s3://bucket/payload.tar.gz")
+    inference = request.model_package_arguments(**LATE_VALUES)["InferenceSpecification"]
+    assert step_config["load_testing_info_map"]["instance_type_list"] == types
+    assert inference["SupportedRealtimeInferenceInstanceTypes"] == types
+    assert inference["SupportedTransformInstanceTypes"] == ["ml.m5.xlarge"]
+
+
+@pytest.mark.parametrize("code", RegionCode)
+def test_the_service_takes_the_arguments_of_each_region(
+    configs: PipelineConfigs, code: RegionCode
+) -> None:
+    arguments = request_for(configs, code).model_package_arguments(**LATE_VALUES)
+    service = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
+    operation = service.operation_model("CreateModelPackage")
+    report = ParamValidator().validate(arguments, operation.input_shape)
+    assert report.generate_report() == ""
+    assert argument_problems("CreateModelPackage", arguments) == []
+
+
+def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None:
+    arguments = request_for(configs, RegionCode.EU).model_package_arguments(**LATE_VALUES)
+    specification = arguments["InferenceSpecification"]
+    (container,) = specification["Containers"]
+    assert arguments["ModelPackageGroupName"] == "returns-risk"
+    assert arguments["ModelPackageDescription"] == "Scores return requests"
+    assert arguments["SamplePayloadUrl"] == LATE_VALUES["sample_payload_url"]
+    assert arguments["ModelApprovalStatus"] == "PendingManualApproval"
+    assert (arguments["Domain"], arguments["Task"]) == ("MACHINE_LEARNING", "OTHER")
+    assert arguments["ModelCard"]["ModelCardStatus"] == "Draft"
+    assert container["Image"] == IMAGE.format("eu-west-1")
+    assert container["ModelDataUrl"] == LATE_VALUES["model_data_url"]
+    assert (container["Framework"], container["FrameworkVersion"]) == ("PYTORCH", "2.1.0")
+    assert specification["SupportedContentTypes"] == ["text/csv"]
+    assert specification["SupportedResponseMIMETypes"] == ["application/json"]
+    assert arguments["CustomerMetadataProperties"] == {
+        "pipeline_name": "returns-risk",
+        "pipeline_version": "0.1.0",
+        "model_registration_region": "EU",
+        "model_owner": "returns-risk-ml",
+        "model_domain": "ReturnsAndRefunds",
+        "model_objective": "ReturnAbuseRisk",
+        "registration_request": LATE_VALUES["registration_request_uri"],
+        "artifact_sha256": LATE_VALUES["artifact_sha256"],
+        "pipeline_execution_arn": LATE_VALUES["pipeline_execution_arn"],
+    }
+
+
+def test_values_of_the_run_are_passed_on_as_they_are(
+    make_request: Callable[..., RegistrationRequest],
+) -> None:
+    late = {name: object() for name in SLOT_NAMES}
+    arguments = make_request().model_package_arguments(**late)
+    metadata = arguments["CustomerMetadataProperties"]
+    assert arguments["ModelApprovalStatus"] is late["model_approval_status"]
+    assert metadata["artifact_sha256"] is late["artifact_sha256"]
+
+
+def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
+    make_request: Callable[..., RegistrationRequest],
+) -> None:
+    request = make_request(model_objective=BUSINESS_TEXT)
+    arguments = request.model_package_arguments(**LATE_VALUES)
+    assert argument_problems("CreateModelPackage", arguments) == []
+    metadata = arguments["CustomerMetadataProperties"]
+    assert metadata["model_objective"] == "Find abuse all of it"
+    assert request.step_config("s3://b/p.tar.gz")["model_objective"] == BUSINESS_TEXT
+    assert (
+        BUSINESS_TEXT
+        in json.loads(arguments["ModelCard"]["ModelCardContent"])["business_details"].values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("framework_version", "21.0", "FrameworkVersion: got '21.0', allowed is "),
+        ("inference_instance_type", "ml.m5.largest", "such as ml.m5.large, "),
+    ],
+)
+def test_what_the_service_would_reject_is_an_error_now(
+    tmp_path: Path, field: str, value: str, problem: str
+) -> None:
+    configs = PipelineConfigs.load(config_file(tmp_path, **{field: value}))
+    with pytest.raises(RegistrationRequestError) as failure:
+        request_for(configs, RegionCode.EU)
+    assert "SageMaker would reject the registration in EU:" in str(failure.value)
+    assert problem in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("pipeline_name", "group_name"),
+    [
+        ("author-BSM-RnR-NA", "author-BSM-RnR-NA"),
+        ("_risk. of returns_", "risk-of-returns"),
+        ("a" * 63, "a" * 63),
+    ],
+)
+def test_the_group_is_named_after_the_pipeline(pipeline_name: str, group_name: str) -> None:
+    assert model_package_group_name(pipeline_name) == group_name
+
+
+def test_two_long_names_do_not_meet() -> None:
+    names = [model_package_group_name("a" * 53 + "-" * 3 + "b" * 20 + end) for end in "12"]
+    assert names[0] != names[1]
+    for name in names:
+        arguments = {"ModelPackageGroupName": name}
+        assert argument_problems("CreateModelPackageGroup", arguments) == []
+
+
+def test_the_registration_file_is_read_back(configs: PipelineConfigs) -> None:
+    requests = [request_for(configs, code) for code in RegionCode]
+    by_code = {request.region_code: request for request in requests}
+    assert read_registration_file(registration_file(requests)) == by_code
+
+
+def test_the_registration_file_is_canonical(configs: PipelineConfigs) -> None:
+    requests = [request_for(configs, code) for code in RegionCode]
+    content = registration_file(requests)
+    assert registration_file(reversed(requests)) == content
+    assert content.isascii()
+    assert content.endswith(b"}\n")
+
+
+def test_the_registration_file_keeps_the_order_of_variables(
+    make_request: Callable[..., RegistrationRequest],
+) -> None:
+    variables = (("b", "NUMERIC"), ("a", "TEXT"), ("c", "NUMERIC"))
+    request = make_request(input_variables=variables, output_variables=variables)
+    (read,) = read_registration_file(registration_file([request])).values()
+    assert read.input_variables == read.output_variables == variables
+
+
+def test_the_registration_file_has_a_slot_for_each_late_value(
+    make_request: Callable[..., RegistrationRequest],
+) -> None:
+    region = json.loads(registration_file([make_request(RegionCode.NA)]))["regions"]["NA"]
+    arguments = region["model_package_arguments"]
+    assert arguments["SamplePayloadUrl"] == {"$slot": "sample_payload_url"}
+    assert sorted(region) == ["model_package_arguments", "request"]
+    for name in SLOT_NAMES:
+        assert json.dumps({"$slot": name}) in json.dumps(arguments)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"not JSON", "Not a registration file: Expecting value"),
+        (b"[]", "Not a registration file"),
+        (b"{}", "Not a registration file: 'schema_version'"),
+        (b'{"schema_version": 2}', "has schema_version 2, this app reads 1"),
+        (b'{"schema_version": 1, "regions": {"NA": {"request": {}}}}', "region_code"),
+    ],
+)
+def test_what_is_no_registration_file_is_an_error(content: bytes, problem: str) -> None:
+    with pytest.raises(RegistrationRequestError) as failure:
+        read_registration_file(content)
+    assert problem in str(failure.value)
