@@ -1,0 +1,231 @@
+"""Chooses and wires the steps of a pipeline, and compiles its definition.
+
+    [Train] -> CreateModel -> Package -+-> Registration-NA
+                                       +-> Registration-EU
+                                       +-> Registration-FE
+
+In brackets: only when configured. Registrations: the configured regions, in parallel.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
+from constructs_lib.deploy_time_values import DeployTimeValues, holds_variable
+from constructs_lib.errors import ReleaseError
+from constructs_lib.payloads import payload_archive
+from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
+from constructs_lib.registration_request import (
+    RegistrationRequest,
+    registration_file,
+    registration_request,
+)
+from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.model import PytorchModelStepBuilder
+from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
+from constructs_lib.steps.parameters import PipelineParameters
+from constructs_lib.steps.registration import ModelRegistrationStepBuilder
+from constructs_lib.steps.sdk import (
+    OfflinePipelineSession,
+    Pipeline,
+    PipelineSession,
+    Step,
+    offline,
+)
+from constructs_lib.steps.training import PytorchTrainingStepBuilder
+
+
+class DeployTimeVariableError(ReleaseError):
+    """A config holds ``${``, which CloudFormation would take for a variable."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompiledPipeline:
+    """A compiled pipeline definition and what was released with it."""
+
+    name: str
+    body: str
+    """The pipeline definition: canonical JSON text, deploy-time values as ``${Name}``."""
+    registration_requests: Mapping[RegionCode, RegistrationRequest]
+
+    @property
+    def definition(self) -> dict[str, Any]:
+        """The definition as parsed JSON, new at each call."""
+        parsed: dict[str, Any] = json.loads(self.body)
+        return parsed
+
+
+class ReleasePipeline(Pipeline):  # type: ignore[misc]
+    """The SDK's pipeline, whose definition compiles offline and holds nothing the service lacks."""
+
+    def definition(self) -> str:
+        """Compile to canonical JSON: the same configs give the same text."""
+        with offline():
+            definition = json.loads(super().definition())
+        # The SDK writes "MlflowConfig": null, which the service's schema does not know.
+        definition = {name: value for name, value in definition.items() if value is not None}
+        return json.dumps(definition, sort_keys=True, separators=(",", ":"))
+
+
+def compile_pipeline(
+    configs: PipelineConfigs,
+    values: DeployTimeValues | None = None,
+    *,
+    home_region: str = DEFAULT_HOME_REGION,
+) -> CompiledPipeline:
+    """Compile the definition that is deployed. Reaches no network and needs no credentials.
+
+    Args:
+        configs: One model's configs.
+        values: Deploy-time values; by default ``${Name}`` variables for CloudFormation.
+        home_region: AWS region of the pipeline, its jobs and its models.
+
+    Raises:
+        ReleaseError: The configs name something that does not exist or cannot be deployed.
+    """
+    refuse_variables(configs)
+    requests = registration_requests(configs)
+    pipeline = build_pipeline(
+        configs,
+        requests=requests,
+        values=values or DeployTimeValues(),
+        home_region=home_region,
+    )
+    return CompiledPipeline(
+        name=pipeline.name, body=pipeline.definition(), registration_requests=requests
+    )
+
+
+def registration_requests(configs: PipelineConfigs) -> dict[RegionCode, RegistrationRequest]:
+    """Make the registration request of each configured region, each with its region's image."""
+    model = configs.model
+    return {
+        code: registration_request(
+            configs,
+            code,
+            pytorch_image(
+                region=code.aws_region,
+                framework_version=model.framework_version,
+                py_version=model.py_version,
+                instance_type=model.inference_instance_type,
+                scope="inference",
+            ),
+        )
+        for code in configs.registration.regions
+    }
+
+
+def build_pipeline(
+    configs: PipelineConfigs,
+    *,
+    requests: Mapping[RegionCode, RegistrationRequest],
+    values: DeployTimeValues,
+    home_region: str = DEFAULT_HOME_REGION,
+    model_s3_uri: str | None = None,
+    session: PipelineSession | None = None,
+) -> ReleasePipeline:
+    """Choose and wire the steps.
+
+    Args:
+        configs: One model's configs.
+        requests: What :func:`registration_requests` returned for them.
+        values: Deploy-time values.
+        home_region: AWS region of the pipeline, its jobs and its models.
+        model_s3_uri: Default of the parameter ``ModelS3Uri``.
+        session: A session of the caller's own; by default one that reaches no network.
+    """
+    name = configs.base.pipeline_name
+    with offline():
+        context = StepContext(
+            pipeline_name=name,
+            registration_digest=_registration_digest(configs, requests),
+            session=session or OfflinePipelineSession(home_region),
+            parameters=PipelineParameters.create(
+                values,
+                pipeline_name=name,
+                has_training=configs.training is not None,
+                model_s3_uri=model_s3_uri,
+            ),
+            values=values,
+            home_region=home_region,
+        )
+        return ReleasePipeline(
+            name=name,
+            parameters=context.parameters.as_list(),
+            steps=_steps(configs, requests, context),
+            sagemaker_session=context.session,
+        )
+
+
+def _steps(
+    configs: PipelineConfigs,
+    requests: Mapping[RegionCode, RegistrationRequest],
+    context: StepContext,
+) -> list[Step]:
+    values = context.values
+    steps: list[Step] = []
+    artifact: object = context.parameters.model_s3_uri
+    if configs.training is not None:
+        train = PytorchTrainingStepBuilder(
+            config=configs.training, context=context
+        ).create_training_step(_code_uri(configs.training, values.training_code_key, values))
+        artifact = train.properties.ModelArtifacts.S3ModelArtifacts
+        steps.append(train)
+
+    model = PytorchModelStepBuilder(config=configs.model, context=context).create_model_step(
+        artifact
+    )
+    packaged = MIMSPackagingStepBuilder(
+        config=configs.package, context=context
+    ).create_packaging_step(
+        model_data=model.properties.PrimaryContainer.ModelDataUrl,
+        inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
+        entry_point=configs.model.inference_entry_point,
+    )
+    registrations = ModelRegistrationStepBuilder(requests=requests, context=context).create_step(
+        packaged
+    )
+    return [*steps, model, packaged.step, *registrations]
+
+
+def _registration_digest(
+    configs: PipelineConfigs, requests: Mapping[RegionCode, RegistrationRequest]
+) -> str:
+    content = payload_archive(configs.payload) + registration_file(requests.values())
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _code_uri(config: BasePipelineConfig, asset_key: str, values: DeployTimeValues) -> str:
+    source = config.get_source_dir()
+    return source if isinstance(source, str) else values.asset_uri(asset_key)
+
+
+def refuse_variables(configs: PipelineConfigs) -> None:
+    """Refuse configs whose text CloudFormation would replace when the definition is deployed.
+
+    Raises:
+        DeployTimeVariableError: Names the section and the text.
+    """
+    sections = [value for value in vars(configs).values() if isinstance(value, BasePipelineConfig)]
+    for config in sections:
+        for text in _texts(config.model_dump(mode="json")):
+            if holds_variable(text):
+                raise DeployTimeVariableError(
+                    f"Section {config.STEP_KEY} holds {text!r}. CloudFormation takes '${{' for the"
+                    " start of a variable: write it without the brace or the dollar sign."
+                )
+
+
+def _texts(node: object) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        yield from (text for item in node.items() for text in _texts(item))
+    elif isinstance(node, (list, tuple)):
+        yield from (text for item in node for text in _texts(item))

@@ -1,0 +1,1 @@
+"""One builder per step, over the SageMaker Python SDK."""

@@ -1,0 +1,70 @@
+"""What every step of one pipeline shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from constructs_lib.deploy_time_values import DeployTimeValues
+from constructs_lib.regions import DEFAULT_HOME_REGION
+from constructs_lib.steps.parameters import PipelineParameters
+from constructs_lib.steps.sdk import (
+    NetworkConfig,
+    PipelineSession,
+    ProcessingInput,
+    ProcessingS3Input,
+)
+
+SAMPLE_PAYLOAD: Final = "payload.tar.gz"
+REGISTRATION_REQUEST: Final = "registration.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepContext:
+    """The session, parameters and deploy-time values that the step builders work with."""
+
+    pipeline_name: str
+    session: PipelineSession
+    parameters: PipelineParameters
+    values: DeployTimeValues
+    registration_digest: str
+    """Digest of the sample payload and the registration request: names the folder of both."""
+    home_region: str = DEFAULT_HOME_REGION
+    """AWS region in which models are created and trained, and jobs run."""
+
+    def registration_files_uri(self, bucket: str) -> str:
+        """Return the folder of the sample payload and the registration request in a bucket.
+
+        Known before any execution, because execution documents tell it to load tests.
+        """
+        return f"s3://{bucket}/{self.pipeline_name}/registration/{self.registration_digest}"
+
+    @property
+    def vpc_config(self) -> dict[str, list[object]]:
+        """``VpcConfig`` of a CreateModel request."""
+        return {
+            "SecurityGroupIds": [self.parameters.security_group],
+            "Subnets": [self.parameters.subnet],
+        }
+
+    def isolated_network(self) -> NetworkConfig:
+        """Network of a processing job that calls no AWS API: SageMaker moves its data."""
+        return NetworkConfig(
+            enable_network_isolation=True,
+            security_group_ids=[self.parameters.security_group],
+            subnets=[self.parameters.subnet],
+        )
+
+
+def s3_input(name: str, s3_uri: object, local_path: str) -> ProcessingInput:
+    """Describe an S3 object or prefix that is downloaded before a processing job starts."""
+    return ProcessingInput(
+        input_name=name,
+        s3_input=ProcessingS3Input(
+            s3_uri=s3_uri,
+            s3_data_type="S3Prefix",
+            s3_input_mode="File",
+            s3_data_distribution_type="FullyReplicated",
+            local_path=local_path,
+        ),
+    )

@@ -1,0 +1,53 @@
+"""CreateModel: proves that the artifact exists and can be a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constructs_lib.configs import PytorchModelCreationConfig
+from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.policies import api_retries
+from constructs_lib.steps.sdk import ModelBuilder, ModelStep, Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class PytorchModelStepBuilder:
+    """Builds the step that creates a SageMaker model in the home region."""
+
+    config: PytorchModelCreationConfig
+    context: StepContext
+
+    def create_model_step(
+        self, model_data: object, dependencies: list[Step] | None = None
+    ) -> ModelStep:
+        """Build ``CreateModel``.
+
+        Args:
+            model_data: S3 URI of ``model.tar.gz``: text, a parameter or another step's property.
+            dependencies: Steps to wait for beyond those that ``model_data`` refers to.
+        """
+        region = self.context.home_region
+        model = ModelBuilder(
+            image_uri=pytorch_image(
+                region=region,
+                framework_version=self.config.framework_version,
+                py_version=self.config.py_version,
+                instance_type=self.config.inference_instance_type,
+                scope="inference",
+            ),
+            s3_model_data_url=model_data,
+            env_vars=self.config.container_environment(region),
+            role_arn=self.context.values.execution_role_arn,
+            instance_type=self.config.inference_instance_type,
+            sagemaker_session=self.context.session,
+        )
+        # ModelBuilder has no arguments for these two; it passes on the attributes.
+        model.vpc_config = self.context.vpc_config
+        model._enable_network_isolation = True
+        return ModelStep(
+            name="CreateModel",
+            step_args=model.build(),
+            depends_on=dependencies,
+            retry_policies=api_retries(),
+        )

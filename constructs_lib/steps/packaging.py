@@ -1,0 +1,192 @@
+"""Package: puts the inference code into the model artifact.
+
+The job also puts the sample payload and the registration request beside the released models: CDK's
+asset bucket gives neither a name nor a life as long as a registered model's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from constructs_lib.configs import PackageStepConfig
+from constructs_lib.execution_document import REGISTRATION_REQUEST_INPUT
+from constructs_lib.instances import has_local_storage
+from constructs_lib.steps.context import (
+    REGISTRATION_REQUEST,
+    SAMPLE_PAYLOAD,
+    StepContext,
+    s3_input,
+)
+from constructs_lib.steps.images import sklearn_image
+from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries, reuse_for_30_days
+from constructs_lib.steps.sdk import (
+    ExecutionVariables,
+    Join,
+    JsonGet,
+    PipelineVariable,
+    ProcessingInput,
+    ProcessingOutput,
+    ProcessingS3Output,
+    ProcessingStep,
+    Processor,
+    PropertyFile,
+    Step,
+)
+
+PACKAGED_MODEL: Final = "model.tar.gz"
+
+_STEP_NAME: Final = "Package"
+_MODEL_INPUT: Final = "/opt/ml/processing/input/model"
+_CODE_INPUT: Final = "/opt/ml/processing/input/code_archive"
+_SCRIPT_INPUT: Final = "/opt/ml/processing/input/code"
+_PAYLOAD_INPUT: Final = "/opt/ml/processing/input/sample_payload"
+_REQUEST_INPUT: Final = "/opt/ml/processing/input/registration_request"
+_MODEL_OUTPUT: Final = "/opt/ml/processing/output/model"
+_MANIFEST_OUTPUT: Final = "/opt/ml/processing/output/manifest"
+_REGISTRATION_OUTPUT: Final = "/opt/ml/processing/output/registration"
+_MODEL_OUTPUT_NAME: Final = "packaged_model_output"
+_MANIFEST: Final = PropertyFile(
+    name="PackageManifest", output_name="packaging_manifest_output", path="manifest.json"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PackagedModel:
+    """What the Package step hands to the steps after it."""
+
+    step: ProcessingStep
+    artifact_uri: PipelineVariable
+    """S3 URI of the packaged ``model.tar.gz``."""
+    artifact_sha256: PipelineVariable
+    """Digest of that file, from the packaging manifest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MIMSPackagingStepBuilder:
+    """Builds the processing step that repacks the model with its inference code."""
+
+    config: PackageStepConfig
+    context: StepContext
+
+    def create_packaging_step(
+        self,
+        *,
+        model_data: object,
+        inference_code_uri: str,
+        entry_point: str,
+        dependencies: list[Step] | None = None,
+    ) -> PackagedModel:
+        """Build ``Package``.
+
+        Args:
+            model_data: S3 URI of the artifact to repack.
+            inference_code_uri: S3 URI of the archive (or folder) with the inference code.
+            entry_point: File that the inference code must contain, for example ``inference.py``.
+            dependencies: Steps to wait for beyond those that ``model_data`` refers to.
+        """
+        step = ProcessingStep(
+            name=_STEP_NAME,
+            step_args=self._processor().run(
+                inputs=[
+                    s3_input("model_input", model_data, _MODEL_INPUT),
+                    s3_input("inference_scripts_input", inference_code_uri, _CODE_INPUT),
+                    self._asset_input("packaging_script_input", "packaging_script", _SCRIPT_INPUT),
+                    self._asset_input("sample_payload_input", "sample_payload", _PAYLOAD_INPUT),
+                    self._asset_input(
+                        REGISTRATION_REQUEST_INPUT, "registration_request", _REQUEST_INPUT
+                    ),
+                ],
+                outputs=self._outputs(),
+                arguments=self._arguments(entry_point),
+            ),
+            property_files=[_MANIFEST],
+            cache_config=reuse_for_30_days(),
+            depends_on=dependencies,
+            retry_policies=job_retries(),
+        )
+        output = step.properties.ProcessingOutputConfig.Outputs[_MODEL_OUTPUT_NAME]
+        return PackagedModel(
+            step=step,
+            artifact_uri=Join(on="/", values=[output.S3Output.S3Uri, PACKAGED_MODEL]),
+            artifact_sha256=JsonGet(
+                step_name=_STEP_NAME, property_file=_MANIFEST, json_path="sha256"
+            ),
+        )
+
+    def _processor(self) -> Processor:
+        instance_type = self.config.get_instance_type()
+        parameters = self.context.parameters
+        script = f"{_SCRIPT_INPUT}/{self.context.values.packaging_script_key}"
+        return Processor(
+            role=self.context.values.execution_role_arn,
+            image_uri=sklearn_image(
+                region=self.context.home_region,
+                framework_version=self.config.processing_framework_version,
+                instance_type=instance_type,
+            ),
+            instance_count=self.config.processing_instance_count,
+            instance_type=instance_type,
+            entrypoint=["python3", script],
+            volume_size_in_gb=self.config.processing_volume_size,
+            volume_kms_key=(
+                None if has_local_storage(instance_type) else parameters.encryption_key
+            ),
+            output_kms_key=parameters.encryption_key,
+            max_runtime_in_seconds=int(PACKAGING_TIMEOUT.total_seconds()),
+            network_config=self.context.isolated_network(),
+            sagemaker_session=self.context.session,
+        )
+
+    def _asset_input(self, name: str, asset: str, local_path: str) -> ProcessingInput:
+        values = self.context.values
+        return s3_input(name, values.asset_uri(getattr(values, f"{asset}_key")), local_path)
+
+    def _outputs(self) -> list[ProcessingOutput]:
+        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
+        bucket = self.context.values.artifact_bucket_name
+        releases = f"s3://{bucket}/{self.context.pipeline_name}/releases"
+        temp_dir = self.context.parameters.execution_temp_dir
+        return [
+            # Registered model packages point to the first two: they are not temporary.
+            _upload(
+                _MODEL_OUTPUT_NAME, Join(on="/", values=[releases, execution_id]), _MODEL_OUTPUT
+            ),
+            _upload(
+                "registration_files_output",
+                self.context.registration_files_uri(bucket),
+                _REGISTRATION_OUTPUT,
+            ),
+            _upload(
+                _MANIFEST.output_name,
+                Join(on="/", values=[temp_dir, execution_id, _STEP_NAME]),
+                _MANIFEST_OUTPUT,
+            ),
+        ]
+
+    def _arguments(self, entry_point: str) -> list[str]:
+        arguments = {
+            "--model": _MODEL_INPUT,
+            "--code": _CODE_INPUT,
+            "--entry-point": entry_point,
+            "--output": f"{_MODEL_OUTPUT}/{PACKAGED_MODEL}",
+            "--manifest": f"{_MANIFEST_OUTPUT}/{_MANIFEST.path}",
+        }
+        copies = {
+            _PAYLOAD_INPUT: f"{_REGISTRATION_OUTPUT}/{SAMPLE_PAYLOAD}",
+            _REQUEST_INPUT: f"{_REGISTRATION_OUTPUT}/{REGISTRATION_REQUEST}",
+        }
+        return [
+            *(word for argument in arguments.items() for word in argument),
+            *(word for copy in copies.items() for word in ("--copy", *copy)),
+            *(self.config.processing_script_arguments or []),
+        ]
+
+
+def _upload(name: str, s3_uri: object, local_path: str) -> ProcessingOutput:
+    return ProcessingOutput(
+        output_name=name,
+        s3_output=ProcessingS3Output(
+            s3_uri=s3_uri, s3_upload_mode="EndOfJob", local_path=local_path
+        ),
+    )

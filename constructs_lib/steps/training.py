@@ -1,0 +1,102 @@
+"""Training: only in pipelines whose config has a training section."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from constructs_lib.configs import PytorchTrainingConfig
+from constructs_lib.instances import has_local_storage
+from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.policies import TRAINING_TIMEOUT, job_retries, reuse_for_30_days
+from constructs_lib.steps.sdk import (
+    CheckpointConfig,
+    Compute,
+    InputData,
+    ModelTrainer,
+    Networking,
+    OutputDataConfig,
+    StoppingCondition,
+    TrainingStep,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PytorchTrainingStepBuilder:
+    """Builds the step that trains the model in the home region."""
+
+    config: PytorchTrainingConfig
+    context: StepContext
+
+    def create_training_step(self, source_code_uri: str) -> TrainingStep:
+        """Build ``Train``.
+
+        Args:
+            source_code_uri: S3 URI of the ``.tar.gz`` with the training entry point.
+        """
+        trainer = ModelTrainer(
+            training_image=pytorch_image(
+                region=self.context.home_region,
+                framework_version=self.config.framework_version,
+                py_version=self.config.py_version,
+                instance_type=self.config.training_instance_type,
+                scope="training",
+            ),
+            role=self.context.values.execution_role_arn,
+            sagemaker_session=self.context.session,
+            compute=self._compute(),
+            networking=self._networking(),
+            stopping_condition=StoppingCondition(
+                max_runtime_in_seconds=int(TRAINING_TIMEOUT.total_seconds())
+            ),
+            output_data_config=OutputDataConfig(
+                s3_output_path=self.config.output_path,
+                kms_key_id=self.context.parameters.encryption_key,
+            ),
+            checkpoint_config=self._checkpoints(),
+            hyperparameters=self._hyperparameters(source_code_uri),
+        )
+        return TrainingStep(
+            name="Train",
+            step_args=trainer.train(
+                input_data_config=[
+                    InputData(channel_name="training", data_source=self.config.input_path)
+                ]
+            ),
+            cache_config=reuse_for_30_days(),
+            retry_policies=job_retries(),
+        )
+
+    def _compute(self) -> Compute:
+        compute = Compute(
+            instance_type=self.config.training_instance_type,
+            instance_count=self.config.training_instance_count,
+            volume_size_in_gb=self.config.training_volume_size,
+        )
+        # Instances with local NVMe storage encrypt it in hardware and refuse a volume key.
+        if not has_local_storage(self.config.training_instance_type):
+            compute.volume_kms_key_id = self.context.parameters.encryption_key
+        return compute
+
+    def _networking(self) -> Networking:
+        return Networking(
+            subnets=[self.context.parameters.subnet],
+            security_group_ids=[self.context.parameters.security_group],
+            enable_inter_container_traffic_encryption=self.config.training_instance_count > 1,
+        )
+
+    def _checkpoints(self) -> CheckpointConfig | None:
+        if self.config.checkpoint_path is None:
+            return None
+        return CheckpointConfig(
+            s3_uri=self.config.checkpoint_path, local_path="/opt/ml/checkpoints"
+        )
+
+    def _hyperparameters(self, source_code_uri: str) -> dict[str, str]:
+        # The PyTorch container's script mode reads these two. The SDK's own SourceCode would
+        # upload a driver to S3 while the definition is being compiled.
+        return {
+            **self.config.sagemaker_hyperparameters(),
+            "sagemaker_program": self.config.training_entry_point,
+            "sagemaker_submit_directory": source_code_uri,
+        }

