@@ -1,0 +1,1 @@
+"""The CloudFormation stacks: network, storage, registries, pipelines."""

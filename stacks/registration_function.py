@@ -1,0 +1,173 @@
+"""The function that registers a model in the regions other than home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from aws_cdk import Aws, Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from constructs_lib.regions import RegionCode
+from stacks.log_retention import log_retention
+from stacks.settings import Settings
+
+_SCRIPT: Final = Path(__file__).parents[1] / "constructs_lib" / "jobs" / "register_model.py"
+_LAMBDA_STEP_TIMEOUT: Final = Duration.minutes(10)
+"""SageMaker Pipelines gives a Lambda step no longer than this."""
+
+
+class RegistrationFunction(Construct):
+    """A Lambda function, outside the VPC: isolated subnets have no route to another region.
+
+    It may read this pipeline's released artifacts and assets, write them into the registries'
+    buckets and create versions of this pipeline's model package group there.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        regions: Sequence[RegionCode],
+        pipeline_name: str,
+        model_package_group_name: str,
+        artifact_bucket: s3.IBucket,
+        encryption_key: kms.IKey,
+        asset_arns: Sequence[str],
+    ) -> None:
+        """Create the function, its role and its log group.
+
+        Args:
+            scope: Parent construct.
+            construct_id: Name below the parent.
+            settings: The app's settings.
+            regions: Regions to register in.
+            pipeline_name: Prefix of the artifacts to copy.
+            model_package_group_name: The group, of the same name in every region.
+            artifact_bucket: Where released artifacts are.
+            encryption_key: Key of ``artifact_bucket``.
+            asset_arns: Objects to copy or read: sample payload, registration file.
+        """
+        super().__init__(scope, construct_id)
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            retention=log_retention(settings.log_retention_days),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description="Copies a released model to other regions and registers it there",
+        )
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            description="Copies a released model to another region and registers it there",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            handler=f"{_SCRIPT.stem}.handler",
+            code=lambda_.Code.from_asset(
+                str(_SCRIPT.parent),
+                exclude=["*", f"!{_SCRIPT.name}"],
+                ignore_mode=IgnoreMode.GIT,
+            ),
+            role=self.role.without_policy_updates(),
+            timeout=_LAMBDA_STEP_TIMEOUT,
+            memory_size=1024,
+            log_group=log_group,
+        )
+        for statement in [
+            *_read_statements(pipeline_name, artifact_bucket, encryption_key, asset_arns),
+            *_write_statements(settings, regions, model_package_group_name),
+            iam.PolicyStatement(
+                sid="WriteLogs",
+                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+                resources=[log_group.log_group_arn],
+            ),
+        ]:
+            self.role.add_to_policy(statement)
+
+
+def _read_statements(
+    pipeline_name: str,
+    artifact_bucket: s3.IBucket,
+    encryption_key: kms.IKey,
+    asset_arns: Sequence[str],
+) -> list[iam.PolicyStatement]:
+    return [
+        iam.PolicyStatement(
+            sid="ReadRelease",
+            actions=["s3:GetObject"],
+            resources=[
+                artifact_bucket.arn_for_objects(f"{pipeline_name}/releases/*"),
+                *asset_arns,
+            ],
+        ),
+        iam.PolicyStatement(
+            sid="DecryptRelease", actions=["kms:Decrypt"], resources=[encryption_key.key_arn]
+        ),
+    ]
+
+
+def _write_statements(
+    settings: Settings, regions: Sequence[RegionCode], model_package_group_name: str
+) -> list[iam.PolicyStatement]:
+    buckets = [
+        f"arn:{Aws.PARTITION}:s3:::"
+        + settings.registry_bucket_name(Aws.ACCOUNT_ID, code.aws_region)
+        for code in regions
+    ]
+    sagemaker = [
+        f"arn:{Aws.PARTITION}:sagemaker:{code.aws_region}:{Aws.ACCOUNT_ID}" for code in regions
+    ]
+    return [
+        iam.PolicyStatement(
+            sid="WriteRegistries",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            resources=[f"{bucket}/*" for bucket in buckets],
+        ),
+        # Without it, S3 answers 403 instead of 404 for an object that is not there yet.
+        iam.PolicyStatement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets),
+        iam.PolicyStatement(
+            sid="EncryptCopies",
+            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+            # The key's id is known in its own region only; the alias says which one it is.
+            resources=[
+                f"arn:{Aws.PARTITION}:kms:{code.aws_region}:{Aws.ACCOUNT_ID}:key/*"
+                for code in regions
+            ],
+            conditions={
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": settings.registry_key_alias}
+            },
+        ),
+        iam.PolicyStatement(
+            sid="Register",
+            actions=[
+                "sagemaker:AddTags",
+                "sagemaker:CreateModelPackage",
+                "sagemaker:DescribeModelPackage",
+            ],
+            resources=[
+                arn
+                for prefix in sagemaker
+                for arn in (
+                    f"{prefix}:model-package-group/{model_package_group_name}",
+                    f"{prefix}:model-package/{model_package_group_name}/*",
+                )
+            ],
+        ),
+        iam.PolicyStatement(
+            sid="FindVersions",
+            actions=["sagemaker:ListModelPackages"],
+            resources=["*"],  # the API knows no resource
+        ),
+    ]

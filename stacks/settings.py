@@ -1,0 +1,116 @@
+"""The app's settings: the context of ``cdk.json`` or ``cdk --context``, validated."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
+
+CONTEXT_KEY: Final = "model-release"
+
+
+LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
+"""The retention periods that this app offers, out of CloudWatch Logs' own."""
+
+
+class SettingsError(ReleaseError):
+    """The app's settings in ``cdk.json`` are wrong; lists every problem."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ExistingVpc(_Section):
+    """A VPC that the app uses instead of creating one; nothing in it is changed."""
+
+    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
+    subnet_ids: tuple[str, ...] = Field(min_length=1)
+    """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
+    security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
+    """Security group of the jobs; created in the VPC when absent."""
+
+
+class Settings(_Section):
+    """Everything about a deployment that is not a model's own config."""
+
+    app_name: str = Field(default="model-release", pattern=r"^[a-z][a-z0-9-]{1,19}$")
+    """Prefix of stack names and of the few resources that need a fixed name."""
+    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    """AWS account id; absent: the templates work in any account."""
+    home_region: str = DEFAULT_HOME_REGION
+    """AWS region of the pipelines, their jobs and their models."""
+    pipelines_dir: Path = Path("pipelines")
+    """Folder with one folder per pipeline, relative to the app."""
+    existing_vpc: ExistingVpc | None = None
+    interface_endpoints: tuple[str, ...] = ()
+    """AWS services that a user's own job scripts call, for example ``logs`` or ``sts``. The app's
+    own jobs need Amazon S3 only, whose gateway endpoint is always there and free of charge."""
+    retain_data: bool = True
+    """Whether buckets, keys and registered models outlive ``cdk destroy``."""
+    log_retention_days: LogRetentionDays = 90
+
+    @field_validator("home_region")
+    @classmethod
+    def _known_region(cls, value: str) -> str:
+        if value not in AWS_REGIONS.values():
+            raise ValueError(f"is not one of {', '.join(sorted(AWS_REGIONS.values()))}")
+        return value
+
+    @property
+    def home_code(self) -> RegionCode:
+        """The business code of the home region."""
+        return next(code for code in RegionCode if code.aws_region == self.home_region)
+
+    def registry_bucket_name(self, account: str, region: str) -> str:
+        """Name the bucket of registered artifacts, so that stacks agree on it without references.
+
+        Args:
+            account: AWS account id or CDK token.
+            region: AWS region.
+        """
+        return f"{self.app_name}-registry-{account}-{region}"
+
+    @property
+    def registry_key_alias(self) -> str:
+        """Alias of the KMS key of the bucket of registered artifacts, in every region."""
+        return f"alias/{self.app_name}-registry"
+
+    @classmethod
+    def from_context(cls, get: Callable[[str], Any]) -> Settings:
+        """Read the settings from the CDK context, the account also from the CDK CLI.
+
+        Args:
+            get: ``app.node.try_get_context``.
+
+        Raises:
+            SettingsError: Lists every wrong value.
+        """
+        given = get(CONTEXT_KEY) or {}
+        if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'
+            try:
+                given = json.loads(given)
+            except json.JSONDecodeError as error:
+                raise SettingsError(
+                    f"Context '{CONTEXT_KEY}' is not JSON: {error}. Got {given!r}."
+                ) from error
+        given = {"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given}
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            problems = "\n".join(
+                f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}; got"
+                f" {problem['input']!r}"
+                for problem in error.errors()
+            )
+            raise SettingsError(
+                f"Settings under context.{CONTEXT_KEY} in cdk.json are wrong:\n{problems}\n"
+                f"Allowed settings: {', '.join(cls.model_fields)}."
+            ) from error

@@ -1,0 +1,51 @@
+"""Where models come in and packaged models stay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import CfnOutput, RemovalPolicy, Stack
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+from stacks.buckets import DataBucket
+from stacks.settings import Settings
+
+
+class StorageStack(Stack):
+    """The home region's KMS key and artifact bucket."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
+    ) -> None:
+        """Create the key and the bucket.
+
+        Args:
+            scope: The app.
+            construct_id: Stack name.
+            settings: The app's settings.
+            kwargs: ``aws_cdk.Stack`` properties.
+        """
+        super().__init__(scope, construct_id, **kwargs)
+        removal_policy = RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
+        self.encryption_key = kms.Key(
+            self,
+            "EncryptionKey",
+            alias=f"alias/{settings.app_name}",
+            description="Encrypts model artifacts, job volumes and job outputs",
+            enable_key_rotation=True,
+            removal_policy=removal_policy,
+        )
+        self.artifact_bucket = DataBucket(
+            self,
+            "ArtifactBucket",
+            encryption_key=self.encryption_key,
+            removal_policy=removal_policy,
+            expiring_prefix="tmp/",
+        )
+        CfnOutput(
+            self,
+            "ArtifactBucketName",
+            value=self.artifact_bucket.bucket_name,
+            description="Upload model.tar.gz here and pass its S3 URI as ModelS3Uri",
+        )
