@@ -22,11 +22,11 @@ from pydantic import BaseModel, ConfigDict
 from constructs_lib.configs import VariableType
 from constructs_lib.deploy_time_values import holds_variable
 from constructs_lib.errors import ReleaseError
+from constructs_lib.linter import lint_request
 from constructs_lib.model_card import model_card_content, shortened
 from constructs_lib.regions import RegionCode
 from constructs_lib.s3_uris import bucket_and_key
 from constructs_lib.service_model import (
-    argument_problems,
     enum_values,
     matches_pattern,
     max_length,
@@ -370,10 +370,9 @@ def read_registration_file(content: bytes) -> dict[RegionCode, RegistrationReque
 
 
 def _refuse_what_the_service_rejects(request: RegistrationRequest) -> None:
-    unknown_yet = object()
-    arguments = request.model_package_arguments(**dict.fromkeys(SLOT_NAMES, unknown_yet))
-    if problems := argument_problems("CreateModelPackage", arguments):
+    arguments = request.model_package_arguments(**dict.fromkeys(SLOT_NAMES, "${KnownLater}"))
+    if findings := lint_request("CreateModelPackage", arguments):
         raise RegistrationRequestError(
             f"SageMaker would reject the registration in {request.region_code}:\n"
-            + "\n".join(f"  {problem}" for problem in problems)
+            + "\n".join(f"  {finding}" for finding in findings)
         )

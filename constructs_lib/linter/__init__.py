@@ -17,15 +17,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from constructs_lib.linter.arguments import argument_problems
-from constructs_lib.linter.findings import Finding, Problem, render_path
+from constructs_lib.linter.arguments import ShapeChecker, argument_problems
+from constructs_lib.linter.findings import Finding, Path, Problem, render_path
 from constructs_lib.linter.form import form_problems
 from constructs_lib.linter.graph import graph_problems
 from constructs_lib.linter.pipeline import Pipeline
 from constructs_lib.linter.prose_rules import prose_rule_problems
+from constructs_lib.linter.shapes import request_shape
 from constructs_lib.service_model import max_length
 
-__all__ = ["Finding", "lint"]
+__all__ = ["Finding", "lint", "lint_request"]
 
 
 def lint(definition: Mapping[str, Any]) -> list[Finding]:
@@ -39,7 +40,21 @@ def lint(definition: Mapping[str, Any]) -> list[Finding]:
         The findings; none for a sound definition.
     """
     pipeline = Pipeline.parse(definition)
-    return [_finding(problem, pipeline) for problem in _problems(definition, pipeline)]
+    return [
+        _finding(problem, pipeline.step_names_by_path)
+        for problem in _problems(definition, pipeline)
+    ]
+
+
+def lint_request(operation: str, arguments: Mapping[str, Any]) -> list[Finding]:
+    """List what SageMaker would reject in a single API request.
+
+    Args:
+        operation: Name of the operation, for example ``CreateModelPackage``.
+        arguments: Its arguments as botocore names them; ``${Name}`` as in :func:`lint`.
+    """
+    problems = ShapeChecker().problems(arguments, request_shape(operation), ())
+    return [_finding(problem, {}) for problem in problems]
 
 
 def _problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
@@ -58,10 +73,9 @@ def _size_problems(definition: Mapping[str, Any]) -> Iterator[Problem]:
         yield Problem((), f"has {length} characters; a definition has at most {most}", length)
 
 
-def _finding(problem: Problem, pipeline: Pipeline) -> Finding:
+def _finding(problem: Problem, names: Mapping[Path, str]) -> Finding:
     path = problem.path
     enclosing = (path[:length] for length in range(len(path), 0, -1))
-    names = pipeline.step_names_by_path
     return Finding(
         severity=problem.severity,
         step=next((names[part] for part in enclosing if part in names), None),

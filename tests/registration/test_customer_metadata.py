@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from constructs_lib.linter import lint_request
 from constructs_lib.registration_request import RegistrationRequestError, customer_metadata
-from constructs_lib.service_model import argument_problems
 
 
 def metadata_of(text: str) -> object:
@@ -49,4 +49,4 @@ def test_values_of_the_deployment_and_the_run_are_passed_on(known_later: object)
 def test_the_service_takes_whatever_is_left_of_a_text(text: str) -> None:
     metadata = customer_metadata(identifiers={"region": "NA"}, texts={"model_objective": text})
     arguments = {"ModelPackageGroupName": "group", "CustomerMetadataProperties": metadata}
-    assert argument_problems("CreateModelPackage", arguments) == []
+    assert lint_request("CreateModelPackage", arguments) == []

@@ -11,6 +11,7 @@ from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.linter import lint_request
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import (
     SLOT_NAMES,
@@ -21,7 +22,6 @@ from constructs_lib.registration_request import (
     registration_file,
     registration_request,
 )
-from constructs_lib.service_model import argument_problems
 
 IMAGE = "763104351884.dkr.ecr.{}.amazonaws.com/pytorch-inference:2.1.0-cpu-py310"
 BUSINESS_TEXT = 'Find "abuse", {all} of it'
@@ -152,7 +152,7 @@ def test_the_service_takes_the_arguments_of_each_region(
     operation = service.operation_model("CreateModelPackage")
     report = ParamValidator().validate(arguments, operation.input_shape)
     assert report.generate_report() == ""
-    assert argument_problems("CreateModelPackage", arguments) == []
+    assert lint_request("CreateModelPackage", arguments) == []
 
 
 def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None:
@@ -198,7 +198,7 @@ def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
 ) -> None:
     request = make_request(model_objective=BUSINESS_TEXT)
     arguments = request.model_package_arguments(**LATE_VALUES)
-    assert argument_problems("CreateModelPackage", arguments) == []
+    assert lint_request("CreateModelPackage", arguments) == []
     metadata = arguments["CustomerMetadataProperties"]
     assert metadata["model_objective"] == "Find abuse all of it"
     assert request.step_config("s3://b/p.tar.gz")["model_objective"] == BUSINESS_TEXT
@@ -211,8 +211,8 @@ def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("framework_version", "21.0", "FrameworkVersion: got '21.0', allowed is "),
-        ("inference_instance_type", "ml.m5.largest", "such as ml.m5.large, "),
+        ("framework_version", "21.0", "FrameworkVersion: "),
+        ("inference_instance_type", "ml.m5.largest", ": ml.m5.large, "),
     ],
 )
 def test_what_the_service_would_reject_is_an_error_now(
@@ -242,7 +242,7 @@ def test_two_long_names_do_not_meet() -> None:
     assert names[0] != names[1]
     for name in names:
         arguments = {"ModelPackageGroupName": name}
-        assert argument_problems("CreateModelPackageGroup", arguments) == []
+        assert lint_request("CreateModelPackageGroup", arguments) == []
 
 
 def test_the_registration_file_is_read_back(configs: PipelineConfigs) -> None:
