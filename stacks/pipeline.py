@@ -55,9 +55,7 @@ class PipelineStack(Stack):
         """
         super().__init__(scope, construct_id, **kwargs)
         assets = self._upload(files)
-        self.registration_function = self._create_registration_function(
-            settings, compiled, assets, storage
-        )
+        self.registration_function = self._create_registration_function(settings, compiled, storage)
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
@@ -121,7 +119,6 @@ class PipelineStack(Stack):
         self,
         settings: Settings,
         compiled: CompiledPipeline,
-        assets: Mapping[str, s3_assets.Asset],
         storage: StorageStack,
     ) -> RegistrationFunction | None:
         regions = _other_regions(settings, compiled)
@@ -136,10 +133,6 @@ class PipelineStack(Stack):
             model_package_group_name=_group_name(compiled),
             artifact_bucket=storage.artifact_bucket,
             encryption_key=storage.encryption_key,
-            asset_arns=[
-                assets[name].bucket.arn_for_objects(assets[name].s3_object_key)
-                for name in ("SamplePayload", "RegistrationRequest")
-            ],
         )
 
     def _registry_variables(self, settings: Settings, compiled: CompiledPipeline) -> dict[str, str]:

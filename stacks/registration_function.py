@@ -14,6 +14,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from constructs_lib.arns import arn_names
 from constructs_lib.regions import RegionCode
 from stacks.log_retention import log_retention
 from stacks.settings import Settings
@@ -41,7 +42,6 @@ class RegistrationFunction(Construct):
         model_package_group_name: str,
         artifact_bucket: s3.IBucket,
         encryption_key: kms.IKey,
-        asset_arns: Sequence[str],
     ) -> None:
         """Create the function, its role and its log group.
 
@@ -54,7 +54,6 @@ class RegistrationFunction(Construct):
             model_package_group_name: The group, of the same name in every region.
             artifact_bucket: Where released artifacts are.
             encryption_key: Key of ``artifact_bucket``.
-            asset_arns: Objects to copy or read: sample payload, registration file.
         """
         super().__init__(scope, construct_id)
         log_group = logs.LogGroup(
@@ -86,7 +85,7 @@ class RegistrationFunction(Construct):
             log_group=log_group,
         )
         for statement in [
-            *_read_statements(pipeline_name, artifact_bucket, encryption_key, asset_arns),
+            *_read_statements(pipeline_name, artifact_bucket, encryption_key),
             *_write_statements(settings, regions, model_package_group_name),
             iam.PolicyStatement(
                 sid="WriteLogs",
@@ -101,16 +100,19 @@ def _read_statements(
     pipeline_name: str,
     artifact_bucket: s3.IBucket,
     encryption_key: kms.IKey,
-    asset_arns: Sequence[str],
 ) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
             resources=[
-                artifact_bucket.arn_for_objects(f"{pipeline_name}/releases/*"),
-                *asset_arns,
+                artifact_bucket.arn_for_objects(f"{pipeline_name}/{folder}/*")
+                for folder in ("registration", "releases")
             ],
+        ),
+        # Without it, S3 answers 403 instead of 404 for an object that is not there.
+        iam.PolicyStatement(
+            sid="FindRelease", actions=["s3:ListBucket"], resources=[artifact_bucket.bucket_arn]
         ),
         iam.PolicyStatement(
             sid="DecryptRelease", actions=["kms:Decrypt"], resources=[encryption_key.key_arn]
@@ -135,7 +137,7 @@ def _write_statements(
             actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
             resources=[f"{bucket}/*" for bucket in buckets],
         ),
-        # Without it, S3 answers 403 instead of 404 for an object that is not there yet.
+        # As above.
         iam.PolicyStatement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets),
         iam.PolicyStatement(
             sid="EncryptCopies",
@@ -159,9 +161,10 @@ def _write_statements(
             resources=[
                 arn
                 for prefix in sagemaker
+                for group in arn_names(model_package_group_name)
                 for arn in (
-                    f"{prefix}:model-package-group/{model_package_group_name}",
-                    f"{prefix}:model-package/{model_package_group_name}/*",
+                    f"{prefix}:model-package-group/{group}",
+                    f"{prefix}:model-package/{group}/*",
                 )
             ],
         ),

@@ -81,7 +81,9 @@ def test_a_principal_may_be_allowed_to_start_this_pipeline_only(stack: Stack) ->
                         "Resource": {
                             "Fn::Join": [
                                 "",
-                                Match.array_with([":sagemaker:us-east-1:123456789012:pipeline/"]),
+                                Match.array_with(
+                                    [":sagemaker:us-east-1:123456789012:pipeline/release"]
+                                ),
                             ]
                         },
                     }
@@ -89,6 +91,24 @@ def test_a_principal_may_be_allowed_to_start_this_pipeline_only(stack: Stack) ->
             }
         },
     )
+
+
+def test_names_with_capitals_are_granted_as_sagemaker_writes_them_in_arns(stack: Stack) -> None:
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    pipeline = SageMakerPipeline(
+        stack,
+        "Pipeline",
+        pipeline_name="author-BSM-RnR-NA",
+        definition_body="{}",
+        variables={},
+        role=role,
+    )
+
+    pipeline.grant_start_pipeline_execution(role)
+
+    policies = str(Template.from_stack(stack).find_resources("AWS::IAM::Policy"))
+    assert ":pipeline/author-BSM-RnR-NA" in policies
+    assert ":pipeline/author-bsm-rnr-na" in policies
 
 
 def test_a_schedule_takes_it_as_its_target(stack: Stack) -> None:

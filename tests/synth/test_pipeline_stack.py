@@ -104,6 +104,15 @@ def test_the_registration_function_is_outside_the_vpc(stack: Template) -> None:
     )
 
 
+def test_the_registration_function_reads_what_this_pipeline_released(stack: Template) -> None:
+    statement = _statements(stack, "RegistrationFunctionRole")["ReadRelease"]
+
+    assert [resource["Fn::Join"][1][-1] for resource in statement["Resource"]] == [
+        "/returns-risk/registration/*",
+        "/returns-risk/releases/*",
+    ]
+
+
 def test_the_registration_function_writes_only_to_the_registries(stack: Template) -> None:
     statement = _statements(stack, "RegistrationFunctionRole")["WriteRegistries"]
 
