@@ -1,0 +1,1 @@
+"""For development and tests: an embedded AWS, and a runner of pipelines on it."""

@@ -1,0 +1,26 @@
+"""Run the embedded AWS in the foreground: ``python -m local.emulator --port 5000``."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from local.emulator.server import serve
+
+
+def main() -> None:
+    """Parse the command line and serve until interrupted."""
+    parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
+    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--log-file", type=Path, default=Path("emulator.log"))
+    parser.add_argument("--stop-at-end-of-input", action="store_true")
+    arguments = parser.parse_args()
+    serve(
+        port=arguments.port,
+        log_file=arguments.log_file,
+        stop_at_end_of_input=arguments.stop_at_end_of_input,
+    )
+
+
+if __name__ == "__main__":
+    main()

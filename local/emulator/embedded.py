@@ -1,0 +1,145 @@
+"""``EmbeddedAws``: start the emulator as a child process, use it, stop it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final, Self
+
+import boto3
+from botocore.config import Config
+
+from constructs_lib.errors import ReleaseError
+
+ACCOUNT_ID: Final = "123456789012"
+"""The account of every embedded AWS."""
+DEFAULT_REGION: Final = "us-east-1"
+_STOP_TIMEOUT_SECONDS: Final = 5.0
+_SHOWN_LOG_LINES: Final = 5
+_PROJECT_ROOT: Final = Path(__file__).resolve().parents[2]
+
+
+class EmulatorError(ReleaseError):
+    """The embedded AWS did not start; the message holds the end of its log."""
+
+
+class EmbeddedAws:
+    """An AWS of one account and all regions, empty at the start and gone at the end.
+
+    ::
+
+        with EmbeddedAws(log_file=Path("build/emulator.log")) as aws:
+            aws.client("s3").create_bucket(Bucket="example")
+            environment = without_aws_variables(os.environ) | aws.environment()
+            subprocess.run([sys.executable, "script.py"], env=environment)
+    """
+
+    account_id: Final = ACCOUNT_ID
+
+    def __init__(self, *, log_file: Path | None = None, region: str = DEFAULT_REGION) -> None:
+        """Prepare an AWS that logs its requests to ``log_file`` (default: gone with it)."""
+        self.region = region
+        self.endpoint_url = ""
+        self._log_file = log_file
+        self._folder: TemporaryDirectory[str] | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._session = boto3.Session("embedded", "embedded")
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start the server and wait until it accepts connections.
+
+        Raises:
+            EmulatorError: The process ended instead.
+        """
+        self._folder = TemporaryDirectory(prefix="embedded-aws-")
+        log_file = self._log_file or Path(self._folder.name, "emulator.log")
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "local.emulator", "--stop-at-end-of-input"]
+        with log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--log-file", str(log_file.resolve())],
+                cwd=_PROJECT_ROOT,
+                env=without_aws_variables(os.environ) | self.environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        assert self._process.stdout is not None  # noqa: S101  # it is a pipe
+        self.endpoint_url = self._process.stdout.readline().strip()
+        if not self.endpoint_url:
+            log_lines = log_file.read_text(errors="replace").splitlines()
+            self.stop()
+            shown = "\n  ".join(log_lines[-_SHOWN_LOG_LINES:])
+            raise EmulatorError(f"The embedded AWS ended while starting:\n  {shown}")
+
+    def stop(self) -> None:
+        """Stop the server; everything in it is gone. May be called again."""
+        self._clients.clear()
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.communicate(timeout=_STOP_TIMEOUT_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.communicate()
+            self._process = None
+        if self._folder is not None:
+            self._folder.cleanup()
+            self._folder = None
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables that make any AWS SDK talk to this AWS and to no other."""
+        return environment_for(self.endpoint_url, self.region)
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client of ``service``, by default in the default region."""
+        key = (service, region or self.region)
+        if key not in self._clients:
+            self._clients[key] = self._session.client(
+                service,
+                region_name=key[1],
+                endpoint_url=self.endpoint_url,
+                config=Config(proxies={}),
+            )
+        return self._clients[key]
+
+
+def environment_for(endpoint_url: str, region: str = DEFAULT_REGION) -> dict[str, str]:
+    """Return the variables that make any AWS SDK talk to an embedded AWS and to no other.
+
+    Put them over ``without_aws_variables(os.environ)``: a profile, or the endpoint of a single
+    service, would win over them.
+    """
+    return {
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "embedded",
+        "AWS_SECRET_ACCESS_KEY": "embedded",
+        "AWS_SESSION_TOKEN": "embedded",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "localhost,127.0.0.1",
+        "no_proxy": "localhost,127.0.0.1",
+    }
+
+
+def without_aws_variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return ``environment`` without what selects an AWS account, region, profile or endpoint."""
+    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}

@@ -1,0 +1,274 @@
+"""Corrections of moto 5.2.5: each function says which of its behaviours differs from AWS.
+
+They are applied when the first request for a service arrives, so that only services in use are
+imported.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, Final
+
+# What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
+_DROPPED_PACKAGE_MEMBERS: Final = (
+    "ModelCard",
+    "ModelLifeCycle",
+    "SecurityConfig",
+    "SkipModelValidation",
+    "SourceUri",
+)
+_PIPELINE_NAME: Final = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}"
+"""The pattern of the service model."""
+
+
+_last_versions: dict[tuple[str, str, str], int] = {}
+"""The last version given in each model package group, by account, region and name."""
+
+
+def apply_patches(service: str) -> None:
+    """Correct moto's ``service``, named as moto names it; call once per process and service."""
+    for patch in _PATCHES.get(service, ()):
+        patch()
+
+
+def _ignore_conditional_bucket_statements() -> None:
+    """Moto decides on a bucket policy without looking at its conditions.
+
+    "Deny unless the connection is TLS" would deny everything: conditional statements are left out.
+    """
+    from moto.iam.access_control import IAMPolicy, PermissionResult
+    from moto.s3.models import FakeBucket
+
+    def get_permission(bucket: Any, action: str, resource: str) -> Any:
+        if bucket.policy is None:
+            return PermissionResult.NEUTRAL
+        document = json.loads(bucket.policy)
+        statements = document["Statement"]
+        listed = statements if isinstance(statements, list) else [statements]
+        unconditional = [statement for statement in listed if "Condition" not in statement]
+        policy = IAMPolicy(json.dumps({**document, "Statement": unconditional}))
+        return policy.is_action_permitted(action, resource)
+
+    FakeBucket.get_permission = get_permission
+
+
+def _accept_access_logs_before_the_policy() -> None:
+    """Moto turns access logs on only when the target's policy already allows their delivery.
+
+    S3 accepts it; CloudFormation creates a bucket before its policy.
+    """
+    from moto.s3.models import FakeBucket
+
+    FakeBucket._log_permissions_enabled_policy = staticmethod(
+        lambda target_bucket, target_prefix: True  # noqa: ARG005  # moto passes them by name
+    )
+
+
+def _deliver_no_access_logs() -> None:
+    """Moto writes an access log object at every request, so a log bucket is never empty.
+
+    S3 delivers them hours later, which is never in the life of an embedded AWS.
+    """
+    from moto.s3.models import S3Backend
+
+    S3Backend.log_incoming_request = lambda _backend, _request, _bucket_name: None
+
+
+def _check_pipelines() -> None:
+    """Moto accepts any text as name or definition of a pipeline, and never dates an update."""
+    from moto.core.utils import utcnow
+    from moto.sagemaker.models import SageMakerModelBackend as Backend
+
+    create, update = Backend.create_pipeline, Backend.update_pipeline
+
+    @wraps(create)
+    def create_pipeline(backend: Any, **arguments: Any) -> Any:
+        _check_pipeline_name(arguments["pipeline_name"])
+        _check_definition(arguments["pipeline_definition"])
+        return create(backend, **arguments)
+
+    @wraps(update)
+    def update_pipeline(backend: Any, **arguments: Any) -> Any:
+        _check_definition(arguments["pipeline_definition"])
+        arn = update(backend, **arguments)
+        backend.pipelines[arguments["pipeline_name"]].last_modified_time = utcnow()
+        return arn
+
+    Backend.create_pipeline, Backend.update_pipeline = create_pipeline, update_pipeline
+
+
+def _check_pipeline_name(name: str) -> None:
+    from moto.sagemaker.exceptions import AWSValidationException
+
+    if not re.fullmatch(_PIPELINE_NAME, name):
+        raise AWSValidationException(
+            f"1 validation error detected: Value '{name}' at 'pipelineName' failed to satisfy "
+            f"constraint: Member must satisfy regular expression pattern: {_PIPELINE_NAME}"
+        )
+
+
+def _check_definition(body: str | None) -> None:
+    from moto.sagemaker.exceptions import AWSValidationException
+
+    if body is None:
+        return
+    try:
+        definition = json.loads(body)
+    except json.JSONDecodeError as error:
+        raise AWSValidationException(f"Unable to parse pipeline definition: {error}") from error
+    members = definition if isinstance(definition, dict) else {}
+    missing = [name for name in ("Version", "Steps") if not members.get(name)]
+    if missing:
+        raise AWSValidationException(
+            f"Unable to parse pipeline definition: {', '.join(missing)} is required"
+        )
+
+
+def _refuse_duplicate_groups() -> None:
+    """Moto replaces an existing model package group of the same name by an empty one."""
+    from moto.sagemaker.exceptions import AWSValidationException
+    from moto.sagemaker.models import SageMakerModelBackend as Backend
+
+    create = Backend.create_model_package_group
+
+    @wraps(create)
+    def create_model_package_group(backend: Any, **arguments: Any) -> Any:
+        name = arguments["model_package_group_name"]
+        if name in backend.model_package_groups:
+            raise AWSValidationException(f"Model Package Group already exists: {name}")
+        return create(backend, **arguments)
+
+    Backend.create_model_package_group = create_model_package_group
+
+
+def _number_packages_for_good() -> None:
+    """Moto counts the packages of a group, and so gives a deleted package's version again."""
+    from moto.sagemaker.models import ModelPackage
+
+    initialize = ModelPackage.__init__
+
+    @wraps(initialize)
+    def initialize_numbered(package: Any, **arguments: Any) -> None:
+        if arguments["model_package_version"] is not None:
+            group = (
+                arguments["account_id"],
+                arguments["region_name"],
+                arguments["model_package_group_name"],
+            )
+            _last_versions[group] = _last_versions.get(group, 0) + 1
+            arguments["model_package_version"] = _last_versions[group]
+        initialize(package, **arguments)
+
+    ModelPackage.__init__ = initialize_numbered
+
+
+def _keep_package_members() -> None:
+    """Moto drops members of CreateModelPackage."""
+    from moto.sagemaker.models import ModelPackage
+    from moto.sagemaker.responses import SageMakerResponse
+
+    create, describe = SageMakerResponse.create_model_package, ModelPackage.gen_response_object
+
+    @wraps(create)
+    def create_model_package(response: Any) -> Any:
+        answer = create(response)
+        package = response.sagemaker_backend.model_packages[answer.result["ModelPackageArn"]]
+        given = {name: response._get_param(name) for name in _DROPPED_PACKAGE_MEMBERS}
+        package.dropped_members = {
+            name: value for name, value in given.items() if value is not None
+        }
+        return answer
+
+    @wraps(describe)
+    def gen_response_object(package: Any) -> Any:
+        return {**describe(package), **package.dropped_members}
+
+    SageMakerResponse.create_model_package = create_model_package
+    ModelPackage.gen_response_object = gen_response_object
+
+
+def _update_only_given_package_members() -> None:
+    """Moto's UpdateModelPackage resets status, description and metadata that are not sent."""
+    from moto.sagemaker.models import SageMakerModelBackend as Backend
+
+    update = Backend.update_model_package
+
+    @wraps(update)
+    def update_model_package(backend: Any, **arguments: Any) -> Any:
+        package = backend.describe_model_package(arguments["model_package_arn"])
+        for name in ("model_approval_status", "approval_description"):
+            if arguments[name] is None:
+                arguments[name] = getattr(package, name)
+        arguments["customer_metadata_properties"] = {
+            **(package.customer_metadata_properties or {}),
+            **(arguments["customer_metadata_properties"] or {}),
+        }
+        return update(backend, **arguments)
+
+    Backend.update_model_package = update_model_package
+
+
+def _add_package_deletion() -> None:
+    """Moto has neither DeleteModelPackage nor DeleteModelPackageGroup; a group must be empty."""
+    from moto.core.responses import EmptyResult
+    from moto.sagemaker.exceptions import AWSValidationException
+    from moto.sagemaker.responses import SageMakerResponse
+
+    def delete_model_package(response: Any) -> Any:
+        backend = response.sagemaker_backend
+        package = backend.describe_model_package(response._get_param("ModelPackageName"))
+        del backend.model_packages[package.arn]
+        return EmptyResult()
+
+    def delete_model_package_group(response: Any) -> Any:
+        backend, name = response.sagemaker_backend, response._get_param("ModelPackageGroupName")
+        group = backend.describe_model_package_group(name)
+        packages = backend.model_packages.values()
+        if any(package.model_package_group_name == name for package in packages):
+            raise AWSValidationException(
+                f"Model Package Group {group.arn} cannot be deleted because it still contains "
+                f"model packages"
+            )
+        del backend.model_package_groups[name]
+        _last_versions.pop((backend.account_id, backend.region_name, name), None)
+        return EmptyResult()
+
+    SageMakerResponse.delete_model_package = delete_model_package
+    SageMakerResponse.delete_model_package_group = delete_model_package_group
+
+
+def _keep_queue_policies() -> None:
+    """Moto's SetQueueAttributes removes the policy of a queue when other attributes are set."""
+    from moto.sqs.models import Queue
+
+    set_attributes = Queue._set_attributes
+
+    @wraps(set_attributes)
+    def keep_policy(queue: Any, attributes: dict[str, Any], *arguments: Any) -> Any:
+        kept = getattr(queue, "policy", None)
+        set_attributes(queue, attributes, *arguments)
+        if "Policy" not in attributes and kept is not None:
+            queue.policy = kept
+
+    Queue._set_attributes = keep_policy
+
+
+_PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
+    "s3": (
+        _ignore_conditional_bucket_statements,
+        _accept_access_logs_before_the_policy,
+        _deliver_no_access_logs,
+    ),
+    "sagemaker": (
+        _check_pipelines,
+        _refuse_duplicate_groups,
+        _number_packages_for_good,
+        _keep_package_members,
+        _update_only_given_package_members,
+        _add_package_deletion,
+    ),
+    "sqs": (_keep_queue_policies,),
+}
