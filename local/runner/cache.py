@@ -1,0 +1,66 @@
+"""Step caching: which earlier result a step may reuse.
+
+Source: "Caching pipeline steps" and "Default cache key attributes by pipeline step type" in the
+SageMaker developer guide. Only these step types are cached, by only these attributes: an output
+location, a role or an instance type may differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from local.runner.definition import Step, StepType
+from local.runner.records import Execution, StepExecution, StepStatus
+
+_KEY_ATTRIBUTES: Final[Mapping[StepType, tuple[str, ...]]] = {
+    StepType.PROCESSING: ("AppSpecification", "Environment", "ProcessingInputs"),
+    StepType.TRAINING: (
+        "AlgorithmSpecification",
+        "CheckpointConfig",
+        "DebugHookConfig",
+        "DebugRuleConfigurations",
+        "Environment",
+        "HyperParameters",
+        "InputDataConfig",
+    ),
+}
+
+
+def cache_key(step: Step, arguments: Mapping[str, Any]) -> str | None:
+    """The key of a step with resolved ``arguments``; None when the step is not cached."""
+    attributes = _KEY_ATTRIBUTES.get(step.type)
+    if step.cache_expires_after is None or attributes is None:
+        return None
+    signature = [step.name, step.type, {name: arguments.get(name) for name in attributes}]
+    return hashlib.sha256(json.dumps(signature, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class EarlierResult:
+    """A step that succeeded earlier, and the execution in which it did."""
+
+    execution_arn: str
+    step: StepExecution
+    end_time: datetime
+
+
+def find_cached(
+    executions: Iterable[Execution], key: str, *, ended_after: datetime
+) -> EarlierResult | None:
+    """The most recent success with ``key``; results that were reused themselves do not count."""
+    candidates = [
+        EarlierResult(execution.arn, step, step.end_time)
+        for execution in executions
+        for step in execution.steps
+        if step.cache_key == key
+        and step.status is StepStatus.SUCCEEDED
+        and step.cache_hit is None
+        and step.end_time is not None
+        and step.end_time >= ended_after
+    ]
+    return max(candidates, key=lambda result: result.end_time, default=None)

@@ -1,0 +1,179 @@
+"""Starts an execution of a deployed pipeline and runs it to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+from local.runner.aws import NO_ANSWER, EmulatedAws
+from local.runner.conditions import check_conditions
+from local.runner.definition import PipelineDefinition, StepType, parse_definition
+from local.runner.errors import EmulatedAwsError, PipelineNotFoundError
+from local.runner.graph import dependencies_of, run_in_order
+from local.runner.parameters import Scalar, bind_parameters
+from local.runner.processing import check_processing_step
+from local.runner.records import (
+    Execution,
+    ExecutionRecorder,
+    ExecutionStatus,
+    OnEvent,
+    StepExecution,
+    now,
+    past_executions,
+)
+from local.runner.steps import StepRunner
+from local.runner.training import check_training_step
+
+_MAX_PARALLEL_STEPS: Final = 8
+_NOT_FOUND_CODES: Final = frozenset({"ResourceNotFound", "ValidationException"})
+
+
+def start_execution(
+    pipeline_name: str,
+    parameters: Mapping[str, str],
+    *,
+    aws: EmulatedAws,
+    state_dir: Path,
+    on_event: OnEvent = lambda _execution, _step: None,
+    sleep: Callable[[float], object] | None = None,
+) -> Execution:
+    """Run a deployed pipeline once and return what happened, failed executions too.
+
+    Args:
+        pipeline_name: The name of a pipeline that is deployed to the embedded AWS.
+        parameters: Values of pipeline parameters, as texts, that replace their defaults.
+        aws: The embedded AWS.
+        state_dir: The folder for records and logs; step caching looks for earlier results here.
+        on_event: Called at every change, one call at a time.
+        sleep: Waits so many seconds before a retry; by default a wait that Ctrl-C ends.
+
+    Raises:
+        ReleaseError: the pipeline is unknown, a parameter is unknown, missing or of the wrong
+            type, or the definition holds what the runner does not run. Nothing was started.
+    """
+    description = _describe_pipeline(aws, pipeline_name)
+    definition = parse_definition(description["PipelineDefinition"])
+    values = bind_parameters(definition.parameters, parameters)
+    _check_steps(definition)
+    dependencies = dependencies_of(definition)
+    reusable = _reusable_executions(definition, description, state_dir)
+    with _answered():
+        response = aws.sagemaker.start_pipeline_execution(
+            PipelineName=pipeline_name,
+            PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
+        )
+    execution = _new_execution(
+        response["PipelineExecutionArn"], description, definition, values, state_dir
+    )
+    stopping = Event()
+    runner = StepRunner(
+        aws=aws,
+        steps={step.name: step for step in definition.steps},
+        dependencies=dependencies,
+        recorder=ExecutionRecorder(execution, on_event),
+        reusable=reusable,
+        stopping=stopping,
+        sleep=sleep or stopping.wait,
+    )
+    return _run_to_end(runner, max_parallel=_parallelism(description))
+
+
+def _run_to_end(runner: StepRunner, *, max_parallel: int) -> Execution:
+    recorder = runner.recorder
+    try:
+        run_in_order(
+            runner.dependencies,
+            runner.visit,
+            max_parallel=max_parallel,
+            stopping=runner.stopping,
+        )
+    except BaseException:
+        recorder.end(ExecutionStatus.STOPPED)
+        raise
+    failed = recorder.execution.failed_step is not None
+    recorder.end(ExecutionStatus.FAILED if failed else ExecutionStatus.SUCCEEDED)
+    return recorder.execution
+
+
+@contextmanager
+def _answered() -> Iterator[None]:
+    try:
+        yield
+    except (ClientError, *NO_ANSWER) as error:
+        raise EmulatedAwsError(
+            f"The embedded AWS does not start executions: {error}. Is it running?"
+        ) from error
+
+
+def _describe_pipeline(aws: EmulatedAws, name: str) -> dict[str, Any]:
+    with _answered():
+        try:
+            description: dict[str, Any] = aws.sagemaker.describe_pipeline(PipelineName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _NOT_FOUND_CODES:
+                raise
+            raise PipelineNotFoundError(
+                f"There is no pipeline '{name}' in {aws.region}. "
+                f"Deployed are: {', '.join(_pipeline_names(aws)) or 'none; deploy one first'}."
+            ) from error
+    return description
+
+
+def _pipeline_names(aws: EmulatedAws) -> list[str]:
+    pages = aws.sagemaker.get_paginator("list_pipelines").paginate()
+    return sorted(
+        pipeline["PipelineName"] for page in pages for pipeline in page["PipelineSummaries"]
+    )
+
+
+def _check_steps(definition: PipelineDefinition) -> None:
+    for step in definition.steps:
+        match step.type:
+            case StepType.PROCESSING:
+                check_processing_step(step)
+            case StepType.TRAINING:
+                check_training_step(step)
+            case StepType.CONDITION:
+                check_conditions(step.arguments["Conditions"], step=step.name)
+
+
+def _reusable_executions(
+    definition: PipelineDefinition, description: Mapping[str, Any], state_dir: Path
+) -> tuple[Execution, ...]:
+    if all(step.cache_expires_after is None for step in definition.steps):
+        return ()
+    return tuple(
+        execution
+        for execution in past_executions(state_dir)
+        if execution.pipeline_arn == description["PipelineArn"]
+        and execution.pipeline_creation_time == description["CreationTime"]
+    )
+
+
+def _new_execution(
+    arn: str,
+    description: Mapping[str, Any],
+    definition: PipelineDefinition,
+    parameters: dict[str, Scalar],
+    state_dir: Path,
+) -> Execution:
+    return Execution(
+        arn=arn,
+        pipeline_arn=description["PipelineArn"],
+        pipeline_creation_time=description["CreationTime"],
+        parameters=parameters,
+        folder=(state_dir / arn.rpartition("/")[2]).absolute(),
+        start_time=now(),
+        steps=tuple(StepExecution(step.name, step.type) for step in definition.steps),
+    )
+
+
+def _parallelism(description: Mapping[str, Any]) -> int:
+    configuration = description.get("ParallelismConfiguration") or {}
+    limit: int = configuration.get("MaxParallelExecutionSteps", _MAX_PARALLEL_STEPS)
+    return min(limit, _MAX_PARALLEL_STEPS)
