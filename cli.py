@@ -1,0 +1,189 @@
+#!/usr/bin/env python3
+"""The command line: ``python cli.py --help``.
+
+Thin: each command calls a function or two of the app or of ``local/``, and imports no more than it
+needs, so that help and validation answer at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.errors import ReleaseError
+from constructs_lib.pipelines_folder import config_path, config_paths
+
+if TYPE_CHECKING:
+    from local.runner import Execution
+
+ROOT: Final = Path(__file__).parent
+PIPELINES: Final = ROOT / "pipelines"
+STATE: Final = ROOT / ".local"
+EMULATOR_PORT: Final = 4566
+
+app = typer.Typer(
+    help="Release PyTorch models through SageMaker Pipelines.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Endpoint = Annotated[str, typer.Option(help="URL of a running embedded AWS.")]
+LOCAL_ENDPOINT: Final = f"http://localhost:{EMULATOR_PORT}"
+
+
+@app.command()
+def validate(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Folders in pipelines/; by default all of them.")
+    ] = None,
+) -> None:
+    """Check configs: every problem of every file, each with its place in the file."""
+    paths = (
+        {name: config_path(PIPELINES, name) for name in names} if names else config_paths(PIPELINES)
+    )
+    problems = False
+    for name, path in paths.items():
+        try:
+            configs = PipelineConfigs.load(path)
+        except ReleaseError as error:
+            problems = True
+            typer.echo(f"error: {error}", err=True)
+        else:
+            typer.echo(f"{name}: valid, pipeline {configs.base.pipeline_name}")
+    raise typer.Exit(1 if problems else 0)
+
+
+@app.command()
+def definition(
+    name: Annotated[str, typer.Argument(help="A folder in pipelines/.")],
+) -> None:
+    """Print a pipeline's compiled definition, deploy-time values as ${Name}."""
+    from constructs_lib.definition import compile_pipeline
+
+    compiled = compile_pipeline(PipelineConfigs.load(config_path(PIPELINES, name)))
+    typer.echo(json.dumps(compiled.definition, indent=2))
+
+
+@app.command()
+def execution_document(
+    document: Annotated[Path, typer.Argument(help="The execution document (JSON) to fill.")],
+    pipeline: Annotated[str, typer.Option(help="Name of a deployed pipeline.")],
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write; by default over the document.")
+    ] = None,
+    region: Annotated[str, typer.Option(help="AWS region of the pipeline.")] = "us-east-1",
+) -> None:
+    """Fill an execution document's registration steps from a deployed pipeline.
+
+    Reads AWS with the credentials of the environment, or the embedded AWS when AWS_ENDPOINT_URL
+    names it.
+    """
+    from constructs_lib import execution_document as documents
+    from constructs_lib.deployed_pipeline import DeployedPipeline
+
+    content = documents.read_document(document)
+    deployed = DeployedPipeline(pipeline, region)
+    step_configs = documents.step_configs_of_deployed_pipeline(
+        deployed.definition(), deployed.read_s3_object
+    )
+    documents.write_document(
+        documents.fill_execution_document(content, step_configs), output or document
+    )
+    typer.echo(f"Wrote {output or document}")
+
+
+@app.command()
+def demo() -> None:
+    """Deploy the app to an embedded AWS and release the example model: everything in one go."""
+    from rich.console import Console
+
+    from local.demo import run_demo
+
+    _exit_with(run_demo(STATE / "demo", Console()))
+
+
+@app.command()
+def emulator(
+    port: Annotated[int, typer.Option(help="Where to listen on localhost.")] = EMULATOR_PORT,
+) -> None:
+    """Run an embedded AWS until Ctrl-C; what is in it is gone then."""
+    from local.emulator import environment_for
+    from local.emulator.server import serve
+
+    endpoint = f"http://localhost:{port}"
+    typer.echo("Embedded AWS, until Ctrl-C. For other tools in another shell:\n")
+    for variable, value in environment_for(endpoint).items():
+        typer.echo(f"export {variable}={value}")
+    serve(port=port, log_file=STATE / "emulator.log")
+
+
+@app.command()
+def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT) -> None:
+    """Deploy the app to a running embedded AWS with the CDK CLI."""
+    from rich.console import Console
+
+    from local.release import LocalAws, deploy_app
+
+    deploy_app(LocalAws(endpoint), STATE / "deployment", Console())
+
+
+@app.command()
+def run(
+    pipeline: Annotated[str, typer.Argument(help="Name of a pipeline that is deployed there.")],
+    model: Annotated[
+        str | None, typer.Option(help="s3:// URI of a model.tar.gz, or a file to upload first.")
+    ] = None,
+    parameter: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of another pipeline parameter.")
+    ] = None,
+    endpoint: Endpoint = LOCAL_ENDPOINT,
+) -> None:
+    """Execute a pipeline on a running embedded AWS; exits with 1 when the execution fails."""
+    from rich.console import Console
+
+    from local.release import LocalAws, release, show_packages
+
+    aws, console = LocalAws(endpoint), Console()
+    execution = release(
+        pipeline,
+        model,
+        aws=aws,
+        state_dir=STATE / "executions",
+        console=console,
+        parameters=_parameters(parameter or []),
+    )
+    if execution.failed_step is None:
+        show_packages(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
+    _exit_with(execution)
+
+
+def _parameters(assignments: list[str]) -> dict[str, str]:
+    for assignment in assignments:
+        if "=" not in assignment:
+            raise typer.BadParameter(f"{assignment!r} is not of the form NAME=VALUE")
+    return dict(assignment.split("=", 1) for assignment in assignments)
+
+
+def _exit_with(execution: Execution) -> None:
+    if execution.failure_reason:
+        typer.echo(f"\nerror: {execution.failure_reason}", err=True)
+    raise typer.Exit(0 if execution.failed_step is None else 1)
+
+
+def main() -> None:
+    """Run the command line; bad input ends with its message and exit code 1."""
+    try:
+        app()
+    except ReleaseError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

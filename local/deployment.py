@@ -1,0 +1,91 @@
+"""The synthesized app, and what its stacks tell once they are deployed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from constructs_lib.errors import ReleaseError
+
+_ROOT: Final = Path(__file__).resolve().parents[1]
+
+
+class SynthesisError(ReleaseError):
+    """The app does not synthesize; holds what it printed."""
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """A synthesized app, in the folder that the CDK CLI calls a cloud assembly."""
+
+    folder: Path
+    _stacks: dict[str, dict[str, Any]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read the stacks from the manifest."""
+        manifest = json.loads((self.folder / "manifest.json").read_text())
+        stacks = {
+            name: artifact
+            for name, artifact in manifest["artifacts"].items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+        object.__setattr__(self, "_stacks", stacks)
+
+    @property
+    def regions(self) -> list[str]:
+        """The AWS regions that stacks are deployed to, sorted."""
+        return sorted({self.region(stack) for stack in self._stacks})
+
+    def region(self, stack: str) -> str:
+        """The AWS region of a stack."""
+        environment: str = self._stacks[stack]["environment"]
+        return environment.rpartition("/")[2]
+
+    @property
+    def stack_names(self) -> list[str]:
+        """The stacks, in the order of the app."""
+        return list(self._stacks)
+
+
+def synthesize(folder: Path) -> Assembly:
+    """Run the app as the CDK CLI does; reaches no network.
+
+    Args:
+        folder: Where to write the cloud assembly.
+
+    Raises:
+        SynthesisError: The app refuses its input.
+    """
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
+    }
+    result = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=_ROOT,
+        env={**environment, "CDK_OUTDIR": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        raise SynthesisError(result.stderr.removeprefix("error: ").strip())
+    return Assembly(folder)
+
+
+def stack_output(cloudformation: Any, stack: str, key: str) -> str:
+    """Return an output of a deployed stack.
+
+    Args:
+        cloudformation: A client of the stack's region.
+        stack: The stack's name.
+        key: The output's key.
+    """
+    (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in description["Outputs"]}
+    value: str = outputs[key]
+    return value

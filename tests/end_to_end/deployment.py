@@ -1,0 +1,84 @@
+"""A deployment of the app to an embedded AWS, and what a test does with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from local.cdk import CdkCli
+from local.deployment import stack_output
+from local.release import STORAGE_STACK, LocalAws, release
+from local.runner import Execution
+
+ROOT = Path(__file__).parents[2]
+REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The deployed app, and what a test does with it."""
+
+    aws: LocalAws
+    folder: Path
+    console: Console
+
+    @property
+    def config(self) -> Path:
+        """The config of the deployed pipeline: a copy that tests may change."""
+        return self.folder / "pipelines" / "returns_risk" / "config.json"
+
+    def cdk(self, action: Callable[[CdkCli], None]) -> str:
+        """Run the CDK CLI; returns what it printed."""
+        lines: list[str] = []
+        cli = CdkCli(
+            self.aws.environment,
+            log_file=self.folder / "cdk.log",
+            app=f"{sys.executable} {ROOT / 'app.py'}",
+            on_line=lines.append,
+        )
+        action(cli)
+        return "\n".join(lines)
+
+    @property
+    def context(self) -> dict[str, str]:
+        """The app's settings: the copy of the pipelines, nothing kept after destroy."""
+        settings = {"pipelines_dir": str(self.folder / "pipelines"), "retain_data": False}
+        return {"model-release": json.dumps(settings)}
+
+    def deploy(self) -> str:
+        """Deploy all stacks."""
+        return self.cdk(lambda cli: cli.deploy(context=self.context))
+
+    def put_model(self, key: str, content: bytes | None = None) -> str:
+        """Upload a model artifact, by default the example's; returns its S3 URI."""
+        stacks = self.aws.client("cloudformation")
+        bucket = stack_output(stacks, STORAGE_STACK, "ArtifactBucketName")
+        model = ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
+        body = model.read_bytes() if content is None else content
+        self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        return f"s3://{bucket}/{key}"
+
+    def release(self, model: str, **parameters: str) -> Execution:
+        """Execute the deployed pipeline."""
+        return release(
+            "returns-risk",
+            model,
+            aws=self.aws,
+            state_dir=self.folder / "executions",
+            console=self.console,
+            parameters=parameters,
+        )
+
+    def packages(self, region: str) -> list[dict[str, Any]]:
+        """Describe the registered versions of a region, the oldest first."""
+        client = self.aws.client("sagemaker", region)
+        listed = client.list_model_packages(ModelPackageGroupName="returns-risk")
+        arns = [each["ModelPackageArn"] for each in listed["ModelPackageSummaryList"]]
+        described = [client.describe_model_package(ModelPackageName=arn) for arn in arns]
+        return sorted(described, key=lambda each: int(each["ModelPackageVersion"]))

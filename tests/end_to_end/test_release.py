@@ -1,0 +1,192 @@
+"""From config to registered model packages, with the real CDK CLI on an embedded AWS.
+
+The tests run in this order on one deployment: each is a day in the life of a released model.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from local.runner import ExecutionStatus, StepStatus
+from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
+
+pytestmark = pytest.mark.xdist_group("end_to_end")
+
+
+def test_a_release_registers_the_model_in_every_region(deployment: Deployment) -> None:
+    execution = deployment.release(deployment.put_model("incoming/model.tar.gz"))
+
+    assert execution.failure_reason is None
+    for region in REGIONS:
+        (package,) = deployment.packages(region)
+        (container,) = package["InferenceSpecification"]["Containers"]
+        assert package["ModelApprovalStatus"] == "PendingManualApproval"
+        assert f".{region}." in container["Image"]
+        assert package["SamplePayloadUrl"].endswith("/payload.tar.gz")
+        assert container["ModelDataUrl"].endswith(f"/releases/{execution.id}/model.tar.gz")
+
+
+def test_the_registered_artifact_is_the_model_with_its_inference_code(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    digests = set()
+    for region in REGIONS:
+        (package,) = deployment.packages(region)
+        uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        target = tmp_path / f"{region}.tar.gz"
+        deployment.aws.client("s3", region).download_file(bucket, key, str(target))
+        digests.add(package["CustomerMetadataProperties"]["artifact_sha256"])
+        with tarfile.open(target) as archive:
+            names = archive.getnames()
+        assert {"code/inference.py", "model.pth", "weights.npz"} <= {
+            name.removeprefix("./") for name in names
+        }
+
+    assert len(digests) == 1
+
+
+def test_the_other_regions_copies_are_under_their_own_key(deployment: Deployment) -> None:
+    for region in REGIONS[1:]:
+        (package,) = deployment.packages(region)
+        uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+
+        head = deployment.aws.client("s3", region).head_object(Bucket=bucket, Key=key)
+
+        assert head["ServerSideEncryption"] == "aws:kms"
+        assert f":kms:{region}:" in head["SSEKMSKeyId"]
+
+
+def test_the_same_model_again_reuses_the_package_step(deployment: Deployment) -> None:
+    execution = deployment.release(
+        deployment.put_model("incoming/model.tar.gz"), ModelApprovalStatus="Approved"
+    )
+
+    assert execution.step("Package").cache_hit is not None
+    assert deployment.packages("us-west-2")[-1]["ModelApprovalStatus"] == "Approved"
+
+
+def test_an_execution_document_is_filled_from_the_deployed_pipeline(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    document = tmp_path / "document.json"
+    other = {"STEP_TYPE": ["WORKFLOW_INPUT", "CradleDataLoadingStep"], "STEP_CONFIG": {"a": [1]}}
+    steps = {"ModelRegistration-EU": {"STEP_TYPE": "X"}, "Loading": other}
+    document.write_text(json.dumps({"PIPELINE_STEP_CONFIGS": steps}))
+
+    result = subprocess.run(
+        [sys.executable, "cli.py", "execution-document", document, "--pipeline", "returns-risk"],
+        cwd=ROOT,
+        env=deployment.aws.environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 0
+    assert "has no step Registration-NA" in result.stderr
+    filled = json.loads(document.read_text())["PIPELINE_STEP_CONFIGS"]
+    load_test = filled["ModelRegistration-EU"]["STEP_CONFIG"]["load_testing_info_map"]
+    registered = deployment.packages("eu-west-1")[0]["SamplePayloadUrl"]
+    assert registered == "s3://{sample_payload_s3_bucket}/{sample_payload_s3_key}".format(
+        **load_test
+    )
+    assert filled["Loading"] == other
+
+
+def test_an_unknown_pipeline_is_an_error_that_lists_the_deployed_ones(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    document = tmp_path / "document.json"
+    document.write_text('{"PIPELINE_STEP_CONFIGS": {}}')
+
+    result = subprocess.run(
+        [sys.executable, "cli.py", "execution-document", document, "--pipeline", "returns"],
+        cwd=ROOT,
+        env=deployment.aws.environment,
+        capture_output=True,
+        text=True,
+    )
+
+    assert result.returncode == 1
+    assert "Deployed there: returns-risk" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "step", "reason"),
+    [
+        (None, "CreateModel", "incoming/absent.tar.gz"),
+        (b"PK\x03\x04 not a tar", "Package", "zip"),
+        (b"", "Package", "empty"),
+    ],
+    ids=["absent", "zip", "empty"],
+)
+def test_a_bad_artifact_fails_its_step_and_registers_nothing(
+    deployment: Deployment, content: bytes | None, step: str, reason: str
+) -> None:
+    before = {region: len(deployment.packages(region)) for region in REGIONS}
+    uri = deployment.put_model("incoming/bad.tar.gz", content or b"")
+    if content is None:
+        uri = uri.replace("bad", "absent")
+
+    execution = deployment.release(uri)
+
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.failure_reason is not None
+    assert f"Step '{step}' failed" in execution.failure_reason
+    assert reason in execution.failure_reason
+    assert execution.step("Registration-EU").status is StepStatus.NOT_EXECUTED
+    assert before == {region: len(deployment.packages(region)) for region in REGIONS}
+
+
+def test_a_deployment_without_a_change_changes_nothing(deployment: Deployment) -> None:
+    output = deployment.deploy()
+
+    assert output.count("(no changes)") == 6
+
+
+def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: Deployment) -> None:
+    config = deployment.config
+    config.write_text(config.read_text().replace("ReturnAbuseRisk", "ReturnFraudRisk"))
+    before = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
+
+    deployment.deploy()
+
+    after = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
+    assert "ReturnFraudRisk" in after["PipelineDefinition"]
+    assert after["CreationTime"] == before["CreationTime"]
+    assert len(deployment.packages("us-east-1")) == 2
+
+
+def test_a_region_without_its_registry_fails_there_and_says_so(deployment: Deployment) -> None:
+    s3 = deployment.aws.client("s3", "us-west-2")
+    bucket = "model-release-registry-123456789012-us-west-2"
+    for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
+        s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
+    s3.delete_bucket(Bucket=bucket)
+
+    execution = deployment.release(deployment.put_model("incoming/model.tar.gz"))
+
+    assert execution.failure_reason is not None
+    assert "Step 'Registration-FE' failed" in execution.failure_reason
+    assert "us-west-2" in execution.failure_reason
+    assert "registry stack" in execution.failure_reason
+    assert execution.step("Registration-EU").status is StepStatus.SUCCEEDED
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+
+
+def test_the_pipeline_stack_can_be_destroyed_and_the_registered_models_stay(
+    deployment: Deployment,
+) -> None:
+    stack = "model-release-pipeline-returns-risk"
+
+    deployment.cdk(lambda cli: cli.destroy(stack, context=deployment.context))
+
+    assert deployment.aws.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
+    assert len(deployment.packages("eu-west-1")) == 3
