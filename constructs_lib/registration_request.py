@@ -43,6 +43,8 @@ SLOT_NAMES: Final = (
     "sample_payload_url",
     "model_approval_status",
     "artifact_sha256",
+    "code_sha256",
+    "packaging_manifest_uri",
     "registration_request_uri",
     "pipeline_execution_arn",
 )
@@ -146,7 +148,9 @@ class RegistrationRequest(BaseModel):
         model_data_url: object,
         sample_payload_url: object,
         model_approval_status: object,
-        artifact_sha256: object | None,
+        artifact_sha256: object,
+        code_sha256: object,
+        packaging_manifest_uri: object,
         registration_request_uri: object,
         pipeline_execution_arn: object,
     ) -> dict[str, Any]:
@@ -159,7 +163,9 @@ class RegistrationRequest(BaseModel):
             model_data_url: S3 URI of the packaged ``model.tar.gz``, in this region.
             sample_payload_url: S3 URI of the payload archive, a ``.tar.gz`` in this region.
             model_approval_status: ``PendingManualApproval``, ``Approved`` or ``Rejected``.
-            artifact_sha256: Digest of ``model.tar.gz``, when the packaging step tells it.
+            artifact_sha256: Digest of ``model.tar.gz``.
+            code_sha256: Digest of the inference code in it.
+            packaging_manifest_uri: S3 URI of the manifest beside it, with sizes and more digests.
             registration_request_uri: S3 URI of the registration file.
             pipeline_execution_arn: The execution that registers.
         """
@@ -181,6 +187,8 @@ class RegistrationRequest(BaseModel):
                     "registration_request": registration_request_uri,
                     "pipeline_execution_arn": pipeline_execution_arn,
                     "artifact_sha256": artifact_sha256,
+                    "code_sha256": code_sha256,
+                    "packaging_manifest": packaging_manifest_uri,
                 },
                 texts={
                     "model_owner": self.model_owner,
@@ -291,7 +299,7 @@ def customer_metadata(
     """Build CustomerMetadataProperties of what the service takes: few characters, and few of them.
 
     Args:
-        identifiers: Kept exactly. None is left out; a value that is no text, or text with a
+        identifiers: Kept exactly. A value that is no text, or text with a
             ``${Name}``, stands for one that is known when the pipeline is deployed or runs.
         texts: People's words, whose full form is in the model card. Each run of characters that
             the service does not take, such as commas, quotes and braces, becomes one space; what
@@ -300,8 +308,7 @@ def customer_metadata(
     Raises:
         RegistrationRequestError: An identifier cannot be kept exactly.
     """
-    kept = {name: value for name, value in identifiers.items() if value is not None}
-    for name, value in kept.items():
+    for name, value in identifiers.items():
         is_known = isinstance(value, str) and not holds_variable(value)
         if is_known and not _is_metadata_value(str(value)):
             raise RegistrationRequestError(
@@ -310,7 +317,7 @@ def customer_metadata(
                 "_ . : / = + - @; choose another value in the config."
             )
     cleaned = {name: _service_text(text, "CustomerMetadataValue") for name, text in texts.items()}
-    return {**kept, **{name: text for name, text in cleaned.items() if text}}
+    return {**identifiers, **{name: text for name, text in cleaned.items() if text}}
 
 
 def _is_metadata_value(text: str) -> bool:

@@ -101,7 +101,8 @@ class Job(NamedTuple):
     model: Path
     code: Path
     output: Path
-    manifest: Path
+    manifests: tuple[Path, ...]
+    """The same manifest in each place: beside the archive, and where the next steps look for it."""
     entry_point: str | None = None
     copies: tuple[tuple[Path, Path], ...] = ()
     """Files that are published beside the archive as they are: source and destination."""
@@ -1848,7 +1849,7 @@ def package(job: Job) -> None:
     started = time.monotonic()
     model = find_model(job.model)
     to_copy = {destination: find_file(source) for source, destination in job.copies}
-    outputs = [job.output, job.manifest, *to_copy]
+    outputs = [job.output, *job.manifests, *to_copy]
     check_paths([model, job.code, *to_copy.values()], outputs)
     for path in outputs:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -1856,9 +1857,12 @@ def package(job: Job) -> None:
             path.unlink()
     with contextlib.ExitStack() as stack:
         files = [stack.enter_context(NewFile(path)) for path in outputs]
-        output, manifest_file, *copies = files
+        output = files[0]
+        manifest_files = files[1 : 1 + len(job.manifests)]
+        copies = files[1 + len(job.manifests) :]
         manifest = write_archive(job, model, output)
-        manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
+        for manifest_file in manifest_files:
+            manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
         for copy, source in zip(copies, to_copy.values()):  # noqa: B905 strict is 3.10
             copy.write_all(source)
         for file in files:
@@ -1893,7 +1897,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> Job:
     parser.add_argument("--model", type=Path, required=True, help="archive, or folder with one")
     parser.add_argument("--code", type=Path, required=True, help="folder, or archive of one")
     parser.add_argument("--output", type=Path, required=True, help="the archive to write")
-    parser.add_argument("--manifest", type=Path, help="default: manifest.json beside the output")
+    parser.add_argument(
+        "--manifest", type=Path, help="a second copy of the manifest.json beside the output"
+    )
     parser.add_argument("--entry-point", help="a file that the code has to have")
     parser.add_argument(
         "--copy",
@@ -1921,7 +1927,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> Job:
         model=given.model,
         code=given.code,
         output=given.output,
-        manifest=given.manifest or given.output.with_name("manifest.json"),
+        manifests=(
+            given.output.with_name("manifest.json"),
+            *([given.manifest] if given.manifest else []),
+        ),
         entry_point=given.entry_point,
         copies=tuple((source, destination) for source, destination in given.copy),
         single_folder=given.single_folder,

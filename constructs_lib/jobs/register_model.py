@@ -4,8 +4,9 @@ The Lambda function behind the registration steps of every region but the home r
 the pipeline's own region, outside the VPC, and needs nothing but the standard library and boto3.
 
 1. Read the region's CreateModelPackage arguments from ``registration.json``.
-2. Copy the model artifact, the sample payload and ``registration.json`` to the region's bucket,
-   under the region's key: CreateModelPackage takes artifacts of its own region only.
+2. Copy the model artifact, its manifest, the sample payload and ``registration.json`` to the
+   region's bucket, under the region's key: CreateModelPackage takes artifacts of its own region
+   only.
 3. Fill the slots of the arguments and register, once per pipeline execution.
 
 Each part may be repeated: what is copied already is not copied again, and what the execution has
@@ -101,7 +102,9 @@ class Registration:
     model_package_group_name: str
     model_approval_status: str
     pipeline_execution_arn: str
-    artifact_sha256: str | None = None
+    artifact_sha256: str
+    code_sha256: str
+    packaging_manifest_uri: str
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Registration:
@@ -110,10 +113,9 @@ class Registration:
         Raises:
             RegistrationError: Members are missing or empty.
         """
-        fields = dataclasses.fields(cls)
-        given = {field.name: event[field.name] for field in fields if event.get(field.name)}
-        required = {field.name for field in fields if field.default is dataclasses.MISSING}
-        if missing := sorted(required - given.keys()):
+        names = [field.name for field in dataclasses.fields(cls)]
+        given = {name: event[name] for name in names if event.get(name)}
+        if missing := sorted(set(names) - given.keys()):
             raise RegistrationError(
                 f"The registration step passes no value for {', '.join(missing)}; "
                 f"it passes {', '.join(sorted(given)) or 'nothing'}."
@@ -140,6 +142,7 @@ class Copies(NamedTuple):
 
     registration_request: Copy
     sample_payload: Copy
+    packaging_manifest: Copy
     model_artifact: Copy
 
     @classmethod
@@ -147,6 +150,7 @@ class Copies(NamedTuple):
         """Plan the copies: to the region's bucket, under the same key unless the step says."""
         request = S3Object.from_uri(registration.registration_request_uri)
         payload = S3Object.from_uri(registration.sample_payload_uri)
+        manifest = S3Object.from_uri(registration.packaging_manifest_uri)
         artifact = S3Object.from_uri(registration.model_artifact_uri)
         bucket = registration.destination_bucket
         return cls(
@@ -154,6 +158,7 @@ class Copies(NamedTuple):
             sample_payload=Copy(
                 payload, S3Object.from_uri(registration.sample_payload_destination_uri)
             ),
+            packaging_manifest=Copy(manifest, S3Object(bucket, manifest.key)),
             model_artifact=Copy(artifact, S3Object(bucket, artifact.key)),
         )
 
@@ -243,6 +248,8 @@ def model_package_arguments(
         "sample_payload_url": copies.sample_payload.destination.uri,
         "model_approval_status": registration.model_approval_status,
         "artifact_sha256": registration.artifact_sha256,
+        "code_sha256": registration.code_sha256,
+        "packaging_manifest_uri": copies.packaging_manifest.destination.uri,
         "registration_request_uri": copies.registration_request.destination.uri,
         "pipeline_execution_arn": registration.pipeline_execution_arn,
     }
@@ -253,16 +260,15 @@ def model_package_arguments(
     }
 
 
-def fill_slots(template: Any, values: Mapping[str, str | None]) -> Any:
-    """Replace each ``{"$slot": name}``; a member whose slot has no value is left out."""
+def fill_slots(template: Any, values: Mapping[str, str]) -> Any:
+    """Replace each ``{"$slot": name}`` by its value."""
     if isinstance(template, list):
         return [fill_slots(item, values) for item in template]
     if not isinstance(template, dict):
         return template
     if SLOT in template:
         return values[template[SLOT]]
-    filled = {name: fill_slots(member, values) for name, member in template.items()}
-    return {name: member for name, member in filled.items() if member is not None}
+    return {name: fill_slots(member, values) for name, member in template.items()}
 
 
 def copy_object(copy: Copy, *, clients: Clients, kms_key_id: str) -> None:

@@ -58,8 +58,12 @@ class PackagedModel:
     step: ProcessingStep
     artifact_uri: PipelineVariable
     """S3 URI of the packaged ``model.tar.gz``."""
+    manifest_uri: PipelineVariable
+    """S3 URI of the packaging manifest beside it."""
     artifact_sha256: PipelineVariable
-    """Digest of that file, from the packaging manifest."""
+    """Digest of ``model.tar.gz``, from the manifest."""
+    code_sha256: PipelineVariable
+    """Digest of the inference code in it, from the manifest."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +113,9 @@ class MIMSPackagingStepBuilder:
         return PackagedModel(
             step=step,
             artifact_uri=Join(on="/", values=[output.S3Output.S3Uri, PACKAGED_MODEL]),
-            artifact_sha256=JsonGet(
-                step_name=_STEP_NAME, property_file=_MANIFEST, json_path="sha256"
-            ),
+            manifest_uri=Join(on="/", values=[output.S3Output.S3Uri, _MANIFEST.path]),
+            artifact_sha256=_manifest_value("sha256"),
+            code_sha256=_manifest_value("code_sha256"),
         )
 
     def _processor(self) -> Processor:
@@ -170,6 +174,7 @@ class MIMSPackagingStepBuilder:
             "--code": _CODE_INPUT,
             "--entry-point": entry_point,
             "--output": f"{_MODEL_OUTPUT}/{PACKAGED_MODEL}",
+            # For the steps after this one; the other copy stays with the model.
             "--manifest": f"{_MANIFEST_OUTPUT}/{_MANIFEST.path}",
         }
         copies = {
@@ -181,6 +186,10 @@ class MIMSPackagingStepBuilder:
             *(word for copy in copies.items() for word in ("--copy", *copy)),
             *(self.config.processing_script_arguments or []),
         ]
+
+
+def _manifest_value(key: str) -> JsonGet:
+    return JsonGet(step_name=_STEP_NAME, property_file=_MANIFEST, json_path=key)
 
 
 def _upload(name: str, s3_uri: object, local_path: str) -> ProcessingOutput:

@@ -57,6 +57,8 @@ class ModelRegistrationStepBuilder:
             sample_payload_url=f"{files}/{SAMPLE_PAYLOAD}",
             model_approval_status=self.context.parameters.approval_status,
             artifact_sha256=packaged.artifact_sha256,
+            code_sha256=packaged.code_sha256,
+            packaging_manifest_uri=packaged.manifest_uri,
             registration_request_uri=f"{files}/{REGISTRATION_REQUEST}",
             pipeline_execution_arn=ExecutionVariables.PIPELINE_EXECUTION_ARN,
         )
@@ -83,11 +85,13 @@ class ModelRegistrationStepBuilder:
             inputs={
                 "artifact_sha256": packaged.artifact_sha256,
                 "aws_region": request.aws_region,
+                "code_sha256": packaged.code_sha256,
                 "destination_bucket": bucket,
                 "kms_key_id": values.registry_key_arns[request.region_code],
                 "model_approval_status": self.context.parameters.approval_status,
                 "model_artifact_uri": packaged.artifact_uri,
                 "model_package_group_name": request.model_package_group_name,
+                "packaging_manifest_uri": packaged.manifest_uri,
                 "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
                 "region_code": str(request.region_code),
                 "registration_request_uri": f"{files}/{REGISTRATION_REQUEST}",

@@ -25,6 +25,7 @@ EXECUTION_ARN = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk/
 ARTIFACT_KEY = "returns-risk/releases/abc123/model.tar.gz"
 PAYLOAD_KEY = "assets/payload.tar.gz"
 REQUEST_KEY = "assets/registration.json"
+MANIFEST_KEY = "returns-risk/releases/abc123/manifest.json"
 ARTIFACT = b"artifact" * 1000
 
 
@@ -57,7 +58,12 @@ def aws(
         services.registry.create_model_package_group(ModelPackageGroupName="returns-risk")
         services.source.create_bucket(Bucket=HOME_BUCKET)
         request_file = registration_file([make_request()])
-        contents = {ARTIFACT_KEY: ARTIFACT, PAYLOAD_KEY: b"payload", REQUEST_KEY: request_file}
+        contents = {
+            ARTIFACT_KEY: ARTIFACT,
+            MANIFEST_KEY: b"{}",
+            PAYLOAD_KEY: b"payload",
+            REQUEST_KEY: request_file,
+        }
         for key, content in contents.items():
             services.source.put_object(Bucket=HOME_BUCKET, Key=key, Body=content)
         yield services
@@ -72,6 +78,8 @@ def event() -> dict[str, str]:
         "aws_region": "eu-west-1",
         "model_artifact_uri": f"s3://{HOME_BUCKET}/{ARTIFACT_KEY}",
         "artifact_sha256": "ab" * 32,
+        "code_sha256": "cd" * 32,
+        "packaging_manifest_uri": f"s3://{HOME_BUCKET}/{MANIFEST_KEY}",
         "sample_payload_uri": f"s3://{HOME_BUCKET}/{PAYLOAD_KEY}",
         "sample_payload_destination_uri": f"s3://{BUCKET}/payloads/eu.tar.gz",
         "destination_bucket": BUCKET,
@@ -94,7 +102,7 @@ def test_copies_the_files_to_the_regions_bucket_under_its_key(
     event: dict[str, str], aws: Aws
 ) -> None:
     handler(event, None)
-    for key in (ARTIFACT_KEY, "payloads/eu.tar.gz", REQUEST_KEY):
+    for key in (ARTIFACT_KEY, MANIFEST_KEY, "payloads/eu.tar.gz", REQUEST_KEY):
         headers = aws.destination.head_object(Bucket=BUCKET, Key=key)
         assert headers["ServerSideEncryption"] == "aws:kms"
         assert headers["SSEKMSKeyId"] == KEY_ARN
@@ -123,6 +131,8 @@ def test_registers_a_model_package_of_the_region(event: dict[str, str], aws: Aws
         "model_objective": "ReturnAbuseRisk",
         "registration_request": f"s3://{BUCKET}/{REQUEST_KEY}",
         "artifact_sha256": "ab" * 32,
+        "code_sha256": "cd" * 32,
+        "packaging_manifest": f"s3://{BUCKET}/{MANIFEST_KEY}",
         "pipeline_execution_arn": EXECUTION_ARN,
     }
 
@@ -135,13 +145,6 @@ def test_returns_the_outputs_of_the_step(event: dict[str, str], aws: Aws) -> Non
         "model_artifact_uri": f"s3://{BUCKET}/{ARTIFACT_KEY}",
         "sample_payload_uri": f"s3://{BUCKET}/payloads/eu.tar.gz",
     }
-
-
-def test_without_a_digest_the_metadata_has_none(event: dict[str, str], aws: Aws) -> None:
-    del event["artifact_sha256"]
-    handler(event, None)
-    (package,) = registered(aws)
-    assert "artifact_sha256" not in package["CustomerMetadataProperties"]
 
 
 def test_a_second_attempt_registers_nothing_new(event: dict[str, str], aws: Aws) -> None:

@@ -30,6 +30,8 @@ LATE_VALUES = {
     "sample_payload_url": "s3://bucket/payload.tar.gz",
     "model_approval_status": "PendingManualApproval",
     "artifact_sha256": "ab" * 32,
+    "code_sha256": "cd" * 32,
+    "packaging_manifest_uri": "s3://bucket/releases/1/manifest.json",
     "registration_request_uri": "s3://bucket/registration.json",
     "pipeline_execution_arn": (
         "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk/execution/abc123"
@@ -179,6 +181,8 @@ def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None
         "model_objective": "ReturnAbuseRisk",
         "registration_request": LATE_VALUES["registration_request_uri"],
         "artifact_sha256": LATE_VALUES["artifact_sha256"],
+        "code_sha256": LATE_VALUES["code_sha256"],
+        "packaging_manifest": LATE_VALUES["packaging_manifest_uri"],
         "pipeline_execution_arn": LATE_VALUES["pipeline_execution_arn"],
     }
 

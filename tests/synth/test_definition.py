@@ -156,6 +156,8 @@ def test_the_home_registration_is_what_the_request_says(
         sample_payload_url=compiled["SamplePayloadUrl"],
         model_approval_status={"Get": "Parameters.ModelApprovalStatus"},
         artifact_sha256=compiled["CustomerMetadataProperties"]["artifact_sha256"],
+        code_sha256=compiled["CustomerMetadataProperties"]["code_sha256"],
+        packaging_manifest_uri=compiled["CustomerMetadataProperties"]["packaging_manifest"],
         registration_request_uri=compiled["CustomerMetadataProperties"]["registration_request"],
         pipeline_execution_arn={"Get": "Execution.PipelineExecutionArn"},
     )
