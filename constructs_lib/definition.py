@@ -30,6 +30,7 @@ from constructs_lib.steps.images import pytorch_image
 from constructs_lib.steps.model import PytorchModelStepBuilder
 from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
 from constructs_lib.steps.parameters import PipelineParameters
+from constructs_lib.steps.policies import reuse_for_30_days
 from constructs_lib.steps.registration import ModelRegistrationStepBuilder
 from constructs_lib.steps.sdk import (
     OfflinePipelineSession,
@@ -187,6 +188,9 @@ def _steps(
         model_data=model.properties.PrimaryContainer.ModelDataUrl,
         inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
         entry_point=configs.model.inference_entry_point,
+        # Train writes each artifact to a path of its own. A given one may be overwritten in place,
+        # and a reused result would then register the model of before.
+        cache_config=reuse_for_30_days() if configs.training is not None else None,
     )
     registrations = ModelRegistrationStepBuilder(requests=requests, context=context).create_step(
         packaged

@@ -116,7 +116,7 @@ class NetworkStack(Stack):
         )
         s3 = ec2.Peer.prefix_list(_S3_PREFIX_LISTS[self._settings.home_region])
         group.add_egress_rule(s3, _HTTPS, "Amazon S3 through the gateway endpoint")
-        if self._settings.interface_endpoints and not self._settings.existing_vpc:
+        if self._settings.interface_endpoints:
             group.add_egress_rule(ec2.Peer.ipv4(vpc.vpc_cidr_block), _HTTPS, "Interface endpoints")
         if jobs_talk_to_each_other:
             group.connections.allow_internally(

@@ -14,6 +14,7 @@ from aws_cdk import aws_s3_assets as s3_assets
 
 from constructs_lib.arns import arn_names
 from constructs_lib.s3_uris import bucket_and_key
+from stacks.images import repository_arn
 from stacks.registration_function import RegistrationFunction
 
 
@@ -27,6 +28,8 @@ class PipelineResources:
     role: iam.Role
     artifact_bucket: s3.IBucket
     encryption_key: kms.IKey
+    additional_key_arns: Sequence[str]
+    """Keys of data outside the app's buckets."""
     assets: Sequence[s3_assets.Asset]
     model_package_group_name: str
     registration_function: RegistrationFunction | None
@@ -128,19 +131,19 @@ def _job_actions(definition: Mapping[str, Any]) -> list[str]:
 
 def _data(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
     bucket = resources.artifact_bucket
-    name = resources.pipeline_name
+    own_prefixes = (resources.pipeline_name, f"tmp/{resources.pipeline_name}")
     yield _allow(
         "ReadArtifactsAndAssets",
         ["s3:GetObject"],
         [
-            bucket.arn_for_objects("*"),
+            *(bucket.arn_for_objects(f"{prefix}/*") for prefix in ("incoming", *own_prefixes)),
             *(asset.bucket.arn_for_objects(asset.s3_object_key) for asset in resources.assets),
         ],
     )
     yield _allow(
         "WriteOutputs",
         ["s3:AbortMultipartUpload", "s3:PutObject"],
-        [bucket.arn_for_objects(f"{name}/*"), bucket.arn_for_objects(f"tmp/{name}/*")],
+        [bucket.arn_for_objects(f"{prefix}/*") for prefix in own_prefixes],
     )
     yield _allow(
         "FindData",
@@ -173,12 +176,17 @@ def _bucket_arns(stack: Stack, uris: Iterable[str]) -> list[str]:
 
 
 def _object_arns(stack: Stack, uris: Iterable[str]) -> list[str]:
+    """Name an object or the folder of that name: ``train`` is not ``training-secret``."""
     locations = sorted({bucket_and_key(uri) for uri in uris})
-    return [f"arn:{stack.partition}:s3:::{bucket}/{key}*" for bucket, key in locations]
+    return [
+        f"arn:{stack.partition}:s3:::{bucket}/{name}"
+        for bucket, key in locations
+        for name in ([key, f"{key.rstrip('/')}/*"] if key.strip("/") else ["*"])
+    ]
 
 
 def _encryption(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
-    key = [resources.encryption_key.key_arn]
+    key = [resources.encryption_key.key_arn, *resources.additional_key_arns]
     yield _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], key)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
     yield _allow(
@@ -192,10 +200,13 @@ def _encryption(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
 def _images(resources: PipelineResources) -> iam.PolicyStatement:
     return _allow(
         "PullImages",
-        ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
-        sorted(
-            {_repository_arn(resources.stack, image) for image in _image_uris(resources.definition)}
-        ),
+        [
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:DescribeImages",  # CreateModelPackage resolves the image's digest
+            "ecr:GetDownloadUrlForLayer",
+        ],
+        sorted({repository_arn(image) for image in _image_uris(resources.definition)}),
     )
 
 
@@ -216,12 +227,6 @@ def _image_uris(node: Any) -> Iterator[str]:
             arguments.get("PrimaryContainer", {}).get("Image"),
         )
         yield from (image for image in candidates if image)
-
-
-def _repository_arn(stack: Stack, image_uri: str) -> str:
-    registry, repository = image_uri.split("/", 1)
-    account, _, _, region, _ = registry.split(".", 4)
-    return f"arn:{stack.partition}:ecr:{region}:{account}:repository/{repository.split(':')[0]}"
 
 
 def _logs_and_metrics(stack: Stack) -> Iterator[iam.PolicyStatement]:

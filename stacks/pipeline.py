@@ -87,11 +87,12 @@ class PipelineStack(Stack):
                 role=self.execution_role,
                 artifact_bucket=storage.artifact_bucket,
                 encryption_key=storage.encryption_key,
+                additional_key_arns=settings.additional_key_arns,
                 assets=list(assets.values()),
                 model_package_group_name=_group_name(compiled),
                 registration_function=self.registration_function,
                 readable_s3_uris=list(_readable_s3_uris(configs)),
-                writable_s3_uris=list(_writable_s3_uris(configs)),
+                writable_s3_uris=[*_writable_s3_uris(configs), *settings.additional_s3_prefixes],
             )
         )
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
@@ -124,13 +125,12 @@ class PipelineStack(Stack):
         regions = _other_regions(settings, compiled)
         if not regions:
             return None
+        requests = compiled.registration_requests
         return RegistrationFunction(
             self,
             "RegistrationFunction",
             settings=settings,
-            regions=regions,
-            pipeline_name=compiled.name,
-            model_package_group_name=_group_name(compiled),
+            requests=[requests[code] for code in regions],
             artifact_bucket=storage.artifact_bucket,
             encryption_key=storage.encryption_key,
         )

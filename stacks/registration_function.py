@@ -15,7 +15,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.arns import arn_names
-from constructs_lib.regions import RegionCode
+from constructs_lib.registration_request import RegistrationRequest
+from stacks.images import repository_arn
 from stacks.log_retention import log_retention
 from stacks.settings import Settings
 
@@ -27,7 +28,7 @@ _LAMBDA_STEP_TIMEOUT: Final = Duration.minutes(10)
 class RegistrationFunction(Construct):
     """A Lambda function, outside the VPC: isolated subnets have no route to another region.
 
-    It may read this pipeline's released artifacts and assets, write them into the registries'
+    It may read what this pipeline releases, write them into the registries'
     buckets and create versions of this pipeline's model package group there.
     """
 
@@ -37,9 +38,7 @@ class RegistrationFunction(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        regions: Sequence[RegionCode],
-        pipeline_name: str,
-        model_package_group_name: str,
+        requests: Sequence[RegistrationRequest],
         artifact_bucket: s3.IBucket,
         encryption_key: kms.IKey,
     ) -> None:
@@ -49,9 +48,7 @@ class RegistrationFunction(Construct):
             scope: Parent construct.
             construct_id: Name below the parent.
             settings: The app's settings.
-            regions: Regions to register in.
-            pipeline_name: Prefix of the artifacts to copy.
-            model_package_group_name: The group, of the same name in every region.
+            requests: What to register in each region, all of one pipeline.
             artifact_bucket: Where released artifacts are.
             encryption_key: Key of ``artifact_bucket``.
         """
@@ -85,8 +82,12 @@ class RegistrationFunction(Construct):
             log_group=log_group,
         )
         for statement in [
-            *_read_statements(pipeline_name, artifact_bucket, encryption_key),
-            *_write_statements(settings, regions, model_package_group_name),
+            *_read_statements(
+                requests[0].pipeline_name,
+                artifact_bucket,
+                [encryption_key.key_arn, *settings.additional_key_arns],
+            ),
+            *_write_statements(settings, requests),
             iam.PolicyStatement(
                 sid="WriteLogs",
                 actions=["logs:CreateLogStream", "logs:PutLogEvents"],
@@ -99,7 +100,7 @@ class RegistrationFunction(Construct):
 def _read_statements(
     pipeline_name: str,
     artifact_bucket: s3.IBucket,
-    encryption_key: kms.IKey,
+    key_arns: Sequence[str],
 ) -> list[iam.PolicyStatement]:
     return [
         iam.PolicyStatement(
@@ -115,21 +116,22 @@ def _read_statements(
             sid="FindRelease", actions=["s3:ListBucket"], resources=[artifact_bucket.bucket_arn]
         ),
         iam.PolicyStatement(
-            sid="DecryptRelease", actions=["kms:Decrypt"], resources=[encryption_key.key_arn]
+            sid="DecryptRelease", actions=["kms:Decrypt"], resources=list(key_arns)
         ),
     ]
 
 
 def _write_statements(
-    settings: Settings, regions: Sequence[RegionCode], model_package_group_name: str
+    settings: Settings, requests: Sequence[RegistrationRequest]
 ) -> list[iam.PolicyStatement]:
     buckets = [
         f"arn:{Aws.PARTITION}:s3:::"
-        + settings.registry_bucket_name(Aws.ACCOUNT_ID, code.aws_region)
-        for code in regions
+        + settings.registry_bucket_name(Aws.ACCOUNT_ID, request.aws_region)
+        for request in requests
     ]
     sagemaker = [
-        f"arn:{Aws.PARTITION}:sagemaker:{code.aws_region}:{Aws.ACCOUNT_ID}" for code in regions
+        f"arn:{Aws.PARTITION}:sagemaker:{request.aws_region}:{Aws.ACCOUNT_ID}"
+        for request in requests
     ]
     return [
         iam.PolicyStatement(
@@ -144,8 +146,8 @@ def _write_statements(
             actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
             # The key's id is known in its own region only; the alias says which one it is.
             resources=[
-                f"arn:{Aws.PARTITION}:kms:{code.aws_region}:{Aws.ACCOUNT_ID}:key/*"
-                for code in regions
+                f"arn:{Aws.PARTITION}:kms:{request.aws_region}:{Aws.ACCOUNT_ID}:key/*"
+                for request in requests
             ],
             conditions={
                 "ForAnyValue:StringEquals": {"kms:ResourceAliases": settings.registry_key_alias}
@@ -161,12 +163,17 @@ def _write_statements(
             resources=[
                 arn
                 for prefix in sagemaker
-                for group in arn_names(model_package_group_name)
+                for group in arn_names(requests[0].model_package_group_name)
                 for arn in (
                     f"{prefix}:model-package-group/{group}",
                     f"{prefix}:model-package/{group}/*",
                 )
             ],
+        ),
+        iam.PolicyStatement(
+            sid="ReadImages",  # CreateModelPackage resolves the image's digest
+            actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
+            resources=[repository_arn(request.image_uri) for request in requests],
         ),
         iam.PolicyStatement(
             sid="FindVersions",

@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
@@ -24,6 +24,12 @@ class SettingsError(ReleaseError):
     """The app's settings in ``cdk.json`` are wrong; lists every problem."""
 
 
+SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
+ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")]
+S3Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.*$")]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +38,7 @@ class ExistingVpc(_Section):
     """A VPC that the app uses instead of creating one; nothing in it is changed."""
 
     vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
-    subnet_ids: tuple[str, ...] = Field(min_length=1)
+    subnet_ids: tuple[SubnetId, ...] = Field(min_length=1)
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
     security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
     """Security group of the jobs; created in the VPC when absent."""
@@ -50,11 +56,18 @@ class Settings(_Section):
     pipelines_dir: Path = Path("pipelines")
     """Folder with one folder per pipeline, relative to the app."""
     existing_vpc: ExistingVpc | None = None
-    interface_endpoints: tuple[str, ...] = ()
+    interface_endpoints: tuple[ServiceName, ...] = ()
     """AWS services that a user's own job scripts call, for example ``logs`` or ``sts``. The app's
     own jobs need Amazon S3 only, whose gateway endpoint is always there and free of charge."""
+    additional_s3_prefixes: tuple[S3Prefix, ...] = ()
+    """Where else the pipelines may read and write, for executions that override
+    ``PIPELINE_EXECUTION_TEMP_DIR`` or ``ModelS3Uri``."""
+    additional_key_arns: tuple[KeyArn, ...] = ()
+    """KMS keys that the pipelines may use beside the app's, for executions that override
+    ``KMS_ENCRYPTION_KEY_PARAM`` and for models or data under a key of their own."""
     retain_data: bool = True
-    """Whether buckets, keys and registered models outlive ``cdk destroy``."""
+    """Whether buckets, keys and model package groups outlive ``cdk destroy``. CloudFormation
+    deletes neither a bucket with objects nor a group with versions."""
     log_retention_days: LogRetentionDays = 90
 
     @field_validator("home_region")
@@ -63,6 +76,22 @@ class Settings(_Section):
         if value not in AWS_REGIONS.values():
             raise ValueError(f"is not one of {', '.join(sorted(AWS_REGIONS.values()))}")
         return value
+
+    @field_validator("interface_endpoints")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("names a service twice")
+        return value
+
+    @model_validator(mode="after")
+    def _endpoints_are_in_a_vpc_of_the_app(self) -> Self:
+        if self.existing_vpc and self.interface_endpoints:
+            raise ValueError(
+                "interface_endpoints are created in the app's own VPC only: leave them out, and"
+                " create them in the existing VPC"
+            )
+        return self
 
     @property
     def home_code(self) -> RegionCode:
@@ -101,6 +130,8 @@ class Settings(_Section):
                 raise SettingsError(
                     f"Context '{CONTEXT_KEY}' is not JSON: {error}. Got {given!r}."
                 ) from error
+        if not isinstance(given, dict):
+            raise SettingsError(f"Context '{CONTEXT_KEY}' is an object of settings, got {given!r}.")
         given = {"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given}
         try:
             return cls.model_validate(given)

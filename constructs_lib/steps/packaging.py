@@ -19,8 +19,9 @@ from constructs_lib.steps.context import (
     s3_input,
 )
 from constructs_lib.steps.images import sklearn_image
-from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries, reuse_for_30_days
+from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries
 from constructs_lib.steps.sdk import (
+    CacheConfig,
     ExecutionVariables,
     Join,
     JsonGet,
@@ -79,6 +80,7 @@ class MIMSPackagingStepBuilder:
         model_data: object,
         inference_code_uri: str,
         entry_point: str,
+        cache_config: CacheConfig | None,
         dependencies: list[Step] | None = None,
     ) -> PackagedModel:
         """Build ``Package``.
@@ -87,6 +89,8 @@ class MIMSPackagingStepBuilder:
             model_data: S3 URI of the artifact to repack.
             inference_code_uri: S3 URI of the archive (or folder) with the inference code.
             entry_point: File that the inference code must contain, for example ``inference.py``.
+            cache_config: When an earlier result may be reused. SageMaker compares the URI of
+                ``model_data``, not the content: give one only where a URI has one content.
             dependencies: Steps to wait for beyond those that ``model_data`` refers to.
         """
         step = ProcessingStep(
@@ -105,7 +109,7 @@ class MIMSPackagingStepBuilder:
                 arguments=self._arguments(entry_point),
             ),
             property_files=[_MANIFEST],
-            cache_config=reuse_for_30_days(),
+            cache_config=cache_config,
             depends_on=dependencies,
             retry_policies=job_retries(),
         )

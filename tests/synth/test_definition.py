@@ -35,6 +35,11 @@ def _step(definition: dict[str, Any], name: str) -> dict[str, Any]:
     return next(step for step in definition["Steps"] if step["Name"] == name)
 
 
+def _manifest_value(key: str) -> dict[str, Any]:
+    file = {"Get": "Steps.Package.PropertyFiles.PackageManifest"}
+    return {"Std:JsonGet": {"PropertyFile": file, "Path": key}}
+
+
 def _jobs(definition: dict[str, Any]) -> list[dict[str, Any]]:
     return [step for step in definition["Steps"] if step["Type"] in {"Training", "Processing"}]
 
@@ -151,14 +156,18 @@ def test_the_home_registration_is_what_the_request_says(
     request = registration_requests(configs)[RegionCode.NA]
     compiled = _step(compile_pipeline(configs).definition, "Registration-NA")["Arguments"]
 
+    folder = compiled["SamplePayloadUrl"].removesuffix("/payload.tar.gz")
+    output = "Steps.Package.ProcessingOutputConfig.Outputs['packaged_model_output'].S3Output.S3Uri"
     expected = request.model_package_arguments(
-        model_data_url=compiled["InferenceSpecification"]["Containers"][0]["ModelDataUrl"],
-        sample_payload_url=compiled["SamplePayloadUrl"],
+        model_data_url={"Std:Join": {"On": "/", "Values": [{"Get": output}, "model.tar.gz"]}},
+        sample_payload_url=f"{folder}/payload.tar.gz",
         model_approval_status={"Get": "Parameters.ModelApprovalStatus"},
-        artifact_sha256=compiled["CustomerMetadataProperties"]["artifact_sha256"],
-        code_sha256=compiled["CustomerMetadataProperties"]["code_sha256"],
-        packaging_manifest_uri=compiled["CustomerMetadataProperties"]["packaging_manifest"],
-        registration_request_uri=compiled["CustomerMetadataProperties"]["registration_request"],
+        artifact_sha256=_manifest_value("sha256"),
+        code_sha256=_manifest_value("code_sha256"),
+        packaging_manifest_uri={
+            "Std:Join": {"On": "/", "Values": [{"Get": output}, "manifest.json"]}
+        },
+        registration_request_uri=f"{folder}/registration.json",
         pipeline_execution_arn={"Get": "Execution.PipelineExecutionArn"},
     )
     assert compiled == expected
@@ -215,3 +224,9 @@ def test_an_own_model_path_becomes_the_parameters_default(example_config: Path) 
     parameters = json.loads(pipeline.definition())["Parameters"]
     defaults = {parameter["Name"]: parameter.get("DefaultValue") for parameter in parameters}
     assert defaults["ModelS3Uri"] == "s3://bucket/model.tar.gz"
+
+
+def test_a_given_artifact_is_packaged_every_time(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    assert "CacheConfig" not in _step(definitions["existing_model"], "Package")

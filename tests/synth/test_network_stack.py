@@ -73,7 +73,7 @@ def test_an_existing_vpc_is_used_as_it_is(synthesize: Synthesize) -> None:
     templates = synthesize(
         existing_vpc={
             "vpc_id": "vpc-0123456789abcdef0",
-            "subnet_ids": ["subnet-a", "subnet-b"],
+            "subnet_ids": ["subnet-0a", "subnet-0b"],
             "security_group_id": "sg-0123456789abcdef0",
         }
     )
@@ -83,7 +83,7 @@ def test_an_existing_vpc_is_used_as_it_is(synthesize: Synthesize) -> None:
     pipeline = templates["pipeline-returns-risk"]
     (resource,) = pipeline.find_resources("AWS::SageMaker::Pipeline").values()
     _, variables = resource["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]["Fn::Sub"]
-    assert variables["SubnetId"] == "subnet-a"
+    assert variables["SubnetId"] == "subnet-0a"
     assert variables["SecurityGroupId"] == "sg-0123456789abcdef0"
 
 
@@ -91,7 +91,7 @@ def test_a_security_group_is_created_in_an_existing_vpc_that_brings_none(
     synthesize: Synthesize,
 ) -> None:
     network = synthesize(
-        existing_vpc={"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-a"]}
+        existing_vpc={"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0a"]}
     )["network"]
 
     network.has_resource_properties("AWS::EC2::SecurityGroup", {"VpcId": "vpc-0123456789abcdef0"})

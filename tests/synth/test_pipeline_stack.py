@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
+
+Synthesize = Callable[..., dict[str, Template]]
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +126,72 @@ def test_the_registration_function_writes_only_to_the_registries(stack: Template
         ":s3:::model-release-registry--eu-west-1/*",
         ":s3:::model-release-registry--us-west-2/*",
     ]
+
+
+_CALLS = {
+    "ExecutionRole": [
+        "ec2:CreateNetworkInterface",
+        "ecr:BatchGetImage",
+        "ecr:GetAuthorizationToken",
+        "iam:PassRole",
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "lambda:InvokeFunction",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:CreateModel",
+        "sagemaker:CreateModelPackage",
+        "sagemaker:CreateProcessingJob",
+        "sagemaker:DescribeModel",
+        "sagemaker:DescribeProcessingJob",
+    ],
+    "RegistrationFunctionRole": [
+        "ecr:BatchGetImage",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
+        "sagemaker:CreateModelPackage",
+        "sagemaker:DescribeModelPackage",
+        "sagemaker:ListModelPackages",
+    ],
+}
+
+
+@pytest.mark.parametrize("role", _CALLS)
+def test_a_role_may_do_what_its_steps_call(stack: Template, role: str) -> None:
+    allowed: set[str] = set()
+    for statement in _statements(stack, role).values():
+        actions = statement["Action"]
+        allowed |= {actions} if isinstance(actions, str) else set(actions)
+
+    assert sorted(set(_CALLS[role]) - allowed) == []
+    assert not [action for action in allowed if "*" in action]
+
+
+def test_the_execution_role_reads_incoming_and_its_own_artifacts_only(stack: Template) -> None:
+    resources = _statements(stack, "ExecutionRole")["ReadArtifactsAndAssets"]["Resource"]
+    prefixes = [
+        resource["Fn::Join"][1][-1]
+        for resource in resources
+        if "Fn::ImportValue" in str(resource["Fn::Join"][1][0])
+    ]
+
+    assert sorted(prefixes) == ["/incoming/*", "/returns-risk/*", "/tmp/returns-risk/*"]
+
+
+def test_keys_and_prefixes_of_the_settings_are_granted(synthesize: Synthesize) -> None:
+    key = "arn:aws:kms:us-east-1:123456789012:key/0123abcd-0123-0123-0123-0123456789ab"
+    templates = synthesize(
+        additional_key_arns=[key], additional_s3_prefixes=["s3://other-bucket/tmp/"]
+    )
+
+    statements = _statements(templates["pipeline-returns-risk"], "ExecutionRole")
+    assert key in statements["UseKey"]["Resource"]
+    written = str(statements["WriteConfiguredData"]["Resource"])
+    assert ":s3:::other-bucket/tmp/*" in written

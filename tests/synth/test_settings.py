@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from stacks.settings import Settings, SettingsError
+
+
+def _settings(given: Any) -> Settings:
+    return Settings.from_context({"model-release": given}.get)
+
+
+def test_without_context_the_defaults_hold() -> None:
+    assert Settings.from_context({}.get).home_region == "us-east-1"
+
+
+def test_settings_may_come_as_text_from_the_command_line() -> None:
+    assert _settings('{"app_name": "staging"}').app_name == "staging"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("{", "is not JSON"),
+        ([1], "is an object of settings"),
+        ({"app_nam": "x"}, "Allowed settings: app_name"),
+        ({"app_name": "Has Spaces"}, "app_name: .*got 'Has Spaces'"),
+        ({"account": "12"}, "account: "),
+        ({"home_region": "eu-central-1"}, "is not one of eu-west-1, us-east-1, us-west-2"),
+        ({"interface_endpoints": ["sts", "sts"]}, "names a service twice"),
+        ({"interface_endpoints": ["no such"]}, "interface_endpoints.0: "),
+        ({"log_retention_days": 5}, "log_retention_days: "),
+        ({"additional_key_arns": ["alias/x"]}, "additional_key_arns.0: "),
+        ({"existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["foo"]}}, "subnet_ids.0: "),
+        (
+            {
+                "existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]},
+                "interface_endpoints": ["sts"],
+            },
+            "in the app's own VPC only",
+        ),
+    ],
+)
+def test_wrong_settings_are_named_with_what_is_allowed(given: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        _settings(given)
+
+
+def test_every_wrong_setting_is_reported_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        _settings({"account": "12", "app_name": "X"})
+
+    assert "account" in str(error.value)
+    assert "app_name" in str(error.value)
