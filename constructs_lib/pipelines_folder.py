@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
+
+# The name becomes a part of a stack's name: letters, digits and hyphens, 128 in all.
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 
 
 class PipelinesFolderError(ReleaseError):
@@ -19,7 +25,8 @@ def config_paths(folder: Path) -> dict[str, Path]:
         folder: Usually ``pipelines``.
 
     Raises:
-        PipelinesFolderError: The folder is missing or empty, or a config in it is.
+        PipelinesFolderError: The folder is missing or empty, a config in it is missing, or a name
+            in it cannot be a pipeline's.
     """
     if not folder.is_dir():
         raise PipelinesFolderError(
@@ -34,6 +41,7 @@ def config_paths(folder: Path) -> dict[str, Path]:
         raise PipelinesFolderError(
             f"{folder} holds no pipeline. Create {folder}/<name>/config.json for each model."
         )
+    _check_names(folder, paths)
     missing = [str(path) for path in paths.values() if not path.is_file()]
     if missing:
         raise PipelinesFolderError(
@@ -41,6 +49,24 @@ def config_paths(folder: Path) -> dict[str, Path]:
             f" {', '.join(missing)}. Create it, or let the folder's name start with '_'."
         )
     return paths
+
+
+def _check_names(folder: Path, names: Iterable[str]) -> None:
+    owners: dict[str, str] = {}
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise PipelinesFolderError(
+                f"{folder} holds a folder {name!r}, whose name cannot be a pipeline's: it becomes"
+                " part of a stack's name. Rename it to a letter followed by up to 63 letters,"
+                " digits, '_' and '-'; or let the name start with '_' if it is no pipeline."
+            )
+        # As in the stack's name.
+        other = owners.setdefault(name.replace("_", "-"), name)
+        if other != name:
+            raise PipelinesFolderError(
+                f"{folder / other} and {folder / name} would have the same stack, because '_'"
+                " becomes '-' in its name. Rename one of them."
+            )
 
 
 def config_path(folder: Path, name: str) -> Path:

@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict
@@ -104,6 +104,7 @@ class RegistrationRequest(BaseModel):
     framework_version: str
     environment: dict[str, str]
     inference_instance_types: tuple[str, ...]
+    """What the model is load-tested on and supported on."""
     load_test: LoadTestSettings
 
     def step_config(self, sample_payload_s3_uri: str) -> dict[str, Any]:
@@ -232,8 +233,6 @@ def registration_request(
     configs: PipelineConfigs,
     region_code: RegionCode,
     image_uri: str,
-    *,
-    inference_instance_types: Sequence[str] | None = None,
 ) -> RegistrationRequest:
     """Gather what one region's registration needs from the configs, and check it.
 
@@ -241,8 +240,6 @@ def registration_request(
         configs: All sections of the config file.
         region_code: The region to register in.
         image_uri: PyTorch inference image of that region.
-        inference_instance_types: Types that the model is load-tested on and supported on;
-            default: the one of the model section.
 
     Raises:
         RegistrationRequestError: CreateModelPackage would reject it.
@@ -264,11 +261,10 @@ def registration_request(
         output_variables=tuple(payload.source_model_inference_output_variable_list.items()),
         image_uri=image_uri,
         framework_version=model.framework_version,
-        environment={
-            **model.container_environment(region_code.aws_region),
-            "SAGEMAKER_REGION": region_code.aws_region,
-        },
-        inference_instance_types=tuple(inference_instance_types or [model.inference_instance_type]),
+        environment=model.container_environment(region_code.aws_region),
+        inference_instance_types=tuple(
+            payload.inference_instance_types or [model.inference_instance_type]
+        ),
         load_test=LoadTestSettings(
             expected_tps=payload.expected_tps,
             max_latency_in_millisecond=payload.max_latency_in_millisecond,

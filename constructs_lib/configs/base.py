@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import (
     AfterValidator,
@@ -19,6 +19,7 @@ from pydantic import (
 
 from constructs_lib.configs.problems import broken_rule, shown
 from constructs_lib.configs.types import (
+    UNUSED,
     BucketName,
     S3Uri,
     SourceDir,
@@ -43,6 +44,19 @@ CurrentDate = Annotated[
     TextRule(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", 'a date as YYYY-MM-DD, for example "2026-01-31"'),
     AfterValidator(_check_date),
 ]
+RESERVED_PREFIXES: Final = ("incoming", "tmp")
+"""Prefixes of the artifact bucket beside one for each pipeline: given models, and what expires."""
+
+
+def _check_not_reserved(name: str) -> str:
+    if name in RESERVED_PREFIXES:
+        raise broken_rule(
+            f"must not be {' or '.join(RESERVED_PREFIXES)}: a pipeline's releases are under its "
+            "name in the artifact bucket, where these stand for something else"
+        )
+    return name
+
+
 # AWS: PipelineName; longer names fail in practice once the service adds its own suffixes.
 PipelineName = Annotated[
     str,
@@ -51,6 +65,7 @@ PipelineName = Annotated[
         "a pipeline name: 1 to 82 letters, digits and hyphens, starting and ending with a letter "
         "or digit; set pipeline_name when author and region do not make one",
     ),
+    AfterValidator(_check_not_reserved),
 ]
 
 
@@ -79,10 +94,11 @@ class BasePipelineConfig(BaseModel):
     )
     aws_region: str = Field(
         default_factory=lambda data: data["region"].aws_region,
-        description="AWS region of the region code: NA us-east-1, EU eu-west-1, FE us-west-2",
+        description="AWS region of the region code: NA us-east-1, EU eu-west-1, FE us-west-2;"
+        " may be left out, and must agree with region",
     )
     bucket: BucketName | None = Field(
-        None, description="S3 bucket of the pipeline; by default the one the stacks create"
+        None, description="S3 bucket that the pipeline may read model artifacts from"
     )
     pipeline_name: PipelineName = Field(
         default_factory=lambda data: f"{data['author']}-BSM-RnR-{data['region']}",
@@ -94,7 +110,8 @@ class BasePipelineConfig(BaseModel):
     )
     pipeline_version: Version = Field("0.1.0", description="Version of the pipeline")
     pipeline_s3_loc: S3Uri | None = Field(
-        None, description="S3 location of the pipeline, by default in the bucket under MODS/"
+        None,
+        description=f"S3 location of the pipeline, by default in the bucket under MODS/; {UNUSED}",
     )
     framework_version: Version = Field("2.1.0", description="PyTorch version of the containers")
     py_version: Version = Field("py310", description="Python version of the containers")

@@ -196,19 +196,42 @@ def save_configs(
 ) -> None:
     """Write configs as a file of the current generation; the file is replaced as a whole.
 
+    A file that is replaced keeps its ``$schema``, by which editors check it. A new one has none:
+    where the schema lies from there is no part of the configs.
+
     Args:
         configs: The configs by step key, as ``load_configs`` returns them.
         path: The file to write.
         created_at: What ``metadata.created_at`` says; by default now.
+
+    Raises:
+        ConfigFileError: the file cannot be written; one that was there is as it was.
     """
-    document = _document(configs, created_at or datetime.now(UTC))
     file = Path(path)
+    document = {
+        **_schema_reference(file),
+        **_document(configs, created_at or datetime.now(UTC)),
+    }
+    try:
+        _replace(file, json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
+    except OSError as error:
+        problem = Problem("$", f"cannot write the file: {error.strerror or error}")
+        raise ConfigFileError(file, [problem]) from error
+
+
+def _replace(file: Path, text: str) -> None:
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        draft.write_text(json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        draft.write_text(text)
         draft.replace(file)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _schema_reference(file: Path) -> dict[str, str]:
+    document, _ = read_document(file)
+    reference = (document or {}).get("$schema")
+    return {"$schema": reference} if isinstance(reference, str) else {}
 
 
 def _document(configs: Mapping[str, BasePipelineConfig], created_at: datetime) -> dict[str, Any]:

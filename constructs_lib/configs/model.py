@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.problems import broken_rule
-from constructs_lib.configs.types import EntryPoint, InstanceType, check_entry_point
+from constructs_lib.configs.types import UNUSED, EntryPoint, InstanceType, check_entry_point
 
 
 class PytorchModelCreationConfig(BasePipelineConfig):
@@ -23,7 +23,9 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     inference_entry_point: EntryPoint = Field(
         "inference.py", description="Inference script, relative to source_dir"
     )
-    initial_instance_count: int = Field(1, ge=1, description="Instances that serve the model")
+    initial_instance_count: int = Field(
+        1, ge=1, description=f"Instances that serve the model; {UNUSED}"
+    )
     data_download_timeout: int = Field(
         900, ge=60, description="Time to download the model artifact, seconds"
     )
@@ -40,7 +42,10 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     max_payload_size: int = Field(6, ge=1, le=100, description="Largest request, MB")
 
     def container_environment(self, aws_region: str) -> dict[str, str]:
-        """The environment of the inference container in an AWS region such as ``eu-west-1``."""
+        """The environment of the inference container in an AWS region such as ``eu-west-1``.
+
+        The same for the model that CreateModel tries and for the one that is registered.
+        """
         return {
             "AWS_REGION": aws_region,
             "MMS_DEFAULT_RESPONSE_TIMEOUT": str(self.container_startup_health_check_timeout),
@@ -51,6 +56,7 @@ class PytorchModelCreationConfig(BasePipelineConfig):
             "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(self.max_payload_size),
             "SAGEMAKER_MODEL_DATA_DOWNLOAD_TIMEOUT": str(self.data_download_timeout),
             "SAGEMAKER_PROGRAM": self.inference_entry_point,
+            "SAGEMAKER_REGION": aws_region,
             "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
         }
 

@@ -122,7 +122,7 @@ def _registration_fields() -> list[str]:
     return [
         name
         for name in ModelRegistrationConfig.model_fields
-        if name not in BasePipelineConfig.model_fields and name != "registration_regions"
+        if name not in BasePipelineConfig.model_fields
     ]
 
 
@@ -131,7 +131,7 @@ def _differences(
 ) -> Iterator[Problem]:
     for name in fields:
         values = [getattr(file.configs[step], name) for step in (first, second)]
-        if values[0] != values[1]:
+        if values[1] not in (None, values[0]):
             path, _ = file.locate(second, name)
             other_path, _ = file.locate(first, name)
             message = f"contradicts {other_path}, which is {shown(values[0])}: make them the same"

@@ -8,8 +8,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.problems import broken_rule
+from constructs_lib.configs.problems import broken_rule, shown
 from constructs_lib.configs.types import (
+    UNUSED,
     EntryPoint,
     InstanceType,
     SourceDir,
@@ -32,13 +33,18 @@ ChannelNames = Annotated[
 
 
 class ProcessingStepConfigBase(BasePipelineConfig):
-    """Settings of a SageMaker Processing job."""
+    """Settings of a SageMaker Processing job, which those of packaging add to.
+
+    A Processing section itself is accepted for files of the earlier system, unused.
+    """
 
     STEP_KEY: ClassVar[str] = "Processing"
     OWN_ENTRY_POINT: ClassVar[str | None] = None
     """The entry point that the app brings itself, which needs no file in a source dir."""
 
-    processing_instance_count: int = Field(1, ge=1, le=10, description="Instances of the job")
+    processing_instance_count: int = Field(
+        1, ge=1, le=10, description="Instances of the job; packaging takes 1"
+    )
     processing_volume_size: int = Field(
         500, ge=10, le=1000, description="Volume of each instance, GB"
     )
@@ -53,7 +59,9 @@ class ProcessingStepConfigBase(BasePipelineConfig):
         description="Run on the large instance type",
     )
     processing_source_dir: SourceDir | None = Field(
-        None, description="Folder of the processing script; by default source_dir"
+        None,
+        description="Folder of the processing script, a local one for packaging;"
+        " by default source_dir",
     )
     processing_entry_point: EntryPoint | None = Field(
         None, description="Processing script, relative to its source dir"
@@ -64,8 +72,12 @@ class ProcessingStepConfigBase(BasePipelineConfig):
     processing_framework_version: Literal["0.20.0-1", "0.23-1", "1.0-1", "1.2-1"] = Field(
         "1.2-1", description="Version of the scikit-learn container that runs the script"
     )
-    input_names: ChannelNames | None = Field(None, description="Names of the job's inputs")
-    output_names: ChannelNames | None = Field(None, description="Names of the job's outputs")
+    input_names: ChannelNames | None = Field(
+        None, description=f"Names of the job's inputs; {UNUSED}"
+    )
+    output_names: ChannelNames | None = Field(
+        None, description=f"Names of the job's outputs; {UNUSED}"
+    )
 
     def get_instance_type(self, size: Literal["small", "large"] | None = None) -> str:
         """The instance type of the given size; by default as use_large_processing_instance says.
@@ -110,30 +122,61 @@ class PackageStepConfig(ProcessingStepConfigBase):
 
     processing_entry_point: EntryPoint | None = Field(
         OWN_ENTRY_POINT,
-        description="Packaging script, relative to its source dir; by default the app's own",
+        description="Packaging script in a local source dir; by default the app's own",
     )
     input_names: ChannelNames | None = Field(
-        ["inference_scripts_input", "model_input"], description="Names of the job's inputs"
+        ["inference_scripts_input", "model_input"],
+        description=f"Names of the job's inputs; names beside the default ones are {UNUSED}",
     )
     output_names: ChannelNames | None = Field(
-        ["packaged_model_output"], description="Names of the job's outputs"
+        ["packaged_model_output"],
+        description=f"Names of the job's outputs; names beside the default one are {UNUSED}",
     )
 
     @property
     def uses_own_script(self) -> bool:
         """Whether the app's own packaging script runs, rather than one of the user's."""
         script = super().get_script_path()
-        if self.processing_entry_point != self.OWN_ENTRY_POINT or script is None:
-            return script is None
-        if is_local(script):
-            return not Path(script).is_file()
-        # S3 is not looked at: a source dir of the step's own is there for its script.
-        return self.processing_source_dir is None
+        if script is None or not is_local(script):
+            return True  # a source_dir in S3 holds the inference code alone
+        return self.processing_entry_point == self.OWN_ENTRY_POINT and not Path(script).is_file()
 
     def get_script_path(self) -> str:
-        """The packaging script as an absolute path or s3:// URI."""
+        """The packaging script as an absolute path."""
         script = None if self.uses_own_script else super().get_script_path()
         return script or str(OWN_PACKAGING_SCRIPT)
+
+    @field_validator("processing_instance_count")
+    @classmethod
+    def _one_instance(cls, value: int) -> int:
+        if value != 1:
+            raise broken_rule(
+                "must be 1 for packaging, where each of several instances would package the whole "
+                "model and write it to the same keys: set 1 here, or for the "
+                f"{cls.STEP_KEY} step alone"
+            )
+        return value
+
+    @field_validator("processing_source_dir")
+    @classmethod
+    def _source_dir_is_local(cls, value: str | None) -> str | None:
+        if value is not None and not is_local(value):
+            raise broken_rule(
+                "must be a local folder for packaging, whose script is deployed with the pipeline: "
+                "copy the folder beside the config file, or leave processing_source_dir out"
+            )
+        return value
+
+    @field_validator("processing_entry_point")
+    @classmethod
+    def _script_is_local(cls, value: str, info: ValidationInfo) -> str:
+        directory = info.data.get("processing_source_dir") or info.data.get("source_dir")
+        if value != cls.OWN_ENTRY_POINT and directory and not is_local(directory):
+            raise broken_rule(
+                f"must be a local file, and its folder is {shown(directory)}: set "
+                f"processing_source_dir to the local folder that holds {shown(value)}"
+            )
+        return value
 
     @field_validator("input_names", "output_names")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, TypedDict
 
@@ -18,7 +19,7 @@ from pydantic import (
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean, shown
-from constructs_lib.configs.types import Text
+from constructs_lib.configs.types import UNUSED, InstanceType, Text
 from constructs_lib.regions import RegionCode
 
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"
@@ -161,7 +162,9 @@ class ModelRegistrationConfig(BasePipelineConfig):
         description="Input variables and their types, in the order of a CSV request"
     )
     registration_regions: list[RegionCode] | None = Field(
-        None, description="Codes of every region to register in; by default region alone"
+        None,
+        description="Codes of every region to register in, region among them;"
+        " by default region alone",
     )
 
     @property
@@ -183,13 +186,27 @@ class ModelRegistrationConfig(BasePipelineConfig):
 
     @field_validator("registration_regions")
     @classmethod
-    def _regions_differ(cls, value: list[RegionCode] | None) -> list[RegionCode] | None:
-        if value == []:
+    def _regions_differ_and_include_region(
+        cls, value: list[RegionCode] | None, info: ValidationInfo
+    ) -> list[RegionCode] | None:
+        if value is None:
+            return value
+        if not value:
             raise broken_rule(f"must name at least one of {', '.join(RegionCode)}")
-        twice = [code for code, count in Counter(value or []).items() if count > 1]
-        if twice:
-            raise broken_rule(f"names {', '.join(twice)} more than once")
+        _refuse_repeated(value)
+        region = info.data.get("region")
+        if region and region not in value:
+            raise broken_rule(
+                f"leaves out {region}, which is region: add it, or set region to "
+                f"{' or '.join(value)}"
+            )
         return value
+
+
+def _refuse_repeated(values: Sequence[str]) -> None:
+    twice = [each for each, count in Counter(values).items() if count > 1]
+    if twice:
+        raise broken_rule(f"names {', '.join(twice)} more than once")
 
 
 def _variable_set(variables: dict[str, VariableType]) -> VariableSet:
@@ -208,8 +225,14 @@ class PayloadConfig(ModelRegistrationConfig):
     max_acceptable_error_rate: float = Field(
         0.2, ge=0, le=1, description="Highest acceptable share of failed requests, 0 to 1"
     )
+    inference_instance_types: list[InstanceType] | None = Field(
+        None,
+        description="Instance types that the model is load-tested and supported on, all of them"
+        " running the same image; by default inference_instance_type alone. Files of the earlier"
+        " system do not have it",
+    )
     sample_payload_s3_key: Text | None = Field(
-        None, description="S3 key of the sample payload; by default the app's own"
+        None, description=f"S3 key of the sample payload; {UNUSED}"
     )
     default_numeric_value: float = Field(0.0, description="Value of NUMERIC inputs in payloads")
     default_text_value: str = Field("DEFAULT_TEXT", description="Value of TEXT inputs in payloads")
@@ -217,10 +240,20 @@ class PayloadConfig(ModelRegistrationConfig):
         None,
         description="Value of single TEXT inputs; {timestamp} stands for the date of the release",
     )
-    payload_script_path: str | None = Field(None, description="Accepted for older files; unused")
-    payload_script_arguments: JsonValue = Field(
-        None, description="Accepted for older files; unused"
+    payload_script_path: str | None = Field(
+        None, description=f"Script that makes sample payloads; {UNUSED}"
     )
+    payload_script_arguments: JsonValue = Field(
+        None, description=f"Arguments of that script; {UNUSED}"
+    )
+
+    @field_validator("inference_instance_types")
+    @classmethod
+    def _instance_types_differ(cls, value: list[str] | None) -> list[str] | None:
+        if value == []:
+            raise broken_rule("must name at least one instance type, or be left out")
+        _refuse_repeated(value or [])
+        return value
 
     @field_validator("special_field_values")
     @classmethod

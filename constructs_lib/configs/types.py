@@ -18,6 +18,8 @@ from pydantic_core import CoreSchema, core_schema
 from constructs_lib.configs.problems import broken_rule, shown
 
 S3_SCHEME: Final = "s3://"
+UNUSED: Final = "accepted for files of the earlier system, unused"
+"""What the description of a field says that the app reads and does nothing with."""
 
 
 @dataclass(frozen=True)

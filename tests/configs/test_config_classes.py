@@ -145,6 +145,7 @@ def test_defaults_of_the_payload() -> None:
         "expected_tps": 2,
         "max_latency_in_millisecond": 800,
         "max_acceptable_error_rate": 0.2,
+        "inference_instance_types": None,
         "sample_payload_s3_key": None,
         "default_numeric_value": 0.0,
         "default_text_value": "DEFAULT_TEXT",
@@ -201,6 +202,7 @@ def test_the_container_environment_holds_strings_for_one_region() -> None:
         "SAGEMAKER_MAX_CONCURRENT_INVOCATIONS": "10",
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": "7",
         "AWS_REGION": "eu-west-1",
+        "SAGEMAKER_REGION": "eu-west-1",
     }
 
 
@@ -330,17 +332,39 @@ def test_a_packaging_script_of_the_users_packages(
 
 
 @pytest.mark.parametrize(
-    ("fields", "script"),
+    ("fields", "message"),
     [
-        ({"processing_source_dir": "s3://b-c/jobs/"}, f"s3://b-c/jobs/{MIMS_PACKAGE}"),
-        ({"processing_entry_point": "pack.py"}, "s3://alice-models/code/pack.py"),
+        (
+            {"processing_source_dir": "s3://b-c/jobs/"},
+            "must be a local folder for packaging, whose script is deployed with the pipeline",
+        ),
+        (
+            {"processing_entry_point": "pack.py"},
+            'must be a local file, and its folder is "s3://alice-models/code": set '
+            'processing_source_dir to the local folder that holds "pack.py"',
+        ),
     ],
 )
-def test_a_packaging_script_in_s3_packages(fields: dict[str, Any], script: str) -> None:
-    package = PackageStepConfig(**CODE, **fields)
+def test_a_packaging_script_in_s3_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        PackageStepConfig(**CODE, **fields)
 
-    assert not package.uses_own_script
-    assert package.get_script_path() == script
+
+def test_a_processing_script_may_be_in_s3() -> None:
+    processing = ProcessingStepConfigBase(**CODE, processing_entry_point="clean.py")
+
+    assert processing.get_script_path() == "s3://alice-models/code/clean.py"
+
+
+def test_a_local_packaging_script_goes_with_inference_code_in_s3(tmp_path: Path) -> None:
+    script = tmp_path / "pack.py"
+    script.touch()
+
+    package = PackageStepConfig(
+        **CODE, processing_source_dir=str(tmp_path), processing_entry_point="pack.py"
+    )
+
+    assert package.get_script_path() == str(script)
 
 
 def test_code_in_s3_is_no_sign_of_a_packaging_script_there() -> None:

@@ -137,8 +137,15 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
             [],
             "must name at least one of NA, EU, FE",
         ),
+        (
+            f"{SPECIFIC}.Registration.registration_regions",
+            ["NA", "FE"],
+            "leaves out EU, which is region: add it, or set region to NA or FE",
+        ),
         # Base
         (f"{SHARED}.current_date", "2026-02-30", "must be a day that exists, as YYYY-MM-DD"),
+        (f"{SHARED}.pipeline_name", "tmp", "must not be incoming or tmp: a pipeline's releases"),
+        (f"{SHARED}.pipeline_name", "incoming", "must not be incoming or tmp"),
         (f"{SHARED}.pipeline_version", "1.0 beta", 'must be a version such as "2.1.0"'),
         (f"{SHARED}.bucket", "s3://alice", "must be an S3 bucket name, without s3:// and prefix"),
         (
@@ -222,6 +229,17 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (f"{PROCESSING}.Package.processing_volume_size", 9, "greater than or equal to 10"),
         (f"{PROCESSING}.Package.processing_volume_size", 1001, "less than or equal to 1000"),
         (f"{SHARED}.processing_instance_count", 11, "less than or equal to 10"),
+        (
+            f"{SHARED}.processing_instance_count",
+            2,
+            "must be 1 for packaging, where each of several instances would package the whole model"
+            " and write it to the same keys: set 1 here, or for the Package step alone",
+        ),
+        (
+            f"{SHARED}.processing_source_dir",
+            "s3://alice-models/jobs",
+            "must be a local folder for packaging",
+        ),
         (f"{SHARED}.processing_framework_version", "1.2", 'did you mean "1.2-1"?'),
         (f"{PROCESSING}.Package.processing_entry_point", "pack.py", 'no file "pack.py" in'),
         (f"{PROCESSING}.Package.processing_source_dir", "scripts", "is not there"),
@@ -245,6 +263,12 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (f"{SHARED}.{INPUTS}[1]", ["dialogue"], "must be [name, type]"),
         (f"{SHARED}.{INPUTS}[1]", [1, "TEXT"], "name must be text"),
         # Payload
+        (f"{SPECIFIC}.Payload.inference_instance_types", [], "must name at least one instance"),
+        (
+            f"{SPECIFIC}.Payload.inference_instance_types",
+            ["ml.m5.large", "ml.m5.large"],
+            "names ml.m5.large more than once",
+        ),
         (f"{SPECIFIC}.Payload.expected_tps", 0, "greater than or equal to 1"),
         (f"{SPECIFIC}.Payload.max_latency_in_millisecond", 99, "greater than or equal to 100"),
         (f"{SPECIFIC}.Payload.max_latency_in_millisecond", 10001, "less than or equal to 10000"),
@@ -317,6 +341,15 @@ def test_each_wrong_item_of_a_list_is_a_problem(problems_of: Problems) -> None:
         f"{HYPERPARAMETERS}.tab_field_list[0]",
         f"{HYPERPARAMETERS}.tab_field_list[2]",
     ]
+
+
+def test_each_instance_type_of_the_load_test_is_checked(problems_of: Problems) -> None:
+    types = f"{SPECIFIC}.Payload.inference_instance_types"
+
+    [problem] = problems_of((types, ["ml.m5.large", "m5.large"]))
+
+    assert problem.path == f"{types}[1]"
+    assert "which starts with ml." in problem.message
 
 
 def test_a_broken_default_is_reported_at_the_value_that_breaks_it(problems_of: Problems) -> None:
@@ -400,6 +433,24 @@ def test_registration_and_payload_must_not_contradict_each_other(
 
     assert problem.path == f"{payload}.{field}"
     assert problem.message.startswith(f"contradicts {SHARED}.{field}, which is ")
+
+
+def test_regions_that_the_payload_alone_names_are_not_ignored(problems_of: Problems) -> None:
+    [problem] = problems_of((f"{SPECIFIC}.Payload.registration_regions", ["EU"]))
+
+    assert problem.path == f"{SPECIFIC}.Payload.registration_regions"
+    assert "contradicts $.configuration.specific.Registration.registration_reg" in problem.message
+
+
+def test_several_instances_of_other_processing_leave_packaging_with_one(
+    write_config: Write,
+) -> None:
+    file = write_config(
+        (f"{SHARED}.processing_instance_count", 2),
+        (f"{PROCESSING}.Package.processing_instance_count", 1),
+    )
+
+    assert PipelineConfigs.load(file).package.processing_instance_count == 1
 
 
 def test_a_model_section_may_name_another_region_than_the_registration(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from constructs_lib.configs import (
     BasePipelineConfig,
+    ConfigFileError,
     PackageStepConfig,
     PayloadConfig,
     ProcessingStepConfigBase,
@@ -69,8 +70,9 @@ def _payloads(draw: st.DrawFn, base: dict[str, Any]) -> PayloadConfig:
             st.dictionaries(FILLED, st.sampled_from(VariableType), min_size=1, max_size=3)
         ),
         registration_regions=draw(
-            st.none() | st.lists(st.sampled_from(RegionCode), min_size=1, unique=True)
+            st.none() | st.permutations(list(RegionCode)) | st.just([base["region"]])
         ),
+        inference_instance_types=draw(st.none() | st.just(["ml.m5.large", "ml.m5.xlarge"])),
         max_acceptable_error_rate=draw(st.floats(0, 1)),
         default_numeric_value=draw(st.floats(allow_nan=False, allow_infinity=False)),
         special_field_values=draw(st.none() | st.fixed_dictionaries(dict.fromkeys(texts, PLAIN))),
@@ -174,8 +176,29 @@ def test_saving_replaces_a_file_as_a_whole_or_not_at_all(
         raise OSError("no space left on device")
 
     monkeypatch.setattr(Path, "replace", fail)
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(ConfigFileError, match="cannot write the file: no space left on device"):
         save_configs(load_configs(data / "g3.json"), file)
 
     assert file.read_text() == "as it was"
     assert [each.name for each in tmp_path.iterdir()] == ["config.json"]
+
+
+def test_a_folder_that_is_not_there_is_a_problem_of_the_file(data: Path, tmp_path: Path) -> None:
+    file = tmp_path / "absent" / "config.json"
+
+    with pytest.raises(ConfigFileError, match="cannot write the file: No such file") as error:
+        save_configs(load_configs(data / "g3.json"), file)
+
+    assert error.value.file == file
+
+
+def test_a_replaced_file_keeps_its_schema_reference(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = write_config(("$.$schema", "../config.schema.json"))
+
+    save_configs(load_configs(file), file)
+    save_configs(load_configs(file), tmp_path / "new.json")
+
+    assert json.loads(file.read_text())["$schema"] == "../config.schema.json"
+    assert "$schema" not in json.loads((tmp_path / "new.json").read_text())

@@ -133,11 +133,10 @@ def test_each_step_config_is_an_object_of_its_own(configs: PipelineConfigs) -> N
     assert second == request.step_config("s3://bucket/payload.tar.gz")
 
 
-def test_an_explicit_list_of_instance_types_wins(configs: PipelineConfigs) -> None:
-    types = ["ml.m5.xlarge", "ml.c6g.large"]
-    request = registration_request(
-        configs, RegionCode.NA, IMAGE.format("us-east-1"), inference_instance_types=types
-    )
+def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
+    types = ["ml.m5.xlarge", "ml.m5d.large"]
+    configs = PipelineConfigs.load(config_file(tmp_path, inference_instance_types=types))
+    request = request_for(configs, RegionCode.NA)
     step_config = request.step_config("s3://bucket/payload.tar.gz")
     inference = request.model_package_arguments(**LATE_VALUES)["InferenceSpecification"]
     assert step_config["load_testing_info_map"]["instance_type_list"] == types
@@ -195,6 +194,18 @@ def test_values_of_the_run_are_passed_on_as_they_are(
     metadata = arguments["CustomerMetadataProperties"]
     assert arguments["ModelApprovalStatus"] is late["model_approval_status"]
     assert metadata["artifact_sha256"] is late["artifact_sha256"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["model_owner", "model_registration_domain", "model_registration_objective"],
+)
+def test_business_text_of_a_config_may_be_any_text(tmp_path: Path, field: str) -> None:
+    configs = PipelineConfigs.load(config_file(tmp_path, **{field: BUSINESS_TEXT}))
+    request = request_for(configs, RegionCode.EU)
+    metadata = request.model_package_arguments(**LATE_VALUES)["CustomerMetadataProperties"]
+    assert "Find abuse all of it" in metadata.values()
+    assert BUSINESS_TEXT in request.step_config("s3://bucket/payload.tar.gz").values()
 
 
 def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
