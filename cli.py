@@ -17,12 +17,14 @@ import typer
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.pipelines_folder import config_path, config_paths
+from constructs_lib.regions import AWS_REGIONS
+from stacks.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from constructs_lib.linter import Finding
     from local.runner import Execution
 
 ROOT: Final = Path(__file__).parent
-PIPELINES: Final = ROOT / "pipelines"
 STATE: Final = ROOT / ".local"
 EMULATOR_PORT: Final = 4566
 
@@ -33,7 +35,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _known_region(region: str | None) -> str | None:
+    if region is not None and region not in AWS_REGIONS.values():
+        raise typer.BadParameter(f"{region!r} is not one of {', '.join(AWS_REGIONS.values())}")
+    return region
+
+
+Region = Annotated[
+    str | None,
+    typer.Option(
+        help="AWS region of the pipeline; by default the app's home region.",
+        callback=_known_region,
+    ),
+]
 Endpoint = Annotated[str, typer.Option(help="URL of a running embedded AWS.")]
+_MODEL_PARAMETER: Final = "ModelS3Uri"
 LOCAL_ENDPOINT: Final = f"http://localhost:{EMULATOR_PORT}"
 
 
@@ -43,20 +60,39 @@ def validate(
         list[str] | None, typer.Argument(help="Folders in pipelines/; by default all of them.")
     ] = None,
 ) -> None:
-    """Check configs: every problem of every file, each with its place in the file."""
-    paths = (
-        {name: config_path(PIPELINES, name) for name in names} if names else config_paths(PIPELINES)
-    )
-    problems = False
-    for name, path in paths.items():
-        try:
-            configs = PipelineConfigs.load(path)
-        except ReleaseError as error:
-            problems = True
-            typer.echo(f"error: {error}", err=True)
-        else:
-            typer.echo(f"{name}: valid, pipeline {configs.base.pipeline_name}")
-    raise typer.Exit(1 if problems else 0)
+    """Check configs and the pipelines they make: every problem, each with its place."""
+    settings = _settings()
+    folder = ROOT / settings.pipelines_dir
+    paths = {name: config_path(folder, name) for name in names} if names else config_paths(folder)
+    valid = [_is_valid(name, path, settings.home_region) for name, path in paths.items()]
+    raise typer.Exit(0 if all(valid) else 1)
+
+
+def _is_valid(name: str, path: Path, home_region: str) -> bool:
+    """Print what is wrong with a pipeline, or that nothing is."""
+    try:
+        configs = PipelineConfigs.load(path)
+        findings = _findings(configs, home_region)
+    except ReleaseError as error:
+        typer.echo(f"error: {error}", err=True)
+        return False
+    for finding in findings:
+        typer.echo(f"{name}: {finding}", err=True)
+    if any(finding.severity == "error" for finding in findings):
+        return False
+    typer.echo(f"{name}: valid, pipeline {configs.base.pipeline_name}")
+    return True
+
+
+def _findings(configs: PipelineConfigs, home_region: str) -> list[Finding]:
+    """Do what synthesis does, short of the stacks."""
+    from constructs_lib.checks import pipeline_findings
+    from constructs_lib.definition import compile_pipeline
+    from constructs_lib.release_files import release_files
+
+    compiled = compile_pipeline(configs, home_region=home_region)
+    release_files(configs, compiled.registration_requests)
+    return pipeline_findings(configs, compiled)
 
 
 @app.command()
@@ -66,7 +102,9 @@ def definition(
     """Print a pipeline's compiled definition, deploy-time values as ${Name}."""
     from constructs_lib.definition import compile_pipeline
 
-    compiled = compile_pipeline(PipelineConfigs.load(config_path(PIPELINES, name)))
+    settings = _settings()
+    configs = PipelineConfigs.load(config_path(ROOT / settings.pipelines_dir, name))
+    compiled = compile_pipeline(configs, home_region=settings.home_region)
     typer.echo(json.dumps(compiled.definition, indent=2))
 
 
@@ -77,7 +115,7 @@ def execution_document(
     output: Annotated[
         Path | None, typer.Option(help="Where to write; by default over the document.")
     ] = None,
-    region: Annotated[str, typer.Option(help="AWS region of the pipeline.")] = "us-east-1",
+    region: Region = None,
 ) -> None:
     """Fill an execution document's registration steps from a deployed pipeline.
 
@@ -88,7 +126,7 @@ def execution_document(
     from constructs_lib.deployed_pipeline import DeployedPipeline
 
     content = documents.read_document(document)
-    deployed = DeployedPipeline(pipeline, region)
+    deployed = DeployedPipeline(pipeline, region or _settings().home_region)
     step_configs = documents.step_configs_of_deployed_pipeline(
         deployed.definition(), deployed.read_s3_object
     )
@@ -143,24 +181,40 @@ def run(
         list[str] | None, typer.Option(help="NAME=VALUE of another pipeline parameter.")
     ] = None,
     endpoint: Endpoint = LOCAL_ENDPOINT,
+    region: Region = None,
 ) -> None:
     """Execute a pipeline on a running embedded AWS; exits with 1 when the execution fails."""
+    parameters = _parameters(parameter or [])
+    if model is not None and _MODEL_PARAMETER in parameters:
+        raise typer.BadParameter(f"give --model or --parameter {_MODEL_PARAMETER}=..., not both")
+
     from rich.console import Console
 
     from local.release import LocalAws, release, show_packages
 
-    aws, console = LocalAws(endpoint), Console()
+    aws = LocalAws(endpoint, region or _settings().home_region)
+    console = Console()
     execution = release(
         pipeline,
         model,
         aws=aws,
         state_dir=STATE / "executions",
         console=console,
-        parameters=_parameters(parameter or []),
+        parameters=parameters,
     )
     if execution.failed_step is None:
         show_packages(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
     _exit_with(execution)
+
+
+def _settings() -> Settings:
+    """Read the app's settings, as the app does, from ``cdk.json``."""
+    path = ROOT / "cdk.json"
+    try:
+        context = json.loads(path.read_text())["context"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"Cannot read the app's context from {path}: {error!r}.") from error
+    return Settings.from_context(context.get)
 
 
 def _parameters(assignments: list[str]) -> dict[str, str]:

@@ -8,14 +8,19 @@ from typing import Final
 
 from rich.console import Console
 
-from local.deployment import stack_output
+from constructs_lib.errors import ReleaseError
+from local.deployment import Assembly, stack_output
 from local.emulator import EmbeddedAws
 from local.release import LocalAws, deploy_app, release, show_packages
 from local.runner import Execution, ExecutionStatus
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _MODEL: Final = _ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
-_PIPELINE_STACK: Final = "model-release-pipeline-returns-risk"
+_STACK_SUFFIX: Final = "-pipeline-returns-risk"
+
+
+class NoExampleError(ReleaseError):
+    """The app does not hold the example pipeline."""
 
 
 def run_demo(folder: Path, console: Console) -> Execution:
@@ -33,9 +38,10 @@ def run_demo(folder: Path, console: Console) -> Execution:
     """
     shutil.rmtree(folder, ignore_errors=True)
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        aws = LocalAws(server.endpoint_url)
-        deploy_app(aws, folder, console)
-        pipeline_name = stack_output(aws.client("cloudformation"), _PIPELINE_STACK, "PipelineName")
+        assembly = deploy_app(LocalAws(server.endpoint_url), folder, console)
+        stack = example_stack(assembly)
+        aws = LocalAws(server.endpoint_url, assembly.region(stack))
+        pipeline_name = stack_output(aws.client("cloudformation"), stack, "PipelineName")
         console.print()
         execution = release(
             pipeline_name, str(_MODEL), aws=aws, state_dir=folder / "executions", console=console
@@ -43,3 +49,19 @@ def run_demo(folder: Path, console: Console) -> Execution:
         if execution.status is ExecutionStatus.SUCCEEDED:
             show_packages(execution, aws, console, save_model_to=folder / "model.tar.gz")
     return execution
+
+
+def example_stack(assembly: Assembly) -> str:
+    """Name the stack of the example pipeline, whatever the app is called.
+
+    Raises:
+        NoExampleError: The app does not hold it.
+    """
+    stacks = [name for name in assembly.stack_names if name.endswith(_STACK_SUFFIX)]
+    if not stacks:
+        raise NoExampleError(
+            "The demo releases the example pipeline returns_risk, which this app does not have."
+            f" It has the stacks {', '.join(assembly.stack_names)}. To release another model:"
+            " python cli.py emulator, deploy-local and run."
+        )
+    return stacks[0]

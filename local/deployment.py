@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from constructs_lib.errors import ReleaseError
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
@@ -17,6 +19,10 @@ _ROOT: Final = Path(__file__).resolve().parents[1]
 
 class SynthesisError(ReleaseError):
     """The app does not synthesize; holds what it printed."""
+
+
+class StackOutputError(ReleaseError):
+    """A stack is not deployed, or has no such output."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +90,21 @@ def stack_output(cloudformation: Any, stack: str, key: str) -> str:
         cloudformation: A client of the stack's region.
         stack: The stack's name.
         key: The output's key.
+
+    Raises:
+        StackOutputError: There is no such stack or output there.
     """
-    (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in description["Outputs"]}
+    try:
+        (description,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+    except (BotoCoreError, ClientError) as error:
+        raise StackOutputError(
+            f"Cannot read the stack {stack!r} in {cloudformation.meta.region_name}: {error}."
+            " Is it deployed there?"
+        ) from error
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in description.get("Outputs", ())}
+    if key not in outputs:
+        raise StackOutputError(
+            f"The stack {stack!r} has no output {key!r}. It has: {', '.join(outputs) or 'none'}."
+        )
     value: str = outputs[key]
     return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
@@ -11,21 +12,23 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from constructs_lib.errors import ReleaseError
 from local.cdk import CdkCli
-from local.deployment import stack_output, synthesize
+from local.deployment import Assembly, synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
 from local.releases import RegisteredPackage, registered_packages
 from local.runner import ConsoleReporter, EmulatedAws, Execution, start_execution
 
-STORAGE_STACK: Final = "model-release-storage"
+_TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
+_DIGEST_CHARACTERS: Final = 16
 
 
 class ModelArtifactError(ReleaseError):
-    """The model to release is neither an S3 URI nor a file."""
+    """The model to release is neither an S3 URI nor a file, or cannot be uploaded."""
 
 
 class NotRunningError(ReleaseError):
@@ -38,6 +41,7 @@ class LocalAws:
 
     endpoint_url: str
     region: str = DEFAULT_REGION
+    """The home region: AWS region of the pipelines."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,13 +54,16 @@ class LocalAws:
         return session.client(service, endpoint_url=self.endpoint_url)
 
 
-def deploy_app(aws: LocalAws, folder: Path, console: Console) -> None:
+def deploy_app(aws: LocalAws, folder: Path, console: Console) -> Assembly:
     """Synthesize the app, bootstrap its regions and deploy all its stacks with the CDK CLI.
 
     Args:
         aws: Where to.
         folder: For the cloud assembly and the log.
         console: Where to tell.
+
+    Returns:
+        What was deployed.
 
     Raises:
         ReleaseError: The app refuses its input, or the CDK CLI failed; names the log.
@@ -69,6 +76,7 @@ def deploy_app(aws: LocalAws, folder: Path, console: Console) -> None:
         cdk.bootstrap(ACCOUNT_ID, assembly.regions)
     with _doing(f"Deployed {len(assembly.stack_names)} stacks with the CDK CLI", console):
         cdk.deploy()
+    return assembly
 
 
 def _check_that_it_answers(aws: LocalAws) -> None:
@@ -94,8 +102,8 @@ def release(
 
     Args:
         pipeline_name: Name of the pipeline in the embedded AWS.
-        model: ``s3://`` URI of a model artifact, or a local file, which is uploaded first. None
-            for a pipeline that trains its model.
+        model: ``s3://`` URI of a model artifact, or a local file, which is uploaded first, to a
+            key that names its content. None for a pipeline that trains its model.
         aws: Where the pipeline is deployed.
         state_dir: Keeps records and logs of executions.
         console: Where to tell.
@@ -124,10 +132,36 @@ def _model_uri(model: str, pipeline_name: str, aws: LocalAws) -> str:
             f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
             " or a URI that starts with 's3://'."
         )
-    bucket = stack_output(aws.client("cloudformation"), STORAGE_STACK, "ArtifactBucketName")
-    key = f"incoming/{pipeline_name}/{Path(model).name}"
-    aws.client("s3").upload_file(model, bucket, key)
+    _check_that_it_answers(aws)
+    bucket = _artifact_bucket(pipeline_name, aws)
+    try:
+        with Path(model).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+        key = f"incoming/{pipeline_name}/{digest}/{Path(model).name}"
+        aws.client("s3").upload_file(model, bucket, key)
+    except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
+        raise ModelArtifactError(f"Cannot upload {model} to s3://{bucket}: {error}.") from error
     return f"s3://{bucket}/{key}"
+
+
+def _artifact_bucket(pipeline_name: str, aws: LocalAws) -> str:
+    """Find the bucket that a deployed pipeline works in."""
+    try:
+        description = aws.client("sagemaker").describe_pipeline(PipelineName=pipeline_name)
+    except (BotoCoreError, ClientError) as error:
+        raise ModelArtifactError(
+            f"Cannot upload a model for the pipeline {pipeline_name!r} in {aws.region}: {error}."
+            " Is it deployed there, or in another region?"
+        ) from error
+    parameters = json.loads(description["PipelineDefinition"])["Parameters"]
+    defaults = {each["Name"]: each.get("DefaultValue", "") for each in parameters}
+    if _TEMP_DIR_PARAMETER not in defaults:
+        raise ModelArtifactError(
+            f"The pipeline {pipeline_name!r} has no parameter {_TEMP_DIR_PARAMETER}, which names"
+            " its bucket. Upload the model yourself and give its S3 URI."
+        )
+    bucket: str = defaults[_TEMP_DIR_PARAMETER].removeprefix("s3://").partition("/")[0]
+    return bucket
 
 
 def show_packages(
@@ -152,9 +186,11 @@ def show_packages(
         console.print()
         for name, value in _rows(package).items():
             console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
-    bucket, key = packages[0].artifact_uri.removeprefix("s3://").split("/", 1)
-    aws.client("s3").download_file(bucket, key, str(save_model_to))
-    console.print(f"\nPackaged model:   {_shown(save_model_to)}", soft_wrap=True)
+    console.print()
+    if packages:
+        bucket, key = packages[0].artifact_uri.removeprefix("s3://").split("/", 1)
+        aws.client("s3").download_file(bucket, key, str(save_model_to))
+        console.print(f"Packaged model:   {_shown(save_model_to)}", soft_wrap=True)
     console.print(f"Logs and records: {_shown(execution.folder)}", soft_wrap=True)
 
 

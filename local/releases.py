@@ -40,7 +40,7 @@ def registered_packages(
         _package(step, region, description)
         for step, region, group in _registrations(definition, home_region)
         for description in _versions(sagemaker(region), group)
-        if description["CustomerMetadataProperties"]["pipeline_execution_arn"] == execution_arn
+        if _registered_by(description) == execution_arn
     ]
 
 
@@ -61,6 +61,12 @@ def _versions(client: Any, group: str) -> Iterator[dict[str, Any]]:
     for page in pages:
         for summary in page["ModelPackageSummaryList"]:
             yield client.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
+
+
+def _registered_by(description: Mapping[str, Any]) -> str | None:
+    # A group may hold versions that a person registered, with other metadata or none.
+    metadata: Mapping[str, str] = description.get("CustomerMetadataProperties", {})
+    return metadata.get("pipeline_execution_arn")
 
 
 def _package(step: str, region: str, description: Mapping[str, Any]) -> RegisteredPackage:

@@ -45,10 +45,15 @@ def _check_artifact(s3: Any, container: Mapping[str, Any]) -> None:
     uri = container.get("ModelDataUrl") or source.get("S3Uri")
     if uri is None:
         return
-    with service_call():
-        found = (
-            has_objects(s3, uri) if source.get("S3DataType") == "S3Prefix" else is_object(s3, uri)
-        )
+    exists = has_objects if source.get("S3DataType") == "S3Prefix" else is_object
+    try:
+        with service_call():
+            found = exists(s3, uri)
+    except StepFailedError as failure:
+        # Amazon S3 says "The specified bucket does not exist", not which.
+        raise StepFailedError(
+            f"{failure.reason} (model data at {uri})", exception_type=failure.exception_type
+        ) from failure
     if not found:
         raise StepFailedError(
             f"ClientError: ValidationException: Could not find model data at {uri}."

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+import cli
+from stacks.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +26,20 @@ def _cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def app_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what a user changes, which the commands read instead of the app's own."""
+    shutil.copytree(
+        ROOT / "pipelines" / "returns_risk",
+        tmp_path / "models" / "returns_risk",
+        ignore=shutil.ignore_patterns("__pycache__", "model"),
+    )
+    settings = {"home_region": "eu-west-1", "pipelines_dir": "models"}
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"model-release": settings}}))
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    return tmp_path
 
 
 def test_validate_names_the_pipelines_that_are_valid() -> None:
@@ -45,6 +64,55 @@ def test_definition_prints_the_text_that_is_deployed() -> None:
     definition = json.loads(_cli("definition", "returns_risk").stdout)
 
     assert [step["Name"] for step in definition["Steps"]][:2] == ["CreateModel", "Package"]
+
+
+def test_validate_reports_what_sagemaker_would_refuse(app_folder: Path) -> None:
+    path = app_folder / "models" / "returns_risk" / "config.json"
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"]["processing_script_arguments"] = ["x" * 300]
+    path.write_text(json.dumps(document))
+
+    result = CliRunner().invoke(cli.app, ["validate"])
+
+    assert result.exit_code == 1
+    assert "returns_risk: error [Package] $.Steps[1].Arguments" in result.stderr
+    assert "valid" not in result.stdout
+
+
+def test_validate_reports_code_that_cannot_be_released(app_folder: Path) -> None:
+    code = app_folder / "models" / "returns_risk" / "inference"
+    (code / "link.py").symlink_to("/etc/hostname")
+
+    result = CliRunner().invoke(cli.app, ["validate"])
+
+    assert result.exit_code == 1
+    assert "link.py" in result.stderr
+
+
+def test_definition_follows_the_apps_settings(app_folder: Path) -> None:
+    result = CliRunner().invoke(cli.app, ["definition", "returns_risk"])
+
+    steps = {step["Name"]: step for step in json.loads(result.stdout)["Steps"]}
+    assert ".eu-west-1." in steps["CreateModel"]["Arguments"]["PrimaryContainer"]["Image"]
+    assert steps["Registration-EU"]["Type"] == "RegisterModel"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cdk.json"),
+        ('{"app": "python3 app.py"}', "context"),
+        ('{"context": {"model-release": {"home_region": "mars"}}}', "home_region"),
+    ],
+    ids=["not JSON", "no context", "unknown region"],
+)
+def test_wrong_settings_are_named(app_folder: Path, content: str, message: str) -> None:
+    (app_folder / "cdk.json").write_text(content)
+
+    error = CliRunner().invoke(cli.app, ["definition", "returns_risk"]).exception
+
+    assert isinstance(error, SettingsError)
+    assert message in str(error)
 
 
 @pytest.mark.parametrize(
@@ -91,3 +159,29 @@ def test_a_parameter_without_a_value_is_a_usage_error() -> None:
 
     assert result.returncode == 2
     assert "NAME=VALUE" in result.stderr
+
+
+def test_a_model_given_twice_is_a_usage_error() -> None:
+    result = _cli(
+        "run", "returns-risk", "--model", "m.tar.gz", "--parameter", "ModelS3Uri=s3://b/m"
+    )
+
+    assert result.returncode == 2
+    assert "not both" in result.stderr
+
+
+def test_a_region_that_the_app_does_not_know_is_a_usage_error() -> None:
+    result = _cli("run", "returns-risk", "--region", "mars")
+
+    assert result.returncode == 2
+    assert "eu-west-1" in result.stderr
+
+
+def test_a_file_for_an_embedded_aws_that_does_not_run_is_not_uploaded(tmp_path: Path) -> None:
+    model = tmp_path / "model.tar.gz"
+    model.write_bytes(b"model")
+
+    result = _cli("run", "any", "--model", str(model), "--endpoint", "http://localhost:1")
+
+    assert result.returncode == 1
+    assert "No embedded AWS answers at http://localhost:1" in result.stderr

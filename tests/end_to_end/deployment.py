@@ -13,10 +13,11 @@ from rich.console import Console
 
 from local.cdk import CdkCli
 from local.deployment import stack_output
-from local.release import STORAGE_STACK, LocalAws, release
+from local.release import LocalAws, release
 from local.runner import Execution
 
 ROOT = Path(__file__).parents[2]
+MODEL = ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
 REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
 
 
@@ -47,8 +48,8 @@ class Deployment:
 
     @property
     def context(self) -> dict[str, str]:
-        """The app's settings: the copy of the pipelines, nothing kept after destroy."""
-        settings = {"pipelines_dir": str(self.folder / "pipelines"), "retain_data": False}
+        """The app's settings: its own, with the copy of the pipelines."""
+        settings = {"pipelines_dir": str(self.folder / "pipelines")}
         return {"model-release": json.dumps(settings)}
 
     def deploy(self) -> str:
@@ -58,9 +59,8 @@ class Deployment:
     def put_model(self, key: str, content: bytes | None = None) -> str:
         """Upload a model artifact, by default the example's; returns its S3 URI."""
         stacks = self.aws.client("cloudformation")
-        bucket = stack_output(stacks, STORAGE_STACK, "ArtifactBucketName")
-        model = ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
-        body = model.read_bytes() if content is None else content
+        bucket = stack_output(stacks, "model-release-storage", "ArtifactBucketName")
+        body = MODEL.read_bytes() if content is None else content
         self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return f"s3://{bucket}/{key}"
 

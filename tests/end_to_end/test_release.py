@@ -5,6 +5,7 @@ The tests run in this order on one deployment: each is a day in the life of a re
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.runner import ExecutionStatus, StepStatus
-from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
+from tests.end_to_end.deployment import MODEL, REGIONS, ROOT, Deployment
 
 pytestmark = pytest.mark.xdist_group("end_to_end")
 
@@ -64,13 +65,28 @@ def test_the_other_regions_copies_are_under_their_own_key(deployment: Deployment
         assert f":kms:{region}:" in head["SSEKMSKeyId"]
 
 
-def test_the_same_model_again_reuses_the_package_step(deployment: Deployment) -> None:
-    execution = deployment.release(
-        deployment.put_model("incoming/model.tar.gz"), ModelApprovalStatus="Approved"
-    )
+def _example_with_another_file() -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(MODEL) as source, tarfile.open(fileobj=content, mode="w:gz") as target:
+        for member in source:
+            target.addfile(member, source.extractfile(member))
+        target.addfile(tarfile.TarInfo("another.txt"))
+    return content.getvalue()
 
-    assert execution.step("Package").cache_hit is not None
-    assert deployment.packages("us-west-2")[-1]["ModelApprovalStatus"] == "Approved"
+
+def test_another_model_under_the_same_key_is_packaged_anew(deployment: Deployment) -> None:
+    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file())
+
+    execution = deployment.release(uri, ModelApprovalStatus="Approved")
+
+    assert execution.failure_reason is None
+    for region in REGIONS:
+        before, after = deployment.packages(region)
+        assert after["ModelApprovalStatus"] == "Approved"
+        assert (
+            after["CustomerMetadataProperties"]["artifact_sha256"]
+            != before["CustomerMetadataProperties"]["artifact_sha256"]
+        )
 
 
 def test_an_execution_document_is_filled_from_the_deployed_pipeline(
@@ -181,12 +197,18 @@ def test_a_region_without_its_registry_fails_there_and_says_so(deployment: Deplo
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
 
 
-def test_the_pipeline_stack_can_be_destroyed_and_the_registered_models_stay(
+def test_everything_can_be_destroyed_and_the_registered_models_stay(
     deployment: Deployment,
 ) -> None:
-    stack = "model-release-pipeline-returns-risk"
-
-    deployment.cdk(lambda cli: cli.destroy(stack, context=deployment.context))
+    deployment.cdk(lambda cli: cli.destroy(context=deployment.context))
 
     assert deployment.aws.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-    assert len(deployment.packages("eu-west-1")) == 3
+    for region, versions in {"us-east-1": 3, "eu-west-1": 3, "us-west-2": 2}.items():
+        stacks = deployment.aws.client("cloudformation", region).describe_stacks()["Stacks"]
+        assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
+        packages = deployment.packages(region)
+        assert len(packages) == versions
+        for package in packages:
+            uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
+            bucket = uri.removeprefix("s3://").partition("/")[0]
+            deployment.aws.client("s3", region).head_bucket(Bucket=bucket)

@@ -92,6 +92,7 @@ def test_an_artifact_in_a_bucket_that_does_not_exist_fails_the_step(
 
     assert reason.reason is not None
     assert "NoSuchBucket" in reason.reason
+    assert "s3://absent-bucket/model.tar.gz" in reason.reason
 
 
 def test_a_model_package_is_registered_in_its_group(

@@ -1,0 +1,218 @@
+"""What surrounds an execution: finding the pipeline's bucket, uploading, reading stacks."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.demo import NoExampleError, example_stack
+from local.deployment import Assembly, StackOutputError, stack_output
+from local.release import LocalAws, ModelArtifactError, release
+from local.releases import registered_packages
+from local.runner import EmulatedAws, Execution
+from local.runner.errors import PipelineNotFoundError
+
+REGION = "eu-west-1"
+ROLE_ARN = "arn:aws:iam::123456789012:role/execution"
+TEMPLATE = {
+    "Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}},
+    "Outputs": {"PipelineName": {"Value": "returns-risk"}},
+}
+
+CreatePipeline = Callable[[str | None], str]
+Release = Callable[[str, Path], Execution]
+
+
+@pytest.fixture
+def home(aws: EmulatedAws) -> LocalAws:
+    """An app whose home region is not the default one."""
+    return LocalAws(aws.environment["AWS_ENDPOINT_URL"], REGION)
+
+
+@pytest.fixture
+def home_bucket(home: LocalAws) -> str:
+    name = f"bucket-{uuid.uuid4().hex}"
+    home.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    return name
+
+
+@pytest.fixture
+def create_pipeline(home: LocalAws) -> CreatePipeline:
+    """Deploy a pipeline that creates a model and keeps intermediate outputs in a bucket."""
+
+    def create(bucket: str | None) -> str:
+        name = f"pipeline-{uuid.uuid4().hex}"
+        temp_dir = {
+            "Name": "PIPELINE_EXECUTION_TEMP_DIR",
+            "Type": "String",
+            "DefaultValue": f"s3://{bucket}/tmp/{name}",
+        }
+        model = {"Name": "ModelS3Uri", "Type": "String"}
+        container = {"Image": "image", "ModelDataUrl": {"Get": "Parameters.ModelS3Uri"}}
+        step = {
+            "Name": "CreateModel",
+            "Type": "Model",
+            "Arguments": {"ExecutionRoleArn": ROLE_ARN, "PrimaryContainer": container},
+        }
+        definition = {
+            "Version": "2020-12-01",
+            "Parameters": [model, temp_dir] if bucket else [model],
+            "Steps": [step],
+        }
+        home.client("sagemaker").create_pipeline(
+            PipelineName=name,
+            PipelineDefinition=json.dumps(definition),
+            RoleArn=ROLE_ARN,
+            ClientRequestToken=uuid.uuid4().hex,
+        )
+        return name
+
+    return create
+
+
+@pytest.fixture
+def release_file(home: LocalAws, tmp_path: Path) -> Release:
+    def run(pipeline: str, model: Path) -> Execution:
+        return release(
+            pipeline,
+            str(model),
+            aws=home,
+            state_dir=tmp_path / "state",
+            console=Console(file=io.StringIO()),
+        )
+
+    return run
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    path = tmp_path / "model.tar.gz"
+    path.write_bytes(b"model")
+    return path
+
+
+def test_a_file_is_uploaded_where_the_pipeline_works_to_a_key_that_names_its_content(
+    home: LocalAws,
+    home_bucket: str,
+    create_pipeline: CreatePipeline,
+    release_file: Release,
+    model_file: Path,
+) -> None:
+    pipeline = create_pipeline(home_bucket)
+
+    execution = release_file(pipeline, model_file)
+
+    digest = hashlib.sha256(b"model").hexdigest()[:16]
+    key = f"incoming/{pipeline}/{digest}/model.tar.gz"
+    assert execution.failure_reason is None
+    assert execution.parameters["ModelS3Uri"] == f"s3://{home_bucket}/{key}"
+    assert home.client("s3").get_object(Bucket=home_bucket, Key=key)["Body"].read() == b"model"
+
+
+def test_another_model_in_a_file_of_the_same_name_gets_a_key_of_its_own(
+    home_bucket: str, create_pipeline: CreatePipeline, release_file: Release, model_file: Path
+) -> None:
+    pipeline = create_pipeline(home_bucket)
+
+    before = release_file(pipeline, model_file)
+    model_file.write_bytes(b"another model")
+    after = release_file(pipeline, model_file)
+
+    assert before.parameters["ModelS3Uri"] != after.parameters["ModelS3Uri"]
+
+
+def test_a_file_for_an_unknown_pipeline_is_an_error_that_names_the_region(
+    release_file: Release, model_file: Path
+) -> None:
+    with pytest.raises(ModelArtifactError, match=f"'absent' in {REGION}"):
+        release_file("absent", model_file)
+
+
+def test_a_pipeline_that_names_no_bucket_takes_s3_uris_only(
+    create_pipeline: CreatePipeline, release_file: Release, model_file: Path
+) -> None:
+    with pytest.raises(ModelArtifactError, match="give its S3 URI"):
+        release_file(create_pipeline(None), model_file)
+
+
+def test_a_bucket_that_is_gone_is_named(
+    create_pipeline: CreatePipeline, release_file: Release, model_file: Path
+) -> None:
+    with pytest.raises(ModelArtifactError, match="s3://absent-bucket"):
+        release_file(create_pipeline("absent-bucket"), model_file)
+
+
+def test_a_pipeline_of_another_region_is_not_found(
+    aws: EmulatedAws, home_bucket: str, create_pipeline: CreatePipeline, tmp_path: Path
+) -> None:
+    pipeline = create_pipeline(home_bucket)
+
+    with pytest.raises(PipelineNotFoundError, match="in us-east-1"):
+        release(
+            pipeline,
+            "s3://bucket/model.tar.gz",
+            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"]),
+            state_dir=tmp_path,
+            console=Console(file=io.StringIO()),
+        )
+
+
+def test_versions_that_a_person_registered_are_not_an_executions(home: LocalAws) -> None:
+    client = home.client("sagemaker")
+    group = f"group-{uuid.uuid4().hex}"
+    client.create_model_package_group(ModelPackageGroupName=group)
+    client.create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification={"Containers": [{"Image": "image", "ModelDataUrl": "s3://b/m"}]},
+    )
+    step = {"Name": "R", "Type": "RegisterModel", "Arguments": {"ModelPackageGroupName": group}}
+
+    packages = registered_packages(
+        {"Steps": [step]}, "arn", home_region=REGION, sagemaker=lambda _: client
+    )
+
+    assert packages == []
+
+
+def test_the_output_of_a_stack_is_read_in_its_region(home: LocalAws) -> None:
+    client = home.client("cloudformation")
+    stack = f"stack-{uuid.uuid4().hex}"
+    client.create_stack(StackName=stack, TemplateBody=json.dumps(TEMPLATE))
+
+    assert stack_output(client, stack, "PipelineName") == "returns-risk"
+    with pytest.raises(StackOutputError, match=r"no output 'Other'. It has: PipelineName"):
+        stack_output(client, stack, "Other")
+    with pytest.raises(StackOutputError, match=f"'absent' in {REGION}"):
+        stack_output(client, "absent", "PipelineName")
+
+
+def _assembly(folder: Path, *stacks: str) -> Assembly:
+    artifact = {
+        "type": "aws:cloudformation:stack",
+        "environment": f"aws://unknown-account/{REGION}",
+    }
+    manifest: dict[str, Any] = {"artifacts": dict.fromkeys(stacks, artifact)}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return Assembly(folder)
+
+
+def test_the_demo_finds_the_example_whatever_the_app_is_called(tmp_path: Path) -> None:
+    assembly = _assembly(tmp_path, "risk-storage", "risk-pipeline-returns-risk")
+
+    assert example_stack(assembly) == "risk-pipeline-returns-risk"
+    assert assembly.region("risk-pipeline-returns-risk") == REGION
+
+
+def test_the_demo_without_the_example_says_what_there_is(tmp_path: Path) -> None:
+    with pytest.raises(NoExampleError, match="risk-storage"):
+        example_stack(_assembly(tmp_path, "risk-storage"))
