@@ -60,7 +60,7 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 
 .PHONY: test
 test: setup ## Run all tests (no network, under 5 minutes on 2 cores)
-	@python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: check
 check: setup ## Lint, check formatting and types

@@ -54,6 +54,8 @@ class CdkCli:
     app: str | None = None
     """A command that synthesizes, or a folder synthesized before; default: as in ``cdk.json``."""
     app_dir: Path = _PROJECT_ROOT
+    output: Path | None = None
+    """Where a command synthesizes to; default: ``cdk.out`` in ``app_dir``."""
     on_line: Callable[[str], None] = field(default=_ignore)
     """Called with each line of output as it comes."""
 
@@ -85,6 +87,8 @@ class CdkCli:
 
     def _app_options(self, context: Mapping[str, str] | None) -> list[str]:
         options = [] if self.app is None else ["--app", self.app]
+        if self.output is not None:
+            options += ["--output", str(self.output)]
         for key, value in (context or {}).items():
             options += ["--context", f"{key}={value}"]
         return options

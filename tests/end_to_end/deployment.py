@@ -41,6 +41,7 @@ class Deployment:
             self.aws.environment,
             log_file=self.folder / "cdk.log",
             app=f"{sys.executable} {ROOT / 'app.py'}",
+            output=self.folder / "cdk.out",
             on_line=lines.append,
         )
         action(cli)

@@ -17,8 +17,6 @@ import pytest
 from local.runner import ExecutionStatus, StepStatus
 from tests.end_to_end.deployment import MODEL, REGIONS, ROOT, Deployment
 
-pytestmark = pytest.mark.xdist_group("end_to_end")
-
 
 def test_a_release_registers_the_model_in_every_region(deployment: Deployment) -> None:
     execution = deployment.release(deployment.put_model("incoming/model.tar.gz"))

@@ -8,11 +8,11 @@ from stacks.settings import Settings, SettingsError
 
 
 def _settings(given: Any) -> Settings:
-    return Settings.from_context({"model-release": given}.get)
+    return Settings.from_context(lambda key: {"model-release": given}.get(key))
 
 
 def test_without_context_the_defaults_hold() -> None:
-    assert Settings.from_context({}.get).home_region == "us-east-1"
+    assert Settings.from_context(lambda _: None).home_region == "us-east-1"
 
 
 def test_settings_may_come_as_text_from_the_command_line() -> None:
