@@ -1,10 +1,9 @@
-"""A moto server, and short ways to deploy and run pipelines of hand-written steps."""
+"""An embedded AWS, and short ways to deploy and run pipelines of hand-written steps."""
 
 from __future__ import annotations
 
 import io
 import json
-import logging
 import textwrap
 import uuid
 import zipfile
@@ -14,8 +13,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
+from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws, Execution, start_execution
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/execution"
@@ -23,19 +22,9 @@ ROLE_ARN = "arn:aws:iam::123456789012:role/execution"
 
 @pytest.fixture(scope="session")
 def aws() -> Iterator[EmulatedAws]:
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    _, port = server.get_host_and_port()
-    yield EmulatedAws.connect(
-        {
-            "AWS_ENDPOINT_URL": f"http://localhost:{port}",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
-    )
-    server.stop()
+    # A process of its own: other tests use moto in this one, which empties it.
+    with EmbeddedAws() as server:
+        yield EmulatedAws.connect(server.environment())
 
 
 @pytest.fixture
