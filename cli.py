@@ -8,6 +8,7 @@ needs, so that help and validation answer at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,7 +17,7 @@ import typer
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
-from constructs_lib.pipelines_folder import config_path, config_paths
+from constructs_lib.pipelines_folder import config_path, config_paths, refuse_equal_names
 from constructs_lib.regions import AWS_REGIONS
 from stacks.settings import Settings, SettingsError
 
@@ -62,26 +63,28 @@ def validate(
 ) -> None:
     """Check configs and the pipelines they make: every problem, each with its place."""
     settings = _settings()
-    folder = ROOT / settings.pipelines_dir
+    folder = _shown(ROOT / settings.pipelines_dir)
     paths = {name: config_path(folder, name) for name in names} if names else config_paths(folder)
-    valid = [_is_valid(name, path, settings.home_region) for name, path in paths.items()]
-    raise typer.Exit(0 if all(valid) else 1)
+    checked = {name: _valid(name, path, settings.home_region) for name, path in paths.items()}
+    valid = {name: configs for name, configs in checked.items() if configs is not None}
+    refuse_equal_names(valid)
+    raise typer.Exit(0 if valid.keys() == checked.keys() else 1)
 
 
-def _is_valid(name: str, path: Path, home_region: str) -> bool:
-    """Print what is wrong with a pipeline, or that nothing is."""
+def _valid(name: str, path: Path, home_region: str) -> PipelineConfigs | None:
+    """Print what is wrong with a pipeline, or return its configs when nothing is."""
     try:
         configs = PipelineConfigs.load(path)
         findings = _findings(configs, home_region)
     except ReleaseError as error:
         typer.echo(f"error: {error}", err=True)
-        return False
+        return None
     for finding in findings:
         typer.echo(f"{name}: {finding}", err=True)
     if any(finding.severity == "error" for finding in findings):
-        return False
+        return None
     typer.echo(f"{name}: valid, pipeline {configs.base.pipeline_name}")
-    return True
+    return configs
 
 
 def _findings(configs: PipelineConfigs, home_region: str) -> list[Finding]:
@@ -103,7 +106,7 @@ def definition(
     from constructs_lib.definition import compile_pipeline
 
     settings = _settings()
-    configs = PipelineConfigs.load(config_path(ROOT / settings.pipelines_dir, name))
+    configs = PipelineConfigs.load(config_path(_shown(ROOT / settings.pipelines_dir), name))
     compiled = compile_pipeline(configs, home_region=settings.home_region)
     typer.echo(json.dumps(compiled.definition, indent=2))
 
@@ -205,6 +208,11 @@ def run(
     if execution.failed_step is None:
         show_packages(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
     _exit_with(execution)
+
+
+def _shown(path: Path) -> Path:
+    """Return the path as a person in the current folder would write it."""
+    return Path(os.path.relpath(path))
 
 
 def _settings() -> Settings:

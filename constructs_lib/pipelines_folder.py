@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -90,12 +90,24 @@ def load_pipelines(folder: Path) -> dict[str, PipelineConfigs]:
         ReleaseError: A config is wrong, or two pipelines have the same name.
     """
     pipelines = {name: PipelineConfigs.load(path) for name, path in config_paths(folder).items()}
+    refuse_equal_names(pipelines)
+    return pipelines
+
+
+def refuse_equal_names(pipelines: Mapping[str, PipelineConfigs]) -> None:
+    """Refuse pipelines that would have the same name in SageMaker.
+
+    Args:
+        pipelines: Configs by the name of their folder.
+
+    Raises:
+        PipelinesFolderError: Two have the same ``pipeline_name``.
+    """
     owners: dict[str, str] = {}
-    for name, configs in pipelines.items():
-        other = owners.setdefault(configs.base.pipeline_name, name)
-        if other != name:
+    for folder, configs in pipelines.items():
+        other = owners.setdefault(configs.base.pipeline_name, folder)
+        if other != folder:
             raise PipelinesFolderError(
-                f"{folder / other} and {folder / name} have the same pipeline_name,"
+                f"{other} and {folder} have the same pipeline_name,"
                 f" {configs.base.pipeline_name!r}. Give each its own."
             )
-    return pipelines

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
+from constructs_lib.pipelines_folder import PipelinesFolderError
 from stacks.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +88,15 @@ def test_validate_reports_code_that_cannot_be_released(app_folder: Path) -> None
 
     assert result.exit_code == 1
     assert "link.py" in result.stderr
+
+
+def test_validate_reports_two_pipelines_of_one_name(app_folder: Path) -> None:
+    shutil.copytree(app_folder / "models" / "returns_risk", app_folder / "models" / "copied")
+
+    result = CliRunner().invoke(cli.app, ["validate"])
+
+    assert isinstance(result.exception, PipelinesFolderError)
+    assert "copied and returns_risk have the same pipeline_name" in str(result.exception)
 
 
 def test_definition_follows_the_apps_settings(app_folder: Path) -> None:
