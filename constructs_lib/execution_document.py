@@ -19,6 +19,7 @@ from typing import Any, Final
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import read_registration_file
+from constructs_lib.text_files import replace_text
 
 REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
 """Name of the processing input through which a deployed definition tells its registration file."""
@@ -221,12 +222,9 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
         ExecutionDocumentError: The file cannot be written; what was there stays.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False)
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(f"{text}\n", encoding="utf-8")
-        unfinished.replace(path)
+        replace_text(path, f"{text}\n")
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
         raise ExecutionDocumentError(f"Cannot write {path}: {error.strerror}.") from error
 
 

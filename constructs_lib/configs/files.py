@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from constructs_lib.configs.problems import (
     shown,
 )
 from constructs_lib.configs.processing import ProcessingStepConfigBase
+from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
 
@@ -213,19 +213,11 @@ def save_configs(
         **_document(configs, created_at or datetime.now(UTC)),
     }
     try:
-        _replace(file, json.dumps(document, indent=2, sort_keys=True, allow_nan=False) + "\n")
+        text = json.dumps(document, indent=2, sort_keys=True, allow_nan=False)
+        replace_text(file, f"{text}\n")
     except OSError as error:
         problem = Problem("$", f"cannot write the file: {error.strerror or error}")
         raise ConfigFileError(file, [problem]) from error
-
-
-def _replace(file: Path, text: str) -> None:
-    draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_text(text)
-        draft.replace(file)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _schema_reference(file: Path) -> dict[str, str]:

@@ -8,7 +8,7 @@ from constructs_lib.configs import PytorchModelCreationConfig
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.images import pytorch_image
 from constructs_lib.steps.policies import api_retries
-from constructs_lib.steps.sdk import ModelBuilder, ModelStep, Step
+from constructs_lib.steps.sdk import ModelBuilder, ModelStep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,14 +18,11 @@ class PytorchModelStepBuilder:
     config: PytorchModelCreationConfig
     context: StepContext
 
-    def create_model_step(
-        self, model_data: object, dependencies: list[Step] | None = None
-    ) -> ModelStep:
+    def create_model_step(self, model_data: object) -> ModelStep:
         """Build ``CreateModel``.
 
         Args:
             model_data: S3 URI of ``model.tar.gz``: text, a parameter or another step's property.
-            dependencies: Steps to wait for beyond those that ``model_data`` refers to.
         """
         region = self.context.home_region
         model = ModelBuilder(
@@ -48,6 +45,5 @@ class PytorchModelStepBuilder:
         return ModelStep(
             name="CreateModel",
             step_args=model.build(),
-            depends_on=dependencies,
             retry_policies=api_retries(),
         )

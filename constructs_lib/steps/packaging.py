@@ -32,7 +32,6 @@ from constructs_lib.steps.sdk import (
     ProcessingStep,
     Processor,
     PropertyFile,
-    Step,
 )
 
 PACKAGED_MODEL: Final = "model.tar.gz"
@@ -81,7 +80,6 @@ class MIMSPackagingStepBuilder:
         inference_code_uri: str,
         entry_point: str,
         cache_config: CacheConfig | None,
-        dependencies: list[Step] | None = None,
     ) -> PackagedModel:
         """Build ``Package``.
 
@@ -91,7 +89,6 @@ class MIMSPackagingStepBuilder:
             entry_point: File that the inference code must contain, for example ``inference.py``.
             cache_config: When an earlier result may be reused. SageMaker compares the URI of
                 ``model_data``, not the content: give one only where a URI has one content.
-            dependencies: Steps to wait for beyond those that ``model_data`` refers to.
         """
         step = ProcessingStep(
             name=_STEP_NAME,
@@ -99,18 +96,13 @@ class MIMSPackagingStepBuilder:
                 inputs=[
                     s3_input("model_input", model_data, _MODEL_INPUT),
                     s3_input("inference_scripts_input", inference_code_uri, _CODE_INPUT),
-                    self._asset_input("packaging_script_input", "packaging_script", _SCRIPT_INPUT),
-                    self._asset_input("sample_payload_input", "sample_payload", _PAYLOAD_INPUT),
-                    self._asset_input(
-                        REGISTRATION_REQUEST_INPUT, "registration_request", _REQUEST_INPUT
-                    ),
+                    *self._asset_inputs(),
                 ],
                 outputs=self._outputs(),
                 arguments=self._arguments(entry_point),
             ),
             property_files=[_MANIFEST],
             cache_config=cache_config,
-            depends_on=dependencies,
             retry_policies=job_retries(),
         )
         output = step.properties.ProcessingOutputConfig.Outputs[_MODEL_OUTPUT_NAME]
@@ -146,9 +138,16 @@ class MIMSPackagingStepBuilder:
             sagemaker_session=self.context.session,
         )
 
-    def _asset_input(self, name: str, asset: str, local_path: str) -> ProcessingInput:
+    def _asset_inputs(self) -> list[ProcessingInput]:
         values = self.context.values
-        return s3_input(name, values.asset_uri(getattr(values, f"{asset}_key")), local_path)
+        return [
+            s3_input(name, values.asset_uri(key), local_path)
+            for name, key, local_path in (
+                ("packaging_script_input", values.packaging_script_key, _SCRIPT_INPUT),
+                ("sample_payload_input", values.sample_payload_key, _PAYLOAD_INPUT),
+                (REGISTRATION_REQUEST_INPUT, values.registration_request_key, _REQUEST_INPUT),
+            )
+        ]
 
     def _outputs(self) -> list[ProcessingOutput]:
         execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
