@@ -16,7 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
-from constructs_lib.deploy_time_values import DeployTimeValues, holds_variable
+from constructs_lib.deploy_time_values import (
+    DYNAMIC_REFERENCE,
+    DeployTimeValues,
+    holds_variable,
+)
 from constructs_lib.errors import ReleaseError
 from constructs_lib.payloads import payload_archive
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
@@ -43,7 +47,7 @@ from constructs_lib.steps.training import PytorchTrainingStepBuilder
 
 
 class DeployTimeVariableError(ReleaseError):
-    """A config holds ``${``, which CloudFormation would take for a variable."""
+    """A config holds what CloudFormation would replace when it deploys the definition."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,6 +227,12 @@ def refuse_variables(configs: PipelineConfigs) -> None:
                 raise DeployTimeVariableError(
                     f"Section {config.STEP_KEY} holds {text!r}. CloudFormation takes '${{' for the"
                     " start of a variable: write it without the brace or the dollar sign."
+                )
+            if DYNAMIC_REFERENCE in text:
+                raise DeployTimeVariableError(
+                    f"Section {config.STEP_KEY} holds {text!r}. CloudFormation would replace"
+                    f" {DYNAMIC_REFERENCE!r} by the value of a parameter or a secret, for everybody"
+                    " to read in the pipeline: write it without the braces."
                 )
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from constructs_lib.regions import RegionCode
+
+DYNAMIC_REFERENCE: Final = "{{resolve:"
+"""How a reference to a parameter or a secret starts, which CloudFormation replaces anywhere."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from constructs_lib.text_files import replace_text
 REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
 """Name of the processing input through which a deployed definition tells its registration file."""
 
+_DEEPEST: Final = 100
 _STEPS: Final = "PIPELINE_STEP_CONFIGS"
 _REGISTRATION_STEP: Final = re.compile(r"(Model)?Registration[-_](?P<code>[A-Z]+)")
 _NAMES_IN_DOCUMENTS: Final = ("Registration-{}", "ModelRegistration-{}", "Registration_{}")
@@ -208,11 +209,28 @@ def read_document(path: Path) -> dict[str, Any]:
         raise ExecutionDocumentError(
             f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
         ) from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
+        raise ExecutionDocumentError(f"{path} cannot be read as JSON: {error}.") from error
+    if _is_deeper_than(_DEEPEST, document):
+        raise ExecutionDocumentError(f"{path} is nested deeper than {_DEEPEST} levels.")
     if not isinstance(document, dict):
         raise ExecutionDocumentError(
             f"{path} must hold a JSON object with {_STEPS!r}, got {_json_type(document)}."
         )
     return document
+
+
+def _is_deeper_than(levels: int, document: Any) -> bool:
+    """Tell whether JSON is nested too deep for what copies and writes it; itself not recursive."""
+    nodes = [document]
+    for _ in range(levels + 1):
+        parents = [node for node in nodes if isinstance(node, dict | list)]
+        nodes = [
+            child
+            for node in parents
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+    return bool(nodes)
 
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:

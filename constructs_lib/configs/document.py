@@ -12,6 +12,13 @@ from typing import Any, Final
 from constructs_lib.configs.problems import Problem, shown
 
 _DEEPEST: Final = 100
+_LARGEST: Final = 4 * 1024**2
+"""Bytes of a file: thousands of variables are a few hundred thousand."""
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u202a-\u202e\u2060-\u2069\ufeff]"
+)
+"""Control characters other than tab and line breaks, and those that reorder or hide the text around
+them: what a reviewer sees would not be what runs."""
 
 
 class _Object(dict[str, Any]):
@@ -35,7 +42,11 @@ def child_path(path: str, key: str | int) -> str:
 def read_document(file: Path) -> tuple[dict[str, Any] | None, list[Problem]]:
     """Read a file that holds one JSON object; ``None`` when there is nothing to go on with."""
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"), object_pairs_hook=_Object)
+        with file.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            return None, [Problem("$", f"is larger than {_LARGEST} bytes: no config is")]
+        document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Object)
     except OSError as error:
         return None, [Problem("$", f"cannot read the file: {error.strerror or error}")]
     except UnicodeDecodeError as error:
@@ -79,15 +90,31 @@ def _walk(document: Any) -> Iterator[tuple[str, int, Any]]:
 def _why_unusable(value: Any, depth: int) -> str | None:
     if depth > _DEEPEST:
         return f"is nested deeper than {_DEEPEST} levels"
-    texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
-    if any(re.search("[\ud800-\udfff]", text) for text in texts):
+    if any(re.search("[\ud800-\udfff]", text) for text in _texts(value)):
         return r"holds half of a character pair (\ud800 to \udfff on its own)"
     return None
+
+
+def _texts(value: Any) -> list[str]:
+    """A text, or the keys of an object."""
+    return [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
 
 
 def _problems_at(path: str, value: Any) -> Iterator[Problem]:
     if isinstance(value, _Object):
         for key in value.repeated:
             yield Problem(child_path(path, key), "is there more than once: keep one of them")
-    if isinstance(value, float) and not math.isfinite(value):
+    for text in _texts(value):
+        if match := _INVISIBLE.search(text):
+            code = f"U+{ord(match[0]):04X}"
+            yield Problem(path, f"holds the invisible character {code}: remove it", shown(text))
+    if isinstance(value, int | float) and not _is_finite(value):
         yield Problem(path, "must be a finite number", shown(value))
+
+
+def _is_finite(number: float) -> bool:
+    """Whether JSON readers everywhere can hold the number; Python's integers have no end."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False

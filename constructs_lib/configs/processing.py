@@ -18,6 +18,8 @@ from constructs_lib.configs.types import (
     is_local,
 )
 
+PIPELINE_OPTIONS: Final = ("--model", "--code", "--output", "--manifest", "--entry-point", "--copy")
+"""What the pipeline tells its packaging script; see ``steps/packaging.py``."""
 OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model.py"
 
 
@@ -176,6 +178,23 @@ class PackageStepConfig(ProcessingStepConfigBase):
                 f"must be a local file, and its folder is {shown(directory)}: set "
                 f"processing_source_dir to the local folder that holds {shown(value)}"
             )
+        return value
+
+    @field_validator("processing_script_arguments")
+    @classmethod
+    def _arguments_are_not_the_pipelines(
+        cls, value: list[str] | None, info: ValidationInfo
+    ) -> list[str] | None:
+        if info.data.get("processing_entry_point") != cls.OWN_ENTRY_POINT:
+            return value
+        for argument in value or []:
+            option = argument.partition("=")[0]
+            # The script takes an option's abbreviations, and the last of several values.
+            if len(option) > len("--") and any(own.startswith(option) for own in PIPELINE_OPTIONS):
+                raise broken_rule(
+                    f"must not hold {shown(argument)}: the pipeline itself gives "
+                    f"{', '.join(PIPELINE_OPTIONS)}"
+                )
         return value
 
     @field_validator("input_names", "output_names")

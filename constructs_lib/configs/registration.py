@@ -218,7 +218,7 @@ class PayloadConfig(ModelRegistrationConfig):
 
     STEP_KEY: ClassVar[str] = "Payload"
 
-    expected_tps: int = Field(2, ge=1, description="Expected transactions per second")
+    expected_tps: int = Field(2, ge=1, le=100_000, description="Expected transactions per second")
     max_latency_in_millisecond: int = Field(
         800, ge=100, le=10000, description="Highest acceptable latency, milliseconds"
     )

@@ -92,8 +92,8 @@ Text = Annotated[str, TextRule(r"[\s\S]*\S[\s\S]*", "text that is not empty")]
 Version = Annotated[
     str,
     TextRule(
-        r"[A-Za-z0-9][A-Za-z0-9._+\-]*",
-        'a version such as "2.1.0": letters, digits and any of ._+-',
+        r"[A-Za-z0-9][A-Za-z0-9._+\-]{0,63}",
+        'a version such as "2.1.0": up to 64 letters, digits and any of ._+-',
     ),
 ]
 S3Uri = Annotated[str, TextRule(_S3_URI, _S3_URI_DESCRIPTION)]

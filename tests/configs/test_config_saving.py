@@ -28,7 +28,8 @@ SAVED_AT = datetime.fromisoformat("2026-03-14T09:26:53")
 
 
 def _texts(**options: Any) -> st.SearchStrategy[str]:
-    return st.text(st.characters(exclude_categories=["Cs"]), **options)
+    # Files with control and format characters are refused.
+    return st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), **options)
 
 
 FILLED = _texts(min_size=1, max_size=20).filter(lambda text: bool(text.strip()))
