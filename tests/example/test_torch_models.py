@@ -1,0 +1,154 @@
+"""Real PyTorch models through the verification script; runs where PyTorch is installed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from constructs_lib.archives import archive
+from constructs_lib.jobs import verify_model
+
+torch = pytest.importorskip("torch")
+
+# TorchScript is what the serving toolkit loads, whatever newer versions recommend instead.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*:DeprecationWarning")
+
+STATE_DICT_CODE = """
+import json
+import torch
+
+def model_fn(model_dir):
+    model = torch.nn.Linear(2, 1)
+    model.load_state_dict(torch.load(model_dir + "/model.pth", weights_only=True))
+    return model.eval()
+
+def output_fn(prediction, accept):
+    return json.dumps({"score": float(prediction.reshape(-1)[0])})
+"""
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Path:
+    """A serving layout without a model in it."""
+    (tmp_path / "model/code").mkdir(parents=True)
+    return tmp_path / "model"
+
+
+def linear() -> Any:
+    """A model of two inputs with known weights."""
+    model = torch.nn.Linear(2, 1)
+    model.load_state_dict({"weight": torch.tensor([[0.5, 0.25]]), "bias": torch.tensor([1.0])})
+    return model.eval()
+
+
+def evaluate(model_dir: Path, body: bytes, content_type: str) -> dict[str, Any]:
+    """Judge the model with one payload, as JSON."""
+    folder = model_dir.parent
+    extension = content_type.rpartition("/")[2]
+    payload = {f"payload_{content_type.replace('/', '_')}_0.{extension}": body}
+    request = {
+        "content_types": [content_type],
+        "response_types": ["application/json"],
+        "output_variables": [["score", "NUMERIC"]],
+        "environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+        "load_test": {
+            "expected_tps": 10,
+            "max_latency_in_millisecond": 2000,
+            "max_acceptable_error_rate": 0,
+        },
+    }
+    (folder / "payload.tar.gz").write_bytes(archive(payload))
+    (folder / "registration.json").write_text(json.dumps({"regions": {"NA": {"request": request}}}))
+    job = verify_model.Job(
+        model=model_dir,
+        payload=folder / "payload.tar.gz",
+        request=folder / "registration.json",
+        load_seconds=0.2,
+        workers=1,
+    )
+    return verify_model.verify(job)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"), [(b"2,4", "text/csv"), (b"[2, 4]", "application/json")]
+)
+def test_a_torchscript_model_is_served_by_the_defaults(
+    model_dir: Path, body: bytes, content_type: str
+) -> None:
+    (model_dir / "code/inference.py").write_text("")
+    torch.jit.trace(linear(), torch.zeros(2)).save(str(model_dir / "model.pt"))
+
+    evaluation = evaluate(model_dir, body, content_type)
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    assert evaluation["handler"]["functions"]["model_fn"] == "default"
+
+
+def test_a_state_dict_is_served_by_the_code_that_loads_it(model_dir: Path) -> None:
+    (model_dir / "code/inference.py").write_text(STATE_DICT_CODE)
+    torch.save(linear().state_dict(), model_dir / "model.pth")
+
+    evaluation = evaluate(model_dir, b"2,4", "text/csv")
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    assert evaluation["handler"]["functions"]["model_fn"] == "own"
+
+
+def test_a_state_dict_without_code_for_it_does_not_load(model_dir: Path) -> None:
+    (model_dir / "code/inference.py").write_text("")
+    torch.save(linear().state_dict(), model_dir / "model.pth")
+
+    evaluation = evaluate(model_dir, b"2,4", "text/csv")
+
+    [finding] = evaluation["findings"]
+    assert finding["code"] == "model-load-failed"
+    assert "saved using torchscript" in finding["message"]
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv", "application/x-npy", "a/b"])
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b"2,4", "text/csv"), (b"[[2, 4]]", "application/json"), (b"2", "text/plain")],
+)
+def test_the_defaults_answer_as_the_real_handler_service(
+    model_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    body: bytes,
+    content_type: str,
+    accept: str,
+) -> None:
+    service = pytest.importorskip("sagemaker_pytorch_serving_container.handler_service")
+    (model_dir / "code/verified_defaults.py").write_text("")
+    torch.jit.trace(linear(), torch.zeros(2)).save(str(model_dir / "model.pt"))
+    monkeypatch.syspath_prepend(str(model_dir / "code"))
+    monkeypatch.setenv("SAGEMAKER_PROGRAM", "verified_defaults.py")
+    monkeypatch.setenv("PYTHONPATH", "")
+    answer: dict[str, Any] = {}
+    properties = {"Content-Type": content_type, "Accept": accept}
+    context = SimpleNamespace(
+        system_properties={"model_dir": str(model_dir)},
+        request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
+        set_response_status=lambda code, phrase: answer.update(status=code),
+        set_response_content_type=lambda index, kind: answer.update(kind=kind),
+    )
+    real = service.HandlerService()
+    real.initialize(context)
+    [content] = real.handle([{"body": body}], context)
+    sys.modules.pop("verified_defaults", None)
+
+    handler = verify_model.Handler(SimpleNamespace())
+    handler.load(str(model_dir))
+    if "status" in answer:
+        with pytest.raises(verify_model.UnsupportedTypeError):
+            handler.answer(body, content_type, accept)
+        return
+    ours, kind = handler.answer(body, content_type, accept)
+    assert (verify_model.wire_bytes(ours), kind) == (
+        verify_model.wire_bytes(content),
+        answer["kind"],
+    )

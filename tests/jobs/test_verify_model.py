@@ -1,0 +1,470 @@
+"""The verification script, from its command line: broken archives, and what it says of each.
+
+Archives are unpacked by the script under test only, below a temporary folder.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from constructs_lib.archive_doctor import HEALTHY, UNHEALTHY, examine
+from constructs_lib.archives import archive
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.jobs import verify_model
+from constructs_lib.jobs.verify_model import Arrivals, LoadResult, load_numbers
+
+SCRIPT = Path(verify_model.__file__)
+EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
+
+GOOD = """
+import json, time, os, sys
+
+def model_fn(model_dir):
+    return {"loaded": model_dir}
+
+def input_fn(data, content_type):
+    return data
+
+def predict_fn(data, model):
+    return 0.5
+
+def output_fn(prediction, accept):
+    if accept == "text/csv":
+        return f"{prediction}\\n"
+    return json.dumps({"score": prediction})
+"""
+
+Verify = Callable[..., dict[str, Any]]
+
+
+def with_predict(body: str) -> str:
+    """The good handler with another ``predict_fn``."""
+    return GOOD.replace("    return 0.5", "    " + body)
+
+
+@pytest.fixture
+def verify(tmp_path: Path) -> Verify:
+    """Judges files, or a ready archive, as the job does."""
+
+    def run(
+        files: Mapping[str, str] | bytes,
+        *options: str,
+        outputs: Mapping[str, str] = {"score": "NUMERIC"},
+        latency: int = 1000,
+        environment: Mapping[str, str] = {},
+    ) -> dict[str, Any]:
+        if isinstance(files, bytes):
+            content = files
+        else:
+            content = archive({name: text.encode() for name, text in files.items()})
+        request = {
+            "content_types": ["text/csv", "application/json"],
+            "response_types": ["text/csv", "application/json"],
+            "output_variables": list(outputs.items()),
+            "environment": {"SAGEMAKER_PROGRAM": "inference.py", **environment},
+            "load_test": {
+                "expected_tps": 20,
+                "max_latency_in_millisecond": latency,
+                "max_acceptable_error_rate": 0.01,
+            },
+        }
+        payloads = {"payload_text_csv_0.csv": b"1,2", "payload_application_json_1.json": b"{}"}
+        model, payload = tmp_path / "model.tar.gz", tmp_path / "payload.tar.gz"
+        registration, output = tmp_path / "registration.json", tmp_path / "out/evaluation.json"
+        model.write_bytes(content)
+        payload.write_bytes(archive(payloads))
+        registration.write_text(json.dumps({"regions": {"NA": {"request": request}}}))
+        command = [sys.executable, str(SCRIPT), "--model", str(model), "--payload", str(payload)]
+        command += ["--request", str(registration), "--region-code", "NA"]
+        command += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
+        command += ["--memory-limit", "500", *options]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert result.returncode == 0, result.stderr
+        evaluation: dict[str, Any] = json.loads(output.read_text())
+        evaluation["log"] = result.stderr
+        return evaluation
+
+    return run
+
+
+def code(text: str) -> dict[str, str]:
+    """An archive's files with this entry point."""
+    return {"model.bin": "weights", "code/inference.py": text}
+
+
+def test_a_model_that_serves_its_payloads_passes_with_numbers(verify: Verify) -> None:
+    evaluation = verify(code(GOOD))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    assert evaluation["findings"] == []
+    assert [payload["ok"] for payload in evaluation["payloads"]] == [True] * 4
+    assert evaluation["gate"]["achieved_tps"] == evaluation["load"]["offered_tps"] == 20
+    assert evaluation["gate"]["errors"] == evaluation["gate"]["error_rate"] == 0
+    assert 0 < evaluation["gate"]["latency_p99_in_millisecond"] < 1000
+    assert sum(bucket["count"] for bucket in evaluation["load"]["histogram"]) == 4
+    assert evaluation["memory"]["peak_in_megabyte"] > 1
+    assert evaluation["handler"]["functions"] == {
+        "model_fn": "own",
+        "input_fn": "own",
+        "predict_fn": "own",
+        "output_fn": "own",
+        "transform_fn": "missing",
+    }
+
+
+def test_without_load_the_payloads_alone_are_judged(verify: Verify) -> None:
+    evaluation = verify(code(GOOD), "--load-seconds", "0")
+
+    assert (evaluation["verdict"], evaluation["load"]) == ("passed", None)
+    assert evaluation["summary"] == "answered every payload"
+
+
+def hanging(where: str) -> str:
+    return with_predict(f"time.sleep(60 if {where} else 0); return 0.5")
+
+
+BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
+    "no code folder": (
+        {"inference.py": GOOD},
+        "code-folder-missing",
+        "no folder code/ at its root; there is inference.py",
+        "with the entry point at code/inference.py",
+    ),
+    "wrong folder level": (
+        {"model/code/inference.py": GOOD, "model/model.bin": "weights"},
+        "wrong-folder-level",
+        "model/code/inference.py has to be code/inference.py",
+        "-C model .",
+    ),
+    "another entry point": (
+        {"code/serve.py": GOOD},
+        "entry-point-missing",
+        "no entry point inference.py",
+        "inference_entry_point",
+    ),
+    "syntax error": (
+        code(GOOD + "\ndef broken(:\n"),
+        "syntax-error",
+        "SyntaxError: invalid syntax (inference.py line 18)",
+        "Correct the line",
+    ),
+    "missing package": (
+        code("import no_such_package\n" + GOOD),
+        "package-missing",
+        "imports no_such_package, which is not installed here (inference.py line 1)",
+        "into code/",
+    ),
+    "import raises": (
+        code(GOOD + "\n1 / 0\n"),
+        "import-failed",
+        "ZeroDivisionError",
+        "while it is imported",
+    ),
+    "wrong arity": (
+        code(GOOD.replace("def model_fn(model_dir)", "def model_fn(model_dir, a, b)")),
+        "handler-signature",
+        "model_fn(model_dir, a, b) cannot be called",
+        "model_fn(model_dir, context)",
+    ),
+    "both interfaces": (
+        code(GOOD + "\ndef transform_fn(model, data, content_type, accept): return data\n"),
+        "transform-fn-conflict",
+        "input_fn, predict_fn, output_fn",
+        "Keep either",
+    ),
+    "model_fn raises": (
+        code(GOOD.replace('return {"loaded": model_dir}', "raise OSError('no weights')")),
+        "model-load-failed",
+        "OSError: no weights (inference.py line 5)",
+        "Correct model_fn",
+    ),
+    "model_fn exits": (
+        code(GOOD.replace('return {"loaded": model_dir}', "os._exit(3)")),
+        "worker-ended",
+        "ended with exit code 3 during model_fn",
+        "Remove exit()",
+    ),
+    "one content type raises": (
+        code(
+            GOOD.replace(
+                "    return data", "    if 'json' in content_type: raise ValueError('no JSON')"
+            )
+        ),
+        "handler-raised",
+        "ValueError: no JSON (inference.py line 8)",
+        "declared content and response types",
+    ),
+    "exit in a handler": (
+        code(with_predict("sys.exit(4)")),
+        "handler-exited",
+        "ended with exit code 4",
+        "Raise an exception instead of exit()",
+    ),
+    "crash in a handler": (
+        code(with_predict("os.kill(os.getpid(), 11)")),
+        "handler-exited",
+        "SIGSEGV",
+        "look at the log",
+    ),
+    "object of the wrong type": (
+        code(GOOD.replace("return json.dumps(", "return lambda: (")),
+        "response-wrong-type",
+        "type function; allowed are str and bytes",
+        "json.dumps",
+    ),
+    "text for a number": (
+        code(with_predict("return 'high'")),
+        "output-wrong-type",
+        "score 'high', which is no number",
+        "Return score as NUMERIC",
+    ),
+    "not a number": (
+        code(with_predict("return float('nan')")),
+        "output-not-finite",
+        "score nan",
+        "divisions by zero",
+    ),
+    "another variable": (
+        code(GOOD.replace('"score"', '"risk"')),
+        "output-missing",
+        "without ['score']; the response has ['risk']",
+        "source_model_inference_output_variable_list",
+    ),
+    "too many columns": (
+        code(GOOD.replace('f"{prediction}', 'f"1,{prediction}')),
+        "output-count",
+        "2 values; declared are 1",
+        "one value per declared output variable",
+    ),
+    "not UTF-8": (
+        code(GOOD.replace("return json.dumps", "return b'\\xff\\xfe' or json.dumps")),
+        "response-not-utf8",
+        "not UTF-8 (at byte 0)",
+        "encoded as UTF-8",
+    ),
+    "not JSON": (
+        code(GOOD.replace("return json.dumps", "return 'score' or json.dumps")),
+        "response-not-json",
+        "no JSON",
+        "json.dumps",
+    ),
+    "another content type": (
+        code(GOOD.replace("prediction})", 'prediction}), "text/plain"')),
+        "response-content-type",
+        "content type 'text/plain'",
+        "return application/json",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_archive_is_told_with_its_fix(verify: Verify, name: str) -> None:
+    files, code_word, message, fix = BROKEN[name]
+
+    evaluation = verify(files)
+
+    assert evaluation["verdict"] == "failed"
+    assert evaluation["gate"]["errors"] >= 1
+    found = [each for each in evaluation["findings"] if each["code"] == code_word]
+    assert found, evaluation["findings"]
+    assert message in found[0]["message"]
+    assert fix in found[0]["fix"]
+    assert found[0]["severity"] == "error"
+    assert not set("\"'{}\\") & set(evaluation["summary"])
+    assert len(evaluation["summary"]) <= 500
+
+
+def test_a_hanging_handler_is_ended(verify: Verify) -> None:
+    evaluation = verify(code(hanging("True")), "--request-timeout", "0.5")
+
+    assert {each["code"] for each in evaluation["findings"]} == {"handler-hangs"}
+    assert "not answered within 0.5 s" in evaluation["findings"][0]["message"]
+    assert "no network" in evaluation["findings"][0]["fix"]
+
+
+def test_a_model_that_loads_too_slowly_is_ended(verify: Verify) -> None:
+    slow = GOOD.replace("    return {", "    time.sleep(60)\n    return {")
+
+    evaluation = verify(code(slow), "--startup-timeout", "1")
+
+    assert [each["code"] for each in evaluation["findings"]] == ["startup-timeout"]
+    assert "not loaded after 1 s (model_fn)" in evaluation["summary"]
+
+
+def test_a_slow_handler_is_told_with_number_and_limit(verify: Verify) -> None:
+    evaluation = verify(code(with_predict("time.sleep(0.12); return 0.5")), latency=100)
+
+    assert "latency-above-limit" in {each["code"] for each in evaluation["findings"]}
+    p99 = evaluation["gate"]["latency_p99_in_millisecond"]
+    expected = f"latency p99 {p99} ms is above max_latency_in_millisecond 100"
+    assert expected in evaluation["summary"]
+
+
+def test_latency_counts_from_when_a_request_was_due(verify: Verify) -> None:
+    """One worker at 20 requests a second that needs 0.12 s each: the wait in line counts."""
+    evaluation = verify(code(with_predict("time.sleep(0.12); return 0.5")))
+
+    latency = evaluation["load"]["latency_in_millisecond"]
+    assert latency["max"] >= 120 + 3 * (120 - 50)
+
+
+def test_errors_under_load_are_counted(verify: Verify) -> None:
+    # Four payloads and one more to warm up are answered, then no more.
+    text = with_predict("model['n'] = model.get('n', 0) + 1; return 0.5 / (model['n'] < 6)")
+
+    evaluation = verify(code(text))
+
+    assert evaluation["gate"]["error_rate"] == 1.0
+    assert "error rate 1.0000 is above max_acceptable_error_rate 0.01" in evaluation["summary"]
+
+
+def test_a_handler_that_needs_too_much_memory_is_ended(verify: Verify) -> None:
+    text = with_predict("model.setdefault('kept', []).append(b'x' * 40_000_000); return 0.5")
+
+    evaluation = verify(code(text), "--memory-limit", "150", "--load-seconds", "1")
+
+    assert "memory-above-limit" in {each["code"] for each in evaluation["findings"]}
+    assert "is above container_memory_limit 150" in evaluation["summary"]
+
+
+def test_a_leaking_handler_is_warned_about(verify: Verify) -> None:
+    text = with_predict("model.setdefault('kept', []).append(b'x' * 2_000_000); return 0.5")
+
+    evaluation = verify(code(text), "--load-seconds", "1")
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    [finding] = evaluation["findings"]
+    assert (finding["severity"], finding["code"]) == ("warning", "memory-grows")
+    assert "bound caches" in finding["fix"]
+
+
+def test_requirements_are_listed_with_a_warning(verify: Verify) -> None:
+    files = {**code(GOOD), "code/requirements.txt": "# needed\nfoo==1\n\nbar\n"}
+
+    evaluation = verify(files)
+
+    assert evaluation["requirements"] == ["foo==1", "bar"]
+    [finding] = evaluation["findings"]
+    assert (finding["severity"], finding["code"]) == ("warning", "requirements-not-installed")
+    assert evaluation["verdict"] == "passed"
+
+
+def test_what_the_code_prints_is_logged_up_to_a_limit(verify: Verify) -> None:
+    text = with_predict("print('seen', 'x' * 9_000_000); sys.stdin.read(); return 0.5")
+
+    evaluation = verify(code(text))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    assert "seen" in evaluation["log"]
+    assert len(evaluation["log"]) < 2 * verify_model.LOG_BYTES
+
+
+def test_the_code_runs_with_the_environment_of_the_container(verify: Verify) -> None:
+    text = with_predict(
+        "return float(os.environ['SAGEMAKER_SUBMIT_DIRECTORY'] == os.getcwd() + '/code')"
+    )
+
+    submit = {"SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code", "LEVEL": "20"}
+    evaluation = verify(code(text.replace("return float", "return 1 / float")), environment=submit)
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+def tar(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w:gz") as target:
+        for info, content in members:
+            info.size = len(content)
+            target.addfile(info, io.BytesIO(content))
+    return file.getvalue()
+
+
+def link(name: str, target: str, kind: bytes = tarfile.SYMTYPE) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = kind, target
+    return info, b""
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ([(tarfile.TarInfo("../escaped"), b"x")], "leads out"),
+        ([(tarfile.TarInfo("/escaped"), b"x")], "leads out"),
+        ([link("out", "/etc")], "outside of the archive"),
+        ([link("out", "../../..")], "outside of the archive"),
+        ([link("a", "."), (tarfile.TarInfo("a/b"), b"x")], "no folder"),
+        ([link("a", "../x", tarfile.LNKTYPE)], "leads out"),
+        ([link("pipe", "", tarfile.FIFOTYPE)], "neither file"),
+    ],
+)
+def test_an_unsafe_member_is_refused(
+    verify: Verify, members: list[tuple[tarfile.TarInfo, bytes]], message: str
+) -> None:
+    evaluation = verify(tar(*members))
+
+    [finding] = evaluation["findings"]
+    assert finding["code"] == "archive-unsafe"
+    assert message in finding["message"]
+
+
+def test_a_damaged_archive_is_refused(verify: Verify) -> None:
+    whole = tar((tarfile.TarInfo("code/inference.py"), GOOD.encode() * 50))
+
+    for content in (whole[:-9], whole[:100], b"PK not a tar", b""):
+        [finding] = verify(content)["findings"]
+        assert finding["code"] == "archive-unreadable"
+        assert "copy it again" in finding["fix"]
+
+
+def test_a_model_that_keeps_up_achieves_what_was_offered() -> None:
+    arrivals = Arrivals(20, 1)
+
+    kept_up = load_numbers(LoadResult([0.15] * 20, 0, 0.95 + 0.15), arrivals, 1, 0.2)
+    fell_behind = load_numbers(LoadResult([1.0] * 20, 0, 2.2), arrivals, 1, 0.2)
+
+    assert kept_up["achieved_tps"] == kept_up["offered_tps"] == 20
+    assert fell_behind["achieved_tps"] == 10
+
+
+def test_the_script_is_valid_in_the_oldest_container() -> None:
+    ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+
+
+def test_a_request_of_another_region_cannot_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "registration.json").write_text('{"regions": {}}')
+    command = [sys.executable, str(SCRIPT), "--model", str(tmp_path), "--payload", "none"]
+    command += ["--request", str(tmp_path / "registration.json")]
+
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 2
+    assert "not a registration file with that region" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_the_doctor_finds_the_example_healthy(capfd: pytest.CaptureFixture[str]) -> None:
+    configs = PipelineConfigs.load(EXAMPLE / "config.json")
+    model = EXAMPLE / "model/model.tar.gz"
+
+    assert examine(configs, model, put_code_in=True, load_seconds=0.2) == HEALTHY
+    assert "passed: answered every payload" in capfd.readouterr().out
+
+
+def test_the_doctor_tells_what_is_wrong_with_a_folder(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "inference.py").write_text(GOOD)
+    configs = PipelineConfigs.load(EXAMPLE / "config.json")
+
+    assert examine(configs, tmp_path, load_seconds=0.2, as_json=True) == UNHEALTHY
+    assert json.loads(capfd.readouterr().out)["findings"][0]["code"] == "code-folder-missing"

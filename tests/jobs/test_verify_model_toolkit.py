@@ -1,0 +1,124 @@
+"""The verification script calls a model's functions as the real serving toolkit does."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from sagemaker_inference.transformer import Transformer
+
+from constructs_lib.jobs.verify_model import Handler, Limits, unpack, wire_bytes
+
+EXAMPLE_CODE = Path(__file__).parents[2] / "pipelines/returns_risk/inference/inference.py"
+_NUMBERS = itertools.count()
+
+WHOLE = "def model_fn(model_dir): return 'model'\n"
+TRANSFORM = WHOLE + "def transform_fn(model, data, content_type, accept{}): return {}\n"
+PARTS = WHOLE + (
+    "def input_fn(data, content_type{0}): return data\n"
+    "def predict_fn(data, model{0}): return [data, model]\n"
+    "def output_fn(prediction, accept{0}): return {1}\n"
+)
+
+HANDLERS = {
+    "transform": TRANSFORM.format("", "model + data + accept"),
+    "transform with context": TRANSFORM.format(", context", "data"),
+    "transform with content type": TRANSFORM.format("", "(data, 'text/plain')"),
+    "parts": PARTS.format("", "str(prediction)"),
+    "parts with context": PARTS.format(", context", "str(prediction)"),
+    "parts return bytes": PARTS.format("", "str(prediction).encode()"),
+    "parts raise": PARTS.format("", "1 / 0"),
+    "model_fn with context": "def model_fn(model_dir, context): return 1\n"
+    + TRANSFORM.partition("\n")[2].format("", "str(model)"),
+    "model_fn raises": "def model_fn(model_dir): raise ValueError('no weights')\n"
+    + TRANSFORM.partition("\n")[2].format("", "data"),
+    "model_fn wrong arity": "def model_fn(): return 1\n"
+    + TRANSFORM.partition("\n")[2].format("", "data"),
+    "predict_fn wrong arity": PARTS.format("", "data") + "def predict_fn(data): return data\n",
+    "transform and parts": TRANSFORM.format("", "data") + "def input_fn(a, b): return a\n",
+}
+
+
+@pytest.fixture
+def entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Puts a module where both look for it; a new name each time, as both import it."""
+    names = []
+
+    def make(source: str) -> str:
+        name = f"verified_entry_point_{next(_NUMBERS)}"
+        (tmp_path / f"{name}.py").write_text(source)
+        monkeypatch.setenv("SAGEMAKER_PROGRAM", f"{name}.py")
+        names.append(name)
+        return name
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield make
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def real_answer(model_dir: Path, body: bytes, content_type: str, accept: str) -> Any:
+    """What the toolkit answers: body and content type, or the first line of its error."""
+    properties = {"Content-Type": content_type, "Accept": accept}
+    answer: dict[str, Any] = {}
+    context = SimpleNamespace(
+        system_properties={"model_dir": str(model_dir)},
+        request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
+        set_response_status=lambda code, phrase: answer.update(status=code),
+        set_response_content_type=lambda index, kind: answer.update(kind=kind),
+    )
+    [content] = Transformer().transform([{"body": body}], context)
+    return "error" if "status" in answer else (wire_bytes(content), answer["kind"])
+
+
+def our_answer(name: str, model_dir: Path, body: bytes, content_type: str, accept: str) -> Any:
+    """What the script's handler answers."""
+    handler = Handler(importlib.import_module(name))
+    if handler.problems():
+        return "error"
+    try:
+        handler.load(str(model_dir))
+        content, kind = handler.answer(body, content_type, accept)
+    except Exception:  # noqa: BLE001 - the toolkit answers any with an error, too
+        return "error"
+    return wire_bytes(content), kind
+
+
+@pytest.mark.parametrize("source", HANDLERS.values(), ids=HANDLERS)
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "application/x-npy"])
+def test_a_handler_answers_as_in_the_real_toolkit(
+    entry_point: Any, tmp_path: Path, source: str, content_type: str
+) -> None:
+    name = entry_point(source)
+
+    real = real_answer(tmp_path, b"1,2", content_type, "application/json")
+
+    assert our_answer(name, tmp_path, b"1,2", content_type, "application/json") == real
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json", "text/plain"])
+@pytest.mark.parametrize("accept", ["text/csv", "application/json", "text/plain"])
+def test_the_example_answers_as_in_the_real_toolkit(
+    entry_point: Any, model_dir: Path, content_type: str, accept: str
+) -> None:
+    name = entry_point(EXAMPLE_CODE.read_text())
+    body = b"1,1,1,1,1,changed_mind,empty"
+
+    real = real_answer(model_dir, body, content_type, accept)
+
+    assert our_answer(name, model_dir, body, content_type, accept) == real
+
+
+@pytest.fixture
+def model_dir(tmp_path: Path) -> Path:
+    """The example's model, unpacked by the script itself."""
+    folder = tmp_path / "model"
+    unpack(EXAMPLE_CODE.parents[1] / "model/model.tar.gz", folder, Limits())
+    return folder
