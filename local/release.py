@@ -21,7 +21,15 @@ from local.cdk import CdkCli
 from local.deployment import Assembly, synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
 from local.releases import RegisteredPackage, registered_packages
-from local.runner import ConsoleReporter, EmulatedAws, Execution, start_execution
+from local.report import REPORT_NAME, observe, write_report
+from local.runner import (
+    ConsoleReporter,
+    EmulatedAws,
+    Execution,
+    ExecutionStatus,
+    StepExecution,
+    start_execution,
+)
 
 _TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
 _DIGEST_CHARACTERS: Final = 16
@@ -120,8 +128,26 @@ def release(
         given,
         aws=EmulatedAws.connect(aws.environment),
         state_dir=state_dir,
-        on_event=ConsoleReporter(console),
+        on_event=_Reporter(aws, console, ConsoleReporter(console)),
     )
+
+
+@dataclass(frozen=True)
+class _Reporter:
+    """Tells of an execution as it runs, and writes its report however it ends."""
+
+    aws: LocalAws
+    console: Console
+    tell: ConsoleReporter
+
+    def __call__(self, execution: Execution, step: StepExecution | None) -> None:
+        self.tell(execution, step)
+        if step is not None or execution.status is ExecutionStatus.EXECUTING:
+            return
+        observe(execution, self.aws.client)
+        report = write_report(execution.folder)
+        if execution.status is not ExecutionStatus.SUCCEEDED:
+            self.console.print(f"Run report: {_shown(report)}", soft_wrap=True)
 
 
 def _model_uri(model: str, pipeline_name: str, aws: LocalAws) -> str:
@@ -186,12 +212,26 @@ def show_packages(
         console.print()
         for name, value in _rows(package).items():
             console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+    for stage, arn in _registered_before(execution).items():
+        console.print()
+        console.print(f"{stage}: the same content is registered as {arn}", soft_wrap=True)
     console.print()
     if packages:
         bucket, key = packages[0].artifact_uri.removeprefix("s3://").split("/", 1)
         aws.client("s3").download_file(bucket, key, str(save_model_to))
         console.print(f"Packaged model:   {_shown(save_model_to)}", soft_wrap=True)
     console.print(f"Logs and records: {_shown(execution.folder)}", soft_wrap=True)
+    console.print(f"Run report:       {_shown(execution.folder / REPORT_NAME)}", soft_wrap=True)
+
+
+def _registered_before(execution: Execution) -> dict[str, str]:
+    """Tell which model packages made registrations superfluous, by the steps that found them."""
+    outputs = {step.name: step.properties.get("OutputParameters", {}) for step in execution.steps}
+    return {
+        name: each["registered"]
+        for name, each in outputs.items()
+        if each.get("state") == "registered"
+    }
 
 
 def _rows(package: RegisteredPackage) -> dict[str, str]:

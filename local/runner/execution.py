@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -69,6 +70,14 @@ def start_execution(
         )
     execution = _new_execution(
         response["PipelineExecutionArn"], description, definition, values, state_dir
+    )
+    execution = replace(
+        execution,
+        given_parameters=tuple(parameters),
+        steps=tuple(
+            replace(step, depends_on=tuple(sorted(dependencies[step.name])))
+            for step in execution.steps
+        ),
     )
     stopping = Event()
     runner = StepRunner(

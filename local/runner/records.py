@@ -48,7 +48,8 @@ class StepExecution:
 
     ``reason`` says why it failed or was not executed. ``arguments`` are the resolved ones.
     ``cache_hit`` is the ARN of the execution whose result was reused; ``cache_key`` stands for
-    the attributes that a later execution must share to reuse this one.
+    the attributes that a later execution must share to reuse this one. ``depends_on`` names what
+    the step waits for; ``retry_reasons`` are those of the attempts that were retried.
     """
 
     name: str
@@ -64,6 +65,8 @@ class StepExecution:
     property_files: dict[str, Any] = field(default_factory=dict)
     cache_hit: str | None = None
     cache_key: str | None = None
+    depends_on: tuple[str, ...] = ()
+    retry_reasons: tuple[str, ...] = ()
 
     @property
     def duration_seconds(self) -> float | None:
@@ -78,7 +81,8 @@ class Execution:
     """A pipeline execution and its steps, in the definition's order.
 
     ``pipeline_creation_time`` tells a pipeline from an earlier one of the same name: an embedded
-    AWS starts empty, so results of before do not exist in it.
+    AWS starts empty, so results of before do not exist in it. ``given_parameters`` names the
+    parameters that do not have their defaults.
     """
 
     arn: str
@@ -87,6 +91,7 @@ class Execution:
     parameters: dict[str, Scalar]
     folder: Path
     start_time: datetime
+    given_parameters: tuple[str, ...] = ()
     status: ExecutionStatus = ExecutionStatus.EXECUTING
     end_time: datetime | None = None
     steps: tuple[StepExecution, ...] = ()
@@ -219,6 +224,7 @@ def _header_to_json(execution: Execution) -> dict[str, Any]:
         "PipelineCreationTime": execution.pipeline_creation_time.isoformat(),
         "PipelineExecutionStatus": execution.status,
         "PipelineParameters": execution.parameters,
+        "GivenParameters": execution.given_parameters,
         "StartTime": execution.start_time.isoformat(),
         "EndTime": _time_to_json(execution.end_time),
     }
@@ -231,6 +237,7 @@ def _execution_from_json(document: dict[str, Any], folder: Path) -> Execution:
         pipeline_creation_time=datetime.fromisoformat(document["PipelineCreationTime"]),
         status=ExecutionStatus(document["PipelineExecutionStatus"]),
         parameters=document["PipelineParameters"],
+        given_parameters=tuple(document.get("GivenParameters", ())),
         folder=folder,
         start_time=datetime.fromisoformat(document["StartTime"]),
         end_time=_time_from_json(document["EndTime"]),
@@ -242,10 +249,12 @@ def _step_line(step: StepExecution) -> str:
     document = {
         "StepName": step.name,
         "StepType": step.type,
+        "DependsOn": step.depends_on,
         "StepStatus": step.status,
         "StartTime": _time_to_json(step.start_time),
         "EndTime": _time_to_json(step.end_time),
         "AttemptCount": step.attempt_count,
+        "RetryReasons": step.retry_reasons,
         "Reason": step.reason,
         "Log": step.log_path and f"logs/{step.log_path.name}",
         "Arguments": step.arguments,
@@ -262,10 +271,12 @@ def _step_from_json(document: dict[str, Any], folder: Path) -> StepExecution:
     return StepExecution(
         name=document["StepName"],
         type=document["StepType"],
+        depends_on=tuple(document.get("DependsOn", ())),
         status=StepStatus(document["StepStatus"]),
         start_time=_time_from_json(document.get("StartTime")),
         end_time=_time_from_json(document.get("EndTime")),
         attempt_count=document.get("AttemptCount", 0),
+        retry_reasons=tuple(document.get("RetryReasons", ())),
         reason=document.get("Reason"),
         log_path=folder / log if log else None,
         arguments=document.get("Arguments", {}),

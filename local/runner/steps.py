@@ -143,7 +143,14 @@ class StepRunner:
                     retries=retries[policy], elapsed_seconds=elapsed_seconds
                 ):
                     raise
-                self.recorder.update_step(step.name, reason=f"Retried after: {failure.reason}")
+                self.recorder.update_step(
+                    step.name,
+                    reason=f"Retried after: {failure.reason}",
+                    retry_reasons=(
+                        *self.recorder.step(step.name).retry_reasons,
+                        failure.reason,
+                    ),
+                )
                 self.sleep(policy.delay_seconds(retries[policy]))
                 retries[policy] += 1
                 if self.stopping.is_set():

@@ -1,0 +1,184 @@
+"""The section about the verification: verdict, limits, latencies, answers and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from local.report.evaluation import Bucket, Evaluation, Finding, Load, PayloadAnswer
+from local.report.formats import ABSENT, code_of, number, size, value_of
+from local.report.html import Html, element, join
+from local.report.states import badge
+from local.report.tables import named_values, table
+
+_EXPECTED_TPS: Final = "expected_tps"
+_MAX_LATENCY: Final = "max_latency_in_millisecond"
+
+
+def show_verification(step: str, evaluation: Evaluation | str) -> Html:
+    """Compose the section's content."""
+    if isinstance(evaluation, str):
+        why = element("p", "The evaluation of step ", code_of(step), " cannot be read: ")
+        return join([why, element("p", value_of(evaluation))])
+    return join(
+        [
+            element("p", badge(evaluation.verdict), " ", value_of(evaluation.summary)),
+            _findings(evaluation.findings),
+            element("h3", "Limits and what was measured"),
+            _limits(evaluation),
+            _latencies(evaluation) if evaluation.load else None,
+            element("h3", "Answers to the sample payloads"),
+            _payloads(evaluation.payloads),
+        ]
+    )
+
+
+def _findings(findings: Sequence[Finding]) -> Html | None:
+    if not findings:
+        return None
+    rows = [
+        [
+            code_of(finding.code),
+            badge(finding.severity),
+            value_of(finding.message),
+            value_of(finding.fix or ABSENT),
+        ]
+        for finding in sorted(findings, key=lambda finding: finding.severity)
+    ]
+    return join(
+        [
+            element("h3", "Findings"),
+            table(
+                ["Finding", "Severity", "What", "Fix"], rows, caption="What is wrong, and the fix"
+            ),
+        ]
+    )
+
+
+def _limits(evaluation: Evaluation) -> Html:
+    limits, memory, load = evaluation.limits, evaluation.memory, evaluation.load
+    # Without a load the gate's numbers are zeros that nobody measured.
+    latency, errors, tps = _gate_numbers(evaluation) if load else (None, None, None)
+    rows: list[tuple[str, float | None, str, str]] = [
+        ("Latency p99", latency, _MAX_LATENCY, "ms"),
+        ("Error rate", errors, "max_acceptable_error_rate", ""),
+        ("Requests per second", tps, _EXPECTED_TPS, ""),
+        (
+            "Peak memory",
+            memory.peak_in_megabyte if memory else None,
+            "container_memory_limit_in_megabyte",
+            "MB",
+        ),
+        ("Cold load", evaluation.cold_load_in_second, "startup_timeout_in_second", "s"),
+    ]
+    return table(
+        ["Number", "Measured", "Limit", "Setting", "Of limit"],
+        [
+            [name, number(measured, unit), _limit(limits.get(setting), setting, unit),
+             code_of(setting), _share(measured, limits.get(setting), setting)]
+            for name, measured, setting, unit in rows
+        ],
+        caption="Measured numbers beside their limits",
+    )  # fmt: skip
+
+
+def _gate_numbers(evaluation: Evaluation) -> tuple[float, float, float]:
+    gate = evaluation.gate
+    return gate.latency_p99_in_millisecond, gate.error_rate, gate.achieved_tps
+
+
+def _limit(limit: float | None, setting: str, unit: str) -> str:
+    if limit is None:
+        return "none"
+    return f"{'at least' if setting == 'expected_tps' else 'at most'} {number(limit, unit)}"
+
+
+def _share(measured: float | None, limit: float | None, setting: str) -> str:
+    """The measured number in relation to its limit; the verdict is the verification's own."""
+    if measured is None or not limit:
+        return ABSENT
+    above = measured > limit and setting != _EXPECTED_TPS
+    return f"{100 * measured / limit:.0f} %{', above the limit' if above else ''}"
+
+
+def _latencies(evaluation: Evaluation) -> Html | None:
+    load = evaluation.load
+    if load is None:
+        return None
+    limit = evaluation.limits.get(_MAX_LATENCY)
+    facts = [
+        ("Load", f"{number(load.offered_tps)} requests per second offered, for "
+                 f"{number(load.duration_in_second, 's')}, by {load.workers} workers"),
+        ("Requests", f"{load.request_count:,}, of which {load.error_count:,} failed"),
+    ]  # fmt: skip
+    percentiles = [(name, number(value, "ms")) for name, value in load.latencies.items()]
+    return join(
+        [
+            element("h3", "Latency under load"),
+            named_values(facts),
+            element("div", named_values(percentiles), class_="tiles"),
+            _histogram(load, limit) if load.histogram else None,
+        ]
+    )
+
+
+def _histogram(load: Load, limit: float | None) -> Html:
+    most = max(bucket.count for bucket in load.histogram) or 1
+    marked = list(zip(load.histogram, _marks(load, limit), strict=True))
+    while len(marked) > 1 and not (marked[-1][0].count or marked[-1][1]):
+        marked.pop()
+    rows = [
+        [_upper(bucket), _bar(bucket, most), f"{bucket.count:,}", marks] for bucket, marks in marked
+    ]
+    return table(
+        ["Up to", "Requests", "Count", "Marks"],
+        rows,
+        caption="Histogram of latencies, and where percentiles and limit are",
+        class_="histogram",
+    )
+
+
+def _upper(bucket: Bucket) -> str:
+    upper = bucket.up_to_in_millisecond
+    return "longer" if upper is None else number(upper, "ms")
+
+
+def _bar(bucket: Bucket, most: int) -> Html:
+    width = 100 * bucket.count / most
+    rect = element("rect", width=f"{width:.2f}%", height="100%", rx=2)
+    return element("svg", rect, class_="bar", aria_hidden="true")
+
+
+def _marks(load: Load, limit: float | None) -> Iterator[str]:
+    """Name what lies in each bucket: percentiles, the mean and the limit."""
+    positions = dict(load.latencies)
+    if limit is not None:
+        positions["limit"] = limit
+    lower = float("-inf")
+    for bucket in load.histogram:
+        upper = bucket.up_to_in_millisecond
+        if upper is None:
+            upper = float("inf")
+        yield ", ".join(name for name, at in positions.items() if lower < at <= upper)
+        lower = upper
+
+
+def _payloads(payloads: Sequence[PayloadAnswer]) -> Html:
+    if not payloads:
+        return element("p", "No sample payload was sent.")
+    rows = [
+        [
+            value_of(payload.name),
+            value_of(f"{payload.content_type} → {payload.accept or 'any'}"),
+            badge("passed" if payload.ok else "failed"),
+            number(payload.latency_in_millisecond, "ms"),
+            ABSENT if payload.response_bytes is None else size(payload.response_bytes),
+            value_of(payload.problem or ABSENT),
+        ]
+        for payload in payloads
+    ]
+    return table(
+        ["Payload", "Content types", "Answer", "Latency", "Response", "Problem"],
+        rows,
+        caption="What the model answered to each sample payload",
+    )
