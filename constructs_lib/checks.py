@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.definition import CompiledPipeline
 from constructs_lib.linter import Finding, lint, lint_request
 
 _GIVEN_BY_CLOUDFORMATION: Final = {

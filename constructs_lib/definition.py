@@ -1,20 +1,22 @@
 """Chooses and wires the steps of a pipeline, and compiles its definition.
 
-    [Train] -> CreateModel -> Package -+-> Registration-NA
-                                       +-> Registration-EU
-                                       +-> Registration-FE
+    [Train] -> CreateModel -> Package -> [Verify] -> Stage-NA, Stage-EU, Stage-FE
+                                                       |
+                                                       +-> Gate: Registration-EU, Registration-FE,
+                                                       |         or VerificationFailed
+                                                       +-> NewInNA: Registration-NA, if new there
 
-In brackets: only when configured. Registrations: the configured regions, in parallel.
+In brackets: only when configured. Every condition waits for all Stage steps, so that a model is
+registered in all regions or, when one of them cannot have it, in none.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
+from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.deploy_time_values import (
     DYNAMIC_REFERENCE,
@@ -30,40 +32,27 @@ from constructs_lib.registration_request import (
     registration_request,
 )
 from constructs_lib.steps.context import StepContext
-from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
+from constructs_lib.steps.images import serving_image
 from constructs_lib.steps.model import PytorchModelStepBuilder
-from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
+from constructs_lib.steps.packaging import MIMSPackagingStepBuilder, PackagedModel
 from constructs_lib.steps.parameters import PipelineParameters
 from constructs_lib.steps.policies import reuse_for_30_days
-from constructs_lib.steps.registration import ModelRegistrationStepBuilder
+from constructs_lib.steps.registration import ModelRegistrationStepBuilder, Provenance
 from constructs_lib.steps.sdk import (
-    OfflinePipelineSession,
     Pipeline,
     PipelineSession,
     Step,
     offline,
+    offline_session,
 )
+from constructs_lib.steps.staging import StagedModel, StagingStepBuilder
 from constructs_lib.steps.training import PytorchTrainingStepBuilder
+from constructs_lib.steps.verification import VerificationStepBuilder, VerifiedModel
 
 
 class DeployTimeVariableError(ReleaseError):
     """A config holds what CloudFormation would replace when it deploys the definition."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class CompiledPipeline:
-    """A compiled pipeline definition and what was released with it."""
-
-    name: str
-    body: str
-    """The pipeline definition: canonical JSON text, deploy-time values as ``${Name}``."""
-    registration_requests: Mapping[RegionCode, RegistrationRequest]
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """The definition as parsed JSON, new at each call."""
-        parsed: dict[str, Any] = json.loads(self.body)
-        return parsed
 
 
 class ReleasePipeline(Pipeline):  # type: ignore[misc]
@@ -109,18 +98,11 @@ def compile_pipeline(
 
 def registration_requests(configs: PipelineConfigs) -> dict[RegionCode, RegistrationRequest]:
     """Make the registration request of each configured region, each with its region's image."""
-    model = configs.model
     return {
         code: registration_request(
             configs,
             code,
-            pytorch_image(
-                region=code.aws_region,
-                framework_version=model.framework_version,
-                py_version=model.py_version,
-                instance_type=model.inference_instance_type,
-                scope="inference",
-            ),
+            serving_image(configs.model, code.aws_region),
         )
         for code in configs.registration.regions
     }
@@ -150,7 +132,7 @@ def build_pipeline(
         context = StepContext(
             pipeline_name=name,
             registration_digest=_registration_digest(configs, requests),
-            session=session or OfflinePipelineSession(home_region),
+            session=session or offline_session(home_region),
             parameters=PipelineParameters.create(
                 values,
                 pipeline_name=name,
@@ -174,32 +156,100 @@ def _steps(
     context: StepContext,
 ) -> list[Step]:
     values = context.values
-    steps: list[Step] = []
+    train: Step | None = None
     artifact: object = context.parameters.model_s3_uri
     if configs.training is not None:
         train = PytorchTrainingStepBuilder(
             config=configs.training, context=context
         ).create_training_step(_code_uri(configs.training, values.training_code_key, values))
         artifact = train.properties.ModelArtifacts.S3ModelArtifacts
-        steps.append(train)
 
     model = PytorchModelStepBuilder(config=configs.model, context=context).create_model_step(
         artifact
     )
+    source_artifact = model.properties.PrimaryContainer.ModelDataUrl
     packaged = MIMSPackagingStepBuilder(
         config=configs.package, context=context
     ).create_packaging_step(
-        model_data=model.properties.PrimaryContainer.ModelDataUrl,
+        model_data=source_artifact,
         inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
         entry_point=configs.model.inference_entry_point,
         # Train writes each artifact to a path of its own. A given one may be overwritten in place,
         # and a reused result would then register the model of before.
         cache_config=reuse_for_30_days() if configs.training is not None else None,
     )
-    registrations = ModelRegistrationStepBuilder(requests=requests, context=context).create_step(
-        packaged
+    provenance = Provenance(
+        source_artifact_uri=source_artifact,
+        training_job_arn=train.properties.TrainingJobArn if train else None,
     )
-    return [*steps, model, packaged.step, *registrations]
+    return [
+        *([train] if train else []),
+        model,
+        packaged.step,
+        *_release_steps(configs, requests, packaged, provenance, context),
+    ]
+
+
+def _release_steps(
+    configs: PipelineConfigs,
+    requests: Mapping[RegionCode, RegistrationRequest],
+    packaged: PackagedModel,
+    provenance: Provenance,
+    context: StepContext,
+) -> list[Step]:
+    """Verify the packaged model, stage it in every region, and register it."""
+    verified = _verified(configs, packaged, list(requests), context)
+    staged = StagingStepBuilder(requests=requests, context=context).create_staging_steps(
+        packaged, verified
+    )
+    registration = ModelRegistrationStepBuilder(
+        packaged=packaged, verified=verified, provenance=provenance, context=context
+    )
+    all_staged = list(staged.values())
+    gate = _gate(configs, verified, all_staged)
+    home: list[Step] = []
+    others: list[Step] = []
+    for code, request in requests.items():
+        if request.aws_region == context.home_region:
+            home.append(
+                create_condition_on_new_content(
+                    code,
+                    registration.create_step(request, staged[code]),
+                    staged=staged[code],
+                    all_staged=all_staged,
+                    within_limits=gate.within_limits() if gate else (),
+                )
+            )
+        else:
+            after = () if gate else all_staged
+            others.append(registration.create_step(request, staged[code], after=after))
+    return [
+        *([verified.step] if verified else []),
+        *(each.step for each in all_staged),
+        *home,
+        *([gate.create_gate(others)] if gate else others),
+    ]
+
+
+def _verified(
+    configs: PipelineConfigs,
+    packaged: PackagedModel,
+    region_codes: Sequence[RegionCode],
+    context: StepContext,
+) -> VerifiedModel | None:
+    if configs.payload.verification == "off":
+        return None
+    return VerificationStepBuilder(
+        model=configs.model, package=configs.package, payload=configs.payload, context=context
+    ).create_verification_step(packaged, region_codes=region_codes)
+
+
+def _gate(
+    configs: PipelineConfigs, verified: VerifiedModel | None, staged: Sequence[StagedModel]
+) -> GateBuilder | None:
+    if verified is None or configs.payload.verification != "enforce":
+        return None
+    return GateBuilder(payload=configs.payload, verified=verified, staged=staged)
 
 
 def _registration_digest(

@@ -40,6 +40,7 @@ class DeployTimeValues:
     """The KMS key of each of ``registry_bucket_names``."""
     asset_bucket_name: str = "${AssetBucketName}"
     packaging_script_key: str = "${PackagingScriptKey}"
+    verification_script_key: str = "${VerificationScriptKey}"
     inference_code_key: str = "${InferenceCodeKey}"
     training_code_key: str = "${TrainingCodeKey}"
     sample_payload_key: str = "${SamplePayloadKey}"

@@ -187,9 +187,11 @@ def _registration_of_step(step: Mapping[str, Any]) -> tuple[str, str] | None:
         properties = arguments.get("CustomerMetadataProperties", {})
         code = properties.get("model_registration_region")
         sample_payload_uri = arguments.get("SamplePayloadUrl")
-    else:
+    elif arguments.get("action") == "register":
         code = arguments.get("region_code")
-        sample_payload_uri = arguments.get("sample_payload_destination_uri")
+        sample_payload_uri = arguments.get("sample_payload_uri")
+    else:
+        return None
     return (code, sample_payload_uri) if code and sample_payload_uri else None
 
 

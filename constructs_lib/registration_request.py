@@ -14,8 +14,8 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,7 +23,8 @@ from constructs_lib.configs import VariableType
 from constructs_lib.deploy_time_values import holds_variable
 from constructs_lib.errors import ReleaseError
 from constructs_lib.linter import lint_request
-from constructs_lib.model_card import model_card_content, shortened
+from constructs_lib.model_card import MEASURED_NUMBERS, OpenValue, model_card_content, shortened
+from constructs_lib.provenance import traced
 from constructs_lib.regions import RegionCode
 from constructs_lib.s3_uris import bucket_and_key
 from constructs_lib.service_model import (
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = 1
 """Version of the registration file; ``jobs/register_model.py`` reads the same one."""
 
-SLOT_NAMES: Final = (
+_RELEASE_VALUES: Final = (
     "model_data_url",
     "sample_payload_url",
     "model_approval_status",
@@ -47,9 +48,18 @@ SLOT_NAMES: Final = (
     "packaging_manifest_uri",
     "registration_request_uri",
     "pipeline_execution_arn",
+    "source_model_artifact_uri",
 )
-"""The arguments of :meth:`RegistrationRequest.model_package_arguments`. In the registration file
-``{"$slot": name}`` stands for each; ``jobs/register_model.py`` fills it."""
+_VERIFICATION_VALUES: Final = (
+    "evaluation_uri",
+    "verdict",
+    "verification_summary",
+    *MEASURED_NUMBERS,
+)
+_TRAINING_VALUES: Final = ("training_job_arn",)
+
+Joiner = Callable[[Sequence[object]], object]
+"""Makes one text of parts, of which some may be known only when the pipeline runs."""
 
 STEP_CONFIG_ENVIRONMENT: Final = (
     "SAGEMAKER_CONTAINER_LOG_LEVEL",
@@ -106,6 +116,44 @@ class RegistrationRequest(BaseModel):
     inference_instance_types: tuple[str, ...]
     """What the model is load-tested on and supported on."""
     load_test: LoadTestSettings
+    verification: Literal["enforce", "warn", "off"] = "off"
+    """Whether the model answered its payloads before it is registered, and had to."""
+    training_data_uri: str | None = None
+    """What the pipeline trained the model on; None for a model that was trained elsewhere."""
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether there are measured numbers to register."""
+        return self.verification != "off"
+
+    @property
+    def value_names(self) -> tuple[str, ...]:
+        """The values that :meth:`model_package_arguments` takes. Texts, except for the numbers.
+
+        =============================  ==========================================================
+        ``model_data_url``             S3 URI of the packaged ``model.tar.gz``, in this region
+        ``sample_payload_url``         S3 URI of the payload archive, a ``.tar.gz`` in this region
+        ``model_approval_status``      ``PendingManualApproval``, ``Approved`` or ``Rejected``
+        ``artifact_sha256``            digest of ``model.tar.gz``
+        ``code_sha256``                digest of the inference code in it
+        ``packaging_manifest_uri``     S3 URI of the manifest, with sizes and more digests
+        ``registration_request_uri``   S3 URI of the registration file
+        ``pipeline_execution_arn``     the execution that registers
+        ``source_model_artifact_uri``  S3 URI of the artifact that was packaged
+        ``evaluation_uri``             verified: S3 URI of ``evaluation.json``, in this region
+        ``verdict``                    verified: ``passed`` or ``failed``
+        ``verification_summary``       verified: one line of ASCII, no quotes, no backslashes
+        ``latency_p99_in_millisecond`` verified: a number
+        ``error_rate``                 verified: a number, 0 to 1
+        ``achieved_tps``               verified: a number
+        ``training_job_arn``           trained: the job that made the artifact
+        =============================  ==========================================================
+        """
+        return (
+            *_RELEASE_VALUES,
+            *(_VERIFICATION_VALUES if self.is_verified else ()),
+            *(_TRAINING_VALUES if self.training_data_uri is not None else ()),
+        )
 
     def step_config(self, sample_payload_s3_uri: str) -> dict[str, Any]:
         """Render ``STEP_CONFIG`` of this region's step in an execution document.
@@ -143,65 +191,65 @@ class RegistrationRequest(BaseModel):
             },
         }
 
-    def model_package_arguments(
-        self,
-        *,
-        model_data_url: object,
-        sample_payload_url: object,
-        model_approval_status: object,
-        artifact_sha256: object,
-        code_sha256: object,
-        packaging_manifest_uri: object,
-        registration_request_uri: object,
-        pipeline_execution_arn: object,
-    ) -> dict[str, Any]:
+    def model_package_arguments(self, values: Mapping[str, object], join: Joiner) -> dict[str, Any]:
         """Render the arguments of CreateModelPackage, as botocore names them.
 
-        The values may be text or anything that stands for text until the pipeline runs, such as a
-        pipeline parameter; they are passed on as they are.
-
         Args:
-            model_data_url: S3 URI of the packaged ``model.tar.gz``, in this region.
-            sample_payload_url: S3 URI of the payload archive, a ``.tar.gz`` in this region.
-            model_approval_status: ``PendingManualApproval``, ``Approved`` or ``Rejected``.
-            artifact_sha256: Digest of ``model.tar.gz``.
-            code_sha256: Digest of the inference code in it.
-            packaging_manifest_uri: S3 URI of the manifest beside it, with sizes and more digests.
-            registration_request_uri: S3 URI of the registration file.
-            pipeline_execution_arn: The execution that registers.
+            values: What :attr:`value_names` names: text, or anything that stands for it until the
+                pipeline runs, such as a pipeline parameter. They are passed on as they are.
+            join: Makes one text of texts and values.
         """
-        return {
+        arguments = {
             "ModelPackageGroupName": self.model_package_group_name,
             "ModelPackageDescription": _service_text(self.description, "EntityDescription"),
-            "InferenceSpecification": self._inference_specification(model_data_url),
+            "InferenceSpecification": self._inference_specification(values["model_data_url"]),
             # The service's own enumerations (Inference Recommender); the business terms are below.
             "Domain": "MACHINE_LEARNING",
             "Task": "OTHER",
-            "SamplePayloadUrl": sample_payload_url,
-            "ModelApprovalStatus": model_approval_status,
+            "SamplePayloadUrl": values["sample_payload_url"],
+            "ModelApprovalStatus": values["model_approval_status"],
             "SkipModelValidation": "None",
-            "CustomerMetadataProperties": customer_metadata(
-                identifiers={
-                    "pipeline_name": self.pipeline_name,
-                    "pipeline_version": self.pipeline_version,
-                    "model_registration_region": str(self.region_code),
-                    "registration_request": registration_request_uri,
-                    "pipeline_execution_arn": pipeline_execution_arn,
-                    "artifact_sha256": artifact_sha256,
-                    "code_sha256": code_sha256,
-                    "packaging_manifest": packaging_manifest_uri,
-                },
-                texts={
-                    "model_owner": self.model_owner,
-                    "model_domain": self.model_domain,
-                    "model_objective": self.model_objective,
-                },
-            ),
+            "CustomerMetadataProperties": self._customer_metadata(values, join),
             "ModelCard": {
                 "ModelCardStatus": "Draft",
-                "ModelCardContent": model_card_content(self),
+                "ModelCardContent": join(
+                    [
+                        values[part.name] if isinstance(part, OpenValue) else part
+                        for part in model_card_content(self)
+                    ]
+                ),
             },
         }
+        if self.is_verified:
+            statistics = {"ContentType": "application/json", "S3Uri": values["evaluation_uri"]}
+            arguments["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
+        return arguments
+
+    def _customer_metadata(self, values: Mapping[str, object], join: Joiner) -> dict[str, object]:
+        identifiers = {
+            "pipeline_name": self.pipeline_name,
+            "pipeline_version": self.pipeline_version,
+            "model_registration_region": str(self.region_code),
+            "registration_request": values["registration_request_uri"],
+            "pipeline_execution_arn": values["pipeline_execution_arn"],
+            "artifact_sha256": values["artifact_sha256"],
+            "code_sha256": values["code_sha256"],
+            "packaging_manifest": values["packaging_manifest_uri"],
+            "verification": self.verification,
+        }
+        if self.is_verified:
+            identifiers |= {
+                "verification_verdict": values["verdict"],
+                "evaluation": values["evaluation_uri"],
+                # Numbers, and the service takes texts.
+                **{name: join([values[name]]) for name in MEASURED_NUMBERS},
+            }
+        texts = {
+            "model_owner": self.model_owner,
+            "model_domain": self.model_domain,
+            "model_objective": self.model_objective,
+        }
+        return customer_metadata(identifiers=identifiers, texts=texts)
 
     def _inference_specification(self, model_data_url: object) -> dict[str, Any]:
         specification = {
@@ -225,8 +273,15 @@ class RegistrationRequest(BaseModel):
         return specification
 
     def model_package_template(self) -> dict[str, Any]:
-        """Render :meth:`model_package_arguments` with a slot for each value not known yet."""
-        return self.model_package_arguments(**{name: {"$slot": name} for name in SLOT_NAMES})
+        """Render :meth:`model_package_arguments` as the registration file holds it.
+
+        ``{"$slot": name}`` stands for a value, ``{"$join": [...]}`` for one text made of texts
+        and slots; ``jobs/register_model.py`` fills them.
+        """
+        return self.model_package_arguments(
+            {name: {"$slot": name} for name in self.value_names},
+            lambda parts: {"$join": list(parts)},
+        )
 
 
 def registration_request(
@@ -270,8 +325,10 @@ def registration_request(
             max_latency_in_millisecond=payload.max_latency_in_millisecond,
             max_acceptable_error_rate=payload.max_acceptable_error_rate,
         ),
+        verification=payload.verification,
+        training_data_uri=configs.training.input_path if configs.training else None,
     )
-    _refuse_what_the_service_rejects(request)
+    _refuse_what_the_service_rejects(request, configs)
     return request
 
 
@@ -372,10 +429,16 @@ def read_registration_file(content: bytes) -> dict[RegionCode, RegistrationReque
     return {request.region_code: request for request in requests}
 
 
-def _refuse_what_the_service_rejects(request: RegistrationRequest) -> None:
-    arguments = request.model_package_arguments(**dict.fromkeys(SLOT_NAMES, "${KnownLater}"))
+def _refuse_what_the_service_rejects(
+    request: RegistrationRequest, configs: PipelineConfigs
+) -> None:
+    arguments = request.model_package_arguments(
+        dict.fromkeys(request.value_names, "${KnownLater}"), lambda parts: "".join(map(str, parts))
+    )
     if findings := lint_request("CreateModelPackage", arguments):
         raise RegistrationRequestError(
             f"SageMaker would reject the registration in {request.region_code}:\n"
-            + "\n".join(f"  {finding}" for finding in findings)
+            + "\n".join(
+                f"  {finding}" for finding in traced(findings, configs, request_of="Registration")
+            )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from constructs_lib.archives import folder_archive
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
@@ -12,6 +13,8 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.payloads import payload_archive
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import RegistrationRequest, registration_file
+
+VERIFICATION_SCRIPT: Final = Path(__file__).parent / "jobs" / "verify_model.py"
 
 
 class MissingSourceError(ReleaseError):
@@ -23,6 +26,8 @@ class ReleaseFiles:
     """Content of each file, canonical: the same configs and code give the same bytes."""
 
     packaging_script: bytes
+    verification_script: bytes | None
+    """None when models are not verified."""
     inference_code: bytes | None
     """``.tar.gz``; None when the config names a location in S3 instead of a folder."""
     training_code: bytes | None
@@ -47,6 +52,9 @@ def release_files(
     """
     return ReleaseFiles(
         packaging_script=Path(configs.package.get_script_path()).read_bytes(),
+        verification_script=(
+            VERIFICATION_SCRIPT.read_bytes() if configs.payload.verification != "off" else None
+        ),
         inference_code=_code_archive(configs.model, "PytorchModel"),
         training_code=_code_archive(configs.training, "PytorchTraining")
         if configs.training

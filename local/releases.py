@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,21 @@ def _registrations(
     definition: Mapping[str, Any], home_region: str
 ) -> Iterator[tuple[str, str, str]]:
     """Yield step, region and model package group of every step that registers."""
-    for step in definition["Steps"]:
+    for step in _all_steps(definition["Steps"]):
         arguments = step["Arguments"]
         if step["Type"] == "RegisterModel":
             yield step["Name"], home_region, arguments["ModelPackageGroupName"]
-        elif "model_package_group_name" in arguments:
+        elif arguments.get("action") == "register":
             yield step["Name"], arguments["aws_region"], arguments["model_package_group_name"]
+
+
+def _all_steps(steps: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield steps, and those that wait behind a condition."""
+    for step in steps:
+        yield step
+        if step["Type"] == "Condition":
+            yield from _all_steps(step["Arguments"].get("IfSteps", ()))
+            yield from _all_steps(step["Arguments"].get("ElseSteps", ()))
 
 
 def _versions(client: Any, group: str) -> Iterator[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
@@ -14,6 +14,7 @@ from aws_cdk import aws_s3_assets as s3_assets
 
 from constructs_lib.arns import arn_names
 from constructs_lib.s3_uris import bucket_and_key
+from stacks.acknowledgements import grant
 from stacks.images import repository_arn
 from stacks.registration_function import RegistrationFunction
 
@@ -32,7 +33,7 @@ class PipelineResources:
     """Keys of data outside the app's buckets."""
     assets: Sequence[s3_assets.Asset]
     model_package_group_name: str
-    registration_function: RegistrationFunction | None
+    registration_function: RegistrationFunction
     readable_s3_uris: Sequence[str]
     """Data outside the app's buckets that steps read: training data, models, code."""
     writable_s3_uris: Sequence[str]
@@ -45,8 +46,23 @@ def grant_execution(resources: PipelineResources) -> None:
     Actions per step type: Amazon SageMaker Developer Guide, "How to use SageMaker AI execution
     roles", sections CreateModel, CreateProcessingJob and CreateTrainingJob.
     """
-    for statement in _statements(resources):
-        resources.role.add_to_policy(statement)
+    grant(resources.role, _statements(resources), wildcards=_WILDCARDS)
+
+
+_WILDCARDS: Final = {
+    "RunJobs": "SageMaker Pipelines makes the end of the names of what it creates",
+    "Register": "The versions of this pipeline's own model package group",
+    "ReadArtifactsAndAssets": "Objects under this pipeline's prefixes, and incoming models",
+    "WriteOutputs": "Objects under this pipeline's prefixes",
+    "ReadConfiguredData": "Objects below the prefixes that the config names",
+    "WriteConfiguredData": "Objects below the prefixes that the config and the settings name",
+    "LogInToRegistry": "The API knows no resource",
+    "WriteLogs": "SageMaker makes the names of a job's log streams",
+    "PublishMetrics": "The API knows no resource; the namespace limits it",
+    "FindNetwork": "EC2's Describe actions know no resource",
+    "AttachJobsToNetwork": "EC2 makes the names of the network interfaces of a job",
+}
+"""Why resources of these statements cannot be named in full."""
 
 
 def _statements(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
@@ -57,12 +73,11 @@ def _statements(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
     yield _ALL_IMAGES_LOGIN
     yield from _logs_and_metrics(resources.stack)
     yield from _network(resources.stack)
-    if resources.registration_function:
-        yield _allow(
-            "RegisterElsewhere",
-            ["lambda:InvokeFunction"],
-            [resources.registration_function.function.function_arn],
-        )
+    yield _allow(
+        "StageAndRegister",
+        ["lambda:InvokeFunction"],
+        [resources.registration_function.function.function_arn],
+    )
 
 
 def _allow(

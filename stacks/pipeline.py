@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,12 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
+from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.definition import CompiledPipeline
 from constructs_lib.pipeline import SageMakerPipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release_files import ReleaseFiles
+from stacks.data_locations import readable_s3_uris, writable_s3_uris
 from stacks.network import NetworkStack
 from stacks.permissions import PipelineResources, grant_execution
 from stacks.registration_function import RegistrationFunction
@@ -59,7 +60,11 @@ class PipelineStack(Stack):
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
-            assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"),
+            # Not for SageMaker on behalf of another account.
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
             description=f"Runs the steps of {compiled.name}",
         )
         self.pipeline = SageMakerPipeline(
@@ -91,8 +96,8 @@ class PipelineStack(Stack):
                 assets=list(assets.values()),
                 model_package_group_name=_group_name(compiled),
                 registration_function=self.registration_function,
-                readable_s3_uris=list(_readable_s3_uris(configs)),
-                writable_s3_uris=[*_writable_s3_uris(configs), *settings.additional_s3_prefixes],
+                readable_s3_uris=list(readable_s3_uris(configs)),
+                writable_s3_uris=list(writable_s3_uris(configs, settings)),
             )
         )
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
@@ -101,6 +106,7 @@ class PipelineStack(Stack):
         """Make an asset of each file, by the name of its variable in the definition."""
         contents = {
             "PackagingScript": ("package_model.py", files.packaging_script),
+            "VerificationScript": ("verify_model.py", files.verification_script),
             "InferenceCode": ("inference_code.tar.gz", files.inference_code),
             "TrainingCode": ("training_code.tar.gz", files.training_code),
             "SamplePayload": ("sample_payload.tar.gz", files.sample_payload),
@@ -121,23 +127,17 @@ class PipelineStack(Stack):
         settings: Settings,
         compiled: CompiledPipeline,
         storage: StorageStack,
-    ) -> RegistrationFunction | None:
-        regions = _other_regions(settings, compiled)
-        if not regions:
-            return None
-        requests = compiled.registration_requests
+    ) -> RegistrationFunction:
         return RegistrationFunction(
             self,
             "RegistrationFunction",
             settings=settings,
-            requests=[requests[code] for code in regions],
+            requests=list(compiled.registration_requests.values()),
             artifact_bucket=storage.artifact_bucket,
             encryption_key=storage.encryption_key,
         )
 
     def _registry_variables(self, settings: Settings, compiled: CompiledPipeline) -> dict[str, str]:
-        if self.registration_function is None:
-            return {}
         variables = {"RegistrationFunctionArn": self.registration_function.function.function_arn}
         for code in _other_regions(settings, compiled):
             region = code.aws_region
@@ -162,22 +162,3 @@ def _group_name(compiled: CompiledPipeline) -> str:
 
 def _other_regions(settings: Settings, compiled: CompiledPipeline) -> list[RegionCode]:
     return [code for code in compiled.registration_requests if code != settings.home_code]
-
-
-def _readable_s3_uris(configs: PipelineConfigs) -> Iterator[str]:
-    """Name the data outside the app's buckets that steps read."""
-    if configs.base.bucket:
-        yield f"s3://{configs.base.bucket}/"
-    sources = [configs.model.get_source_dir()]
-    if configs.training is not None:
-        yield configs.training.input_path
-        sources.append(configs.training.get_source_dir())
-    yield from (source for source in sources if isinstance(source, str))
-
-
-def _writable_s3_uris(configs: PipelineConfigs) -> Iterator[str]:
-    """Name the data outside the app's buckets that steps write."""
-    if configs.training is not None:
-        yield configs.training.output_path
-        if configs.training.checkpoint_path:
-            yield configs.training.checkpoint_path

@@ -39,7 +39,7 @@ def _importers(package: str, *roots: str) -> set[str]:
     }
 
 
-ALL = ("app.py", "cli.py", "constructs_lib", "stacks", "local", "pipelines")
+ALL = ("app.py", "cli.py", "commands", "constructs_lib", "stacks", "local", "pipelines")
 
 
 def test_only_the_app_the_stacks_and_the_construct_import_cdk() -> None:
@@ -73,7 +73,7 @@ def test_local_never_reads_builders_or_configs() -> None:
 
 @pytest.mark.parametrize("module", _modules("constructs_lib/jobs"), ids=lambda path: path.stem)
 def test_job_scripts_stand_alone(module: Path) -> None:
-    in_the_container = {"boto3", "botocore", "isal"}
+    in_the_container = {"boto3", "botocore", "isal", "numpy", "torch"}
     allowed = sys.stdlib_module_names | in_the_container
 
     assert {name.split(".")[0] for name in _imports(module)} <= allowed
@@ -95,3 +95,21 @@ def test_the_command_line_starts_without_the_sdk_and_without_cdk(module: str) ->
     )
 
     assert result.stdout.strip() == "[]"
+
+
+def test_the_command_line_starts_without_what_commands_need() -> None:
+    code = (
+        "import sys; from commands.table import COMMANDS, command;"
+        "[command(name) for name in COMMANDS];"
+        "print(sorted({'pydantic', 'boto3', 'aws_cdk', 'sagemaker', 'moto'} & set(sys.modules)))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "[]"
+
+
+def test_nothing_but_the_command_line_imports_commands() -> None:
+    assert _importers("commands", "app.py", "constructs_lib", "stacks", "local") == set()

@@ -55,6 +55,14 @@ class ConfigFile:
         section = next(each for each in self.sections if each.step == step)
         return section.located().get(field, (child_path(section.home, field), None))
 
+    def step_of(self, config_class: type[BasePipelineConfig]) -> str:
+        """The key of the step that is of exactly this class."""
+        return next(each.step for each in self.sections if each.config_class is config_class)
+
+    def home_of(self, step: str) -> str:
+        """The JSON path of the place that is a step's own."""
+        return next(each.home for each in self.sections if each.step == step)
+
 
 def read_config_file(
     path: Path | str,

@@ -45,6 +45,8 @@ class PipelineConfigs:
     training: PytorchTrainingConfig | None = None
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
     """What is odd in the file, such as unknown fields."""
+    file: ConfigFile | None = field(default=None, compare=False, repr=False)
+    """What they were read from; tells where a field is set."""
 
     @classmethod
     def load(cls, path: Path | str, *, root: Path | str | None = None) -> Self:
@@ -71,6 +73,7 @@ class PipelineConfigs:
             processing=_only(file, ProcessingStepConfigBase) if processing else None,
             training=_only(file, PytorchTrainingConfig) if training else None,
             warnings=file.warnings,
+            file=file,
         )
 
 

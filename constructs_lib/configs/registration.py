@@ -23,6 +23,8 @@ from constructs_lib.configs.types import UNUSED, InstanceType, Text
 from constructs_lib.regions import RegionCode
 
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"
+MAX_VERIFICATION_LOAD_SECONDS: Final = 1800
+"""Half an hour at ``expected_tps``: longer tests belong to a load test of the endpoint."""
 _ANY_CASE: Final = "^([Nn][Uu][Mm][Ee][Rr][Ii][Cc]|[Tt][Ee][Xx][Tt])$"
 
 
@@ -224,6 +226,24 @@ class PayloadConfig(ModelRegistrationConfig):
     )
     max_acceptable_error_rate: float = Field(
         0.2, ge=0, le=1, description="Highest acceptable share of failed requests, 0 to 1"
+    )
+    verification: Literal["enforce", "warn", "off"] = Field(
+        "enforce",
+        description="What happens before a model is registered: enforce runs it in its serving"
+        " container and registers it only within the limits above, warn runs it and registers it in"
+        " any case, off does not run it. Files of the earlier system do not have it",
+    )
+    verification_load_seconds: int = Field(
+        30,
+        ge=0,
+        le=MAX_VERIFICATION_LOAD_SECONDS,
+        description="How long verification offers expected_tps, seconds; 0 only answers the sample"
+        " payloads",
+    )
+    verification_instance_type: InstanceType | None = Field(
+        None,
+        description="Instance type that verification runs on; by default inference_instance_type"
+        " where processing jobs can run on it, otherwise that of packaging",
     )
     inference_instance_types: list[InstanceType] | None = Field(
         None,

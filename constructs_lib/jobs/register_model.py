@@ -1,32 +1,49 @@
-"""Registers a packaged model in the SageMaker Model Registry of another region.
+"""Stages a packaged model in a region, and registers it in the SageMaker Model Registry there.
 
-The Lambda function behind the registration steps of every region but the home region. It runs in
-the pipeline's own region, outside the VPC, and needs nothing but the standard library and boto3.
+The Lambda function behind the Stage steps of every region and behind the Registration steps of
+every region but the home region. It runs in the pipeline's own region, outside the VPC, and needs
+nothing but the standard library and boto3. The event is the step's arguments: ``action`` says which
+of the two, :class:`Staging` or :class:`Registration` has the other members.
 
-1. Read the region's CreateModelPackage arguments from ``registration.json``.
-2. Copy the model artifact, its manifest, the sample payload and ``registration.json`` to the
-   region's bucket, under the region's key: CreateModelPackage takes artifacts of its own region
-   only.
-3. Fill the slots of the arguments and register, once per pipeline execution.
+``stage``
+    1. Does nothing when verification is enforced and the model has failed it.
+    2. Looks for a model package of the same content (the digest of ``model.tar.gz``) in the
+       region's group.
+    3. Puts the model artifact, its manifest, ``evaluation.json``, the sample payload and
+       ``registration.json`` in the region's bucket, under the region's key: CreateModelPackage
+       takes files of its own region only. At home they are in place already.
+    4. Proves that what is there is what was packaged.
 
-Each part may be repeated: what is copied already is not copied again, and what the execution has
-registered already is found and returned.
+``register``
+    Fills the slots of the region's CreateModelPackage arguments and registers, unless a model
+    package of the same content is there.
 
-The event is the step's arguments, see :class:`Registration`. A failure names the region, the work
-that failed and the cause; SageMaker shows it as the step's failure reason.
+What proves the content of an object, the first that applies:
+
+- The SHA-256 that S3 computed over the whole object. Objects of up to 5 GiB are copied in one
+  request that asks S3 for it, so nothing passes through here.
+- Reading the object of the home region and hashing it, up to 16 GiB: that long a Lambda step has.
+  The copy is then proven to be one by its size, by the ETag that S3 copied from, and by the
+  checksums that S3 keeps of both.
+- Larger objects: only that the copy is one. A log line says so.
+
+Each part may be repeated: what is in place is not copied again, and what is registered is found. So
+starting the pipeline again with the same parameters completes what a failure left undone. A failure
+names the region, the work and the cause; SageMaker shows it as the step's failure reason.
 """
 
 from __future__ import annotations
 
+import base64
 import dataclasses
+import hashlib
 import json
 import logging
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -39,25 +56,33 @@ SCHEMA_VERSION: Final = 1
 
 SLOT: Final = "$slot"
 """``{"$slot": name}`` stands where a value goes that is known only when the pipeline runs."""
+JOIN: Final = "$join"
+"""``{"$join": [...]}`` stands for one text made of texts and slots."""
 
-EXECUTION_PROPERTY: Final = "pipeline_execution_arn"
-"""The CustomerMetadataProperties entry that tells which execution registered a model package."""
+NONE: Final = "none"
+"""What an output holds when there is nothing: an empty one would fail the step."""
 
-# CopyObject ends at 5 GiB and a pipeline step's function at 10 minutes: S3 copies parts, side by
-# side and without a byte passing through here.
+_GIB: Final = 1024**3
+# CopyObject ends at 5 GiB and a pipeline step's function at 10 minutes: above, S3 copies parts,
+# side by side and without a byte passing through here.
 _TRANSFER: Final = TransferConfig(
-    multipart_threshold=256 * 1024**2, multipart_chunksize=256 * 1024**2, max_concurrency=20
+    multipart_threshold=5 * _GIB, multipart_chunksize=256 * 1024**2, max_concurrency=20
 )
-_CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 6})
-_CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
-"""How far the clocks of S3 and of the Model Registry may be apart."""
+_MOST_HASHED_BYTES: Final = 16 * _GIB
+_READ_BYTES: Final = 8 * 1024**2
+# One request copies up to 5 GiB before it answers.
+_CLIENT_CONFIG: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 6}, read_timeout=300
+)
+_UNUSABLE: Final = ("Failed", "Deleting")
+"""Statuses of model packages that nothing can be deployed from."""
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
 
 
 class RegistrationError(Exception):
-    """A registration failed: the message names the region, the work and the cause."""
+    """A step failed: the message names the region, the work and the cause."""
 
 
 class S3Object(NamedTuple):
@@ -86,144 +111,323 @@ class S3Object(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Registration:
-    """What a registration step passes: scalar strings; URIs are of S3 objects."""
+class Work:
+    """What both actions are told: scalar strings; URIs are of S3 objects."""
 
-    registration_request_uri: str
+    NAME: ClassVar[str]
+    AFTERWARDS: ClassVar[str]
+    """What a failure means for the other regions, and what to do."""
+
     region_code: str
     """Business region with an entry in ``registration.json``, for example ``EU``."""
     aws_region: str
-    model_artifact_uri: str
-    sample_payload_uri: str
-    sample_payload_destination_uri: str
-    destination_bucket: str
-    kms_key_id: str
-    """ARN of a KMS key of ``aws_region``, or of its alias."""
     model_package_group_name: str
-    model_approval_status: str
     pipeline_execution_arn: str
     artifact_sha256: str
-    code_sha256: str
-    packaging_manifest_uri: str
+    register_again: str
+    """``yes`` or ``no``: whether content that is registered is registered once more."""
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> Registration:
+    def from_event(cls, event: Mapping[str, Any]) -> Self:
         """Check the event of an invocation; members that it does not know are ignored.
 
         Raises:
             RegistrationError: Members are missing or empty.
         """
-        names = [field.name for field in dataclasses.fields(cls)]
-        given = {name: event[name] for name in names if event.get(name)}
-        if missing := sorted(set(names) - given.keys()):
+        fields = dataclasses.fields(cls)
+        given = {field.name: event[field.name] for field in fields if event.get(field.name)}
+        required = {field.name for field in fields if field.default is dataclasses.MISSING}
+        if missing := sorted(required - given.keys()):
             raise RegistrationError(
-                f"The registration step passes no value for {', '.join(missing)}; "
+                f"The step passes no value for {', '.join(missing)}; "
                 f"it passes {', '.join(sorted(given)) or 'nothing'}."
             )
         return cls(**given)
 
-    @property
-    def client_token(self) -> str:
-        """The idempotency token: the same for each attempt of one execution in one region."""
-        return str(
-            uuid.uuid5(uuid.NAMESPACE_URL, f"{self.pipeline_execution_arn}#{self.aws_region}")
+    def is_registered_as(self, package: Mapping[str, Any]) -> bool:
+        """Tell whether a model package is what this step is about to register.
+
+        One of the same content is; or, when it is to be registered again, one that this very
+        execution has registered.
+        """
+        properties = package.get("CustomerMetadataProperties", {})
+        if properties.get("artifact_sha256") != self.artifact_sha256:
+            return False
+        return (
+            self.register_again != "yes"
+            or properties.get("pipeline_execution_arn") == self.pipeline_execution_arn
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Staging(Work):
+    """What a Stage step passes; the URIs are those of the home region."""
+
+    NAME = "Staging"
+    AFTERWARDS = (
+        "Nothing is registered in any region. Start the pipeline again with the same parameters"
+        " when the cause is gone."
+    )
+
+    destination_bucket: str
+    kms_key_id: str
+    """ARN of a KMS key of ``aws_region``, or of its alias."""
+    model_artifact_uri: str
+    packaging_manifest_uri: str
+    registration_request_uri: str
+    sample_payload_uri: str
+    verification: str
+    """``enforce``, ``warn`` or ``off``."""
+    evaluation_uri: str = ""
+    verdict: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the model may not be registered."""
+        return self.verification == "enforce" and self.verdict != "passed"
+
+    def files(self) -> dict[str, Copy]:
+        """Plan the copies by the name of the output that tells each: under the same keys."""
+        names = [
+            "model_artifact_uri",
+            "packaging_manifest_uri",
+            "registration_request_uri",
+            "sample_payload_uri",
+            *(["evaluation_uri"] if self.evaluation_uri else []),
+        ]
+        sources = {name: S3Object.from_uri(getattr(self, name)) for name in names}
+        return {
+            name: Copy(source, S3Object(self.destination_bucket, source.key))
+            for name, source in sources.items()
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration(Work):
+    """What a Registration step passes; the URIs are those of the region to register in."""
+
+    NAME = "Registration"
+    AFTERWARDS = (
+        "Other regions may have it. Start the pipeline again with the same parameters when the"
+        " cause is gone: it registers where it is missing, and nowhere else."
+    )
+
+    code_sha256: str
+    evaluation_uri: str
+    """``none`` for a model that was not verified."""
+    model_approval_status: str
+    model_artifact_uri: str
+    packaging_manifest_uri: str
+    registration_request_uri: str
+    sample_payload_uri: str
+    source_model_artifact_uri: str
+    training_job_arn: str = ""
+
+    @property
+    def client_token(self) -> str:
+        """The idempotency token: of the content and the region, or of this execution there."""
+        scope = self.pipeline_execution_arn if self.register_again == "yes" else ""
+        name = f"{self.model_package_group_name}#{self.aws_region}#{self.artifact_sha256}#{scope}"
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
 class Copy(NamedTuple):
-    """An object of the pipeline's region, and its copy in the region to register in."""
+    """An object of the home region, and its place in the region to register in: maybe the same."""
 
     source: S3Object
     destination: S3Object
 
 
-class Copies(NamedTuple):
-    """What a region needs of its own."""
-
-    registration_request: Copy
-    sample_payload: Copy
-    packaging_manifest: Copy
-    model_artifact: Copy
-
-    @classmethod
-    def for_registration(cls, registration: Registration) -> Copies:
-        """Plan the copies: to the region's bucket, under the same key unless the step says."""
-        request = S3Object.from_uri(registration.registration_request_uri)
-        payload = S3Object.from_uri(registration.sample_payload_uri)
-        manifest = S3Object.from_uri(registration.packaging_manifest_uri)
-        artifact = S3Object.from_uri(registration.model_artifact_uri)
-        bucket = registration.destination_bucket
-        return cls(
-            registration_request=Copy(request, S3Object(bucket, request.key)),
-            sample_payload=Copy(
-                payload, S3Object.from_uri(registration.sample_payload_destination_uri)
-            ),
-            packaging_manifest=Copy(manifest, S3Object(bucket, manifest.key)),
-            model_artifact=Copy(artifact, S3Object(bucket, artifact.key)),
-        )
-
-
 @dataclass(frozen=True)
 class Clients:
-    """The services that a registration talks to, each in its region."""
+    """The services that a step talks to, each in its region."""
 
-    source_s3: Any
-    destination_s3: Any
+    home_s3: Any
+    s3: Any
     sagemaker: Any
 
     @classmethod
     def for_region(cls, aws_region: str) -> Clients:
         """Connect to this function's own region and to the one to register in."""
         return cls(
-            source_s3=boto3.client("s3", config=_CLIENT_CONFIG),
-            destination_s3=boto3.client("s3", region_name=aws_region, config=_CLIENT_CONFIG),
+            home_s3=boto3.client("s3", config=_CLIENT_CONFIG),
+            s3=boto3.client("s3", region_name=aws_region, config=_CLIENT_CONFIG),
             sagemaker=boto3.client("sagemaker", region_name=aws_region, config=_CLIENT_CONFIG),
         )
 
 
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Register a model for a pipeline step: the function's entry point.
+    """Do the work of a pipeline step: the function's entry point.
 
     Args:
-        event: The members of :class:`Registration`.
+        event: ``action``, and the members of :class:`Staging` or :class:`Registration`.
 
     Returns:
-        ``statusCode``, and the step's outputs ``model_package_arn``, ``model_artifact_uri`` and
-        ``sample_payload_uri``, all of the region that was registered in.
+        ``statusCode`` and the step's outputs, all of the region's own.
 
     Raises:
         RegistrationError: The step fails, with this message as its reason.
     """
-    registration = Registration.from_event(event)
-    return {
-        "statusCode": 200,
-        **register(registration, Clients.for_region(registration.aws_region)),
-    }
+    action = event.get("action")
+    outputs: dict[str, str]
+    if action == "stage":
+        staging = Staging.from_event(event)
+        outputs = stage(staging, Clients.for_region(staging.aws_region))
+    elif action == "register":
+        registration = Registration.from_event(event)
+        outputs = register(registration, Clients.for_region(registration.aws_region))
+    else:
+        raise RegistrationError(f"The action is {action!r}; allowed are 'stage' and 'register'.")
+    return {"statusCode": 200, **outputs}
+
+
+def stage(staging: Staging, clients: Clients) -> dict[str, str]:
+    """Put in place and prove what the region needs.
+
+    Returns:
+        ``state``: ``staged``, ``registered`` or ``refused``; ``registered``: ARN of the model
+        package of the same content, or ``none``; and the files' URIs.
+    """
+    files = staging.files()
+    uris = {"evaluation_uri": NONE, **{name: copy.destination.uri for name, copy in files.items()}}
+    if staging.is_refused:
+        logger.info("The model failed its verification: nothing is copied")
+        return {"state": "refused", "registered": NONE, **uris}
+    group = staging.model_package_group_name
+    with _working_on(staging, f"looking for the content in the model package group {group}"):
+        found = find_model_package(staging, clients)
+    if found is not None:
+        logger.info("The same content is registered as %s", found["ModelPackageArn"])
+        return {
+            "state": "registered",
+            "registered": found["ModelPackageArn"],
+            **uris,
+            **_uris_of(found),
+        }
+    if "evaluation_uri" in files:
+        evaluation = files["evaluation_uri"].source
+        with _working_on(staging, f"reading {evaluation.uri}"):
+            _refuse_evaluation_of_other_content(staging, evaluation, clients.home_s3)
+    for name, copy in files.items():
+        with _working_on(staging, f"putting {copy.source.uri} in place as {copy.destination.uri}"):
+            sha256 = staging.artifact_sha256 if name == "model_artifact_uri" else None
+            put_in_place(copy, sha256, clients=clients, kms_key_id=staging.kms_key_id)
+    return {"state": "staged", "registered": NONE, **uris}
+
+
+def _refuse_evaluation_of_other_content(staging: Staging, evaluation: S3Object, s3: Any) -> None:
+    verified = read_json(s3, evaluation)["artifact"]["sha256"]
+    if verified != staging.artifact_sha256:
+        raise RegistrationError(
+            f"It is of an artifact with the SHA-256 {verified}; the packaged one has "
+            f"{staging.artifact_sha256}."
+        )
 
 
 def register(registration: Registration, clients: Clients) -> dict[str, str]:
-    """Copy what the region needs and register the model there; return the step's outputs."""
-    copies = Copies.for_registration(registration)
-    request_file = copies.registration_request.source
-    with _working_on(registration, f"reading {request_file.uri}"):
-        template = read_template(clients.source_s3, request_file, registration.region_code)
-    for copy in copies:
-        with _working_on(registration, f"copying {copy.source.uri} to {copy.destination.uri}"):
-            copy_object(copy, clients=clients, kms_key_id=registration.kms_key_id)
+    """Register what was staged, unless it is registered; return the step's outputs."""
     group = registration.model_package_group_name
+    with _working_on(registration, f"looking for the content in the model package group {group}"):
+        found = find_model_package(registration, clients)
+    if found is not None:
+        logger.info("Registered already: %s", found["ModelPackageArn"])
+        uris = _uris_of(found)
+        return {
+            "model_package_arn": found["ModelPackageArn"],
+            "model_artifact_uri": uris["model_artifact_uri"],
+            "sample_payload_uri": uris["sample_payload_uri"],
+        }
+    with _working_on(registration, f"reading what is staged for {registration.region_code}"):
+        check_in_place(registration, clients.s3)
+        arguments = model_package_arguments(registration, clients.s3)
     with _working_on(registration, f"registering in the model package group {group}"):
-        arguments = model_package_arguments(template, registration, copies)
-        arn = register_once(arguments, registration, copies, clients)
+        arn = _create_model_package(arguments, registration, clients)
     return {
         "model_package_arn": arn,
-        "model_artifact_uri": copies.model_artifact.destination.uri,
-        "sample_payload_uri": copies.sample_payload.destination.uri,
+        "model_artifact_uri": registration.model_artifact_uri,
+        "sample_payload_uri": registration.sample_payload_uri,
+    }
+
+
+def _create_model_package(
+    arguments: Mapping[str, Any], registration: Registration, clients: Clients
+) -> str:
+    try:
+        arn = str(clients.sagemaker.create_model_package(**arguments)["ModelPackageArn"])
+    except ClientError:
+        # Another execution with the same content may have been a moment faster.
+        found = find_model_package(registration, clients)
+        if found is None:
+            raise
+        arn = str(found["ModelPackageArn"])
+    logger.info("Registered %s", arn)
+    return arn
+
+
+def check_in_place(registration: Registration, s3: Any) -> None:
+    """Check that what the model package will name is there; Stage has proven its content.
+
+    Raises:
+        RegistrationError: A file is missing, or the artifact is another one by now.
+    """
+    manifest = S3Object.from_uri(registration.packaging_manifest_uri)
+    size_bytes = read_json(s3, manifest).get("size_bytes")
+    artifact = S3Object.from_uri(registration.model_artifact_uri)
+    headers = _required(s3, artifact)
+    if size_bytes not in (None, headers["ContentLength"]):
+        raise RegistrationError(
+            f"{artifact.uri} has {headers['ContentLength']} bytes, its manifest says {size_bytes}."
+        )
+    if _sha256(headers) not in (None, registration.artifact_sha256):
+        raise RegistrationError(
+            f"{artifact.uri} has the SHA-256 {_sha256(headers)}; the packaged one has "
+            f"{registration.artifact_sha256}."
+        )
+    _required(s3, S3Object.from_uri(registration.sample_payload_uri))
+
+
+def model_package_arguments(registration: Registration, s3: Any) -> dict[str, Any]:
+    """Complete the arguments of CreateModelPackage from what is staged in the region."""
+    request_file = S3Object.from_uri(registration.registration_request_uri)
+    template = read_template(s3, request_file, registration.region_code)
+    values = {
+        "model_data_url": registration.model_artifact_uri,
+        "sample_payload_url": registration.sample_payload_uri,
+        "model_approval_status": registration.model_approval_status,
+        "artifact_sha256": registration.artifact_sha256,
+        "code_sha256": registration.code_sha256,
+        "packaging_manifest_uri": registration.packaging_manifest_uri,
+        "registration_request_uri": registration.registration_request_uri,
+        "pipeline_execution_arn": registration.pipeline_execution_arn,
+        "source_model_artifact_uri": registration.source_model_artifact_uri,
+        "training_job_arn": registration.training_job_arn,
+        **_measured_values(registration, s3),
+    }
+    return {
+        **fill_slots(template, values),
+        "ModelPackageGroupName": registration.model_package_group_name,
+        "ClientToken": registration.client_token,
+    }
+
+
+def _measured_values(registration: Registration, s3: Any) -> dict[str, str]:
+    if registration.evaluation_uri == NONE:
+        return {}
+    evaluation = read_json(s3, S3Object.from_uri(registration.evaluation_uri))
+    gate = evaluation["gate"]
+    names = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
+    return {
+        "evaluation_uri": registration.evaluation_uri,
+        "verdict": evaluation["verdict"],
+        # It becomes a part of the model card's JSON text.
+        "verification_summary": json.dumps(evaluation["summary"])[1:-1],
+        **{name: json.dumps(gate[name]) for name in names},
     }
 
 
 def read_template(s3: Any, request_file: S3Object, region_code: str) -> dict[str, Any]:
     """Read one region's CreateModelPackage arguments, with slots, from ``registration.json``."""
-    document = json.loads(s3.get_object(**request_file.location)["Body"].read())
+    document = read_json(s3, request_file)
     version = document.get("schema_version")
     if version != SCHEMA_VERSION:
         raise RegistrationError(
@@ -239,79 +443,170 @@ def read_template(s3: Any, request_file: S3Object, region_code: str) -> dict[str
     return template
 
 
-def model_package_arguments(
-    template: Mapping[str, Any], registration: Registration, copies: Copies
-) -> dict[str, Any]:
-    """Complete the arguments of CreateModelPackage."""
-    values = {
-        "model_data_url": copies.model_artifact.destination.uri,
-        "sample_payload_url": copies.sample_payload.destination.uri,
-        "model_approval_status": registration.model_approval_status,
-        "artifact_sha256": registration.artifact_sha256,
-        "code_sha256": registration.code_sha256,
-        "packaging_manifest_uri": copies.packaging_manifest.destination.uri,
-        "registration_request_uri": copies.registration_request.destination.uri,
-        "pipeline_execution_arn": registration.pipeline_execution_arn,
-    }
-    return {
-        **fill_slots(template, values),
-        "ModelPackageGroupName": registration.model_package_group_name,
-        "ClientToken": registration.client_token,
-    }
+def read_json(s3: Any, file: S3Object) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        RegistrationError: It is none.
+    """
+    content = s3.get_object(**file.location)["Body"].read()
+    try:
+        document = json.loads(content)
+    except ValueError as error:
+        raise RegistrationError(f"{file.uri} is not JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise RegistrationError(f"{file.uri} is not a JSON object.")
+    return document
 
 
 def fill_slots(template: Any, values: Mapping[str, str]) -> Any:
-    """Replace each ``{"$slot": name}`` by its value."""
+    """Replace each ``{"$slot": name}`` by its value, and join what ``{"$join": [...]}`` lists."""
     if isinstance(template, list):
         return [fill_slots(item, values) for item in template]
     if not isinstance(template, dict):
         return template
     if SLOT in template:
         return values[template[SLOT]]
+    if JOIN in template:
+        return "".join(fill_slots(template[JOIN], values))
     return {name: fill_slots(member, values) for name, member in template.items()}
 
 
-def copy_object(copy: Copy, *, clients: Clients, kms_key_id: str) -> None:
-    """Copy an object to another region's bucket, unless that holds the same content already.
+def find_model_package(work: Work, clients: Clients) -> dict[str, Any] | None:
+    """Find the model package that makes a registration superfluous, the newest first.
 
-    The copy's metadata entry ``source-etag`` tells what it was made from: ETags of the two do not
-    compare, because they depend on the encryption and on the parts that an object came in.
+    One whose artifact is no longer at its place does not count: nothing can be deployed from it.
+
+    Returns:
+        Its description, or None.
+    """
+    pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
+        ModelPackageGroupName=work.model_package_group_name,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+    )
+    for summary in (summary for page in pages for summary in page["ModelPackageSummaryList"]):
+        if summary["ModelPackageStatus"] in _UNUSABLE:
+            continue
+        arn = summary["ModelPackageArn"]
+        package: dict[str, Any] = clients.sagemaker.describe_model_package(ModelPackageName=arn)
+        if work.is_registered_as(package):
+            artifact = S3Object.from_uri(_uris_of(package)["model_artifact_uri"])
+            if _head(clients.s3, artifact) is not None:
+                return package
+            logger.warning("%s has the content, but %s is gone", arn, artifact.uri)
+    return None
+
+
+def _uris_of(package: Mapping[str, Any]) -> dict[str, str]:
+    """Return the files that a model package names, by the outputs that tell them."""
+    (container,) = package["InferenceSpecification"]["Containers"]
+    properties = package["CustomerMetadataProperties"]
+    return {
+        "model_artifact_uri": container["ModelDataUrl"],
+        "sample_payload_uri": package["SamplePayloadUrl"],
+        "packaging_manifest_uri": properties["packaging_manifest"],
+        "registration_request_uri": properties["registration_request"],
+        "evaluation_uri": properties.get("evaluation", NONE),
+    }
+
+
+def put_in_place(copy: Copy, sha256: str | None, *, clients: Clients, kms_key_id: str) -> None:
+    """Copy an object to its place, unless it is there, and prove its content.
+
+    Args:
+        copy: From where to where; the same object twice is proven only.
+        sha256: What its content has to have; None for what the object at home has.
+        clients: S3 of both regions.
+        kms_key_id: Key of the copy.
 
     Raises:
-        RegistrationError: There is no such object, or the copy is not what was copied.
+        RegistrationError: There is no such object, or its content is another.
     """
-    source, destination = copy
-    original = _head(clients.source_s3, source)
-    if original is None:
-        raise RegistrationError(f"{source.uri} does not exist.")
-    if _is_copy(_head(clients.destination_s3, destination), original):
-        logger.info("%s is already a copy of %s", destination.uri, source.uri)
-        return
-    clients.destination_s3.copy(
-        source.location,
-        destination.bucket,
-        destination.key,
+    original = _required(clients.home_s3, copy.source)
+    expected = sha256 or _hash(clients.home_s3, copy.source)
+    _refuse_other_content(copy.source, _sha256(original), expected)
+    found = original
+    if copy.source != copy.destination:
+        present = _head(clients.s3, copy.destination)
+        if present is not None and _is_copy(present, original, expected):
+            found = present
+        else:
+            _copy(copy, original, clients=clients, kms_key_id=kms_key_id)
+            found = _required(clients.s3, copy.destination)
+            _refuse_other_content(copy.source, _sha256(found), expected)
+            if not _is_copy(found, original, expected):
+                raise RegistrationError("The copy's size or checksum is not the original's.")
+    if sha256 is not None and _sha256(found) is None:
+        _prove_by_reading(copy.source, original, sha256, clients.home_s3)
+
+
+def _copy(copy: Copy, original: Mapping[str, Any], *, clients: Clients, kms_key_id: str) -> None:
+    clients.s3.copy(
+        copy.source.location,
+        copy.destination.bucket,
+        copy.destination.key,
         ExtraArgs={
+            "ChecksumAlgorithm": "SHA256",
             "CopySourceIfMatch": original["ETag"],
             "ContentType": original["ContentType"],
+            # ETags of the two do not compare: they depend on encryption and on the parts.
             "Metadata": {"source-etag": _etag(original)},
             "MetadataDirective": "REPLACE",
             "ServerSideEncryption": "aws:kms",
             "SSEKMSKeyId": kms_key_id,
             "TaggingDirective": "REPLACE",
         },
-        SourceClient=clients.source_s3,
+        SourceClient=clients.home_s3,
         Config=_TRANSFER,
     )
-    if not _is_copy(_head(clients.destination_s3, destination), original):
-        raise RegistrationError("The copy's size or checksum is not the original's.")
-    logger.info("Copied %s to %s", source.uri, destination.uri)
+    logger.info("Copied %s to %s", copy.source.uri, copy.destination.uri)
 
 
-def _head(s3: Any, s3_object: S3Object) -> dict[str, Any] | None:
+def _is_copy(copy: Mapping[str, Any], original: Mapping[str, Any], sha256: str) -> bool:
+    """Tell whether an object holds what another does, as far as their headers show."""
+    if copy["ContentLength"] != original["ContentLength"]:
+        return False
+    if (recorded := _sha256(copy)) is not None:
+        return recorded == sha256
+    checksums, expected = _checksums(copy), _checksums(original)
+    return copy["Metadata"].get("source-etag") == _etag(original) and all(
+        checksums[name] == expected[name] for name in checksums.keys() & expected.keys()
+    )
+
+
+def _prove_by_reading(file: S3Object, headers: Mapping[str, Any], sha256: str, s3: Any) -> None:
+    if headers["ContentLength"] > _MOST_HASHED_BYTES:
+        logger.warning("%s is too large to be hashed here: its digest is not proven", file.uri)
+        return
+    _refuse_other_content(file, _hash(s3, file), sha256)
+
+
+def _refuse_other_content(file: S3Object, sha256: str | None, expected: str) -> None:
+    if sha256 not in (None, expected):
+        raise RegistrationError(
+            f"{file.uri} has the SHA-256 {sha256}; its manifest says {expected}. Was it replaced?"
+        )
+
+
+def _hash(s3: Any, file: S3Object) -> str:
+    digest = hashlib.sha256()
+    for chunk in s3.get_object(**file.location)["Body"].iter_chunks(_READ_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _required(s3: Any, file: S3Object) -> dict[str, Any]:
+    headers = _head(s3, file)
+    if headers is None:
+        raise RegistrationError(f"{file.uri} does not exist.")
+    return headers
+
+
+def _head(s3: Any, file: S3Object) -> dict[str, Any] | None:
     """Return an object's headers, or None when there is no such object."""
     try:
-        headers: dict[str, Any] = s3.head_object(**s3_object.location, ChecksumMode="ENABLED")
+        headers: dict[str, Any] = s3.head_object(**file.location, ChecksumMode="ENABLED")
     except ClientError as error:
         if error.response["Error"]["Code"] == "404":
             return None
@@ -319,90 +614,40 @@ def _head(s3: Any, s3_object: S3Object) -> dict[str, Any] | None:
     return headers
 
 
-def _is_copy(copy: Mapping[str, Any] | None, original: Mapping[str, Any]) -> bool:
-    """Tell whether an object was copied from another, whole, as far as their headers show."""
-    if copy is None:
-        return False
-    checksums, expected = _checksums(copy), _checksums(original)
-    return (
-        copy["ContentLength"] == original["ContentLength"]
-        and copy["Metadata"].get("source-etag") == _etag(original)
-        and all(checksums[name] == expected[name] for name in checksums.keys() & expected.keys())
-    )
-
-
 def _etag(headers: Mapping[str, Any]) -> str:
     return str(headers["ETag"]).strip('"')
 
 
+def _sha256(headers: Mapping[str, Any]) -> str | None:
+    """Return the digest that S3 computed over the whole object, in hexadecimal, if it did."""
+    # S3 has no SHA-256 of the whole of an object in parts, whose ETag ends in their number.
+    checksum = None if "-" in headers["ETag"] else _checksums(headers).get("ChecksumSHA256")
+    return base64.b64decode(checksum).hex() if checksum else None
+
+
 def _checksums(headers: Mapping[str, Any]) -> dict[str, str]:
     """Return the checksums of the whole content; those of parts depend on the parts' size."""
-    if headers.get("ChecksumType") != "FULL_OBJECT":
-        return {}
     return {
         name: value
         for name, value in headers.items()
-        if name.startswith("Checksum") and name != "ChecksumType"
+        if name.startswith("Checksum")
+        and name != "ChecksumType"
+        # One that was put together from those of parts ends in their number.
+        and "-" not in value
+        and headers.get("ChecksumType") != "COMPOSITE"
     }
 
 
-def register_once(
-    arguments: Mapping[str, Any], registration: Registration, copies: Copies, clients: Clients
-) -> str:
-    """Return the ARN of the model package of this execution, which is created if there is none."""
-    artifact = clients.source_s3.head_object(**copies.model_artifact.source.location)
-    arn = find_model_package(
-        clients.sagemaker,
-        group=registration.model_package_group_name,
-        pipeline_execution_arn=registration.pipeline_execution_arn,
-        not_before=artifact["LastModified"] - _CLOCK_DIFFERENCE,
-    )
-    if arn is not None:
-        logger.info("This execution has already registered %s", arn)
-        return arn
-    arn = str(clients.sagemaker.create_model_package(**arguments)["ModelPackageArn"])
-    logger.info("Registered %s", arn)
-    return arn
-
-
-def find_model_package(
-    sagemaker: Any, *, group: str, pipeline_execution_arn: str, not_before: datetime
-) -> str | None:
-    """Find the model package that an execution has registered, by its metadata.
-
-    Args:
-        sagemaker: SageMaker client of the group's region.
-        group: Model package group.
-        pipeline_execution_arn: The execution.
-        not_before: A time before the execution's first registration; the search ends at older
-            model packages, so that a long history costs nothing.
-
-    Returns:
-        The model package's ARN, or None.
-    """
-    pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
-    )
-    for summary in (summary for page in pages for summary in page["ModelPackageSummaryList"]):
-        if summary["CreationTime"] < not_before:
-            return None
-        arn = str(summary["ModelPackageArn"])
-        package = sagemaker.describe_model_package(ModelPackageName=arn)
-        properties = package.get("CustomerMetadataProperties", {})
-        if properties.get(EXECUTION_PROPERTY) == pipeline_execution_arn:
-            return arn
-    return None
-
-
 @contextmanager
-def _working_on(registration: Registration, work: str) -> Iterator[None]:
+def _working_on(work: Work, what: str) -> Iterator[None]:
     """Turn a failure into an error that a reader of the step's failure reason can act on."""
     try:
         yield
-    except (BotoCoreError, Boto3Error, ClientError, RegistrationError) as error:
+    except (BotoCoreError, Boto3Error, ClientError, KeyError, RegistrationError) as error:
+        cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise RegistrationError(
-            f"Registration in {registration.region_code} ({registration.aws_region}) failed while "
-            f"{work}: {error}{_hint(error, registration.aws_region)}"
+            f"{work.NAME} in {work.region_code} ({work.aws_region}) failed while {what}: "
+            f"{cause}{_hint(error, work.aws_region)} {work.AFTERWARDS}"
         ) from error
 
 

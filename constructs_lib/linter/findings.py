@@ -27,11 +27,14 @@ class Finding:
     """What is wrong and what is allowed."""
     value: object
     """The value found there."""
+    cause: str | None = None
+    """Where a person set the value, for example a config file and a JSON path in it."""
 
     def __str__(self) -> str:
-        """Render one line: severity, step, path and message."""
+        """Render one line: severity, step, path, message and cause."""
         step = f" [{self.step}]" if self.step else ""
-        return f"{self.severity}{step} {self.path}: {self.message}"
+        cause = f"; set in {self.cause}" if self.cause else ""
+        return f"{self.severity}{step} {self.path}: {self.message}{cause}"
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from constructs_lib.linter.arguments import ShapeChecker
-from constructs_lib.linter.expressions import find_functions, is_expression
+from constructs_lib.linter.expressions import find_functions, is_expression, text_fragments
 from constructs_lib.linter.findings import Path, Problem
 from constructs_lib.linter.pipeline import Parameter, Pipeline, Step, entries_by_name
 from constructs_lib.linter.shapes import definition_shape
 from constructs_lib.linter.step_types import STEP_TYPES, UNCHECKED_STEP_TYPES
+from constructs_lib.linter.texts import text_problems
 
+_PROPERTY_FILE: Final = re.compile(r"Steps\.[\w-]+\.PropertyFiles(\.\w+|\['[^']+'\])")
 _TRIGGERS: Final = ("Completed", "Failed", "Stopped", "Any")
 
 
@@ -67,6 +70,7 @@ def _step_problems(step: Step) -> Iterator[Problem]:
         yield from _dependency_problems(step)
         yield from _policy_problems(step)
         yield from _property_file_problems(step)
+        yield from _message_problems(step)
         for index, condition in enumerate(step.conditions):
             path = (*step.path, "Arguments", "Conditions", index)
             yield from _condition_problems(condition, path)
@@ -106,6 +110,16 @@ def _property_file_problems(step: Step) -> Iterator[Problem]:
             yield Problem((*step.path, "PropertyFiles", index, "OutputName"), message, name)
 
 
+def _message_problems(step: Step) -> Iterator[Problem]:
+    """The message of a Fail step, as far as it is known, has a limited length."""
+    message = step.arguments.get("ErrorMessage")
+    if step.type_name == "Fail" and message is not None:
+        path = (*step.path, "Arguments", "ErrorMessage")
+        yield from text_problems(
+            text_fragments(message), definition_shape("FailMessage"), path, message
+        )
+
+
 def _condition_problems(condition: Mapping[str, Any], path: Path) -> Iterator[Problem]:
     shape_name = f"{condition.get('Type')}Condition"
     if definition_shape(shape_name) is None:
@@ -126,9 +140,18 @@ def _function_problems(value: Mapping[str, Any], path: Path) -> Iterator[Problem
         return
     [(function, content)] = value.items()
     yield from _compare(content, function, (*path, function))
-    if function == "Std:JsonGet" and _has_both_or_neither(content, "PropertyFile", "S3Uri"):
+    if function == "Std:JsonGet":
+        yield from _json_get_problems(content, (*path, function))
+
+
+def _json_get_problems(content: object, path: Path) -> Iterator[Problem]:
+    if _has_both_or_neither(content, "PropertyFile", "S3Uri"):
         message = "has to have either a PropertyFile or an S3Uri"
-        yield Problem((*path, function), message, content)
+        yield Problem(path, message, content)
+    match content:
+        case {"PropertyFile": {"Get": str(target)}} if not _PROPERTY_FILE.fullmatch(target):
+            message = f"is {target!r}; a property file is Steps.<name>.PropertyFiles.<file>"
+            yield Problem((*path, "PropertyFile"), message, target)
 
 
 def _has_both_or_neither(value: object, member: str, other: str) -> bool:

@@ -17,6 +17,7 @@ def graph_problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterato
     """Check names, dependencies, references and parameters."""
     yield from _duplicate_names(pipeline)
     yield from _unknown_dependencies(pipeline)
+    yield from _nested_conditions(pipeline)
     yield from _dangling_references(definition, pipeline)
     yield from _unused_parameters(definition, pipeline)
     yield from _cycles(pipeline)
@@ -45,6 +46,18 @@ def _declared_dependencies(step: Step) -> Iterator[tuple[Path, str]]:
         name = entry.get("Step") if isinstance(entry, Mapping) else entry
         if isinstance(name, str):
             yield (*step.path, "DependsOn", index), name
+
+
+def _nested_conditions(pipeline: Pipeline) -> Iterator[Problem]:
+    """No condition in a branch of another.
+
+    Source: https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html,
+    "Condition step".
+    """
+    for step in pipeline.steps:
+        if step.type_name == "Condition" and step.parent is not None:
+            message = f"is a condition in a branch of {step.parent!r}; conditions cannot be nested"
+            yield Problem((*step.path, "Type"), message, step.name)
 
 
 def _dangling_references(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:

@@ -211,6 +211,7 @@ def _steps() -> _Notations:
         ),
         "Conditions": _list("Object", min=1),
         "FailArguments": _structure("ErrorMessage", ErrorMessage="Any"),
+        "FailMessage": _of_service("String3072"),
         "LambdaFunctionArn": _of_service("LambdaFunctionArn"),
         "OutputParameter": _structure(
             "OutputName", "OutputType", OutputName="Text", OutputType="OutputType"

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.deploy_time_values import DeployTimeValues
-from constructs_lib.regions import DEFAULT_HOME_REGION
+from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
 from constructs_lib.steps.parameters import PipelineParameters
 from constructs_lib.steps.sdk import (
+    ExecutionVariables,
+    Join,
     NetworkConfig,
     PipelineSession,
     ProcessingInput,
+    ProcessingOutput,
     ProcessingS3Input,
+    ProcessingS3Output,
 )
 
 SAMPLE_PAYLOAD: Final = "payload.tar.gz"
@@ -32,12 +36,31 @@ class StepContext:
     home_region: str = DEFAULT_HOME_REGION
     """AWS region in which models are created and trained, and jobs run."""
 
+    @property
+    def release_folder(self) -> Join:
+        """The folder of what one execution releases, in the home region's bucket."""
+        bucket = self.values.artifact_bucket_name
+        releases = f"s3://{bucket}/{self.pipeline_name}/releases"
+        return Join(on="/", values=[releases, ExecutionVariables.PIPELINE_EXECUTION_ID])
+
     def registration_files_uri(self, bucket: str) -> str:
         """Return the folder of the sample payload and the registration request in a bucket.
 
         Known before any execution, because execution documents tell it to load tests.
         """
         return f"s3://{bucket}/{self.pipeline_name}/registration/{self.registration_digest}"
+
+    def artifact_bucket_of(self, code: RegionCode) -> str:
+        """Return the name of the bucket that holds a region's released artifacts."""
+        if code.aws_region == self.home_region:
+            return self.values.artifact_bucket_name
+        return self.values.registry_bucket_names[code]
+
+    def encryption_key_of(self, code: RegionCode) -> str:
+        """Return the ARN of the KMS key of :meth:`artifact_bucket_of`, or of its alias."""
+        if code.aws_region == self.home_region:
+            return self.values.encryption_key_arn
+        return self.values.registry_key_arns[code]
 
     @property
     def vpc_config(self) -> dict[str, list[object]]:
@@ -66,5 +89,15 @@ def s3_input(name: str, s3_uri: object, local_path: str) -> ProcessingInput:
             s3_input_mode="File",
             s3_data_distribution_type="FullyReplicated",
             local_path=local_path,
+        ),
+    )
+
+
+def s3_output(name: str, s3_uri: object, local_path: str) -> ProcessingOutput:
+    """Describe a folder that is uploaded after a processing job."""
+    return ProcessingOutput(
+        output_name=name,
+        s3_output=ProcessingS3Output(
+            s3_uri=s3_uri, s3_upload_mode="EndOfJob", local_path=local_path
         ),
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from constructs_lib.configs import PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
 from constructs_lib.steps.sdk import image_uris
 
@@ -35,6 +38,21 @@ def pytorch_image(
     )
 
 
+def serving_image(model: PytorchModelCreationConfig, region: str) -> str:
+    """Return the URI of the container that serves the model in an AWS region.
+
+    Raises:
+        ImageNotFoundError: AWS publishes no such image.
+    """
+    return pytorch_image(
+        region=region,
+        framework_version=model.framework_version,
+        py_version=model.py_version,
+        instance_type=model.inference_instance_type,
+        scope="inference",
+    )
+
+
 def sklearn_image(*, region: str, framework_version: str, instance_type: str) -> str:
     """Return the URI of the scikit-learn container, in which processing scripts run.
 
@@ -52,7 +70,9 @@ def sklearn_image(*, region: str, framework_version: str, instance_type: str) ->
     )
 
 
+@cache
 def _retrieve(**criteria: str) -> str:
+    # The SDK makes a botocore session for each look-up: 50 ms of always the same.
     try:
         return str(image_uris.retrieve(**criteria))
     except (ValueError, KeyError) as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from constructs_lib.configs import PytorchModelCreationConfig
 from constructs_lib.steps.context import StepContext
-from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.images import serving_image
 from constructs_lib.steps.policies import api_retries
 from constructs_lib.steps.sdk import ModelBuilder, ModelStep
 
@@ -26,13 +26,7 @@ class PytorchModelStepBuilder:
         """
         region = self.context.home_region
         model = ModelBuilder(
-            image_uri=pytorch_image(
-                region=region,
-                framework_version=self.config.framework_version,
-                py_version=self.config.py_version,
-                instance_type=self.config.inference_instance_type,
-                scope="inference",
-            ),
+            image_uri=serving_image(self.config, region),
             s3_model_data_url=model_data,
             env_vars=self.config.container_environment(region),
             role_arn=self.context.values.execution_role_arn,

@@ -17,6 +17,7 @@ from constructs_lib.steps.context import (
     SAMPLE_PAYLOAD,
     StepContext,
     s3_input,
+    s3_output,
 )
 from constructs_lib.steps.images import sklearn_image
 from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries
@@ -28,13 +29,13 @@ from constructs_lib.steps.sdk import (
     PipelineVariable,
     ProcessingInput,
     ProcessingOutput,
-    ProcessingS3Output,
     ProcessingStep,
     Processor,
     PropertyFile,
 )
 
 PACKAGED_MODEL: Final = "model.tar.gz"
+MANIFEST: Final = "manifest.json"
 
 _STEP_NAME: Final = "Package"
 _MODEL_INPUT: Final = "/opt/ml/processing/input/model"
@@ -47,7 +48,7 @@ _MANIFEST_OUTPUT: Final = "/opt/ml/processing/output/manifest"
 _REGISTRATION_OUTPUT: Final = "/opt/ml/processing/output/registration"
 _MODEL_OUTPUT_NAME: Final = "packaged_model_output"
 _MANIFEST: Final = PropertyFile(
-    name="PackageManifest", output_name="packaging_manifest_output", path="manifest.json"
+    name="PackageManifest", output_name="packaging_manifest_output", path=MANIFEST
 )
 
 
@@ -152,19 +153,16 @@ class MIMSPackagingStepBuilder:
     def _outputs(self) -> list[ProcessingOutput]:
         execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
         bucket = self.context.values.artifact_bucket_name
-        releases = f"s3://{bucket}/{self.context.pipeline_name}/releases"
         temp_dir = self.context.parameters.execution_temp_dir
         return [
             # Registered model packages point to the first two: they are not temporary.
-            _upload(
-                _MODEL_OUTPUT_NAME, Join(on="/", values=[releases, execution_id]), _MODEL_OUTPUT
-            ),
-            _upload(
+            s3_output(_MODEL_OUTPUT_NAME, self.context.release_folder, _MODEL_OUTPUT),
+            s3_output(
                 "registration_files_output",
                 self.context.registration_files_uri(bucket),
                 _REGISTRATION_OUTPUT,
             ),
-            _upload(
+            s3_output(
                 _MANIFEST.output_name,
                 Join(on="/", values=[temp_dir, execution_id, _STEP_NAME]),
                 _MANIFEST_OUTPUT,
@@ -193,12 +191,3 @@ class MIMSPackagingStepBuilder:
 
 def _manifest_value(key: str) -> JsonGet:
     return JsonGet(step_name=_STEP_NAME, property_file=_MANIFEST, json_path=key)
-
-
-def _upload(name: str, s3_uri: object, local_path: str) -> ProcessingOutput:
-    return ProcessingOutput(
-        output_name=name,
-        s3_output=ProcessingS3Output(
-            s3_uri=s3_uri, s3_upload_mode="EndOfJob", local_path=local_path
-        ),
-    )

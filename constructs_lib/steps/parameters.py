@@ -9,6 +9,7 @@ from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.steps.sdk import Parameter, ParameterString
 
 APPROVAL_STATUSES: Final = ["PendingManualApproval", "Approved", "Rejected"]
+NO_OR_YES: Final = ["no", "yes"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +21,8 @@ class PipelineParameters:
     subnet: ParameterString
     security_group: ParameterString
     approval_status: ParameterString
+    register_again: ParameterString
+    """Whether what is registered already is registered once more."""
     model_s3_uri: ParameterString | None
 
     @classmethod
@@ -56,6 +59,9 @@ class PipelineParameters:
                 default_value=APPROVAL_STATUSES[0],
                 enum_values=APPROVAL_STATUSES,
             ),
+            register_again=ParameterString(
+                "RegisterAgain", default_value=NO_OR_YES[0], enum_values=NO_OR_YES
+            ),
             model_s3_uri=(
                 None if has_training else ParameterString("ModelS3Uri", default_value=model_s3_uri)
             ),
@@ -70,5 +76,6 @@ class PipelineParameters:
             self.security_group,
             self.model_s3_uri,
             self.approval_status,
+            self.register_again,
         ]
         return [parameter for parameter in declared if parameter is not None]

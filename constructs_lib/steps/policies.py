@@ -17,6 +17,8 @@ from constructs_lib.steps.sdk import (
 TRAINING_TIMEOUT: Final = timedelta(days=2)
 PACKAGING_TIMEOUT: Final = timedelta(hours=4)
 """Long enough to download, repack and upload an artifact of some hundred gigabytes."""
+VERIFICATION_TIMEOUT: Final = timedelta(hours=2)
+"""Long enough to download and load a large model and to offer it half an hour of requests."""
 
 _MINUTE: Final = 60
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from constructs_lib.regions import RegionCode
+from constructs_lib.model_card import MEASURED_NUMBERS
 from constructs_lib.registration_request import RegistrationRequest
-from constructs_lib.steps.context import REGISTRATION_REQUEST, SAMPLE_PAYLOAD, StepContext
+from constructs_lib.steps.context import SAMPLE_PAYLOAD, StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import api_retries
 from constructs_lib.steps.sdk import (
     ExecutionVariables,
-    Lambda,
+    Join,
     LambdaOutput,
     LambdaOutputTypeEnum,
     LambdaStep,
@@ -22,90 +22,131 @@ from constructs_lib.steps.sdk import (
     ModelStep,
     Step,
 )
+from constructs_lib.steps.staging import StagedModel, registration_function
+from constructs_lib.steps.verification import VerifiedModel
 
 _OUTPUTS: Final = ("model_package_arn", "model_artifact_uri", "sample_payload_uri")
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelRegistrationStepBuilder:
-    """Builds the steps that register the packaged model, named ``Registration-<region code>``.
+class Provenance:
+    """Where the packaged model came from."""
 
-    The home region's step is SageMaker's own; every other region's invokes a function that copies
-    the artifact there first.
+    source_artifact_uri: object
+    """S3 URI of the artifact that was packaged."""
+    training_job_arn: object | None = None
+    """The job that made it; None for a model that was trained elsewhere."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRegistrationStepBuilder:
+    """Builds the steps that register the staged model, named ``Registration-<region code>``.
+
+    The home region's step is SageMaker's own; every other region's invokes the function that has
+    staged the model there.
     """
 
-    requests: Mapping[RegionCode, RegistrationRequest]
+    packaged: PackagedModel
+    verified: VerifiedModel | None
+    provenance: Provenance
     context: StepContext
 
-    def create_step(self, packaged: PackagedModel) -> list[Step]:
-        """Build one independent step per region.
+    def create_step(
+        self,
+        request: RegistrationRequest,
+        staged: StagedModel,
+        *,
+        after: Sequence[StagedModel] = (),
+    ) -> Step:
+        """Build the step of one region.
 
         Args:
-            packaged: What the Package step produced.
+            request: What to register there.
+            staged: What that region's Stage step produced.
+            after: What other Stage steps produced that are waited for; none for a step behind a
+                condition, which waits for them.
         """
-        return [
-            self._home_step(request, packaged)
-            if request.aws_region == self.context.home_region
-            else self._other_region_step(request, packaged)
-            for request in self.requests.values()
-        ]
+        if request.aws_region == self.context.home_region:
+            return self._home_step(request, staged)
+        return self._other_region_step(request, staged, [each.step for each in after])
 
-    def _home_step(self, request: RegistrationRequest, packaged: PackagedModel) -> ModelStep:
-        files = self.context.registration_files_uri(self.context.values.artifact_bucket_name)
-        arguments = request.model_package_arguments(
-            model_data_url=packaged.artifact_uri,
-            sample_payload_url=f"{files}/{SAMPLE_PAYLOAD}",
-            model_approval_status=self.context.parameters.approval_status,
-            artifact_sha256=packaged.artifact_sha256,
-            code_sha256=packaged.code_sha256,
-            packaging_manifest_uri=packaged.manifest_uri,
-            registration_request_uri=f"{files}/{REGISTRATION_REQUEST}",
-            pipeline_execution_arn=ExecutionVariables.PIPELINE_EXECUTION_ARN,
-        )
+    def _home_step(self, request: RegistrationRequest, staged: StagedModel) -> ModelStep:
+        values = {
+            **self._known_before(request),
+            "model_approval_status": self.context.parameters.approval_status,
+            "model_data_url": staged.output("model_artifact_uri"),
+            "packaging_manifest_uri": staged.output("packaging_manifest_uri"),
+            "registration_request_uri": staged.output("registration_request_uri"),
+            "sample_payload_url": self._sample_payload_uri(request),
+            **self._measured(staged),
+        }
+        arguments = request.model_package_arguments(values, _joined)
         return ModelStep(
             name=step_name(request),
             step_args=_register(self.context, arguments),
-            # The registration files are outputs of Package that no argument refers to.
-            depends_on=[packaged.step],
             retry_policies=api_retries(),
         )
 
+    def _measured(self, staged: StagedModel) -> dict[str, object]:
+        if self.verified is None:
+            return {}
+        return {
+            "evaluation_uri": staged.output("evaluation_uri"),
+            "verdict": self.verified.value("verdict"),
+            "verification_summary": self.verified.value("summary"),
+            **{name: self.verified.value(f"gate.{name}") for name in MEASURED_NUMBERS},
+        }
+
     def _other_region_step(
-        self, request: RegistrationRequest, packaged: PackagedModel
+        self, request: RegistrationRequest, staged: StagedModel, after: list[LambdaStep]
     ) -> LambdaStep:
-        values = self.context.values
-        files = self.context.registration_files_uri(values.artifact_bucket_name)
-        bucket = values.registry_bucket_names[request.region_code]
-        copies = self.context.registration_files_uri(bucket)
+        in_place = ("evaluation_uri", "model_artifact_uri", "packaging_manifest_uri")
         return LambdaStep(
             name=step_name(request),
-            lambda_func=Lambda(
-                function_arn=values.registration_function_arn, session=self.context.session
-            ),
+            lambda_func=registration_function(self.context),
             inputs={
-                "artifact_sha256": packaged.artifact_sha256,
+                "action": "register",
                 "aws_region": request.aws_region,
-                "code_sha256": packaged.code_sha256,
-                "destination_bucket": bucket,
-                "kms_key_id": values.registry_key_arns[request.region_code],
                 "model_approval_status": self.context.parameters.approval_status,
-                "model_artifact_uri": packaged.artifact_uri,
                 "model_package_group_name": request.model_package_group_name,
-                "packaging_manifest_uri": packaged.manifest_uri,
-                "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
                 "region_code": str(request.region_code),
-                "registration_request_uri": f"{files}/{REGISTRATION_REQUEST}",
-                "sample_payload_destination_uri": f"{copies}/{SAMPLE_PAYLOAD}",
-                "sample_payload_uri": f"{files}/{SAMPLE_PAYLOAD}",
+                "register_again": self.context.parameters.register_again,
+                "registration_request_uri": staged.output("registration_request_uri"),
+                "sample_payload_uri": self._sample_payload_uri(request),
+                **{name: staged.output(name) for name in in_place},
+                **self._known_before(request),
             },
             outputs=[LambdaOutput(name, LambdaOutputTypeEnum.String) for name in _OUTPUTS],
-            depends_on=[packaged.step],
+            depends_on=after,
         )
+
+    def _known_before(self, request: RegistrationRequest) -> dict[str, object]:
+        trained = (
+            {}
+            if request.training_data_uri is None
+            else {"training_job_arn": self.provenance.training_job_arn}
+        )
+        return {
+            "artifact_sha256": self.packaged.artifact_sha256,
+            "code_sha256": self.packaged.code_sha256,
+            "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+            "source_model_artifact_uri": self.provenance.source_artifact_uri,
+            **trained,
+        }
+
+    def _sample_payload_uri(self, request: RegistrationRequest) -> str:
+        # Known before any execution, unlike the same output of Stage: execution documents tell it.
+        bucket = self.context.artifact_bucket_of(request.region_code)
+        return f"{self.context.registration_files_uri(bucket)}/{SAMPLE_PAYLOAD}"
 
 
 def step_name(request: RegistrationRequest) -> str:
     """Name a region's step as execution documents do."""
     return f"Registration-{request.region_code}"
+
+
+def _joined(parts: Sequence[object]) -> object:
+    return parts[0] if list(map(type, parts)) == [str] else Join(on="", values=list(parts))
 
 
 def _register(context: StepContext, arguments: Mapping[str, Any]) -> object:
@@ -139,6 +180,9 @@ def _register(context: StepContext, arguments: Mapping[str, Any]) -> object:
         ),
     )
     # Given to ModelBuilder, the framework would make it upload code to S3 while compiling.
-    compiled = step_args.create_model_package_request["InferenceSpecification"]["Containers"][0]
+    request = step_args.create_model_package_request
+    compiled = request["InferenceSpecification"]["Containers"][0]
     compiled |= {name: container[name] for name in ("Framework", "FrameworkVersion")}
+    if "ModelMetrics" in arguments:
+        request["ModelMetrics"] = arguments["ModelMetrics"]
     return step_args

@@ -21,6 +21,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any, Final
 
 import boto3
@@ -104,12 +105,20 @@ with (
         Networking,
         OutputDataConfig,
     )
+    from sagemaker.core.workflow.conditions import (
+        Condition,
+        ConditionEquals,
+        ConditionGreaterThanOrEqualTo,
+        ConditionLessThanOrEqualTo,
+    )
     from sagemaker.core.workflow.execution_variables import ExecutionVariables
     from sagemaker.core.workflow.functions import Join, JsonGet
     from sagemaker.core.workflow.parameters import Parameter, ParameterString
     from sagemaker.core.workflow.pipeline_context import PipelineSession
     from sagemaker.core.workflow.properties import PropertyFile
     from sagemaker.mlops.workflow import steps as _steps_module
+    from sagemaker.mlops.workflow.condition_step import ConditionStep
+    from sagemaker.mlops.workflow.fail_step import FailStep
     from sagemaker.mlops.workflow.lambda_step import LambdaOutput, LambdaOutputTypeEnum, LambdaStep
     from sagemaker.mlops.workflow.model_step import ModelStep
     from sagemaker.mlops.workflow.pipeline import Pipeline
@@ -128,7 +137,13 @@ __all__ = [
     "CacheConfig",
     "CheckpointConfig",
     "Compute",
+    "Condition",
+    "ConditionEquals",
+    "ConditionGreaterThanOrEqualTo",
+    "ConditionLessThanOrEqualTo",
+    "ConditionStep",
     "ExecutionVariables",
+    "FailStep",
     "InputData",
     "Join",
     "JsonGet",
@@ -166,6 +181,7 @@ __all__ = [
     "TrainingStep",
     "image_uris",
     "offline",
+    "offline_session",
 ]
 
 # The SDK logs each default it applies and each job name that it leaves to the service.
@@ -205,6 +221,15 @@ class OfflinePipelineSession(PipelineSession):  # type: ignore[misc]
     def default_bucket(self) -> str:
         """Name a bucket that no step uses: the SDK would list and create buckets to find one."""
         return "no-default-bucket"
+
+
+@cache
+def offline_session(region: str) -> OfflinePipelineSession:
+    """Return the session of an AWS region: making one takes as long as compiling 20 pipelines.
+
+    It holds nothing of one pipeline: the SDK keeps a step's request there until it is read.
+    """
+    return OfflinePipelineSession(region)
 
 
 @contextmanager

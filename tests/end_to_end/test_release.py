@@ -63,13 +63,61 @@ def test_the_other_regions_copies_are_under_their_own_key(deployment: Deployment
         assert f":kms:{region}:" in head["SSEKMSKeyId"]
 
 
-def _example_with_another_file() -> bytes:
+def _example_with_another_file(name: str = "another.txt") -> bytes:
     content = io.BytesIO()
     with tarfile.open(MODEL) as source, tarfile.open(fileobj=content, mode="w:gz") as target:
         for member in source:
             target.addfile(member, source.extractfile(member))
-        target.addfile(tarfile.TarInfo("another.txt"))
+        target.addfile(tarfile.TarInfo(name))
     return content.getvalue()
+
+
+def test_the_numbers_that_were_measured_are_on_the_model_package(deployment: Deployment) -> None:
+    for region in REGIONS:
+        (package,) = deployment.packages(region)
+        properties = package["CustomerMetadataProperties"]
+        uri = package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"]
+        bucket, key = uri.removeprefix("s3://").split("/", 1)
+        content = deployment.aws.client("s3", region).get_object(Bucket=bucket, Key=key)["Body"]
+        gate = json.loads(content.read())["gate"]
+
+        assert properties["verification_verdict"] == "passed"
+        for name in ("latency_p99_in_millisecond", "error_rate", "achieved_tps"):
+            assert float(properties[name]) == gate[name]
+
+
+def test_the_same_content_is_not_registered_again(deployment: Deployment) -> None:
+    execution = deployment.release(deployment.put_model("incoming/other-key.tar.gz"))
+
+    assert execution.failure_reason is None
+    assert execution.step("Registration-NA").status is StepStatus.NOT_EXECUTED
+    for region, code in zip(REGIONS, ("NA", "EU", "FE"), strict=True):
+        (package,) = deployment.packages(region)
+        outputs = execution.step(f"Stage-{code}").properties["OutputParameters"]
+        assert outputs["state"] == "registered"
+        assert outputs["registered"] == package["ModelPackageArn"]
+
+
+def test_a_model_that_fails_its_verification_is_registered_nowhere(
+    deployment: Deployment,
+) -> None:
+    broken = io.BytesIO()
+    with tarfile.open(fileobj=broken, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("unrelated.txt"))
+
+    execution = deployment.release(
+        deployment.put_model("incoming/broken.tar.gz", broken.getvalue())
+    )
+
+    assert execution.status is ExecutionStatus.FAILED
+    assert execution.failure_reason is not None
+    assert "Step 'VerificationFailed' failed: Nothing was registered: " in execution.failure_reason
+    assert "/evaluation.json" in execution.failure_reason
+    for code in ("NA", "EU", "FE"):
+        outputs = execution.step(f"Stage-{code}").properties["OutputParameters"]
+        assert outputs["state"] == "refused"
+        assert execution.step(f"Registration-{code}").status is StepStatus.NOT_EXECUTED
+    assert [len(deployment.packages(region)) for region in REGIONS] == [1, 1, 1]
 
 
 def test_another_model_under_the_same_key_is_packaged_anew(deployment: Deployment) -> None:
@@ -178,21 +226,37 @@ def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: D
     assert len(deployment.packages("us-east-1")) == 2
 
 
-def test_a_region_without_its_registry_fails_there_and_says_so(deployment: Deployment) -> None:
+def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
+    deployment: Deployment,
+) -> None:
     s3 = deployment.aws.client("s3", "us-west-2")
     bucket = "model-release-registry-123456789012-us-west-2"
     for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
         s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
     s3.delete_bucket(Bucket=bucket)
+    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("third.txt"))
 
-    execution = deployment.release(deployment.put_model("incoming/model.tar.gz"))
+    execution = deployment.release(uri)
 
     assert execution.failure_reason is not None
-    assert "Step 'Registration-FE' failed" in execution.failure_reason
+    assert "Step 'Stage-FE' failed" in execution.failure_reason
     assert "us-west-2" in execution.failure_reason
     assert "registry stack" in execution.failure_reason
-    assert execution.step("Registration-EU").status is StepStatus.SUCCEEDED
+    assert execution.step("Registration-NA").status is StepStatus.NOT_EXECUTED
+    assert execution.step("Registration-EU").status is StepStatus.NOT_EXECUTED
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+
+
+def test_starting_again_with_the_same_parameters_completes_it(deployment: Deployment) -> None:
+    before = {region: len(deployment.packages(region)) for region in REGIONS}
+
+    execution = deployment.release(
+        deployment.put_model("incoming/model.tar.gz", _example_with_another_file("third.txt"))
+    )
+
+    assert execution.failure_reason is None
+    after = {region: len(deployment.packages(region)) for region in REGIONS}
+    assert after == {region: count + 1 for region, count in before.items()}
 
 
 def test_everything_can_be_destroyed_and_the_registered_models_stay(
@@ -201,7 +265,7 @@ def test_everything_can_be_destroyed_and_the_registered_models_stay(
     deployment.cdk(lambda cli: cli.destroy(context=deployment.context))
 
     assert deployment.aws.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-    for region, versions in {"us-east-1": 3, "eu-west-1": 3, "us-west-2": 2}.items():
+    for region, versions in dict.fromkeys(REGIONS, 3).items():
         stacks = deployment.aws.client("cloudformation", region).describe_stacks()["Stacks"]
         assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
         packages = deployment.packages(region)

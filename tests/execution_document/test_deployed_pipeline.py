@@ -67,10 +67,10 @@ def lambda_step(code: str = "EU") -> dict[str, Any]:
         "Name": f"Registration-{code}",
         "Type": "Lambda",
         "Arguments": {
+            "action": "register",
             "registration_request_uri": COPY_URI,
             "region_code": code,
-            "sample_payload_uri": "s3://assets/payload.tar.gz",
-            "sample_payload_destination_uri": "s3://registry-eu/payload.tar.gz",
+            "sample_payload_uri": "s3://registry-eu/payload.tar.gz",
         },
     }
 
@@ -107,6 +107,14 @@ def test_registration_steps_behind_a_condition_are_found() -> None:
     branches = {"Conditions": [], "IfSteps": [home_step()], "ElseSteps": [FAIL]}
     gate = {"Name": "Gate", "Type": "Condition", "Arguments": branches}
     found = step_configs_of_deployed_pipeline({"Steps": [PACKAGE, gate]}, read_s3_object)
+    assert list(found) == ["Registration-NA"]
+
+
+def test_staging_is_no_registration() -> None:
+    staging = lambda_step()
+    staging["Name"], staging["Arguments"]["action"] = "Stage-EU", "stage"
+    steps = [PACKAGE, staging, home_step()]
+    found = step_configs_of_deployed_pipeline({"Steps": steps}, read_s3_object)
     assert list(found) == ["Registration-NA"]
 
 

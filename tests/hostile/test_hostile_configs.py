@@ -45,7 +45,7 @@ def _load(folder: Path, *edits: tuple[str, Any]) -> PipelineConfigs:
     return PipelineConfigs.load(folder / "config.json")
 
 
-PATHS_THAT_LEAVE = [
+PATHS_THAT_LEAVE: list[tuple[str, Any]] = [
     (f"{SHARED}.source_dir", "/etc"),
     (f"{SHARED}.source_dir", "../../../../../../etc"),
     (f"{SHARED}.source_dir", "s3://bucket/a b"),
@@ -57,7 +57,7 @@ PATHS_THAT_LEAVE = [
     (f"{MODEL}.inference_entry_point", "/etc/passwd"),
     (f"{MODEL}.inference_entry_point", "s3://bucket/inference.py"),
 ]
-SHELL_WORDS = [
+SHELL_WORDS: list[tuple[str, Any]] = [
     (f"{MODEL}.inference_entry_point", "$(touch pwned).py"),
     (f"{MODEL}.inference_entry_point", "inference.py; touch pwned"),
     (f"{MODEL}.inference_entry_point", "--output=/etc/passwd"),
@@ -70,7 +70,7 @@ SHELL_WORDS = [
     (f"{PACKAGE}.processing_script_arguments", ["--outp=/etc/passwd"]),
     (f"{PACKAGE}.processing_script_arguments", ["--copy", "/", "/opt/ml/processing/output/model"]),
 ]
-INVISIBLE = [
+INVISIBLE: list[tuple[str, Any]] = [
     (f"{SHARED}.model_owner", "team\0"),
     (f"{SHARED}.model_owner", "team\x1b[2Jgone"),
     (f"{SHARED}.pipeline_description", "paid\u202edesrever"),
@@ -80,12 +80,12 @@ INVISIBLE = [
     (f"{SHARED}.source_model_inference_input_variable_list", [["amount\x00", "NUMERIC"]]),
     (f"{SHARED}.source_dir", "inference\0"),
 ]
-FOREIGN_LETTERS = [
+FOREIGN_LETTERS: list[tuple[str, Any]] = [
     (f"{SHARED}.pipeline_name", "rеturns"),  # noqa: RUF001  a Cyrillic letter
     (f"{SHARED}.region", "ＮＡ"),  # noqa: RUF001  wide letters
     (f"{MODEL}.inference_entry_point", "infеrence.py"),  # noqa: RUF001
 ]
-OUT_OF_RANGE = [
+OUT_OF_RANGE: list[tuple[str, Any]] = [
     (f"{PAYLOAD}.default_numeric_value", 10**400),
     (f"{PAYLOAD}.expected_tps", 10**30),
     (f"{PAYLOAD}.max_acceptable_error_rate", float("nan")),

@@ -16,7 +16,7 @@ from constructs_lib.registration_request import RegistrationRequestError, read_r
 from local.runner.errors import ReferenceResolutionError
 from local.runner.references import Scope, functions_in, references_in, resolve
 
-STEP_CONFIGS = {
+STEP_CONFIGS: dict[str, dict[str, Any]] = {
     "Registration-NA": {"model_owner": "team", "load_testing_info_map": {"expected_tps": 2}},
     "Registration-EU": {"model_owner": "team"},
 }

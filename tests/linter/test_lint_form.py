@@ -64,6 +64,17 @@ POLICY = "Steps/Train/RetryPolicies/0"
             {"Type": "In", "QueryValue": 1, "In": [1], "Values": [1]},
             "InCondition has no member 'In'",
         ),
+        (ERROR_MESSAGE, "x" * 3073, "has 3073 characters; FailMessage has at most 3072"),
+        (
+            ERROR_MESSAGE,
+            {"Std:Join": {"On": "", "Values": ["x" * 3073, {"Get": "Parameters.Key"}]}},
+            "has 3073 known characters",
+        ),
+        (
+            ERROR_MESSAGE,
+            {"Std:JsonGet": {"Path": "x", "PropertyFile": {"Get": "Parameters.Key"}}},
+            "a property file is Steps.<name>.PropertyFiles.<file>",
+        ),
         (ERROR_MESSAGE, {"Get": 1}, "is the number 1; Get has the type string"),
         (ERROR_MESSAGE, {"Get": "Parameters.Key", "Else": 1}, "with a single member"),
         (ERROR_MESSAGE, {"Std:Join": ["a", "b"]}, "is a list; Std:Join has the type structure"),

@@ -75,6 +75,25 @@ def test_a_property_file_that_is_not_declared_is_an_error(
     assert "unknown property file of the step Package 'Manifest'; there is none" in finding.message
 
 
+def test_a_condition_that_reads_a_file_that_is_not_declared_is_an_error(
+    lint_with: LintWith,
+) -> None:
+    file = {"Get": "Steps.Package.PropertyFiles.Evaluation"}
+    value = {"Std:JsonGet": {"Path": "verdict", "PropertyFile": file}}
+    condition = {"Type": "Equals", "LeftValue": value, "RightValue": "passed"}
+    [finding] = lint_with("Steps/Gate/Arguments/Conditions/0", condition)
+    assert finding.step == "Gate"
+    assert "unknown property file of the step Package 'Evaluation'" in finding.message
+
+
+def test_a_condition_in_a_branch_of_another_is_an_error(lint_with: LintWith) -> None:
+    condition = {"Type": "Equals", "LeftValue": 1, "RightValue": 1}
+    step = {"Name": "Inner", "Type": "Condition", "Arguments": {"Conditions": [condition]}}
+    [finding] = lint_with("Steps/Gate/Arguments/ElseSteps/+", step)
+    assert (finding.step, finding.path) == ("Inner", "$.Steps[5].Arguments.ElseSteps[0].Type")
+    assert "in a branch of 'Gate'; conditions cannot be nested" in finding.message
+
+
 @pytest.mark.parametrize("entry", ["Pakage", {"Step": "Pakage", "Trigger": "Failed"}])
 def test_waiting_for_a_missing_step_is_an_error(lint_with: LintWith, entry: object) -> None:
     [finding] = lint_with("Steps/Registration-NA/DependsOn/0", entry)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from constructs_lib.model_card import model_card_content
+from constructs_lib.model_card import MEASURED_NUMBERS, OpenValue, model_card_content
 from constructs_lib.registration_request import RegistrationRequest
 
 MakeRequest = Callable[..., RegistrationRequest]
@@ -21,13 +21,65 @@ def texts(*names: str, longest: int) -> dict[str, Any]:
     }
 
 
+METRIC_GROUP = {
+    "type": "object",
+    "required": ["name", "metric_data"],
+    "additionalProperties": False,
+    "properties": {
+        "name": {"type": "string", "maxLength": 63},
+        "metric_data": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "type", "value"],
+                "properties": {"type": {"const": "number"}, "value": {"type": "number"}},
+            },
+        },
+    },
+}
+
 # The sections that this app writes, from "Model package model card schema":
 # https://docs.aws.amazon.com/sagemaker/latest/dg/model-registry-details.html#model-card-schema
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
     "properties": {
-        "model_overview": texts("model_creator", longest=1024),
+        "model_overview": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "model_creator": {"type": "string", "maxLength": 1024},
+                "model_artifact": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+        "training_details": {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {
+                "training_job_details": {
+                    "type": "object",
+                    "additionalProperties": False,
+                    "properties": {
+                        "training_arn": {"type": "string", "maxLength": 1024},
+                        "training_datasets": {"type": "array", "items": {"type": "string"}},
+                    },
+                }
+            },
+        },
+        "evaluation_details": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string", "maxLength": 63},
+                    "evaluation_observation": {"type": "string", "maxLength": 2096},
+                    "metadata": {"type": "object", "additionalProperties": {"type": "string"}},
+                    "metric_groups": {"type": "array", "items": METRIC_GROUP},
+                },
+            },
+        },
         "intended_uses": texts(
             "purpose_of_model",
             "intended_uses",
@@ -52,6 +104,14 @@ SCHEMA = {
 }
 
 
+def card_of(request: RegistrationRequest) -> str:
+    """Render a card in which each open value is filled: numbers by 0.5, texts by their names."""
+    return "".join(
+        part if isinstance(part, str) else "0.5" if part.name in MEASURED_NUMBERS else part.name
+        for part in model_card_content(request)
+    )
+
+
 def details_of(content: str) -> dict[str, str]:
     details: dict[str, str] = json.loads(content)["additional_information"]["custom_details"]
     return details
@@ -73,40 +133,50 @@ def variables_of(content: str, prefix: str) -> list[list[str]]:
         },
         {"input_variables": [(f"variable, {number}", "NUMERIC") for number in range(1000)]},
         {"input_variables": [(f"variable_{number}", "TEXT") for number in range(10000)]},
+        {"verification": "enforce", "training_data_uri": "s3://data/training"},
         {"description": "数据 \u2028 \x07"},
     ],
 )
 def test_every_card_is_valid_and_short_enough(
     make_request: MakeRequest, fields: dict[str, Any]
 ) -> None:
-    content = model_card_content(make_request(**fields))
+    content = card_of(make_request(**fields))
     Draft7Validator(SCHEMA).validate(json.loads(content))
     assert len(content) <= 100_000
     assert content.isascii()
     assert "\n" not in content
 
 
+def test_measured_numbers_and_digests_are_left_open(make_request: MakeRequest) -> None:
+    parts = model_card_content(make_request(verification="warn"))
+    names = {part.name for part in parts if isinstance(part, OpenValue)}
+    assert {"artifact_sha256", "evaluation_uri", *MEASURED_NUMBERS} <= names
+    (evaluation,) = json.loads(card_of(make_request(verification="warn")))["evaluation_details"]
+    assert evaluation["metadata"] == {"evaluation": "evaluation_uri", "verdict": "verdict"}
+    assert evaluation["metric_groups"][0]["metric_data"][0]["value"] == 0.5
+
+
 def test_business_text_is_in_the_card_as_it_is(make_request: MakeRequest) -> None:
     objective = 'Find "abuse", {all} of it'
-    card = json.loads(model_card_content(make_request(model_objective=objective)))
+    card = json.loads(card_of(make_request(model_objective=objective)))
     assert card["business_details"]["business_problem"] == objective
 
 
 def test_variables_are_listed_in_order(make_request: MakeRequest) -> None:
     variables = [[f"variable_{number}", "NUMERIC"] for number in range(1200)]
-    content = model_card_content(make_request(input_variables=variables))
+    content = card_of(make_request(input_variables=variables))
     assert variables_of(content, "input_variables") == variables
     assert variables_of(content, "output_variables") == [["legacy-score", "NUMERIC"]]
 
 
 def test_too_many_variables_are_counted(make_request: MakeRequest) -> None:
     variables = [(f"variable_{number}", "NUMERIC") for number in range(9000)]
-    details = details_of(model_card_content(make_request(input_variables=variables)))
+    details = details_of(card_of(make_request(input_variables=variables)))
     assert details["input_variables"] == "9000, see the registration file"
 
 
 def test_the_load_test_is_in_the_card(make_request: MakeRequest) -> None:
-    details = details_of(model_card_content(make_request()))
+    details = details_of(card_of(make_request()))
     assert details["expected_tps"] == "20"
     assert details["max_latency_in_millisecond"] == "200"
     assert details["max_acceptable_error_rate"] == "0.01"

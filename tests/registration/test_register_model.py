@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -26,7 +27,16 @@ ARTIFACT_KEY = "returns-risk/releases/abc123/model.tar.gz"
 PAYLOAD_KEY = "assets/payload.tar.gz"
 REQUEST_KEY = "assets/registration.json"
 MANIFEST_KEY = "returns-risk/releases/abc123/manifest.json"
+EVALUATION_KEY = "returns-risk/releases/abc123/evaluation.json"
 ARTIFACT = b"artifact" * 1000
+SHA256 = hashlib.sha256(ARTIFACT).hexdigest()
+FILES = {
+    "evaluation_uri": EVALUATION_KEY,
+    "model_artifact_uri": ARTIFACT_KEY,
+    "packaging_manifest_uri": MANIFEST_KEY,
+    "registration_request_uri": REQUEST_KEY,
+    "sample_payload_uri": PAYLOAD_KEY,
+}
 
 
 @dataclass(frozen=True)
@@ -57,10 +67,11 @@ def aws(
         )
         services.registry.create_model_package_group(ModelPackageGroupName="returns-risk")
         services.source.create_bucket(Bucket=HOME_BUCKET)
-        request_file = registration_file([make_request()])
+        request_file = registration_file([make_request(verification="enforce")])
         contents = {
             ARTIFACT_KEY: ARTIFACT,
-            MANIFEST_KEY: b"{}",
+            MANIFEST_KEY: json.dumps({"size_bytes": len(ARTIFACT)}).encode(),
+            EVALUATION_KEY: evaluation(SHA256),
             PAYLOAD_KEY: b"payload",
             REQUEST_KEY: request_file,
         }
@@ -69,25 +80,57 @@ def aws(
         yield services
 
 
+def evaluation(sha256: str) -> bytes:
+    gate = {"errors": 0, "latency_p99_in_millisecond": 12.3, "error_rate": 0.0}
+    document = {
+        "verdict": "passed",
+        "summary": "p99 12.3 ms, 20.0 tps",
+        "gate": {**gate, "achieved_tps": 20.0},
+        "artifact": {"sha256": sha256},
+    }
+    return json.dumps(document).encode()
+
+
 @pytest.fixture
 def event() -> dict[str, str]:
-    """Return what the registration step passes."""
+    """Return what the Stage step passes."""
     return {
-        "registration_request_uri": f"s3://{HOME_BUCKET}/{REQUEST_KEY}",
+        "action": "stage",
         "region_code": "EU",
         "aws_region": "eu-west-1",
-        "model_artifact_uri": f"s3://{HOME_BUCKET}/{ARTIFACT_KEY}",
-        "artifact_sha256": "ab" * 32,
-        "code_sha256": "cd" * 32,
-        "packaging_manifest_uri": f"s3://{HOME_BUCKET}/{MANIFEST_KEY}",
-        "sample_payload_uri": f"s3://{HOME_BUCKET}/{PAYLOAD_KEY}",
-        "sample_payload_destination_uri": f"s3://{BUCKET}/payloads/eu.tar.gz",
+        "artifact_sha256": SHA256,
         "destination_bucket": BUCKET,
         "kms_key_id": KEY_ARN,
         "model_package_group_name": "returns-risk",
-        "model_approval_status": "PendingManualApproval",
         "pipeline_execution_arn": EXECUTION_ARN,
+        "register_again": "no",
+        "verification": "enforce",
+        "verdict": "passed",
+        **{name: f"s3://{HOME_BUCKET}/{key}" for name, key in FILES.items()},
     }
+
+
+@pytest.fixture
+def registration(event: dict[str, str]) -> dict[str, str]:
+    """Return what the Registration step passes."""
+    return {
+        **{name: value for name, value in event.items() if name in SHARED},
+        "action": "register",
+        "code_sha256": "cd" * 32,
+        "model_approval_status": "PendingManualApproval",
+        "source_model_artifact_uri": f"s3://{HOME_BUCKET}/incoming/model.tar.gz",
+        **{name: f"s3://{BUCKET}/{key}" for name, key in FILES.items()},
+    }
+
+
+SHARED = {
+    "region_code",
+    "aws_region",
+    "artifact_sha256",
+    "model_package_group_name",
+    "pipeline_execution_arn",
+    "register_again",
+}
 
 
 def registered(aws: Aws) -> list[dict[str, Any]]:
@@ -98,96 +141,80 @@ def registered(aws: Aws) -> list[dict[str, Any]]:
     ]
 
 
-def test_copies_the_files_to_the_regions_bucket_under_its_key(
+def test_staging_copies_the_files_to_the_regions_bucket_under_its_key(
     event: dict[str, str], aws: Aws
 ) -> None:
-    handler(event, None)
-    for key in (ARTIFACT_KEY, MANIFEST_KEY, "payloads/eu.tar.gz", REQUEST_KEY):
+    outputs = handler(event, None)
+    for name, key in FILES.items():
         headers = aws.destination.head_object(Bucket=BUCKET, Key=key)
         assert headers["ServerSideEncryption"] == "aws:kms"
         assert headers["SSEKMSKeyId"] == KEY_ARN
+        assert outputs[name] == f"s3://{BUCKET}/{key}"
     assert aws.destination.get_object(Bucket=BUCKET, Key=ARTIFACT_KEY)["Body"].read() == ARTIFACT
+    assert (outputs["state"], outputs["registered"]) == ("staged", "none")
+    assert registered(aws) == []
 
 
-def test_registers_a_model_package_of_the_region(event: dict[str, str], aws: Aws) -> None:
-    outputs = handler(event, None)
-    (package,) = registered(aws)
-    container = package["InferenceSpecification"]["Containers"][0]
-    assert package["ModelPackageArn"] == outputs["model_package_arn"]
-    assert ":eu-west-1:" in package["ModelPackageArn"]
-    assert container["Image"] == (
-        "763104351884.dkr.ecr.eu-west-1.amazonaws.com/pytorch-inference:2.1.0"
-    )
-    assert container["Environment"]["SAGEMAKER_REGION"] == "eu-west-1"
-    assert container["ModelDataUrl"] == f"s3://{BUCKET}/{ARTIFACT_KEY}"
-    assert package["SamplePayloadUrl"] == f"s3://{BUCKET}/payloads/eu.tar.gz"
-    assert package["ModelApprovalStatus"] == "PendingManualApproval"
-    assert package["CustomerMetadataProperties"] == {
-        "pipeline_name": "returns-risk",
-        "pipeline_version": "1.0.0",
-        "model_registration_region": "EU",
-        "model_owner": "returns-risk-ml",
-        "model_domain": "ReturnsAndRefunds",
-        "model_objective": "ReturnAbuseRisk",
-        "registration_request": f"s3://{BUCKET}/{REQUEST_KEY}",
-        "artifact_sha256": "ab" * 32,
-        "code_sha256": "cd" * 32,
-        "packaging_manifest": f"s3://{BUCKET}/{MANIFEST_KEY}",
-        "pipeline_execution_arn": EXECUTION_ARN,
-    }
+def test_a_model_that_failed_its_verification_is_not_copied(
+    event: dict[str, str], aws: Aws
+) -> None:
+    outputs = handler({**event, "verdict": "failed"}, None)
+    assert (outputs["state"], outputs["registered"]) == ("refused", "none")
+    assert "Contents" not in aws.destination.list_objects_v2(Bucket=BUCKET)
 
 
-def test_returns_the_outputs_of_the_step(event: dict[str, str], aws: Aws) -> None:
-    outputs = handler(event, None)
-    assert outputs == {
-        "statusCode": 200,
-        "model_package_arn": outputs["model_package_arn"],
-        "model_artifact_uri": f"s3://{BUCKET}/{ARTIFACT_KEY}",
-        "sample_payload_uri": f"s3://{BUCKET}/payloads/eu.tar.gz",
-    }
+def test_a_failed_model_is_staged_where_verification_only_warns(
+    event: dict[str, str], aws: Aws
+) -> None:
+    outputs = handler({**event, "verdict": "failed", "verification": "warn"}, None)
+    assert outputs["state"] == "staged"
 
 
-def test_a_second_attempt_registers_nothing_new(event: dict[str, str], aws: Aws) -> None:
-    first, second = handler(event, None), handler(event, None)
-    assert first == second
-    assert len(registered(aws)) == 1
+def test_a_model_that_was_not_verified_is_staged(event: dict[str, str], aws: Aws) -> None:
+    del event["evaluation_uri"], event["verdict"]
+    outputs = handler({**event, "verification": "off"}, None)
+    assert (outputs["state"], outputs["evaluation_uri"]) == ("staged", "none")
 
 
-def test_another_execution_registers_another_version(event: dict[str, str], aws: Aws) -> None:
+def test_at_home_the_files_are_in_place(event: dict[str, str], aws: Aws) -> None:
+    group = boto3.client("sagemaker", region_name="us-east-1")
+    group.create_model_package_group(ModelPackageGroupName="returns-risk")
+    before = aws.source.head_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY)["LastModified"]
+    home = {"aws_region": "us-east-1", "destination_bucket": HOME_BUCKET, "region_code": "NA"}
+    outputs = handler({**event, **home}, None)
+    assert outputs["model_artifact_uri"] == event["model_artifact_uri"]
+    after = aws.source.head_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY)["LastModified"]
+    assert before == after
+
+
+@pytest.mark.parametrize("home", [False, True])
+def test_an_artifact_that_was_replaced_after_packaging_is_refused(
+    event: dict[str, str], aws: Aws, home: bool
+) -> None:
+    aws.source.put_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY, Body=ARTIFACT[::-1])
+    if home:
+        event["destination_bucket"] = HOME_BUCKET
+    with pytest.raises(RegistrationError, match=r"its manifest says .*Was it replaced"):
+        handler(event, None)
+
+
+def test_an_evaluation_of_another_artifact_is_refused(event: dict[str, str], aws: Aws) -> None:
+    aws.source.put_object(Bucket=HOME_BUCKET, Key=EVALUATION_KEY, Body=evaluation("ab" * 32))
+    with pytest.raises(RegistrationError, match="of an artifact with the SHA-256 abab"):
+        handler(event, None)
+
+
+def test_nothing_is_copied_that_is_there_already(event: dict[str, str], aws: Aws) -> None:
     handler(event, None)
-    handler({**event, "pipeline_execution_arn": f"{EXECUTION_ARN}2"}, None)
-    assert len(registered(aws)) == 2
-
-
-def test_each_attempt_of_one_execution_uses_one_client_token(event: dict[str, str]) -> None:
-    registration = register_model.Registration.from_event(event)
-    again = register_model.Registration.from_event(dict(event))
-    elsewhere = register_model.Registration.from_event({**event, "aws_region": "us-west-2"})
-    assert registration.client_token == again.client_token
-    assert registration.client_token != elsewhere.client_token
-
-
-def test_copies_nothing_that_is_there_already(event: dict[str, str], aws: Aws) -> None:
-    handler(event, None)
-    first = aws.destination.head_object(Bucket=BUCKET, Key=ARTIFACT_KEY)
     aws.destination.put_object_tagging(
         Bucket=BUCKET, Key=ARTIFACT_KEY, Tagging={"TagSet": [{"Key": "untouched", "Value": "1"}]}
     )
     handler(event, None)
-    assert aws.destination.head_object(Bucket=BUCKET, Key=ARTIFACT_KEY)["ETag"] == first["ETag"]
     tags = aws.destination.get_object_tagging(Bucket=BUCKET, Key=ARTIFACT_KEY)["TagSet"]
     assert tags == [{"Key": "untouched", "Value": "1"}]
 
 
-def test_replaces_what_was_copied_from_other_content(event: dict[str, str], aws: Aws) -> None:
-    handler(event, None)
-    other = ARTIFACT[::-1]
-    aws.source.put_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY, Body=other)
-    handler(event, None)
-    assert aws.destination.get_object(Bucket=BUCKET, Key=ARTIFACT_KEY)["Body"].read() == other
-
-
-def test_replaces_a_file_of_another_origin(event: dict[str, str], aws: Aws) -> None:
+def test_a_file_of_other_content_is_replaced(event: dict[str, str], aws: Aws) -> None:
     aws.destination.put_object(Bucket=BUCKET, Key=ARTIFACT_KEY, Body=b"x" * len(ARTIFACT))
     handler(event, None)
     assert aws.destination.get_object(Bucket=BUCKET, Key=ARTIFACT_KEY)["Body"].read() == ARTIFACT
@@ -198,28 +225,30 @@ def test_a_large_artifact_is_copied_in_parts(
 ) -> None:
     part = 5 * 1024**2
     large = bytes(range(256)) * (2 * part // 256) + b"the end"
+    sha256 = hashlib.sha256(large).hexdigest()
     aws.source.put_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY, Body=large)
+    aws.source.put_object(Bucket=HOME_BUCKET, Key=EVALUATION_KEY, Body=evaluation(sha256))
     monkeypatch.setattr(
         register_model,
         "_TRANSFER",
         TransferConfig(multipart_threshold=part, multipart_chunksize=part),
     )
-    handler(event, None)
+    handler({**event, "artifact_sha256": sha256}, None)
     headers = aws.destination.head_object(Bucket=BUCKET, Key=ARTIFACT_KEY)
     assert headers["ETag"].endswith('-3"')
     assert headers["ServerSideEncryption"] == "aws:kms"
     assert aws.destination.get_object(Bucket=BUCKET, Key=ARTIFACT_KEY)["Body"].read() == large
 
 
-def test_a_missing_artifact_is_named(event: dict[str, str], aws: Aws) -> None:
+def test_a_missing_artifact_is_named_with_what_to_do(event: dict[str, str], aws: Aws) -> None:
     aws.source.delete_object(Bucket=HOME_BUCKET, Key=ARTIFACT_KEY)
     uri = f"s3://{HOME_BUCKET}/{ARTIFACT_KEY}"
     with pytest.raises(RegistrationError) as failure:
         handler(event, None)
     message = str(failure.value)
-    assert message.startswith(f"Registration in EU (eu-west-1) failed while copying {uri} to s3:")
-    assert message.endswith(f"{uri} does not exist.")
-    assert registered(aws) == []
+    assert message.startswith(f"Staging in EU (eu-west-1) failed while putting {uri} in place")
+    assert f"{uri} does not exist." in message
+    assert "Nothing is registered in any region" in message
 
 
 def test_a_region_without_its_stack_is_an_error_that_says_so(
@@ -230,49 +259,180 @@ def test_a_region_without_its_stack_is_an_error_that_says_so(
         handler(event, None)
 
 
-def test_an_object_that_may_not_be_read_is_an_error_that_says_so(
-    event: dict[str, str], aws: Aws
+def test_registers_a_model_package_of_the_region(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
 ) -> None:
-    clients = register_model.Clients(aws.source, aws.destination, aws.registry)
-    with Stubber(aws.source) as stubber:
-        stubber.add_client_error("get_object", service_error_code="403")
-        with pytest.raises(RegistrationError, match="or the function may not read it"):
-            register_model.register(register_model.Registration.from_event(event), clients)
-
-
-def test_a_history_older_than_the_artifact_is_not_searched(event: dict[str, str], aws: Aws) -> None:
     handler(event, None)
-    found = {
-        days: register_model.find_model_package(
-            aws.registry,
-            group="returns-risk",
-            pipeline_execution_arn=EXECUTION_ARN,
-            not_before=datetime.now(UTC) + timedelta(days=days),
-        )
-        for days in (-1, 1)
-    }
-    assert found == {-1: registered(aws)[0]["ModelPackageArn"], 1: None}
+    outputs = handler(registration, None)
+    (package,) = registered(aws)
+    container = package["InferenceSpecification"]["Containers"][0]
+    assert package["ModelPackageArn"] == outputs["model_package_arn"]
+    assert ":eu-west-1:" in package["ModelPackageArn"]
+    assert container["Image"].endswith("eu-west-1.amazonaws.com/pytorch-inference:2.1.0")
+    assert container["ModelDataUrl"] == f"s3://{BUCKET}/{ARTIFACT_KEY}"
+    assert package["SamplePayloadUrl"] == f"s3://{BUCKET}/{PAYLOAD_KEY}"
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    properties = package["CustomerMetadataProperties"]
+    assert properties["artifact_sha256"] == SHA256
+    assert properties["latency_p99_in_millisecond"] == "12.3"
+    assert properties["achieved_tps"] == "20.0"
+    assert properties["evaluation"] == f"s3://{BUCKET}/{EVALUATION_KEY}"
 
 
-def test_a_missing_model_package_group_is_named(event: dict[str, str], aws: Aws) -> None:
-    event["model_package_group_name"] = "unknown-group"
+def test_the_model_card_holds_what_was_measured(
+    registration: dict[str, str], event: dict[str, str], aws: Aws
+) -> None:
+    handler(event, None)
+    work = register_model.Registration.from_event(registration)
+    arguments = register_model.model_package_arguments(work, aws.destination)
+    card = json.loads(arguments["ModelCard"]["ModelCardContent"])
+    (measured,) = card["evaluation_details"]
+    assert measured["evaluation_observation"] == "p99 12.3 ms, 20.0 tps"
+    assert measured["metric_groups"][0]["metric_data"][0]["value"] == 12.3
+    assert card["model_overview"]["model_artifact"] == [f"s3://{BUCKET}/{ARTIFACT_KEY}"]
+
+
+def _release(event: dict[str, str], registration: dict[str, str], **changes: str) -> str:
+    """Stage and register, as an execution does; returns the model package's ARN."""
+    handler({**event, **changes}, None)
+    arn: str = handler({**registration, **changes}, None)["model_package_arn"]
+    return arn
+
+
+def test_the_same_content_is_registered_once(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    first = _release(event, registration)
+    assert _release(event, registration, pipeline_execution_arn=f"{EXECUTION_ARN}2") == first
+    staged = handler({**event, "pipeline_execution_arn": f"{EXECUTION_ARN}3"}, None)
+    assert (staged["state"], staged["registered"]) == ("registered", first)
+    assert len(registered(aws)) == 1
+
+
+def test_the_same_content_is_registered_again_once_per_execution_that_asks(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    again = {"register_again": "yes", "pipeline_execution_arn": f"{EXECUTION_ARN}2"}
+    first = _release(event, registration)
+    second = _release(event, registration, **again)
+    assert _release(event, registration, **again) == second != first
+    assert len(registered(aws)) == 2
+
+
+def test_a_model_package_whose_artifact_is_gone_does_not_count(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    first = _release(event, registration)
+    aws.destination.delete_object(Bucket=BUCKET, Key=ARTIFACT_KEY)
+    assert handler(event, None)["state"] == "staged"
+    assert handler(registration, None)["model_package_arn"] == first
+
+
+def test_nothing_is_registered_that_is_not_in_place(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    handler(event, None)
+    aws.destination.put_object(Bucket=BUCKET, Key=ARTIFACT_KEY, Body=ARTIFACT[:-1])
     with pytest.raises(
-        RegistrationError, match=r"in the model package group unknown-group: .*exist"
-    ):
-        handler(event, None)
+        RegistrationError, match="has 7999 bytes, its manifest says 8000"
+    ) as failure:
+        handler(registration, None)
+    assert "it registers where it is missing" in str(failure.value)
+    aws.destination.delete_object(Bucket=BUCKET, Key=ARTIFACT_KEY)
+    with pytest.raises(RegistrationError, match="does not exist"):
+        handler(registration, None)
+    assert registered(aws) == []
 
 
-def test_a_region_that_the_file_lacks_is_an_error(event: dict[str, str], aws: Aws) -> None:
-    event["region_code"] = "FE"
+def test_a_registration_that_another_execution_won_is_found(
+    event: dict[str, str],
+    registration: dict[str, str],
+    aws: Aws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = _release(event, registration)
+    seen: list[object] = []
+    find = register_model.find_model_package
+
+    def blind_at_first(work: register_model.Work, clients: register_model.Clients) -> Any:
+        seen.append(work)
+        return find(work, clients) if len(seen) > 1 else None
+
+    monkeypatch.setattr(register_model, "find_model_package", blind_at_first)
+    work = register_model.Registration.from_event(registration)
+    clients = register_model.Clients(aws.source, aws.destination, aws.registry)
+    with Stubber(aws.registry) as stubber:
+        stubber.add_client_error("create_model_package", service_error_code="ConflictException")
+        stubber.add_response(
+            "list_model_packages",
+            {"ModelPackageSummaryList": [_summary(first)]},
+        )
+        stubber.add_response("describe_model_package", _described(first))
+        assert register_model.register(work, clients)["model_package_arn"] == first
+
+
+def _summary(arn: str) -> dict[str, Any]:
+    return {
+        "ModelPackageArn": arn,
+        "CreationTime": datetime(2026, 1, 1, tzinfo=UTC),
+        "ModelPackageStatus": "Completed",
+    }
+
+
+def _described(arn: str) -> dict[str, Any]:
+    container = {"Image": "image", "ModelDataUrl": f"s3://{BUCKET}/{ARTIFACT_KEY}"}
+    return {
+        "ModelPackageName": "returns-risk/1",
+        "ModelPackageArn": arn,
+        "CreationTime": datetime(2026, 1, 1, tzinfo=UTC),
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+        "InferenceSpecification": {"Containers": [container]},
+        "SamplePayloadUrl": f"s3://{BUCKET}/{PAYLOAD_KEY}",
+        "CustomerMetadataProperties": {
+            "artifact_sha256": SHA256,
+            "packaging_manifest": "s3://bucket/manifest.json",
+            "registration_request": "s3://bucket/registration.json",
+        },
+    }
+
+
+def test_the_client_token_is_of_the_content_and_the_region(registration: dict[str, str]) -> None:
+    def token(**changes: str) -> str:
+        return register_model.Registration.from_event({**registration, **changes}).client_token
+
+    other = {"pipeline_execution_arn": f"{EXECUTION_ARN}2"}
+    assert token() == token(**other)
+    assert token() != token(aws_region="us-west-2")
+    assert token() != token(artifact_sha256="00" * 32)
+    assert token(register_again="yes") != token(register_again="yes", **other)
+
+
+def test_a_missing_model_package_group_is_named(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    handler(event, None)
+    registration["model_package_group_name"] = "unknown-group"
+    with pytest.raises(RegistrationError, match=r"model package group unknown-group"):
+        handler(registration, None)
+
+
+def test_a_region_that_the_file_lacks_is_an_error(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    handler(event, None)
     with pytest.raises(RegistrationError, match="no region 'FE', it has EU"):
-        handler(event, None)
+        handler({**registration, "region_code": "FE"}, None)
 
 
-def test_a_file_of_another_version_is_refused(event: dict[str, str], aws: Aws) -> None:
+def test_a_file_of_another_version_is_refused(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
     newer = json.dumps({"schema_version": 99, "regions": {}}).encode()
     aws.source.put_object(Bucket=HOME_BUCKET, Key=REQUEST_KEY, Body=newer)
+    handler(event, None)
     with pytest.raises(RegistrationError, match="schema_version is 99, this function reads 1"):
-        handler(event, None)
+        handler(registration, None)
 
 
 def test_missing_members_of_the_event_are_listed(event: dict[str, str]) -> None:
@@ -282,8 +442,12 @@ def test_missing_members_of_the_event_are_listed(event: dict[str, str]) -> None:
         handler(event, None)
 
 
+def test_an_unknown_action_is_refused(event: dict[str, str]) -> None:
+    with pytest.raises(RegistrationError, match="'delete'; allowed are 'stage' and 'register'"):
+        handler({**event, "action": "delete"}, None)
+
+
 def test_what_is_no_s3_uri_is_an_error(event: dict[str, str]) -> None:
     event["model_artifact_uri"] = "https://bucket/model.tar.gz"
-    registration = register_model.Registration.from_event(event)
     with pytest.raises(RegistrationError, match="as s3://bucket/key, got 'https://bucket"):
-        register_model.Copies.for_registration(registration)
+        register_model.Staging.from_event(event).files()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.linter import lint_request
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import (
-    SLOT_NAMES,
     RegistrationRequest,
     RegistrationRequestError,
     model_package_group_name,
@@ -26,6 +25,13 @@ from constructs_lib.registration_request import (
 IMAGE = "763104351884.dkr.ecr.{}.amazonaws.com/pytorch-inference:2.1.0-cpu-py310"
 BUSINESS_TEXT = 'Find "abuse", {all} of it'
 LATE_VALUES = {
+    "source_model_artifact_uri": "s3://bucket/incoming/model.tar.gz",
+    "evaluation_uri": "s3://bucket/releases/1/evaluation.json",
+    "verdict": "passed",
+    "verification_summary": "All limits are kept",
+    "latency_p99_in_millisecond": "12.3",
+    "error_rate": "0.0",
+    "achieved_tps": "20.0",
     "model_data_url": "s3://bucket/releases/1/model.tar.gz",
     "sample_payload_url": "s3://bucket/payload.tar.gz",
     "model_approval_status": "PendingManualApproval",
@@ -37,6 +43,11 @@ LATE_VALUES = {
         "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk/execution/abc123"
     ),
 }
+
+
+def joined(parts: Sequence[object]) -> str:
+    """Join the parts of a text whose values are known."""
+    return "".join(map(str, parts))
 
 
 def config_file(folder: Path, **shared: Any) -> Path:
@@ -138,7 +149,7 @@ def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, inference_instance_types=types))
     request = request_for(configs, RegionCode.NA)
     step_config = request.step_config("s3://bucket/payload.tar.gz")
-    inference = request.model_package_arguments(**LATE_VALUES)["InferenceSpecification"]
+    inference = request.model_package_arguments(LATE_VALUES, joined)["InferenceSpecification"]
     assert step_config["load_testing_info_map"]["instance_type_list"] == types
     assert inference["SupportedRealtimeInferenceInstanceTypes"] == types
     assert inference["SupportedTransformInstanceTypes"] == ["ml.m5.xlarge"]
@@ -148,7 +159,7 @@ def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
 def test_the_service_takes_the_arguments_of_each_region(
     configs: PipelineConfigs, code: RegionCode
 ) -> None:
-    arguments = request_for(configs, code).model_package_arguments(**LATE_VALUES)
+    arguments = request_for(configs, code).model_package_arguments(LATE_VALUES, joined)
     service = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
     operation = service.operation_model("CreateModelPackage")
     report = ParamValidator().validate(arguments, operation.input_shape)
@@ -157,7 +168,7 @@ def test_the_service_takes_the_arguments_of_each_region(
 
 
 def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None:
-    arguments = request_for(configs, RegionCode.EU).model_package_arguments(**LATE_VALUES)
+    arguments = request_for(configs, RegionCode.EU).model_package_arguments(LATE_VALUES, joined)
     specification = arguments["InferenceSpecification"]
     (container,) = specification["Containers"]
     assert arguments["ModelPackageGroupName"] == "returns-risk"
@@ -183,17 +194,41 @@ def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None
         "code_sha256": LATE_VALUES["code_sha256"],
         "packaging_manifest": LATE_VALUES["packaging_manifest_uri"],
         "pipeline_execution_arn": LATE_VALUES["pipeline_execution_arn"],
+        "verification": "enforce",
+        "verification_verdict": "passed",
+        "evaluation": LATE_VALUES["evaluation_uri"],
+        "latency_p99_in_millisecond": "12.3",
+        "error_rate": "0.0",
+        "achieved_tps": "20.0",
+    }
+    statistics = arguments["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert statistics == {
+        "ContentType": "application/json",
+        "S3Uri": LATE_VALUES["evaluation_uri"],
     }
 
 
 def test_values_of_the_run_are_passed_on_as_they_are(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
-    late = {name: object() for name in SLOT_NAMES}
-    arguments = make_request().model_package_arguments(**late)
+    request = make_request(verification="enforce")
+    late = {name: object() for name in request.value_names}
+    arguments = request.model_package_arguments(late, list)
     metadata = arguments["CustomerMetadataProperties"]
     assert arguments["ModelApprovalStatus"] is late["model_approval_status"]
     assert metadata["artifact_sha256"] is late["artifact_sha256"]
+    statistics = arguments["ModelMetrics"]["ModelQuality"]["Statistics"]
+    assert statistics["S3Uri"] is late["evaluation_uri"]
+
+
+def test_a_model_that_is_not_verified_has_no_measured_numbers(
+    make_request: Callable[..., RegistrationRequest],
+) -> None:
+    arguments = make_request(verification="off").model_package_arguments(LATE_VALUES, joined)
+    assert "ModelMetrics" not in arguments
+    assert arguments["CustomerMetadataProperties"]["verification"] == "off"
+    assert "error_rate" not in arguments["CustomerMetadataProperties"]
+    assert "evaluation_details" not in arguments["ModelCard"]["ModelCardContent"]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +238,7 @@ def test_values_of_the_run_are_passed_on_as_they_are(
 def test_business_text_of_a_config_may_be_any_text(tmp_path: Path, field: str) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, **{field: BUSINESS_TEXT}))
     request = request_for(configs, RegionCode.EU)
-    metadata = request.model_package_arguments(**LATE_VALUES)["CustomerMetadataProperties"]
+    metadata = request.model_package_arguments(LATE_VALUES, joined)["CustomerMetadataProperties"]
     assert "Find abuse all of it" in metadata.values()
     assert BUSINESS_TEXT in request.step_config("s3://bucket/payload.tar.gz").values()
 
@@ -212,7 +247,7 @@ def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
     request = make_request(model_objective=BUSINESS_TEXT)
-    arguments = request.model_package_arguments(**LATE_VALUES)
+    arguments = request.model_package_arguments(LATE_VALUES, joined)
     assert lint_request("CreateModelPackage", arguments) == []
     metadata = arguments["CustomerMetadataProperties"]
     assert metadata["model_objective"] == "Find abuse all of it"
@@ -286,11 +321,14 @@ def test_the_registration_file_keeps_the_order_of_variables(
 def test_the_registration_file_has_a_slot_for_each_late_value(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
-    region = json.loads(registration_file([make_request(RegionCode.NA)]))["regions"]["NA"]
+    request = make_request(
+        RegionCode.NA, verification="warn", training_data_uri="s3://data/training"
+    )
+    region = json.loads(registration_file([request]))["regions"]["NA"]
     arguments = region["model_package_arguments"]
     assert arguments["SamplePayloadUrl"] == {"$slot": "sample_payload_url"}
     assert sorted(region) == ["model_package_arguments", "request"]
-    for name in SLOT_NAMES:
+    for name in request.value_names:
         assert json.dumps({"$slot": name}) in json.dumps(arguments)
 
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
-from aws_cdk import App, Duration, Environment, Stack
+from aws_cdk import App, Aws, Duration, Environment, Fn, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
 from aws_cdk.assertions import Match, Template
 
-from constructs_lib.pipeline import SageMakerPipeline, UnknownVariableError
+from constructs_lib.pipeline import (
+    MOST_INLINE_BYTES,
+    DefinitionTooLargeError,
+    SageMakerPipeline,
+    UnknownVariableError,
+)
 
 
 @pytest.fixture
@@ -130,3 +138,64 @@ def test_a_schedule_takes_it_as_its_target(stack: Stack) -> None:
         "AWS::Scheduler::Schedule",
         {"Target": {"SageMakerPipelineParameters": Match.any_value()}},
     )
+
+
+def _large_pipeline(stack: Stack, **variables: str) -> SageMakerPipeline:
+    body = {"Large": "x" * MOST_INLINE_BYTES, "Own": "${AWS::AccountId}"}
+    return SageMakerPipeline(
+        stack,
+        "Large",
+        pipeline_name="large",
+        definition_body=json.dumps({**body, **{name: f"${{{name}}}" for name in variables}}),
+        variables=variables,
+        role=iam.Role.from_role_name(stack, "Existing", "release"),
+    )
+
+
+def test_a_definition_for_which_the_template_is_too_small_is_deployed_from_s3(
+    tmp_path: Path,
+) -> None:
+    app = App(outdir=str(tmp_path))
+    stack = Stack(app, "Stack", env=Environment(account="123456789012", region="us-east-1"))
+    _large_pipeline(
+        stack,
+        Bucket="a-bucket",
+        Joined=f"{Aws.ACCOUNT_ID}-{Aws.REGION}",
+        Assets=Fn.sub("assets-${AWS::AccountId}"),
+    )
+
+    Template.from_stack(stack).has_resource_properties(
+        "AWS::SageMaker::Pipeline",
+        {
+            "PipelineDefinition": {
+                "PipelineDefinitionS3Location": {
+                    "Bucket": "cdk-hnb659fds-assets-123456789012-us-east-1",
+                    "Key": Match.string_like_regexp(r"^[0-9a-f]{64}\.json$"),
+                }
+            }
+        },
+    )
+    [asset] = tmp_path.glob("asset.*.json")
+    definition = json.loads(asset.read_text())
+    del definition["Large"]
+    assert definition == {
+        "Own": "123456789012",
+        "Bucket": "a-bucket",
+        "Joined": "123456789012-us-east-1",
+        "Assets": "assets-123456789012",
+    }
+
+
+def test_a_large_definition_with_what_only_the_deployment_knows_is_an_error(stack: Stack) -> None:
+    role = iam.Role(stack, "Role", assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+
+    with pytest.raises(DefinitionTooLargeError, match="only the deployment knows") as error:
+        _large_pipeline(stack, Bucket="a-bucket", RoleName=role.role_name)
+
+    assert "RoleName" in str(error.value)
+    assert "Bucket" not in str(error.value)
+
+
+def test_a_large_definition_needs_a_known_account() -> None:
+    with pytest.raises(DefinitionTooLargeError, match="AWS::AccountId"):
+        _large_pipeline(Stack(App(), "Stack"))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,9 @@ from constructs_lib.definition import (
     registration_requests,
 )
 from constructs_lib.deploy_time_values import DeployTimeValues
+from constructs_lib.linter import lint
 from constructs_lib.regions import RegionCode
+from constructs_lib.steps.verification import VerificationInstanceError
 
 WritePipeline = Callable[[Path, str], Path]
 
@@ -31,8 +33,16 @@ def definitions(
     }
 
 
+def _all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for step in steps:
+        yield step
+        if step["Type"] == "Condition":
+            yield from _all_steps(step["Arguments"]["IfSteps"])
+            yield from _all_steps(step["Arguments"]["ElseSteps"])
+
+
 def _step(definition: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(step for step in definition["Steps"] if step["Name"] == name)
+    return next(step for step in _all_steps(definition["Steps"]) if step["Name"] == name)
 
 
 def _manifest_value(key: str) -> dict[str, Any]:
@@ -89,7 +99,9 @@ def test_every_job_has_a_time_limit_retries_and_iso_8601_caching(
 ) -> None:
     for job in _jobs(definitions["with_training"]):
         assert job["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"] > 0
-        assert job["CacheConfig"] == {"Enabled": True, "ExpireAfter": "P30D"}
+        # What was measured is of one run.
+        cache = None if job["Name"] == "Verify" else {"Enabled": True, "ExpireAfter": "P30D"}
+        assert job.get("CacheConfig") == cache
         retried = {kind for policy in job["RetryPolicies"] for kind in policy["ExceptionType"]}
         assert {"Step.THROTTLING", "SageMaker.CAPACITY_ERROR"} <= retried
 
@@ -136,17 +148,134 @@ def test_each_region_registers_its_own_image(tmp_path: Path, write_pipeline: Wri
     }
 
 
-def test_registrations_wait_for_the_package_and_not_for_each_other(
+def _output(step: str, name: str) -> dict[str, str]:
+    return {"Get": f"Steps.{step}.OutputParameters['{name}']"}
+
+
+def test_every_condition_waits_until_every_region_is_staged(
     definitions: dict[str, dict[str, Any]],
 ) -> None:
-    registrations = [
-        step
-        for step in definitions["several_regions"]["Steps"]
-        if step["Name"].startswith("Registration-")
-    ]
+    definition = definitions["several_regions"]
 
-    assert len(registrations) == 3
-    assert all(step["DependsOn"] == ["Package"] for step in registrations)
+    for code in RegionCode:
+        assert _step(definition, f"Stage-{code}")["DependsOn"] == ["Verify"]
+    for name in ("Gate", "NewInNA"):
+        assert _step(definition, name)["DependsOn"] == ["Stage-NA", "Stage-EU", "Stage-FE"]
+
+
+def test_no_condition_is_nested_and_no_step_depends_on_one(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    for definition in definitions.values():
+        conditions = [step for step in definition["Steps"] if step["Type"] == "Condition"]
+        names = {step["Name"] for step in conditions}
+        for step in _all_steps(definition["Steps"]):
+            assert not names & set(step.get("DependsOn", ()))
+        for condition in conditions:
+            arguments = condition["Arguments"]
+            for branch in (*arguments["IfSteps"], *arguments["ElseSteps"]):
+                assert branch["Type"] != "Condition"
+
+
+def test_the_gate_compares_the_numbers_with_the_configured_limits(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    gate = _step(definitions["several_regions"], "Gate")["Arguments"]
+
+    compared = {
+        condition["LeftValue"]["Std:JsonGet"]["Path"]: (condition["Type"], condition["RightValue"])
+        for condition in gate["Conditions"]
+    }
+    assert compared == {
+        "verdict": ("Equals", "passed"),
+        "gate.errors": ("LessThanOrEqualTo", 0),
+        "gate.latency_p99_in_millisecond": ("LessThanOrEqualTo", 200),
+        "gate.error_rate": ("LessThanOrEqualTo", 0.01),
+        "gate.achieved_tps": ("GreaterThanOrEqualTo", 20),
+    }
+    assert [step["Name"] for step in gate["IfSteps"]] == ["Registration-EU", "Registration-FE"]
+    (failure,) = gate["ElseSteps"]
+    assert '"Path": "summary"' in json.dumps(failure["Arguments"]["ErrorMessage"])
+
+
+def test_the_home_region_registers_new_content_within_the_limits_only(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    definition = definitions["several_regions"]
+    gate, new = (_step(definition, name)["Arguments"] for name in ("Gate", "NewInNA"))
+
+    assert new["Conditions"][: len(gate["Conditions"])] == gate["Conditions"]
+    assert new["Conditions"][len(gate["Conditions"]) :] == [
+        {"Type": "Equals", "LeftValue": _output("Stage-NA", name), "RightValue": value}
+        for name, value in (("state", "staged"), ("registered", "none"))
+    ]
+    assert [step["Name"] for step in new["IfSteps"]] == ["Registration-NA"]
+
+
+def test_the_model_is_verified_in_the_container_that_serves_it(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    definition = definitions["existing_model"]
+    verify = _step(definition, "Verify")["Arguments"]
+    served = _step(definition, "Registration-NA")["Arguments"]["InferenceSpecification"]
+
+    assert verify["AppSpecification"]["ImageUri"] == served["Containers"][0]["Image"]
+    assert verify["NetworkConfig"]["EnableNetworkIsolation"] is True
+    cluster = verify["ProcessingResources"]["ClusterConfig"]
+    assert cluster["InstanceType"] == "ml.m5.large"
+
+
+def _compiled_with(path: Path, **payload: Any) -> dict[str, Any]:
+    document = json.loads(path.read_text())
+    document["configuration"]["specific"]["Payload"] |= payload
+    path.write_text(json.dumps(document))
+    return compile_pipeline(PipelineConfigs.load(path)).definition
+
+
+def test_without_a_load_test_there_is_no_rate_to_compare(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = write_pipeline(tmp_path, "several_regions")
+    gate = _step(_compiled_with(path, verification_load_seconds=0), "Gate")
+
+    assert "gate.achieved_tps" not in json.dumps(gate)
+
+
+@pytest.mark.parametrize(("verification", "verify"), [("warn", ["Verify"]), ("off", [])])
+def test_a_verification_that_is_not_enforced_has_no_gate(
+    tmp_path: Path, write_pipeline: WritePipeline, verification: str, verify: list[str]
+) -> None:
+    path = write_pipeline(tmp_path, "several_regions")
+    definition = _compiled_with(path, verification=verification)
+
+    assert [step["Name"] for step in definition["Steps"]] == [
+        *["CreateModel", "Package", *verify, "Stage-NA", "Stage-EU", "Stage-FE"],
+        *["NewInNA", "Registration-EU", "Registration-FE"],
+    ]
+    stages = ["Stage-NA", "Stage-EU", "Stage-FE"]
+    assert _step(definition, "Registration-EU")["DependsOn"] == stages
+    assert lint(definition) == []
+
+
+def test_an_instance_type_that_runs_no_jobs_is_replaced_by_that_of_packaging(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = write_pipeline(tmp_path, "existing_model")
+    path.write_text(path.read_text().replace('"ml.m5.large"', '"ml.t2.medium"'))
+    verify = _step(compile_pipeline(PipelineConfigs.load(path)).definition, "Verify")
+
+    cluster = verify["Arguments"]["ProcessingResources"]["ClusterConfig"]
+    assert cluster["InstanceType"] == "ml.m5.xlarge"
+
+
+def test_a_container_that_no_processing_job_can_run_is_an_error(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = write_pipeline(tmp_path, "existing_model")
+    path.write_text(path.read_text().replace('"ml.m5.large"', '"ml.c7g.large"'))
+
+    with pytest.raises(VerificationInstanceError, match="verification_instance_type"):
+        compile_pipeline(PipelineConfigs.load(path))
 
 
 def test_the_home_registration_is_what_the_request_says(
@@ -156,21 +285,32 @@ def test_the_home_registration_is_what_the_request_says(
     request = registration_requests(configs)[RegionCode.NA]
     compiled = _step(compile_pipeline(configs).definition, "Registration-NA")["Arguments"]
 
-    folder = compiled["SamplePayloadUrl"].removesuffix("/payload.tar.gz")
-    output = "Steps.Package.ProcessingOutputConfig.Outputs['packaged_model_output'].S3Output.S3Uri"
-    expected = request.model_package_arguments(
-        model_data_url={"Std:Join": {"On": "/", "Values": [{"Get": output}, "model.tar.gz"]}},
-        sample_payload_url=f"{folder}/payload.tar.gz",
-        model_approval_status={"Get": "Parameters.ModelApprovalStatus"},
-        artifact_sha256=_manifest_value("sha256"),
-        code_sha256=_manifest_value("code_sha256"),
-        packaging_manifest_uri={
-            "Std:Join": {"On": "/", "Values": [{"Get": output}, "manifest.json"]}
+    evaluation = {"Get": "Steps.Verify.PropertyFiles.Evaluation"}
+    values = {
+        "model_data_url": _output("Stage-NA", "model_artifact_uri"),
+        "sample_payload_url": compiled["SamplePayloadUrl"],
+        "model_approval_status": {"Get": "Parameters.ModelApprovalStatus"},
+        "artifact_sha256": _manifest_value("sha256"),
+        "code_sha256": _manifest_value("code_sha256"),
+        "packaging_manifest_uri": _output("Stage-NA", "packaging_manifest_uri"),
+        "registration_request_uri": _output("Stage-NA", "registration_request_uri"),
+        "pipeline_execution_arn": {"Get": "Execution.PipelineExecutionArn"},
+        "source_model_artifact_uri": {"Get": "Steps.CreateModel.PrimaryContainer.ModelDataUrl"},
+        "evaluation_uri": _output("Stage-NA", "evaluation_uri"),
+        **{
+            name: {"Std:JsonGet": {"PropertyFile": evaluation, "Path": path}}
+            for name, path in (
+                ("verdict", "verdict"),
+                ("verification_summary", "summary"),
+                ("latency_p99_in_millisecond", "gate.latency_p99_in_millisecond"),
+                ("error_rate", "gate.error_rate"),
+                ("achieved_tps", "gate.achieved_tps"),
+            )
         },
-        registration_request_uri=f"{folder}/registration.json",
-        pipeline_execution_arn={"Get": "Execution.PipelineExecutionArn"},
+    }
+    assert compiled == request.model_package_arguments(
+        values, lambda parts: {"Std:Join": {"On": "", "Values": list(parts)}}
     )
-    assert compiled == expected
 
 
 def test_the_sample_payload_is_one_tar_gz_in_each_regions_bucket(
@@ -178,7 +318,7 @@ def test_the_sample_payload_is_one_tar_gz_in_each_regions_bucket(
 ) -> None:
     definition = definitions["several_regions"]
     home = _step(definition, "Registration-NA")["Arguments"]["SamplePayloadUrl"]
-    abroad = _step(definition, "Registration-EU")["Arguments"]["sample_payload_destination_uri"]
+    abroad = _step(definition, "Registration-EU")["Arguments"]["sample_payload_uri"]
 
     assert home.startswith("s3://${ArtifactBucketName}/returns-risk/registration/")
     assert home.endswith("/payload.tar.gz")

@@ -47,6 +47,27 @@ def test_jobs_may_talk_to_s3_over_https_only(network: Template) -> None:
     network.resource_count_is("AWS::EC2::SecurityGroupIngress", 0)
 
 
+def test_the_jobs_group_does_not_get_the_rule_that_allows_everything(network: Template) -> None:
+    (group,) = network.find_resources("AWS::EC2::SecurityGroup").values()
+
+    (rule,) = group["Properties"]["SecurityGroupEgress"]
+    assert (rule["CidrIp"], rule["IpProtocol"]) == ("255.255.255.255/32", "icmp")
+
+
+def test_the_s3_endpoint_lets_only_this_accounts_data_through(
+    synthesize: Synthesize,
+) -> None:
+    network = synthesize(additional_s3_prefixes=["s3://returns-data/tmp/"])["network"]
+
+    (endpoint,) = network.find_resources("AWS::EC2::VPCEndpoint").values()
+    statements = endpoint["Properties"]["PolicyDocument"]["Statement"]
+    account = {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+    assert [statement["Condition"] for statement in statements] == [account, account]
+    assert all("*" not in str(statement["Action"]) for statement in statements)
+    for bucket in ("ArtifactBucket", "cdk-hnb659fds-assets-", ":s3:::returns-data"):
+        assert all(bucket in str(statement["Resource"]) for statement in statements)
+
+
 def test_all_traffic_is_logged(network: Template) -> None:
     network.has_resource_properties("AWS::EC2::FlowLog", {"TrafficType": "ALL"})
 
@@ -59,14 +80,12 @@ def test_interface_endpoints_are_created_for_the_services_that_are_named(
     network.resource_properties_count_is(
         "AWS::EC2::VPCEndpoint", {"VpcEndpointType": "Interface", "PrivateDnsEnabled": True}, 2
     )
-    network.has_resource_properties(
-        "AWS::EC2::SecurityGroup",
-        {
-            "SecurityGroupEgress": Match.array_with(
-                [Match.object_like({"Description": "Interface endpoints", "FromPort": 443})]
-            )
-        },
-    )
+    for direction in ("Egress", "Ingress"):
+        network.resource_properties_count_is(
+            f"AWS::EC2::SecurityGroup{direction}",
+            {"Description": Match.string_like_regexp("Jobs to the endpoint of"), "FromPort": 443},
+            2,
+        )
 
 
 def test_an_existing_vpc_is_used_as_it_is(synthesize: Synthesize) -> None:

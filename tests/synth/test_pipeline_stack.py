@@ -22,7 +22,7 @@ def _pipeline(template: Template) -> dict[str, Any]:
 
 
 def _statements(template: Template, role_name_part: str) -> dict[str, dict[str, Any]]:
-    policies = template.find_resources("AWS::IAM::Policy")
+    policies = template.find_resources("AWS::IAM::ManagedPolicy")
     return {
         statement["Sid"]: statement
         for name, policy in policies.items()
@@ -37,9 +37,12 @@ def test_the_definition_is_one_substitution_of_scalar_values(stack: Template) ->
     assert [step["Name"] for step in json.loads(body)["Steps"]] == [
         "CreateModel",
         "Package",
-        "Registration-NA",
-        "Registration-EU",
-        "Registration-FE",
+        "Verify",
+        "Stage-NA",
+        "Stage-EU",
+        "Stage-FE",
+        "NewInNA",
+        "Gate",
     ]
     assert not any(isinstance(value, list) for value in variables.values())
     assert "Token[" not in body

@@ -2,56 +2,126 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
-import subprocess
-import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-ROOT = Path(__file__).parents[2]
-SOURCES = ("app.py", "cdk.json", "constructs_lib", "stacks", "pipelines")
+import pytest
+from aws_cdk import App
+
+from app import add_stacks
+from tests.synth.app_copy import assembly, copy_app, run
+from tests.synth.conftest import cdk_context
+
+PIPELINE_TEMPLATE = "model-release-pipeline-returns-risk.template.json"
 
 
-def _synthesize(folder: Path, *, umask: int, mtime: int, **environment: str) -> dict[str, bytes]:
-    """Synthesize a copy of the app; returns the content of each file of the assembly."""
-    for name in SOURCES:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("*.pyc"))
-        else:
-            shutil.copy(ROOT / name, folder / name)
-    for path in folder.rglob("*"):
-        os.utime(path, (mtime, mtime))
-    subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=folder,
-        env={"PATH": os.defpath, **environment},
-        umask=umask,
-        check=True,
+def _synthesize(folder: Path, *, umask: int = 0o022, **environment: str) -> dict[str, bytes]:
+    result = run(folder, "app.py", umask=umask, environment=environment)
+    assert (result.returncode, result.stderr) == (0, "")
+    return assembly(folder / "cdk.out")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_app(tmp_path_factory.mktemp("one"))
+
+
+@pytest.fixture(scope="module")
+def one(folder: Path) -> dict[str, bytes]:
+    """The assembly of one machine."""
+    return _synthesize(
+        folder, TZ="UTC", PYTHONHASHSEED="1", LC_ALL="C", USER="ann", HOME="/nonexistent"
     )
-    output = folder / "cdk.out"
-    return {
-        str(path.relative_to(output)): path.read_bytes()
-        for path in sorted(output.rglob("*"))
-        if path.is_file()
-    }
 
 
-def test_two_machines_synthesize_the_same_bytes(tmp_path: Path) -> None:
-    (tmp_path / "one").mkdir()
-    (tmp_path / "elsewhere").mkdir()
+def test_two_machines_synthesize_the_same_bytes(one: dict[str, bytes], tmp_path: Path) -> None:
+    elsewhere = copy_app(tmp_path / "else where", backwards=True)
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (1_000_000_000, 1_000_000_000))
 
-    one = _synthesize(
-        tmp_path / "one", umask=0o022, mtime=1_000_000_000, TZ="UTC", PYTHONHASHSEED="1"
-    )
     other = _synthesize(
-        tmp_path / "elsewhere",
+        elsewhere,
         umask=0o077,
-        mtime=1_700_000_000,
         TZ="Asia/Tokyo",
         LC_ALL="C.UTF-8",
+        LANG="tr_TR.UTF-8",
+        USER="bob",
         HOME=str(tmp_path),
         PYTHONHASHSEED="4242",
+        PYTHONUTF8="1",
     )
 
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_one_process_synthesizes_the_same_bytes_twice(tmp_path: Path) -> None:
+    assemblies = []
+    for name in ("first", "second"):
+        context = {**cdk_context(), "aws:cdk:disable-stack-trace": True}
+        app = App(
+            outdir=str(tmp_path / name),
+            context={**context, "aws:cdk:disable-creation-stack-traces": True},
+            builtin_cloud_formation_validation=False,
+        )
+        add_stacks(app)
+        app.synth()
+        assemblies.append(assembly(tmp_path / name))
+
+    assert assemblies[0] == assemblies[1]
+
+
+def test_an_inference_file_changes_its_asset_and_the_step_that_reads_it(
+    one: dict[str, bytes], folder: Path
+) -> None:
+    code = folder / "pipelines" / "returns_risk" / "inference" / "inference.py"
+    code.write_text(f"{code.read_text()}\n# changed\n")
+
+    other = _synthesize(folder)
+
+    # Assets of before stay in the folder; what is new is one archive.
+    [asset] = other.keys() - one.keys()
+    assert asset.endswith(".tar.gz")
+    templates = {name for name in one if name.endswith(".template.json")}
+    assert {name for name in templates if one[name] != other[name]} == {PIPELINE_TEMPLATE}
+    before, after = (json.loads(each[PIPELINE_TEMPLATE]) for each in (one, other))
+    [(path, old)] = [each for each in _texts(before) if each[0][-1] == "InferenceCodeKey"]
+    new = _member(after, path)
+    # CDK names the file .tar.gz and the key .gz.
+    assert asset == f"asset.{new.removesuffix('.gz')}.tar.gz"
+    # In a policy the key also moves, because CDK sorts what is allowed.
+    texts = [sorted(text for _, text in _texts(template)) for template in (before, after)]
+    assert texts[1] == sorted(text.replace(old, new) for text in texts[0])
+    [(pipeline, _)] = [
+        (name, each)
+        for name, each in after["Resources"].items()
+        if each["Type"] == "AWS::SageMaker::Pipeline"
+    ]
+    assert path[:2] == ("Resources", pipeline)
+    definition = json.loads(_member(after, path[:-2])[0])
+    assert [
+        step["Name"] for step in definition["Steps"] if "InferenceCodeKey" in json.dumps(step)
+    ] == ["Package"]
+
+
+def _texts(
+    value: Any, path: tuple[str | int, ...] = ()
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Each text of a JSON value with its path."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _texts(member, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _texts(item, (*path, index))
+    elif isinstance(value, str):
+        yield path, value
+
+
+def _member(value: Any, path: tuple[str | int, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value

@@ -56,7 +56,7 @@ def test_every_bucket_refuses_plain_http(storage: Template) -> None:
         for policy in policies
         for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         if statement["Effect"] == "Deny"
-        and statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+        and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
     ]
     assert sorted(refusing) == sorted(buckets)
 

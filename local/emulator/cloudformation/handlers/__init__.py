@@ -15,6 +15,7 @@ from local.emulator.cloudformation.handlers import (
     monitoring,
     s3,
     sagemaker,
+    scheduler,
 )
 from local.emulator.cloudformation.resources import Handler
 
@@ -28,4 +29,5 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **monitoring.HANDLERS,
     **s3.HANDLERS,
     **sagemaker.HANDLERS,
+    **scheduler.HANDLERS,
 }

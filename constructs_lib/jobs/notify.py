@@ -1,0 +1,205 @@
+"""Tells people of failed executions and of model packages to approve.
+
+The Lambda function between Amazon EventBridge and the topic of notifications. An input transformer
+could not do it: the event of a failed execution names neither the step nor the reason, and a
+transformer sets no subject. It needs nothing but the standard library and boto3.
+
+Sources of the events' members: Amazon SageMaker Developer Guide, "Events that Amazon SageMaker AI
+sends to Amazon EventBridge".
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import quote
+
+import boto3
+from botocore.config import Config
+
+EXECUTION_CHANGE: Final = "SageMaker Model Building Pipeline Execution Status Change"
+PACKAGE_CHANGE: Final = "SageMaker Model Package State Change"
+
+_CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 6})
+_SUBJECT_LENGTH: Final = 100
+_CONSOLE_PAGES: Final = {"processing-job": "processing-jobs", "training-job": "jobs"}
+_LOG_GROUPS: Final = {
+    "processing-job": "/aws/sagemaker/ProcessingJobs",
+    "training-job": "/aws/sagemaker/TrainingJobs",
+}
+
+logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)
+
+
+class UnknownEventError(Exception):
+    """The event is none that anybody is to be told of."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a person gets."""
+
+    subject: str
+    text: str
+
+
+def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
+    """Publish a message about an event: the function's entry point.
+
+    Args:
+        event: A status change of a pipeline execution or a state change of a model package.
+
+    Returns:
+        ``subject`` of what was published.
+
+    Raises:
+        UnknownEventError: The event is of another kind.
+    """
+    message = message_about(event, boto3.client("sagemaker", config=_CLIENT_CONFIG))
+    boto3.client("sns", config=_CLIENT_CONFIG).publish(
+        TopicArn=os.environ["TOPIC_ARN"],
+        Subject=_subject(message.subject),
+        Message=message.text,
+    )
+    logger.info("Published: %s", message.subject)
+    return {"subject": message.subject}
+
+
+def message_about(event: Mapping[str, Any], sagemaker: Any) -> Message:
+    """Write the message about an event.
+
+    Args:
+        event: See :func:`handler`.
+        sagemaker: SageMaker client of the pipelines' region.
+    """
+    kind = event["detail-type"]
+    if kind == EXECUTION_CHANGE:
+        return _about_execution(event["detail"], sagemaker)
+    if kind == PACKAGE_CHANGE:
+        return _about_package(event["detail"])
+    raise UnknownEventError(f"Nobody is told of {kind!r}.")
+
+
+def _about_execution(detail: Mapping[str, Any], sagemaker: Any) -> Message:
+    arn = detail["pipelineExecutionArn"]
+    status = detail["currentPipelineExecutionStatus"]
+    region, pipeline = _region(arn), arn.split("/")[1]
+    execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    steps = list(_failed_steps(sagemaker, arn))
+    at = f" at {', '.join(step['StepName'] for step in steps)}" if steps else ""
+    lines = [
+        f"Pipeline:  {pipeline} ({region})",
+        f"Execution: {arn}",
+        f"Status:    {status}",
+        *_optional("Cause", execution.get("PipelineExecutionDescription")),
+        *_optional("Reason", execution.get("FailureReason")),
+    ]
+    for step in steps:
+        lines += ["", f"Step:      {step['StepName']}", f"Reason:    {_reason(step)}"]
+        lines += _step_links(step)
+    lines += [
+        "",
+        "All steps:",
+        f"  aws sagemaker list-pipeline-execution-steps --region {region} \\",
+        f"      --pipeline-execution-arn {arn}",
+        "Try the failed steps again, once the cause is gone:",
+        f"  aws sagemaker retry-pipeline-execution --region {region} \\",
+        f"      --pipeline-execution-arn {arn}",
+    ]
+    return Message(f"{pipeline}: execution {status.lower()}{at}", "\n".join(lines))
+
+
+def _failed_steps(sagemaker: Any, execution_arn: str) -> Iterator[Mapping[str, Any]]:
+    pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+        PipelineExecutionArn=execution_arn, SortOrder="Ascending"
+    )
+    for page in pages:
+        yield from (
+            step for step in page["PipelineExecutionSteps"] if step["StepStatus"] == "Failed"
+        )
+
+
+def _reason(step: Mapping[str, Any]) -> str:
+    metadata = step.get("Metadata", {})
+    return str(
+        metadata.get("Fail", {}).get("ErrorMessage") or step.get("FailureReason", "not told")
+    )
+
+
+def _step_links(step: Mapping[str, Any]) -> list[str]:
+    """Link to what ran the step: a job with its log, or a function with its log."""
+    arns = [made["Arn"] for made in step.get("Metadata", {}).values() if "Arn" in made]
+    return [line for arn in arns for line in _links(arn)]
+
+
+def _links(arn: str) -> list[str]:
+    region, resource = _region(arn), arn.split(":", 5)[5]
+    console = f"https://{region}.console.aws.amazon.com"
+    if resource.startswith("function:"):
+        name = resource.split(":")[1]
+        return [
+            f"Function:  {console}/lambda/home?region={region}#/functions/{name}?tab=monitoring"
+        ]
+    kind, _, name = resource.partition("/")
+    if kind not in _LOG_GROUPS:
+        return []
+    # The console's own escaping: "%" of a quoted name becomes "$25".
+    group = quote(quote(_LOG_GROUPS[kind], safe=""), safe="").replace("%", "$")
+    stream = quote(quote(f"{name}/", safe=""), safe="").replace("%", "$")
+    return [
+        f"Job:       {console}/sagemaker/home?region={region}#/{_CONSOLE_PAGES[kind]}/{name}",
+        f"Logs:      {console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}"
+        f"$3FlogStreamNameFilter$3D{stream}",
+    ]
+
+
+def _about_package(detail: Mapping[str, Any]) -> Message:
+    arn, status = detail["ModelPackageArn"], detail["ModelApprovalStatus"]
+    group, version = detail["ModelPackageGroupName"], detail["ModelPackageVersion"]
+    region = _region(arn)
+    lines = [
+        f"Model package: {group} version {version} ({region})",
+        f"ARN:           {arn}",
+        f"Approval:      {status}",
+        *_optional("Remark", detail.get("ApprovalDescription"), width=15),
+        *_optional(
+            "Released by", detail.get("MetadataProperties", {}).get("GeneratedBy"), width=15
+        ),
+        *_metrics(detail),
+    ]
+    if status == "PendingManualApproval":
+        lines += ["", "Look at it, then decide:", *_decision(arn, region)]
+    what = {"PendingManualApproval": "waits for approval"}.get(status, status.lower())
+    return Message(f"{group}: version {version} {what} in {region}", "\n".join(lines))
+
+
+def _decision(arn: str, region: str) -> list[str]:
+    command = f"aws sagemaker {{}}-model-package --region {region} --model-package-"
+    return [
+        f"  {command.format('describe')}name {arn}",
+        f"  {command.format('update')}arn {arn} \\",
+        "      --model-approval-status Approved   # or Rejected",
+    ]
+
+
+def _metrics(detail: Mapping[str, Any]) -> list[str]:
+    quality = detail.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
+    return _optional("Measured", quality.get("S3Uri"), width=15)
+
+
+def _optional(label: str, value: str | None, *, width: int = 11) -> list[str]:
+    return [f"{label + ':':<{width}}{value}"] if value else []
+
+
+def _region(arn: str) -> str:
+    return arn.split(":")[3]
+
+
+def _subject(text: str) -> str:
+    """Cut the subject to what Amazon SNS takes: up to 100 printable ASCII characters."""
+    printable = "".join(character if " " <= character <= "~" else "?" for character in text)
+    return printable[:_SUBJECT_LENGTH]

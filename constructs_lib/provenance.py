@@ -1,0 +1,251 @@
+"""Which field of a config file a value in a compiled pipeline comes from.
+
+    for finding in traced(lint(compiled.definition), configs):
+        print(finding.cause)    # returns_risk/config.json $.configuration.shared.pipeline_name
+
+The builders copy fields into arguments and keep no record of it, so the table below repeats which
+goes where. A test changes every field of a config and compares what changes in the definition with
+the table: a field that moves, or a new one, fails it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Final, TypeAlias
+
+from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
+from constructs_lib.configs.document import child_path
+from constructs_lib.linter.findings import Finding
+from constructs_lib.regions import RegionCode
+
+Keys: TypeAlias = tuple[str, ...]
+Table: TypeAlias = Mapping[str, tuple[str, ...]]
+
+_IMAGE: Final = ("model.framework_version", "model.py_version", "model.inference_instance_type")
+_CONTAINER_ENVIRONMENT: Final[Table] = {
+    "MMS_DEFAULT_RESPONSE_TIMEOUT": ("model.container_startup_health_check_timeout",),
+    "SAGEMAKER_CONTAINER_MEMORY_LIMIT": ("model.container_memory_limit",),
+    "SAGEMAKER_INFERENCE_MEMORY_LIMIT": ("model.inference_memory_limit",),
+    "SAGEMAKER_MAX_CONCURRENT_INVOCATIONS": ("model.max_concurrent_invocations",),
+    "SAGEMAKER_MAX_PAYLOAD_IN_MB": ("model.max_payload_size",),
+    "SAGEMAKER_MODEL_DATA_DOWNLOAD_TIMEOUT": ("model.data_download_timeout",),
+    "SAGEMAKER_PROGRAM": ("model.inference_entry_point",),
+}
+_REGISTERED_TYPES: Final = ("payload.inference_instance_types", "model.inference_instance_type")
+
+_PIPELINE: Final[Table] = {
+    "": ("base",),
+    "PipelineName": ("base.pipeline_name",),
+    "PipelineDescription": ("base.pipeline_description",),
+    "Parameters": ("base.pipeline_name",),
+}
+_TRAIN: Final[Table] = {
+    "": ("training",),
+    "AlgorithmSpecification.TrainingImage": (
+        *("training.framework_version", "training.py_version"),
+        "training.training_instance_type",
+    ),
+    "CheckpointConfig": ("training.checkpoint_path",),
+    "EnableInterContainerTrafficEncryption": ("training.training_instance_count",),
+    "HyperParameters": ("training.hyperparameters",),
+    "HyperParameters.sagemaker_program": ("training.training_entry_point",),
+    "HyperParameters.sagemaker_submit_directory": ("training.source_dir",),
+    "InputDataConfig": ("training.input_path",),
+    "OutputDataConfig": ("training.output_path",),
+    "ResourceConfig.InstanceCount": ("training.training_instance_count",),
+    "ResourceConfig.InstanceType": ("training.training_instance_type",),
+    "ResourceConfig.VolumeKmsKeyId": ("training.training_instance_type",),
+    "ResourceConfig.VolumeSizeInGB": ("training.training_volume_size",),
+}
+_CREATE_MODEL: Final[Table] = {
+    "": ("model",),
+    "PrimaryContainer.Image": _IMAGE,
+    **{f"PrimaryContainer.Environment.{name}": of for name, of in _CONTAINER_ENVIRONMENT.items()},
+}
+_PROCESSING_TYPES: Final = (
+    "package.processing_instance_type_small",
+    "package.processing_instance_type_large",
+    "package.use_large_processing_instance",
+)
+_PACKAGE: Final[Table] = {
+    "": ("package",),
+    "AppSpecification.ContainerArguments": (
+        *("package.processing_script_arguments", "model.inference_entry_point"),
+    ),
+    "AppSpecification.ImageUri": ("package.processing_framework_version",),
+    "ProcessingInputs.1": ("model.source_dir",),
+    "ProcessingOutputConfig.Outputs": ("base.pipeline_name",),
+    "ProcessingResources.ClusterConfig.InstanceType": _PROCESSING_TYPES,
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": _PROCESSING_TYPES,
+    "ProcessingResources.ClusterConfig.VolumeSizeInGB": ("package.processing_volume_size",),
+}
+_VERIFY_TYPES: Final = (
+    *("payload.verification_instance_type", "model.inference_instance_type"),
+    *_PROCESSING_TYPES,
+)
+_VERIFY: Final[Table] = {
+    "": ("payload",),
+    "AppSpecification.ContainerArguments": (
+        "payload.verification_load_seconds",
+        "model.container_startup_health_check_timeout",
+        "model.container_memory_limit",
+    ),
+    "AppSpecification.ImageUri": _IMAGE,
+    "ProcessingInputs": ("base.pipeline_name",),
+    "ProcessingOutputConfig.Outputs": ("base.pipeline_name",),
+    "ProcessingResources.ClusterConfig.InstanceType": _VERIFY_TYPES,
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": _VERIFY_TYPES,
+    "ProcessingResources.ClusterConfig.VolumeSizeInGB": ("package.processing_volume_size",),
+}
+_CONTAINER: Final = "InferenceSpecification.Containers.0"
+_REGISTRATION: Final[Table] = {
+    "": ("registration",),
+    "CustomerMetadataProperties.model_domain": ("payload.model_registration_domain",),
+    "CustomerMetadataProperties.model_objective": ("payload.model_registration_objective",),
+    "CustomerMetadataProperties.model_owner": ("payload.model_owner",),
+    "CustomerMetadataProperties.pipeline_name": ("base.pipeline_name",),
+    "CustomerMetadataProperties.pipeline_version": ("base.pipeline_version",),
+    f"{_CONTAINER}.FrameworkVersion": ("model.framework_version",),
+    f"{_CONTAINER}.Image": _IMAGE,
+    **{f"{_CONTAINER}.Environment.{name}": of for name, of in _CONTAINER_ENVIRONMENT.items()},
+    "InferenceSpecification.SupportedContentTypes": (
+        "payload.source_model_inference_content_types",
+    ),
+    "InferenceSpecification.SupportedRealtimeInferenceInstanceTypes": _REGISTERED_TYPES,
+    "InferenceSpecification.SupportedResponseMIMETypes": (
+        "payload.source_model_inference_response_types",
+    ),
+    "InferenceSpecification.SupportedTransformInstanceTypes": _REGISTERED_TYPES,
+    "ModelPackageDescription": ("base.pipeline_description",),
+    "ModelPackageGroupName": ("base.pipeline_name",),
+    "SamplePayloadUrl": ("base.pipeline_name",),
+    # Of the function that registers in another region.
+    "model_package_group_name": ("base.pipeline_name",),
+    "sample_payload_uri": ("base.pipeline_name",),
+}
+_STAGE: Final[Table] = {
+    "": ("registration",),
+    "model_package_group_name": ("base.pipeline_name",),
+    "registration_request_uri": ("base.pipeline_name",),
+    "sample_payload_uri": ("base.pipeline_name",),
+}
+_GATE: Final[Table] = {
+    "": ("payload",),
+    "Conditions": (
+        "payload.max_latency_in_millisecond",
+        "payload.max_acceptable_error_rate",
+        "payload.expected_tps",
+    ),
+}
+ORIGINS: Final[Table] = {
+    f"{step}:{path}": origins
+    for step, table in {
+        "": _PIPELINE,
+        "CreateModel": _CREATE_MODEL,
+        "Gate": _GATE,
+        "NewIn": _GATE,
+        "Package": _PACKAGE,
+        "Registration": _REGISTRATION,
+        "Stage": _STAGE,
+        "Train": _TRAIN,
+        "Verify": _VERIFY,
+    }.items()
+    for path, origins in table.items()
+}
+"""By ``step:path``, the path being in the step's arguments: the fields that a value is made of, the
+likeliest first. The name of a step goes without its region code. A longer path goes before a
+shorter one, the empty one is for everything else in the step, and the empty step for everything
+else; a section without a field stands for several of its fields."""
+
+_KEY: Final = re.compile(r"\.(\w+)|\[(\d+)\]|\['(.*?)'\]")
+_REGION_CODE: Final = re.compile(rf"-?({'|'.join(RegionCode)})$")
+_STEP_ENTRY: Final = re.compile(r"\$.*(?:Steps|ForEachBody)\[\d+\](?P<rest>.*)")
+
+
+def traced(
+    findings: Iterable[Finding], configs: PipelineConfigs, *, request_of: str | None = None
+) -> list[Finding]:
+    """Name the cause of findings: config file, JSON path and field.
+
+    Args:
+        findings: What the linter reported of a pipeline that was compiled from the configs.
+        configs: The configs, loaded from a file; findings of others stay as they are.
+        request_of: The step whose API request was linted, if it was no definition.
+    """
+    if configs.file is None:
+        return list(findings)
+    return [
+        replace(finding, cause=_cause(finding, ORIGINS[rule_of(finding, request_of)], configs))
+        for finding in findings
+    ]
+
+
+def rule_of(finding: Finding, request_of: str | None = None) -> str:
+    """Return the key in :data:`ORIGINS` of what a finding's value comes from.
+
+    Args:
+        finding: What the linter reported.
+        request_of: As in :func:`traced`.
+    """
+    step, keys = _place(finding, request_of)
+    if f"{step}:" not in ORIGINS:
+        return ":"
+    paths = (".".join(keys[:length]) for length in range(len(keys), -1, -1))
+    return next(rule for path in paths if (rule := f"{step}:{path}") in ORIGINS)
+
+
+def _place(finding: Finding, request_of: str | None) -> tuple[str, Keys]:
+    """Name the step, and the keys below its arguments that lead to the value."""
+    entry = _STEP_ENTRY.fullmatch(finding.path)
+    step = request_of or finding.step or ""
+    keys = tuple(
+        next(filter(None, match.groups()), "")
+        for match in _KEY.finditer(entry["rest"] if entry else finding.path)
+    )
+    return _REGION_CODE.sub("", step), keys[1:] if keys[:1] == ("Arguments",) else keys
+
+
+def _cause(finding: Finding, origins: tuple[str, ...], configs: PipelineConfigs) -> str:
+    assert configs.file is not None  # noqa: S101 for mypy: traced() returns otherwise
+    section, _, field = _best(origins, finding.value, configs).partition(".")
+    config: BasePipelineConfig = getattr(configs, section)
+    # Without the folders above: a synthesized app holds the text, and is the same everywhere.
+    file = "/".join(configs.file.file.absolute().parts[-3:])
+    step = configs.file.step_of(type(config))
+    if not field:
+        return f"{file} {configs.file.home_of(step)}"
+    path, value = configs.file.locate(step, field)
+    if value is None:
+        return f"{file} {path}, which is not set"
+    return f"{file} {_path_inside(path, value, finding)}"
+
+
+def _best(origins: tuple[str, ...], value: object, configs: PipelineConfigs) -> str:
+    """Choose the field that holds the very value, else the first of those that the app has."""
+    present = [each for each in origins if getattr(configs, each.partition(".")[0]) is not None]
+    same = (each for each in present if _holds(_value(each, configs), value))
+    return next(same, (present or ["base"])[0])
+
+
+def _value(origin: str, configs: PipelineConfigs) -> object:
+    section, _, field = origin.partition(".")
+    return getattr(getattr(configs, section), field) if field else None
+
+
+def _holds(field: Any, value: object) -> bool:
+    # Arguments and environments hold numbers as text.
+    is_same = field == value or str(field) == value
+    return is_same or (isinstance(field, list) and value in field)
+
+
+def _path_inside(path: str, value: object, finding: Finding) -> str:
+    """Go on to the item or member of a field, where that is plain."""
+    *_, last = _KEY.finditer(finding.path)
+    key = next(filter(None, last.groups()), "")
+    if isinstance(value, list) and finding.value in value:
+        return child_path(path, value.index(finding.value))
+    if isinstance(value, Mapping) and key in value:
+        return child_path(path, key)
+    return path

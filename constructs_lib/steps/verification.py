@@ -1,0 +1,196 @@
+"""Verify: lets the packaged model answer its sample payloads in its own serving container."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from constructs_lib.configs import PackageStepConfig, PayloadConfig, PytorchModelCreationConfig
+from constructs_lib.errors import ReleaseError
+from constructs_lib.instances import has_local_storage
+from constructs_lib.regions import RegionCode
+from constructs_lib.service_model import enum_values
+from constructs_lib.steps.context import (
+    REGISTRATION_REQUEST,
+    SAMPLE_PAYLOAD,
+    StepContext,
+    s3_input,
+    s3_output,
+)
+from constructs_lib.steps.images import pytorch_image, serving_image
+from constructs_lib.steps.packaging import PACKAGED_MODEL, PackagedModel
+from constructs_lib.steps.policies import VERIFICATION_TIMEOUT, job_retries
+from constructs_lib.steps.sdk import (
+    Join,
+    JsonGet,
+    PipelineVariable,
+    ProcessingInput,
+    ProcessingStep,
+    Processor,
+    PropertyFile,
+)
+
+EVALUATION: Final = "evaluation.json"
+
+_STEP_NAME: Final = "Verify"
+_MODEL_INPUT: Final = "/opt/ml/processing/input/model"
+_SCRIPT_INPUT: Final = "/opt/ml/processing/input/code"
+_REGISTRATION_INPUT: Final = "/opt/ml/processing/input/registration"
+_EVALUATION_OUTPUT: Final = "/opt/ml/processing/output/evaluation"
+_EVALUATION: Final = PropertyFile(
+    name="Evaluation", output_name="evaluation_output", path=EVALUATION
+)
+
+
+class VerificationInstanceError(ReleaseError):
+    """No processing instance runs the container that serves the model."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedModel:
+    """What the Verify step hands to the steps after it."""
+
+    step: ProcessingStep
+
+    @property
+    def evaluation_folder(self) -> PipelineVariable:
+        """S3 URI of the folder of ``evaluation.json``."""
+        output = self.step.properties.ProcessingOutputConfig.Outputs[_EVALUATION.output_name]
+        folder: PipelineVariable = output.S3Output.S3Uri
+        return folder
+
+    @property
+    def evaluation_uri(self) -> PipelineVariable:
+        """S3 URI of ``evaluation.json``."""
+        return Join(on="/", values=[self.evaluation_folder, EVALUATION])
+
+    def value(self, path: str) -> JsonGet:
+        """Refer to a value in ``evaluation.json``, for example ``gate.error_rate``."""
+        return JsonGet(step_name=_STEP_NAME, property_file=_EVALUATION, json_path=path)
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerificationStepBuilder:
+    """Builds the processing step that judges the packaged model.
+
+    Its result is never reused: numbers that were measured are of one run.
+    """
+
+    model: PytorchModelCreationConfig
+    package: PackageStepConfig
+    payload: PayloadConfig
+    context: StepContext
+
+    def create_verification_step(
+        self, packaged: PackagedModel, *, region_codes: Sequence[RegionCode]
+    ) -> VerifiedModel:
+        """Build ``Verify``.
+
+        Args:
+            packaged: What the Package step produced.
+            region_codes: The registration regions; the container gets the environment of the home
+                region, or of the first one where the model is not registered at home.
+        """
+        folder = self.context.release_folder
+        at_home = [code for code in region_codes if code.aws_region == self.context.home_region]
+        step = ProcessingStep(
+            name=_STEP_NAME,
+            step_args=self._processor().run(
+                inputs=self._inputs(packaged),
+                outputs=[s3_output(_EVALUATION.output_name, folder, _EVALUATION_OUTPUT)],
+                arguments=self._arguments([*at_home, *region_codes][0]),
+            ),
+            property_files=[_EVALUATION],
+            retry_policies=job_retries(),
+        )
+        return VerifiedModel(step=step)
+
+    def _processor(self) -> Processor:
+        instance_type = verification_instance_type(
+            self.model, self.package, self.payload, self.context.home_region
+        )
+        parameters = self.context.parameters
+        script = f"{_SCRIPT_INPUT}/{self.context.values.verification_script_key}"
+        return Processor(
+            role=self.context.values.execution_role_arn,
+            image_uri=serving_image(self.model, self.context.home_region),
+            instance_count=1,
+            instance_type=instance_type,
+            entrypoint=["python3", script],
+            volume_size_in_gb=self.package.processing_volume_size,
+            volume_kms_key=(
+                None if has_local_storage(instance_type) else parameters.encryption_key
+            ),
+            output_kms_key=parameters.encryption_key,
+            max_runtime_in_seconds=int(VERIFICATION_TIMEOUT.total_seconds()),
+            network_config=self.context.isolated_network(),
+            sagemaker_session=self.context.session,
+        )
+
+    def _inputs(self, packaged: PackagedModel) -> list[ProcessingInput]:
+        values = self.context.values
+        # The very files that model packages will name, which Package has put there.
+        files = self.context.registration_files_uri(values.artifact_bucket_name)
+        script = values.asset_uri(values.verification_script_key)
+        return [
+            s3_input("packaged_model_input", packaged.artifact_uri, _MODEL_INPUT),
+            s3_input("verification_script_input", script, _SCRIPT_INPUT),
+            s3_input("registration_files_input", files, _REGISTRATION_INPUT),
+        ]
+
+    def _arguments(self, region_code: RegionCode) -> list[str]:
+        arguments = {
+            "--model": f"{_MODEL_INPUT}/{PACKAGED_MODEL}",
+            "--payload": f"{_REGISTRATION_INPUT}/{SAMPLE_PAYLOAD}",
+            # The container's environment is in here: a job's own takes 256 characters a value.
+            "--request": f"{_REGISTRATION_INPUT}/{REGISTRATION_REQUEST}",
+            "--region-code": region_code.value,
+            "--output": f"{_EVALUATION_OUTPUT}/{EVALUATION}",
+            "--load-seconds": self.payload.verification_load_seconds,
+            "--startup-timeout": self.model.container_startup_health_check_timeout,
+            "--memory-limit": self.model.container_memory_limit,
+        }
+        return [str(word) for argument in arguments.items() for word in argument]
+
+
+def verification_instance_type(
+    model: PytorchModelCreationConfig,
+    package: PackageStepConfig,
+    payload: PayloadConfig,
+    home_region: str,
+) -> str:
+    """Choose the instance type of the verification job.
+
+    Args:
+        model: Names the container and the type that serves it.
+        package: Names the type of processing jobs.
+        payload: May name a type for verification.
+        home_region: AWS region of the job.
+
+    Raises:
+        VerificationInstanceError: The type that serves cannot run jobs, and the container is not
+            one for the type of packaging.
+    """
+    serving = model.inference_instance_type
+    packaging = package.get_instance_type()
+    if payload.verification_instance_type is not None:
+        return payload.verification_instance_type
+    if serving in enum_values("ProcessingInstanceType"):
+        return serving
+    image = serving_image(model, home_region)
+    other = pytorch_image(
+        region=home_region,
+        framework_version=model.framework_version,
+        py_version=model.py_version,
+        instance_type=packaging,
+        scope="inference",
+    )
+    if image == other:
+        return packaging
+    raise VerificationInstanceError(
+        f"The model cannot be verified on {serving}, which serves it: SageMaker runs no processing"
+        f" jobs there, and its container {image} is not one for {packaging}, which packages it."
+        " Set verification_instance_type in Payload to a type that runs both, or verification to"
+        ' "off".'
+    )

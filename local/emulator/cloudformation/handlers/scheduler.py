@@ -1,0 +1,59 @@
+"""Amazon EventBridge Scheduler: schedules. They are kept, and never start anything."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from local.emulator.cloudformation.handlers.documents import pick
+from local.emulator.cloudformation.resources import Context, Handler, Identity, Properties, Resource
+
+_SCHEDULE: Final = (
+    "Description",
+    "EndDate",
+    "FlexibleTimeWindow",
+    "GroupName",
+    "KmsKeyArn",
+    "ScheduleExpression",
+    "ScheduleExpressionTimezone",
+    "StartDate",
+    "State",
+    "Target",
+)
+_RETRY_NUMBERS: Final = ("MaximumEventAgeInSeconds", "MaximumRetryAttempts")
+
+
+def _create_schedule(context: Context, properties: Properties) -> Identity:
+    name = properties.get("Name") or context.generated_name(64)
+    arn = context.client("scheduler").create_schedule(Name=name, **_arguments(properties))
+    return Identity(name, {"Arn": arn["ScheduleArn"]})
+
+
+def _update_schedule(context: Context, current: Resource, properties: Properties) -> Identity:
+    context.client("scheduler").update_schedule(Name=current.physical_id, **_arguments(properties))
+    return current.identity
+
+
+def _delete_schedule(context: Context, current: Resource) -> None:
+    context.client("scheduler").delete_schedule(
+        Name=current.physical_id, **pick(current.properties, ("GroupName",))
+    )
+
+
+def _arguments(properties: Properties) -> dict[str, Any]:
+    arguments = pick(properties, _SCHEDULE)
+    target = dict(arguments["Target"])
+    if "RetryPolicy" in target:
+        target["RetryPolicy"] = {
+            name: int(value) for name, value in pick(target["RetryPolicy"], _RETRY_NUMBERS).items()
+        }
+    return {**arguments, "Target": target}
+
+
+HANDLERS: Final = {
+    "AWS::Scheduler::Schedule": Handler(
+        _create_schedule,
+        _delete_schedule,
+        _update_schedule,
+        applied=frozenset({*_SCHEDULE, "Name"}),
+    ),
+}

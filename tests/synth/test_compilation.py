@@ -1,0 +1,196 @@
+"""The cache of compiled definitions: what it returns is what compiling anew gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from constructs_lib import compilation
+from constructs_lib.checks import pipeline_findings
+from constructs_lib.compilation import (
+    CheckedPipeline,
+    Compilation,
+    CompilationError,
+    cache_key,
+    source_digest,
+)
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.definition import compile_pipeline
+from constructs_lib.provenance import traced
+
+ROOT = Path(__file__).parents[2]
+HOME = "us-east-1"
+
+
+@pytest.fixture
+def configs(example_config: Path) -> PipelineConfigs:
+    return PipelineConfigs.load(example_config)
+
+
+def _compile(configs: PipelineConfigs, cache: Path | None) -> CheckedPipeline:
+    with Compilation({"model": configs}, home_region=HOME, cache=cache) as compiled:
+        return compiled["model"]
+
+
+def _refuse_to_start(*_: object) -> None:
+    raise AssertionError("the compiler was started")
+
+
+def test_a_compiled_pipeline_is_kept_and_found_again(
+    configs: PipelineConfigs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = compile_pipeline(configs)
+
+    cold = _compile(configs, tmp_path)
+    monkeypatch.setattr(compilation, "_start_compiler", _refuse_to_start)
+    warm = _compile(configs, tmp_path)
+
+    assert cold == warm
+    assert warm.pipeline == expected
+    assert list(warm.findings) == list(traced(pipeline_findings(configs, expected), configs))
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "no digest\n{}", "cut", "flip"])
+def test_a_damaged_entry_is_compiled_anew_and_mended(
+    configs: PipelineConfigs, tmp_path: Path, damage: str
+) -> None:
+    sound = _compile(configs, tmp_path)
+    (entry,) = tmp_path.glob("*.json")
+    text = entry.read_text()
+    entry.write_text(
+        {"cut": text[:-10], "flip": text.replace("Package", "Rackage", 1)}.get(damage, damage)
+    )
+
+    assert _compile(configs, tmp_path) == sound
+    assert entry.read_text() == text
+
+
+def test_without_a_cache_nothing_is_read_or_kept(configs: PipelineConfigs, tmp_path: Path) -> None:
+    with_cache = _compile(configs, tmp_path)
+    shutil.rmtree(tmp_path)
+
+    assert _compile(configs, None) == with_cache
+    assert not tmp_path.exists()
+
+
+def test_a_file_in_place_of_the_folder_costs_time_only(
+    configs: PipelineConfigs, tmp_path: Path
+) -> None:
+    (tmp_path / "cache").write_text("")
+
+    assert _compile(configs, tmp_path / "cache").pipeline.body
+
+
+def test_every_config_field_and_the_region_make_another_key(
+    example_config: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(example_config.parent, folder)
+    document = json.loads(example_config.read_text())
+    keys = {
+        cache_key(PipelineConfigs.load(example_config), region) for region in (HOME, "eu-west-1")
+    }
+    edits = [
+        ("shared", "pipeline_description", "another"),
+        ("shared", "model_owner", "another"),
+        ("shared", "framework_version", "2.2.0"),
+    ]
+    variables = document["configuration"]["shared"]["source_model_inference_input_variable_list"]
+    edits.append(("shared", "source_model_inference_input_variable_list", variables[::-1]))
+    for section, field, value in edits:
+        edited = json.loads(example_config.read_text())
+        edited["configuration"][section][field] = value
+        (folder / "config.json").write_text(json.dumps(edited))
+        keys.add(cache_key(PipelineConfigs.load(folder / "config.json"), HOME))
+
+    assert len(keys) == 2 + len(edits)
+
+
+def test_another_library_version_makes_another_key(
+    configs: PipelineConfigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cache_key(configs, HOME)
+    environment = compilation._environment()
+    assert any(name.startswith("sagemaker-3") for name in environment)
+    assert any(name.startswith("botocore-") for name in environment)
+    monkeypatch.setattr(compilation, "_environment", lambda: [*environment[:-1], "botocore-9.9.9"])
+
+    assert cache_key(configs, HOME) != before
+
+
+def test_another_source_makes_another_key_and_a_job_script_does_not(tmp_path: Path) -> None:
+    package = tmp_path / "package"
+    (package / "jobs").mkdir(parents=True)
+    (package / "steps.py").write_text("one")
+    digests = [source_digest(package)]
+    (package / "jobs" / "script.py").write_text("not compiled from")
+    digests.append(source_digest(package))
+    (package / "steps.py").write_text("two")
+    digests.append(source_digest(package))
+    (package / "more.py").write_text("")
+    digests.append(source_digest(package))
+
+    assert digests[0] == digests[1]
+    assert len(set(digests)) == 3
+
+
+def test_what_cannot_be_compiled_is_an_error_in_words(example_config: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(example_config.parent, folder)
+    document = json.loads(example_config.read_text())
+    document["configuration"]["shared"]["framework_version"] = "99.0"
+    (folder / "config.json").write_text(json.dumps(document))
+    configs = PipelineConfigs.load(folder / "config.json")
+
+    with pytest.raises(CompilationError, match="no container image for framework pytorch"):
+        _compile(configs, tmp_path / "cache")
+
+    assert not (tmp_path / "cache").exists()
+
+
+_APP = """
+import runpy, sys
+sys.argv = ["app.py"]
+try:
+    runpy.run_path("app.py", run_name="__main__")
+finally:
+    print("sagemaker" in sys.modules)
+"""
+
+
+def test_the_app_never_imports_the_sdk_and_reuses_what_gives_the_same_assembly(
+    tmp_path: Path,
+) -> None:
+    app = tmp_path / "app"
+    for name in ("constructs_lib", "stacks", "pipelines"):
+        shutil.copytree(ROOT / name, app / name, ignore=shutil.ignore_patterns("*.pyc"))
+    for name in ("app.py", "cdk.json"):
+        shutil.copy(ROOT / name, app)
+    assemblies = []
+    for name in ("cold", "warm"):
+        output = tmp_path / name
+        result = subprocess.run(
+            [sys.executable, "-c", _APP],
+            cwd=app,
+            env={"PATH": os.defpath, "CDK_OUTDIR": str(output), "CDK_VALIDATION": "false"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stdout == "False\n"
+        assemblies.append(
+            {
+                str(path.relative_to(output)): path.read_bytes()
+                for path in output.rglob("*")
+                if path.is_file()
+            }
+        )
+
+    assert len(list((app / ".local" / "definitions").glob("*.json"))) == 1
+    assert assemblies[0] == assemblies[1]

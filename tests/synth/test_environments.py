@@ -1,0 +1,152 @@
+"""Environments of cdk.json: chosen by name, checked all together."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk import App
+from aws_cdk.assertions import Template
+
+from app import add_stacks
+from constructs_lib.compiled_pipeline import CompiledPipeline
+from constructs_lib.parameter_defaults import UnknownParameterError, with_default
+from stacks.settings import Settings, SettingsError
+from tests.synth.conftest import ROOT, cdk_context
+
+SHIPPED = json.loads((ROOT / "cdk.json").read_text())["context"]["model-release"]
+
+
+def _settings(chosen: str | None, given: dict[str, Any]) -> Settings:
+    return Settings.from_context({"model-release": given, "environment": chosen}.get)
+
+
+def test_without_a_choice_no_account_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
+    settings = _settings(None, SHIPPED)
+
+    assert settings.environment is None
+    assert settings.account is None
+
+
+@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
+def test_the_shipped_environments_are_valid(name: str) -> None:
+    settings = _settings(name, SHIPPED)
+
+    assert settings.environment == name
+    assert settings.account == SHIPPED["environments"][name]["account"]
+
+
+def test_an_environment_overrides_the_settings_of_all() -> None:
+    given = {
+        "app_name": "release",
+        "retain_data": True,
+        "environments": {"dev": {"account": "111122223333", "retain_data": False}},
+    }
+
+    assert _settings("dev", given).app_name == "release"
+    assert _settings("dev", given).retain_data is False
+    assert _settings(None, given).retain_data is True
+
+
+@pytest.mark.parametrize(
+    ("environments", "message"),
+    [
+        ({"dev": {"account": "111122223333"}}, "no environment 'prod' .*Defined are: dev"),
+        ({}, "Defined are: none"),
+        ([], "an object of settings per name"),
+        ({"prod": 1}, "an object of settings per name"),
+        ({"prod": {}}, "'prod' .*names no account"),
+        ({"prod": {"account": "1"}}, r"environments.prod in cdk.json are wrong:\n  account: "),
+        (
+            {"prod": {"account": "111122223333", "model_approval_status": "yes"}},
+            "model_approval_status: ",
+        ),
+        (
+            {"dev": {"account": "111122223333"}, "prod": {"account": "111122223333"}},
+            "'dev' and 'prod' share the account 111122223333",
+        ),
+        (
+            {"dev": {"account": "12"}, "prod": {"account": "111122223333"}},
+            "environments.dev in cdk.json are wrong",
+        ),
+    ],
+)
+def test_a_wrong_choice_is_told_with_what_is_defined(environments: Any, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        _settings("prod", {"environments": environments})
+
+
+@pytest.fixture(scope="module")
+def dev(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Template]]:
+    app = App(
+        outdir=str(tmp_path_factory.mktemp("cdk.out")),
+        context={**cdk_context(owner="returns-risk-ml"), "environment": "dev"},
+        builtin_cloud_formation_validation=False,
+    )
+    add_stacks(app)
+    assembly = app.synth()
+    return assembly, {
+        stack.stack_name.removeprefix("model-release-"): Template.from_json(stack.template)
+        for stack in assembly.stacks
+    }
+
+
+def test_an_environment_is_deployed_to_its_account(
+    dev: tuple[Any, dict[str, Template]],
+) -> None:
+    assembly, _ = dev
+
+    assert {stack.environment.account for stack in assembly.stacks} == {"111122223333"}
+
+
+def test_new_versions_get_the_environments_status(dev: tuple[Any, dict[str, Template]]) -> None:
+    (pipeline,) = (
+        dev[1]["pipeline-returns-risk"].find_resources("AWS::SageMaker::Pipeline").values()
+    )
+    definition = pipeline["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
+    parameters = json.loads(definition["Fn::Sub"][0])["Parameters"]
+
+    (status,) = [each for each in parameters if each["Name"] == "ModelApprovalStatus"]
+    assert status["DefaultValue"] == "Approved"
+
+
+def test_every_resource_that_takes_tags_is_tagged(dev: tuple[Any, dict[str, Template]]) -> None:
+    common = {"app": "model-release", "environment": "dev", "owner": "returns-risk-ml"}
+    tagged = 0
+    for name, template in dev[1].items():
+        expected = common | ({"pipeline": "returns-risk"} if name.startswith("pipeline-") else {})
+        for resource in template.to_json()["Resources"].values():
+            tags = resource["Properties"].get("Tags")
+            if tags:
+                tagged += 1
+                found = tags if isinstance(tags, dict) else {t["Key"]: t["Value"] for t in tags}
+                assert expected.items() <= found.items()
+    assert tagged >= 15
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("ApprovalStatus", "Approved", "has no parameter 'ApprovalStatus'; it has Status"),
+        ("Status", "yes", "cannot be 'yes'; allowed are Approved, Rejected"),
+    ],
+)
+def test_a_default_that_the_pipeline_does_not_take_is_refused(
+    parameter: str, value: str, message: str
+) -> None:
+    parameters = [{"Name": "Status", "EnumValues": ["Approved", "Rejected"]}]
+    body = json.dumps({"Parameters": parameters})
+    pipeline = CompiledPipeline(name="p", body=body, registration_requests={})
+
+    with pytest.raises(UnknownParameterError, match=message):
+        with_default(pipeline, parameter, value)
+
+
+def test_termination_protection_is_for_all_stacks(tmp_path: Any) -> None:
+    context = {**cdk_context(), "environment": "prod"}
+    app = App(outdir=str(tmp_path), context=context, builtin_cloud_formation_validation=False)
+    add_stacks(app)
+
+    assert {stack.termination_protection for stack in app.synth().stacks} == {True}

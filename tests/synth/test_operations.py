@@ -1,0 +1,213 @@
+"""Triggers, monitoring and notifications: nothing by default, least privilege when asked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from aws_cdk.assertions import Match, Template
+
+from stacks.triggers import TriggerError
+from tests.synth.conftest import Synthesize
+
+SCHEDULE = {
+    "expression": "cron(0 6 ? * MON *)",
+    "timezone": "Europe/Berlin",
+    "parameters": {"ModelS3Uri": "s3://models/newest/model.tar.gz"},
+}
+OPERATIONS = {"start_on_upload": True, "schedule": SCHEDULE, "monitoring": True}
+
+
+@pytest.fixture(scope="module")
+def operated(synthesize: Synthesize) -> dict[str, Template]:
+    """The templates with everything switched on."""
+    return synthesize(
+        pipelines={"returns_risk": OPERATIONS}, notifications={"emails": ["ml@example.com"]}
+    )
+
+
+@pytest.fixture(scope="module")
+def stack(operated: dict[str, Template]) -> Template:
+    return operated["pipeline-returns-risk"]
+
+
+def _role_statements(template: Template, role: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    policies = template.to_json()["Resources"].values()
+    for resource in policies:
+        if resource["Type"] in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy"):
+            properties = resource["Properties"]
+            if any(str(each["Ref"]).startswith(role) for each in properties["Roles"]):
+                found |= {each["Sid"]: each for each in properties["PolicyDocument"]["Statement"]}
+    return found
+
+
+def test_by_default_nothing_runs_around_a_pipeline(templates: dict[str, Template]) -> None:
+    assert not [name for name in templates if name.startswith("notifications")]
+    stack = templates["pipeline-returns-risk"]
+    for kind in (
+        "AWS::Events::Rule",
+        "AWS::Scheduler::Schedule",
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::SQS::Queue",
+    ):
+        stack.resource_count_is(kind, 0)
+    for bucket in templates["storage"].find_resources("AWS::S3::Bucket").values():
+        assert "NotificationConfiguration" not in bucket["Properties"]
+
+
+def test_s3_tells_eventbridge_without_a_custom_resource(operated: dict[str, Template]) -> None:
+    operated["storage"].has_resource_properties(
+        "AWS::S3::Bucket",
+        {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}},
+    )
+    for template in operated.values():
+        for resource in template.to_json().get("Resources", {}).values():
+            assert not resource["Type"].startswith("Custom::")
+
+
+def test_only_models_under_the_pipelines_own_prefix_start_it(stack: Template) -> None:
+    (rule,) = stack.find_resources("AWS::Events::Rule").values()
+    pattern = rule["Properties"]["EventPattern"]
+
+    assert pattern["detail"]["object"]["key"] == [
+        "incoming/returns-risk/model.tar.gz",
+        {"wildcard": "incoming/returns-risk/*/model.tar.gz"},
+    ]
+    assert "Fn::ImportValue" in pattern["detail"]["bucket"]["name"][0]
+    (target,) = rule["Properties"]["Targets"]
+    assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
+    assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("UploadTrigger")
+
+
+def test_the_trigger_may_start_its_own_pipeline_only(stack: Template) -> None:
+    statements = _role_statements(stack, "UploadTriggerStartReleaseRole")
+
+    assert sorted(statements) == [
+        "FindDeleted",
+        "FindUpload",
+        "KeepDeadLetters",
+        "StartExecution",
+        "WriteLogs",
+    ]
+    assert statements["StartExecution"]["Action"] == [
+        "sagemaker:ListPipelineExecutions",
+        "sagemaker:StartPipelineExecution",
+    ]
+    assert str(statements["StartExecution"]["Resource"]).endswith(":pipeline/returns-risk']]}")
+
+
+def test_a_schedule_starts_the_pipeline_with_its_parameters(stack: Template) -> None:
+    stack.has_resource_properties(
+        "AWS::Scheduler::Schedule",
+        {
+            "ScheduleExpression": "cron(0 6 ? * MON *)",
+            "ScheduleExpressionTimezone": "Europe/Berlin",
+            "Target": {
+                "SageMakerPipelineParameters": {
+                    "PipelineParameterList": [
+                        {"Name": "ModelS3Uri", "Value": "s3://models/newest/model.tar.gz"}
+                    ]
+                },
+                "DeadLetterConfig": Match.any_value(),
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({}, r"lacks the parameters \['ModelS3Uri'\]"),
+        ({"ModelS3Uri": "s3://b/model.tar.gz", "Model": "x"}, r"unknown parameters \['Model'\]"),
+    ],
+)
+def test_a_schedule_that_would_fail_each_time_is_refused(
+    synthesize: Synthesize, parameters: dict[str, str], message: str
+) -> None:
+    schedule = {"expression": "rate(7 days)", "parameters": parameters}
+    with pytest.raises(TriggerError, match=message):
+        synthesize(pipelines={"returns_risk": {"schedule": schedule}})
+
+
+def test_alarms_watch_failures_duration_functions_and_queues(stack: Template) -> None:
+    alarms = [
+        each["Properties"] for each in stack.find_resources("AWS::CloudWatch::Alarm").values()
+    ]
+    metrics = sorted(
+        alarm.get("MetricName") or alarm["Metrics"][0]["MetricStat"]["Metric"]["MetricName"]
+        if "MetricName" in alarm
+        else "anomaly"
+        for alarm in alarms
+    )
+
+    assert metrics == sorted(
+        ["ExecutionFailed", "anomaly"]
+        + ["Errors", "Throttles"] * 2  # registration and trigger
+        + ["ApproximateNumberOfMessagesVisible"] * 2  # trigger and schedule
+    )
+    for alarm in alarms:
+        assert "model-release-notifications" in json.dumps(alarm["AlarmActions"])
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_duration_is_compared_with_its_own_history(stack: Template) -> None:
+    (alarm,) = [
+        each["Properties"]
+        for each in stack.find_resources("AWS::CloudWatch::Alarm").values()
+        if "ThresholdMetricId" in each["Properties"]
+    ]
+
+    metrics = {metric["Id"]: metric for metric in alarm["Metrics"]}
+    assert "ANOMALY_DETECTION_BAND" in metrics[alarm["ThresholdMetricId"]]["Expression"]
+    assert "ExecutionDuration" in json.dumps(alarm["Metrics"])
+    assert alarm["ComparisonOperator"] == "GreaterThanUpperThreshold"
+
+
+def test_the_topic_is_encrypted_and_takes_tls_only(operated: dict[str, Template]) -> None:
+    template = operated["notifications"]
+
+    template.has_resource_properties(
+        "AWS::SNS::Topic",
+        {"TopicName": "model-release-notifications", "KmsMasterKeyId": Match.any_value()},
+    )
+    template.has_resource_properties(
+        "AWS::SNS::TopicPolicy",
+        {
+            "PolicyDocument": {
+                "Statement": Match.array_with(
+                    [
+                        Match.object_like(
+                            {
+                                "Effect": "Deny",
+                                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                            }
+                        )
+                    ]
+                )
+            }
+        },
+    )
+    template.has_resource_properties(
+        "AWS::SNS::Subscription", {"Protocol": "email", "Endpoint": "ml@example.com"}
+    )
+
+
+def test_changes_of_packages_in_other_regions_reach_the_home_region(
+    operated: dict[str, Template],
+) -> None:
+    for name in ("notifications-eu", "notifications-fe"):
+        (rule,) = operated[name].find_resources("AWS::Events::Rule").values()
+        properties = rule["Properties"]
+        assert properties["EventPattern"]["detail"]["ModelPackageGroupName"] == ["returns-risk"]
+        assert "us-east-1" in json.dumps(properties["Targets"][0]["Arn"])
+
+
+def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synthesize) -> None:
+    stack = synthesize(pipelines={"returns_risk": {"monitoring": True}})["pipeline-returns-risk"]
+
+    for alarm in stack.find_resources("AWS::CloudWatch::Alarm").values():
+        assert "AlarmActions" not in alarm["Properties"]
+    stack.resource_count_is("AWS::CloudWatch::Dashboard", 1)
