@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any, Final, cast
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Aws, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge, grant
 from stacks.log_retention import log_retention
 from stacks.settings import ExistingVpc, Settings
+from stacks.storage import StorageStack
 
 _HTTPS: Final = ec2.Port.tcp(443)
+_NO_TRAFFIC: Final = {
+    "CidrIp": "255.255.255.255/32",
+    "Description": "Disallow all traffic",
+    "FromPort": 252,
+    "IpProtocol": "icmp",
+    "ToPort": 86,
+}
+"""What CDK gives a group without outbound rules: it matches nothing."""
 _S3_PREFIX_LISTS: Final = {
     "us-east-1": "pl-63a5400a",
     "eu-west-1": "pl-6da54004",
@@ -33,6 +45,8 @@ class NetworkStack(Stack):
         construct_id: str,
         *,
         settings: Settings,
+        storage: StorageStack,
+        data_buckets: Sequence[str],
         jobs_talk_to_each_other: bool,
         **kwargs: Any,
     ) -> None:
@@ -42,11 +56,14 @@ class NetworkStack(Stack):
             scope: The app.
             construct_id: Stack name.
             settings: The app's settings.
+            storage: Where models are; its key encrypts the flow logs.
+            data_buckets: Names of the buckets beside the app's own that jobs read or write.
             jobs_talk_to_each_other: Whether a pipeline trains on several instances.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
         self._settings = settings
+        self._storage = storage
         Validations.of(self).acknowledge(
             Acknowledgment(
                 id="CloudFormation-Validate::W3010",
@@ -62,11 +79,11 @@ class NetworkStack(Stack):
         )
         if existing and existing.security_group_id:
             self.security_group_id = existing.security_group_id
-        else:
-            group = self._create_security_group(
-                vpc, jobs_talk_to_each_other=jobs_talk_to_each_other
-            )
-            self.security_group_id = group.security_group_id
+            return
+        group = self._create_security_group(vpc, jobs_talk_to_each_other=jobs_talk_to_each_other)
+        self.security_group_id = group.security_group_id
+        if existing is None:
+            self._add_endpoints(vpc, group, data_buckets)
 
     @property
     def availability_zones(self) -> list[str]:
@@ -87,22 +104,94 @@ class NetworkStack(Stack):
                 )
             ],
         )
-        vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
-        for service in self._settings.interface_endpoints:
-            vpc.add_interface_endpoint(
-                f"Endpoint-{service}", service=ec2.InterfaceVpcEndpointAwsService(service)
-            )
+        acknowledge(
+            vpc,
+            {
+                "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
+                    "Nothing is in the default group; CloudFormation can take its rules away only"
+                    " by a custom resource, a function that may change any group of the account"
+                )
+            },
+        )
         self._log_flows(vpc)
         return vpc
+
+    def _add_endpoints(
+        self, vpc: ec2.IVpc, jobs: ec2.SecurityGroup, data_buckets: Sequence[str]
+    ) -> None:
+        s3 = vpc.add_gateway_endpoint("S3", service=ec2.GatewayVpcEndpointAwsService.S3)
+        for statement in self._s3_statements(data_buckets):
+            s3.add_to_policy(statement)
+        for service in self._settings.interface_endpoints:
+            group = ec2.SecurityGroup(
+                self,
+                f"Endpoint-{service}-SecurityGroup",
+                vpc=vpc,
+                description=f"Endpoint of {service}",
+                allow_all_outbound=False,
+            )
+            endpoint = vpc.add_interface_endpoint(
+                f"Endpoint-{service}",
+                service=ec2.InterfaceVpcEndpointAwsService(service),
+                security_groups=[group],
+                open=False,
+            )
+            endpoint.connections.allow_from(jobs, _HTTPS, f"Jobs to the endpoint of {service}")
+            endpoint.add_to_policy(
+                _only_this_account("CallService", ["*"], ["*"])  # the user's scripts choose
+            )
+
+    def _s3_statements(self, data_buckets: Sequence[str]) -> list[iam.PolicyStatement]:
+        """Let through what jobs do: their buckets and the one of the app's assets."""
+        buckets = [
+            self._storage.artifact_bucket.bucket_arn,
+            f"arn:{Aws.PARTITION}:s3:::{_asset_bucket(self)}",
+            *(f"arn:{Aws.PARTITION}:s3:::{name}" for name in data_buckets),
+        ]
+        return [
+            _only_this_account("FindData", ["s3:GetBucketLocation", "s3:ListBucket"], buckets),
+            _only_this_account(
+                "MoveData",
+                ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+                [f"{bucket}/*" for bucket in buckets],
+            ),
+        ]
 
     def _log_flows(self, vpc: ec2.Vpc) -> None:
         group = logs.LogGroup(
             self,
             "FlowLogs",
+            encryption_key=self._storage.encryption_key,
             retention=log_retention(self._settings.log_retention_days),
             removal_policy=RemovalPolicy.DESTROY,
         )
-        vpc.add_flow_log("FlowLog", destination=ec2.FlowLogDestination.to_cloud_watch_logs(group))
+        role = iam.Role(
+            self,
+            "FlowLogRole",
+            assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"),
+            description="Delivers the flow logs of the jobs' network",
+        )
+        grant(
+            role,
+            [
+                iam.PolicyStatement(
+                    sid="DeliverLogs",
+                    actions=[
+                        "logs:CreateLogStream",
+                        "logs:DescribeLogStreams",
+                        "logs:PutLogEvents",
+                    ],
+                    resources=[group.log_group_arn],
+                )
+            ],
+            wildcards={},
+        )
+        vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                group, role.without_policy_updates()
+            ),
+        )
 
     def _create_security_group(
         self, vpc: ec2.IVpc, *, jobs_talk_to_each_other: bool
@@ -114,13 +203,23 @@ class NetworkStack(Stack):
             description="SageMaker jobs of the model release pipelines",
             allow_all_outbound=False,
         )
+        # The rules below are resources of their own: a group that brings none gets one from EC2
+        # that allows everything.
+        resource = cast("ec2.CfnSecurityGroup", group.node.default_child)
+        resource.add_property_override("SecurityGroupEgress", [_NO_TRAFFIC])
         s3 = ec2.Peer.prefix_list(_S3_PREFIX_LISTS[self._settings.home_region])
         group.add_egress_rule(s3, _HTTPS, "Amazon S3 through the gateway endpoint")
-        if self._settings.interface_endpoints:
-            group.add_egress_rule(ec2.Peer.ipv4(vpc.vpc_cidr_block), _HTTPS, "Interface endpoints")
         if jobs_talk_to_each_other:
             group.connections.allow_internally(
                 ec2.Port.all_traffic(), "Instances of one training job"
+            )
+            acknowledge(
+                group,
+                {
+                    "NIST.800.53.R5-EC2RestrictedCommonPorts": (
+                        "From the group itself only; distributed training needs all its ports"
+                    )
+                },
             )
         return group
 
@@ -130,3 +229,21 @@ def _import_vpc(scope: Construct, existing: ExistingVpc) -> ec2.IVpc:
     return ec2.Vpc.from_vpc_attributes(
         scope, "Vpc", vpc_id=existing.vpc_id, availability_zones=["unused"]
     )
+
+
+def _only_this_account(
+    sid: str, actions: Sequence[str], resources: Sequence[str]
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        sid=sid,
+        principals=[iam.StarPrincipal()],
+        actions=list(actions),
+        resources=list(resources),
+        conditions={"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}},
+    )
+
+
+def _asset_bucket(stack: Stack) -> str:
+    """Name the bucket that ``cdk bootstrap`` made for the assets of this region."""
+    qualifier = stack.synthesizer.bootstrap_qualifier
+    return f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{stack.region}"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import Aws, RemovalPolicy, Stack
-from aws_cdk import aws_kms as kms
+from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
 from stacks.buckets import DataBucket
+from stacks.encryption import DataKey
 from stacks.settings import Settings
 
 
@@ -56,12 +56,11 @@ class RegistryStack(Stack):
     def _add_artifacts(
         self, settings: Settings, aws_region: str, removal_policy: RemovalPolicy
     ) -> None:
-        key = kms.Key(
+        key = DataKey(
             self,
             "EncryptionKey",
             alias=settings.registry_key_alias,
             description="Encrypts the artifacts of models registered in this region",
-            enable_key_rotation=True,
             removal_policy=removal_policy,
         )
         DataBucket(
@@ -69,5 +68,14 @@ class RegistryStack(Stack):
             "ArtifactBucket",
             bucket_name=settings.registry_bucket_name(Aws.ACCOUNT_ID, aws_region),
             encryption_key=key,
+            # The registration function knows the key by its alias.
+            accepted_key_arns=[
+                key.key_arn,
+                self.format_arn(
+                    service="kms",
+                    resource=settings.registry_key_alias,
+                    arn_format=ArnFormat.NO_RESOURCE_NAME,
+                ),
+            ],
             removal_policy=removal_policy,
         )

@@ -14,6 +14,8 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
 
 CONTEXT_KEY: Final = "model-release"
+ENVIRONMENT_KEY: Final = "environment"
+"""Context key: ``cdk deploy -c environment=dev`` deploys with that environment's settings."""
 
 
 LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
@@ -27,6 +29,9 @@ class SettingsError(ReleaseError):
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+TagValue = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z0-9 _.:/=+@-]+$")]
+ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 S3Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.*$")]
 
 
@@ -42,6 +47,43 @@ class ExistingVpc(_Section):
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
     security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
     """Security group of the jobs; created in the VPC when absent."""
+
+
+class Schedule(_Section):
+    """When a pipeline is executed without being asked."""
+
+    expression: str = Field(pattern=r"^(rate|cron)\(.+\)$")
+    """As Amazon EventBridge Scheduler takes it: ``rate(7 days)``, ``cron(0 6 ? * MON *)``."""
+    timezone: str = Field(default="UTC", pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")
+    """Name in the IANA time zone database, for example ``Europe/Berlin``."""
+    parameters: dict[str, str] = {}
+    """Pipeline parameters of these executions."""
+
+
+class PipelineOperations(_Section):
+    """What runs around one pipeline; nothing unless asked for."""
+
+    start_on_upload: bool = False
+    """Whether a new ``incoming/<pipeline>/…/model.tar.gz`` starts an execution."""
+    schedule: Schedule | None = None
+    monitoring: bool = False
+    """Whether there are a dashboard and alarms."""
+
+
+class Notifications(_Section):
+    """Who is told of failed executions and of model packages to approve."""
+
+    emails: tuple[Email, ...] = ()
+    """Each address confirms its subscription once. Others subscribe to the topic themselves."""
+
+
+class Delivery(_Section):
+    """The GitHub repository whose workflows compare and deploy the app."""
+
+    repository: str = Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")
+    """``owner/name``."""
+    existing_provider: bool = False
+    """Whether the account has GitHub's identity provider already: it can have one only."""
 
 
 class Settings(_Section):
@@ -69,6 +111,20 @@ class Settings(_Section):
     """Whether buckets, keys and model package groups outlive ``cdk destroy``. CloudFormation
     deletes neither a bucket with objects nor a group with versions."""
     log_retention_days: LogRetentionDays = 90
+    termination_protection: bool = False
+    """Whether CloudFormation refuses to delete the stacks until this is taken back."""
+    model_approval_status: ApprovalStatus = "PendingManualApproval"
+    """Status of new model package versions, unless an execution gives another."""
+    environment: str | None = None
+    """Name of the environment that was chosen; tags its resources."""
+    owner: TagValue | None = None
+    """Who pays or answers for the resources; tags them."""
+    pipelines: dict[str, PipelineOperations] = {}
+    """Triggers and monitoring per pipeline, by the name of its folder."""
+    notifications: Notifications | None = None
+    """Absent: there is no topic, and nobody is told."""
+    delivery: Delivery | None = None
+    """Absent: there are no roles for GitHub Actions. Needs an environment."""
 
     @field_validator("home_region")
     @classmethod
@@ -93,6 +149,15 @@ class Settings(_Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _deliveries_have_an_environment(self) -> Self:
+        if self.delivery and self.environment is None:
+            raise ValueError(
+                "delivery is for an environment: move it into one under environments, and choose"
+                " that with -c environment=NAME"
+            )
+        return self
+
     @property
     def home_code(self) -> RegionCode:
         """The business code of the home region."""
@@ -106,6 +171,15 @@ class Settings(_Section):
             region: AWS region.
         """
         return f"{self.app_name}-registry-{account}-{region}"
+
+    def operations(self, folder: str) -> PipelineOperations:
+        """Return what runs around the pipeline of a folder."""
+        return self.pipelines.get(folder, PipelineOperations())
+
+    @property
+    def topic_name(self) -> str:
+        """Name of the topic of notifications, so that stacks agree on it without references."""
+        return f"{self.app_name}-notifications"
 
     @property
     def registry_key_alias(self) -> str:
@@ -122,19 +196,30 @@ class Settings(_Section):
         Raises:
             SettingsError: Lists every wrong value.
         """
-        given = get(CONTEXT_KEY) or {}
-        if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'
-            try:
-                given = json.loads(given)
-            except json.JSONDecodeError as error:
-                raise SettingsError(
-                    f"Context '{CONTEXT_KEY}' is not JSON: {error}. Got {given!r}."
-                ) from error
-        if not isinstance(given, dict):
-            raise SettingsError(f"Context '{CONTEXT_KEY}' is an object of settings, got {given!r}.")
-        given = {"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given}
+        given = _given(get)
+        environments = given.pop("environments", {})
+        chosen = get(ENVIRONMENT_KEY)
+        if chosen is None:
+            return cls._validated(given, "")
+        # All of them: a mistake in another one shows before the day that one is deployed.
+        settings = {
+            name: cls._validated(
+                {**given, **values, ENVIRONMENT_KEY: name}, f".environments.{name}"
+            )
+            for name, values in _environments(environments).items()
+        }
+        _refuse_collisions(settings)
+        if chosen not in settings:
+            raise SettingsError(
+                f"There is no environment {chosen!r} under context.{CONTEXT_KEY}.environments in"
+                f" cdk.json. Defined are: {', '.join(settings) or 'none'}."
+            )
+        return settings[chosen]
+
+    @classmethod
+    def _validated(cls, given: dict[str, Any], where: str) -> Settings:
         try:
-            return cls.model_validate(given)
+            return cls.model_validate({"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given})
         except ValidationError as error:
             problems = "\n".join(
                 f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}; got"
@@ -142,6 +227,48 @@ class Settings(_Section):
                 for problem in error.errors()
             )
             raise SettingsError(
-                f"Settings under context.{CONTEXT_KEY} in cdk.json are wrong:\n{problems}\n"
+                f"Settings under context.{CONTEXT_KEY}{where} in cdk.json are wrong:\n{problems}\n"
                 f"Allowed settings: {', '.join(cls.model_fields)}."
             ) from error
+
+
+def _given(get: Callable[[str], Any]) -> dict[str, Any]:
+    given = get(CONTEXT_KEY) or {}
+    if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'
+        try:
+            given = json.loads(given)
+        except json.JSONDecodeError as error:
+            raise SettingsError(
+                f"Context '{CONTEXT_KEY}' is not JSON: {error}. Got {given!r}."
+            ) from error
+    if not isinstance(given, dict):
+        raise SettingsError(f"Context '{CONTEXT_KEY}' is an object of settings, got {given!r}.")
+    return dict(given)
+
+
+def _environments(given: Any) -> dict[str, dict[str, Any]]:
+    if not isinstance(given, dict) or not all(isinstance(each, dict) for each in given.values()):
+        raise SettingsError(
+            f"context.{CONTEXT_KEY}.environments in cdk.json is an object of settings per name,"
+            f" got {given!r}."
+        )
+    for name, values in given.items():
+        if not values.get("account"):
+            raise SettingsError(
+                f"The environment {name!r} under context.{CONTEXT_KEY}.environments in cdk.json"
+                ' names no account: add its 12-digit AWS account id as "account".'
+            )
+    return given
+
+
+def _refuse_collisions(environments: dict[str, Settings]) -> None:
+    """Refuse two environments that would be the same stacks."""
+    seen: dict[tuple[str | None, str], str] = {}
+    for name, settings in environments.items():
+        other = seen.setdefault((settings.account, settings.app_name), name)
+        if other != name:
+            raise SettingsError(
+                f"The environments {other!r} and {name!r} share the account {settings.account}"
+                f" and the app_name {settings.app_name!r}: they would be the same stacks. Give"
+                " one of them another account or app_name."
+            )

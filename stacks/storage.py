@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from stacks.buckets import DataBucket
+from stacks.encryption import DataKey
 from stacks.settings import Settings
 
 
@@ -28,18 +28,19 @@ class StorageStack(Stack):
         """
         super().__init__(scope, construct_id, **kwargs)
         removal_policy = RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
-        self.encryption_key = kms.Key(
+        self.encryption_key = DataKey(
             self,
             "EncryptionKey",
             alias=f"alias/{settings.app_name}",
-            description="Encrypts model artifacts, job volumes and job outputs",
-            enable_key_rotation=True,
+            description="Encrypts model artifacts, job volumes, job outputs and logs",
             removal_policy=removal_policy,
         )
+        self.encryption_key.allow_logs(settings.home_region, f"{settings.app_name}-*")
         self.artifact_bucket = DataBucket(
             self,
             "ArtifactBucket",
             encryption_key=self.encryption_key,
+            accepted_key_arns=[self.encryption_key.key_arn, *settings.additional_key_arns],
             removal_policy=removal_policy,
             expiring_prefix="tmp/",
         )

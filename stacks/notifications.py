@@ -1,0 +1,240 @@
+"""Who is told of failed executions and of model packages to approve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from aws_cdk import Aws, Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from constructs_lib.arns import arn_names
+from stacks.acknowledgements import grant
+from stacks.job_function import EventFunction
+from stacks.settings import Notifications, Settings
+from stacks.storage import StorageStack
+
+_WILDCARDS: Final = {"ReadExecutions": "The executions of this app's pipelines"}
+
+
+class NotificationStack(Stack):
+    """The topic of notifications and the function that writes them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        notifications: Notifications,
+        pipeline_names: Sequence[str],
+        model_package_group_names: Sequence[str],
+        storage: StorageStack,
+        **kwargs: Any,
+    ) -> None:
+        """Create the topic, its subscriptions, the rules and the function.
+
+        Args:
+            scope: The app.
+            construct_id: Stack name.
+            settings: The app's settings.
+            notifications: Who is told.
+            pipeline_names: The pipelines whose failures are told.
+            model_package_group_names: The groups whose approvals are told.
+            storage: Has the key of the topic.
+            kwargs: ``aws_cdk.Stack`` properties.
+        """
+        super().__init__(scope, construct_id, **kwargs)
+        self.topic = self._create_topic(settings, notifications, storage.encryption_key)
+        _let_alarms_use(storage.encryption_key)
+        self.notify_function = EventFunction(
+            self,
+            "Notify",
+            settings=settings,
+            script="notify.py",
+            description="Tells people of failed executions and of model packages to approve",
+            encryption_key=storage.encryption_key,
+            environment={"TOPIC_ARN": self.topic.topic_arn},
+            statements=self._statements(pipeline_names, storage.encryption_key),
+            wildcards=_WILDCARDS,
+        )
+        self._tell_of_failures(pipeline_names)
+        self._tell_of_packages(model_package_group_names)
+
+    def _create_topic(
+        self, settings: Settings, notifications: Notifications, key: kms.IKey
+    ) -> sns.Topic:
+        topic = sns.Topic(
+            self,
+            "Topic",
+            topic_name=settings.topic_name,
+            display_name="Model releases",
+            master_key=key,
+            enforce_ssl=True,
+        )
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="PublishAlarms",
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        for email in notifications.emails:
+            topic.add_subscription(subscriptions.EmailSubscription(email))
+        return topic
+
+    def _statements(
+        self, pipeline_names: Iterable[str], key: kms.IKey
+    ) -> list[iam.PolicyStatement]:
+        return [
+            iam.PolicyStatement(
+                sid="Publish", actions=["sns:Publish"], resources=[self.topic.topic_arn]
+            ),
+            iam.PolicyStatement(
+                sid="EncryptMessages",
+                actions=["kms:Decrypt", "kms:GenerateDataKey"],
+                resources=[key.key_arn],
+            ),
+            iam.PolicyStatement(
+                sid="ReadExecutions",
+                actions=[
+                    "sagemaker:DescribePipelineExecution",
+                    "sagemaker:ListPipelineExecutionSteps",
+                ],
+                resources=[f"{arn}/execution/*" for arn in self._pipeline_arns(pipeline_names)],
+            ),
+        ]
+
+    def _pipeline_arns(self, pipeline_names: Iterable[str]) -> list[str]:
+        return [
+            self.format_arn(service="sagemaker", resource="pipeline", resource_name=spelling)
+            for name in pipeline_names
+            for spelling in arn_names(name)
+        ]
+
+    def _tell_of_failures(self, pipeline_names: Iterable[str]) -> None:
+        self._tell_of(
+            "ExecutionFailed",
+            "An execution has failed or was stopped",
+            "SageMaker Model Building Pipeline Execution Status Change",
+            {
+                "currentPipelineExecutionStatus": ["Failed", "Stopped"],
+                "pipelineArn": self._pipeline_arns(pipeline_names),
+            },
+        )
+
+    def _tell_of_packages(self, group_names: Sequence[str]) -> None:
+        self._tell_of(
+            "PackageChanged",
+            "A model package waits for approval, was approved or was rejected",
+            "SageMaker Model Package State Change",
+            package_detail(group_names),
+        )
+
+    def _tell_of(
+        self, construct_id: str, description: str, detail_type: str, detail: Mapping[str, Any]
+    ) -> None:
+        rule = events.Rule(
+            self,
+            construct_id,
+            description=description,
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"], detail_type=[detail_type], detail=dict(detail)
+            ),
+        )
+        rule.add_target(
+            targets.LambdaFunction(
+                self.notify_function.function,
+                dead_letter_queue=self.notify_function.dead_letters,
+                max_event_age=Duration.hours(24),
+                retry_attempts=185,
+            )
+        )
+
+
+class ForwardingStack(Stack):
+    """Sends one region's changes of model packages to the home region, which tells of them."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        model_package_group_names: Sequence[str],
+        **kwargs: Any,
+    ) -> None:
+        """Create the rule.
+
+        Args:
+            scope: The app.
+            construct_id: Stack name.
+            settings: The app's settings.
+            model_package_group_names: The groups whose approvals are told.
+            kwargs: ``aws_cdk.Stack`` properties.
+        """
+        super().__init__(scope, construct_id, **kwargs)
+        home_bus = events.EventBus.from_event_bus_arn(
+            self,
+            "HomeBus",
+            f"arn:{Aws.PARTITION}:events:{settings.home_region}:{Aws.ACCOUNT_ID}:event-bus/default",
+        )
+        role = iam.Role(
+            self,
+            "Role",
+            # Not for rules of another account.
+            assumed_by=iam.ServicePrincipal(
+                "events.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            ),
+            description=f"Sends changes of model packages to {settings.home_region}",
+        )
+        send = iam.PolicyStatement(
+            sid="SendHome", actions=["events:PutEvents"], resources=[home_bus.event_bus_arn]
+        )
+        grant(role, [send], wildcards={})
+        events.Rule(
+            self,
+            "PackageChanged",
+            description=f"Changes of model packages, for {settings.home_region} to tell of",
+            event_pattern=events.EventPattern(
+                source=["aws.sagemaker"],
+                detail_type=["SageMaker Model Package State Change"],
+                detail=package_detail(model_package_group_names),
+            ),
+            targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
+        )
+
+
+def package_detail(model_package_group_names: Sequence[str]) -> dict[str, Any]:
+    """Match the changes of approval of completed versions of some groups."""
+    return {
+        "ModelPackageGroupName": list(model_package_group_names),
+        "ModelPackageStatus": ["Completed"],
+        "ModelApprovalStatus": ["PendingManualApproval", "Approved", "Rejected"],
+    }
+
+
+def _let_alarms_use(key: kms.Key) -> None:
+    """Let CloudWatch alarms publish to a topic under the key.
+
+    Source: Amazon SNS Developer Guide, "Enable compatibility between event sources from AWS
+    services and encrypted topics".
+    """
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid="EncryptAlarms",
+            principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],  # the key that the policy belongs to
+            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+        )
+    )
