@@ -12,6 +12,8 @@ import pytest
 from typer.testing import CliRunner
 
 import cli
+from commands import places
+from commands.aws import steps_of
 from constructs_lib.pipelines_folder import PipelinesFolderError
 from stacks.settings import SettingsError
 
@@ -39,7 +41,7 @@ def app_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     settings = {"home_region": "eu-west-1", "pipelines_dir": "models"}
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"model-release": settings}}))
-    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(places, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -102,7 +104,7 @@ def test_validate_reports_two_pipelines_of_one_name(app_folder: Path) -> None:
 def test_definition_follows_the_apps_settings(app_folder: Path) -> None:
     result = CliRunner().invoke(cli.app, ["definition", "returns_risk"])
 
-    steps = {step["Name"]: step for step in json.loads(result.stdout)["Steps"]}
+    steps = {step["Name"]: step for step in steps_of(json.loads(result.stdout))}
     assert ".eu-west-1." in steps["CreateModel"]["Arguments"]["PrimaryContainer"]["Image"]
     assert steps["Registration-EU"]["Type"] == "RegisterModel"
 

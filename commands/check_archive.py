@@ -1,0 +1,37 @@
+"""``check-archive``: what the Verify step would say of a model, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands import places
+from commands.options import Folder, Json
+
+
+def check_archive(
+    name: Folder,
+    model: Annotated[Path, typer.Argument(help="A model.tar.gz, or a folder laid out like one.")],
+    *,
+    with_code: Annotated[
+        bool,
+        typer.Option("--with-code", help="Put the pipeline's inference code in, as Package does."),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="How long to send requests; 0: only the payloads.")
+    ] = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Load a model and answer its sample payloads: each finding with its fix."""
+    from constructs_lib.archive_doctor import examine
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.pipelines_folder import config_path
+
+    folder = places.pipelines_folder(places.read_settings())
+    configs = PipelineConfigs.load(config_path(folder, name))
+    exit_code = examine(
+        configs, model, put_code_in=with_code, load_seconds=seconds, as_json=as_json
+    )
+    raise typer.Exit(exit_code)

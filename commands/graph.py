@@ -1,0 +1,52 @@
+"""``graph``: the steps of a pipeline as a picture."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands import places
+from commands.options import Folder, Json, NoCache, print_json
+
+
+class Form(StrEnum):
+    """What a graph is written as."""
+
+    MERMAID = "mermaid"
+    SVG = "svg"
+
+
+def graph(
+    name: Folder,
+    output: Annotated[Path | None, typer.Option(help="Write to a file instead.")] = None,
+    *,
+    form: Annotated[Form, typer.Option("--as", help="Mermaid text or an SVG picture.")] = (
+        Form.MERMAID
+    ),
+    no_cache: NoCache = False,
+    as_json: Json = False,
+) -> None:
+    """Draw a pipeline's steps and what each waits for."""
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.graph import mermaid, read_dag, svg
+    from constructs_lib.pipelines_folder import config_path
+
+    settings = places.read_settings()
+    configs = PipelineConfigs.load(config_path(places.pipelines_folder(settings), name))
+    with places.compilation({name: configs}, settings, no_cache=no_cache) as compiled:
+        pipeline = compiled[name].pipeline
+    dag = read_dag(pipeline.definition)
+    if as_json:
+        steps = [{"name": step.name, "type": step.type} for step in dag.steps]
+        edges = [{"from": each.source, "to": each.target, "kind": each.kind} for each in dag.edges]
+        print_json({"steps": steps, "edges": edges})
+        return
+    text = mermaid(dag) if form is Form.MERMAID else svg(dag, title=pipeline.name)
+    if output is None:
+        typer.echo(text)
+        return
+    places.write_bytes(output, text.encode())
+    typer.echo(f"Wrote {output}")

@@ -1,0 +1,38 @@
+"""``payloads``: the sample payload that a pipeline ships."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands import places
+from commands.options import Folder, Json, print_json
+
+
+def payloads(
+    name: Folder,
+    output: Annotated[
+        Path | None, typer.Option(help="Write the archive (.tar.gz) that is shipped.")
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Show the sample requests that a pipeline ships, one per content type."""
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.payloads import payload_archive, sample_payloads
+    from constructs_lib.pipelines_folder import config_path
+
+    folder = places.pipelines_folder(places.read_settings())
+    config = PipelineConfigs.load(config_path(folder, name)).payload
+    texts = {each: body.decode() for each, body in sample_payloads(config).items()}
+    if output is not None:
+        places.write_bytes(output, payload_archive(config))
+    if as_json:
+        print_json({"archive": output and str(output), "payloads": texts})
+        return
+    for member, text in texts.items():
+        typer.echo(f"{member}\n  {text.strip()}")
+    if output is not None:
+        typer.echo(f"Wrote {output}")

@@ -1,0 +1,98 @@
+"""Writes docs/commands.md from the commands themselves: ``python -m commands.reference``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from commands.exit_codes import ExitCode
+from commands.table import COMMANDS, command
+
+PATH: Final = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
+
+_INTRODUCTION: Final = """\
+# Commands
+
+Written by `python -m commands.reference` from the commands themselves; a test checks that it is
+current.
+
+`release` is the command line's name, with the environment activated (`source .venv/bin/activate`);
+`python cli.py` is the same. `release --install-completion` lets the shell complete commands,
+options and names of pipelines.
+
+## Which AWS
+
+A command that talks to AWS says to which on standard error, for example
+`AWS: real, profile prod, us-east-1` or `AWS: embedded, http://localhost:4566, us-east-1`.
+
+| given | it talks to |
+|---|---|
+| nothing | the real AWS, with the credentials of the environment |
+| `--profile NAME` | the real AWS, with that profile |
+| `--local` | the embedded AWS at `http://localhost:4566` |
+| `AWS_ENDPOINT_URL` | the embedded AWS there |
+
+The embedded AWS executes nothing itself. So `start --local` is the command `run`, which executes
+the pipeline in this process and waits; `status --local` and `logs --local` read the records that
+`run` and `demo` leave in `.local`.
+
+## Exit codes
+
+| code | means |
+|---|---|
+"""
+
+_CODES: Final = {
+    ExitCode.DONE: "done; of a check: nothing wrong was found",
+    ExitCode.ERROR: "bad input, a problem found, or an execution that failed: see the message",
+    ExitCode.USAGE: "the command line is wrong: unknown command or option, missing argument",
+    ExitCode.AWS: "AWS refused or did not answer: credentials, permissions, throttling, network",
+    ExitCode.CHANGED: "of `diff --exit-code` only: a pipeline changes",
+    ExitCode.INTERRUPTED: "Ctrl-C",
+}
+
+_JSON: Final = """
+## JSON
+
+`--json` prints one document on standard output; errors stay text on standard error.
+
+| command | document |
+|---|---|
+| `validate` | list of `{name, pipeline, valid, error, findings: [{severity, text}]}` |
+| `definition` | the definition (always JSON) |
+| `diff` | list of `{name, status, summary, replaced, changes, steps}` |
+| `payloads` | `{archive, payloads: {member: text}}` |
+| `new` | `{folder}` |
+| `start` | `{pipeline, arn, parameters}`; with `--wait` that of `status` |
+| `status` | `{pipeline, id, arn, status, start_time, end_time, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |
+| `logs` | `{step, log, lines}` |
+| `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata}` |
+| `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `problem`, `unknown` |
+"""  # noqa: E501  # rows of a table
+
+
+def reference() -> str:
+    """Return the text of docs/commands.md."""
+    codes = "".join(f"| {code.value} | {_CODES[code]} |\n" for code in ExitCode)
+    return _INTRODUCTION + codes + _JSON + "".join(map(_section, COMMANDS))
+
+
+def _section(name: str) -> str:
+    found: Any = command(name)
+    rows = "".join(f"| {names} | {text} |\n" for names, text in _parameters(found))
+    table = f"\n| argument or option | |\n|---|---|\n{rows}" if rows else ""
+    return f"\n## release {name}\n\n{found.help}\n{table}"
+
+
+def _parameters(found: Any) -> Iterator[tuple[str, str]]:
+    for parameter in found.params:
+        if parameter.param_type_name == "argument":
+            names = parameter.metavar or parameter.name.upper()
+            yield f"`{names if parameter.required else f'[{names}]'}`", parameter.help or ""
+        else:
+            yield ", ".join(f"`{each}`" for each in parameter.opts), parameter.help or ""
+
+
+if __name__ == "__main__":
+    PATH.write_text(reference())

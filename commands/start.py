@@ -1,0 +1,126 @@
+"""``start``: starts an execution of a deployed pipeline."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.aws import Aws, calls, read_definition
+from commands.executions import read_state
+from commands.exit_codes import ExitCode
+from commands.options import (
+    Json,
+    Local,
+    Model,
+    Parameter,
+    Pipeline,
+    Profile,
+    Region,
+    given_parameters,
+    print_json,
+)
+from commands.run import run_locally
+from commands.status import wait_for
+from constructs_lib.errors import ReleaseError
+
+_DIGEST_CHARACTERS = 16
+
+
+class ModelFileError(ReleaseError):
+    """The model to release is neither an S3 URI nor a file that can be uploaded."""
+
+
+def start(
+    pipeline: Pipeline,
+    *,
+    model: Model = None,
+    parameter: Parameter = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended; exit with 1 if it failed.")
+    ] = False,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Start an execution; a local model file is uploaded first, to a key that names its content.
+
+    The embedded AWS executes nothing itself: there, this is the command run, which always waits.
+    """
+    parameters = given_parameters(parameter, model)
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    if aws.endpoint_url:
+        if as_json:
+            raise typer.BadParameter("--json does not go with the embedded AWS: use status --json")
+        run_locally(pipeline, model, parameters, aws.endpoint_url, region)
+    definition = read_definition(aws, pipeline)
+    if model is not None:
+        parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
+    arn = _start(aws, pipeline, parameters)
+    if not as_json:
+        typer.echo(f"Started {arn}\nFollow it: release status {pipeline} --watch")
+    if not wait:
+        if as_json:
+            print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})
+        return
+    state = read_state(aws, pipeline, arn)
+    state = wait_for(aws, state, show=not as_json)
+    if as_json:
+        print_json(state.as_json())
+    raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
+
+
+def _start(aws: Aws, pipeline: str, parameters: dict[str, str]) -> str:
+    with calls(f"Cannot start {pipeline}"):
+        response = aws.client("sagemaker").start_pipeline_execution(
+            PipelineName=pipeline,
+            PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
+        )
+    arn: str = response["PipelineExecutionArn"]
+    return arn
+
+
+def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) -> str:
+    if model.startswith("s3://"):
+        return model
+    path = Path(model)
+    if not path.is_file():
+        raise ModelFileError(
+            f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
+            " or a URI that starts with 's3://'."
+        )
+    defaults = {each["Name"]: each.get("DefaultValue", "") for each in definition["Parameters"]}
+    if "PIPELINE_EXECUTION_TEMP_DIR" not in defaults:
+        raise ModelFileError(
+            f"The pipeline {pipeline!r} has no parameter PIPELINE_EXECUTION_TEMP_DIR, which names"
+            " its bucket. Upload the model yourself and give its S3 URI."
+        )
+    bucket = defaults["PIPELINE_EXECUTION_TEMP_DIR"].removeprefix("s3://").partition("/")[0]
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+    uri = f"s3://{bucket}/incoming/{pipeline}/{digest}/{path.name}"
+    _upload(aws, path, bucket, uri)
+    return uri
+
+
+def _upload(aws: Aws, path: Path, bucket: str, uri: str) -> None:
+    from boto3.exceptions import S3UploadFailedError
+    from rich.console import Console
+    from rich.progress import Progress
+
+    key = uri.removeprefix(f"s3://{bucket}/")
+    console = Console(stderr=True)
+    with (
+        calls(f"Cannot upload {path} to {uri}"),
+        Progress(console=console, disable=not console.is_terminal) as progress,
+    ):
+        task = progress.add_task(f"Uploading {path.name}", total=path.stat().st_size)
+        try:
+            aws.client("s3").upload_file(
+                str(path), bucket, key, Callback=lambda count: progress.advance(task, count)
+            )
+        except S3UploadFailedError as error:
+            raise ModelFileError(f"Cannot upload {path} to {uri}: {error}.") from error
