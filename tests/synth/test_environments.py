@@ -150,3 +150,19 @@ def test_termination_protection_is_for_all_stacks(tmp_path: Any) -> None:
     add_stacks(app)
 
     assert {stack.termination_protection for stack in app.synth().stacks} == {True}
+
+
+def test_the_settings_of_the_documents_are_valid() -> None:
+    text = (ROOT / "docs" / "operate.md").read_text()
+    example = json.loads("{" + text.split("```json")[1].split("```")[0] + "}")
+
+    settings = _settings(None, example)
+    assert settings.operations("returns_risk").schedule is not None
+    assert settings.notifications is not None
+
+
+def test_every_setting_is_documented() -> None:
+    text = (ROOT / "docs" / "deploy.md").read_text()
+
+    documented = {*Settings.model_fields, "environments"} - {"environment"}
+    assert [name for name in documented if f"| `{name}` |" not in text] == []

@@ -169,7 +169,8 @@ def _set_policy_roles(client: Any, arn: str, before: Properties, after: Properti
 def _create_oidc_provider(context: Context, properties: Properties) -> Identity:
     arn = context.client("iam").create_open_id_connect_provider(
         Url=properties["Url"],
-        **pick(properties, ("ClientIDList", "Tags", "ThumbprintList")),
+        ClientIDList=properties.get("ClientIdList", []),
+        **pick(properties, ("Tags", "ThumbprintList")),
     )["OpenIDConnectProviderArn"]
     return Identity(arn, {"Arn": arn})
 
@@ -182,7 +183,7 @@ def _delete_oidc_provider(context: Context, current: Resource) -> None:
 
 def _update_oidc_provider(context: Context, current: Resource, properties: Properties) -> Identity:
     client, arn, before = context.client("iam"), current.physical_id, current.properties
-    wanted, present = set(properties.get("ClientIDList", [])), set(before.get("ClientIDList", []))
+    wanted, present = set(properties.get("ClientIdList", [])), set(before.get("ClientIdList", []))
     provider = {"OpenIDConnectProviderArn": arn}
     for client_id in present - wanted:
         client.remove_client_id_from_open_id_connect_provider(**provider, ClientID=client_id)
@@ -208,7 +209,7 @@ HANDLERS: Final = {
         _create_oidc_provider,
         _delete_oidc_provider,
         _update_oidc_provider,
-        applied=frozenset({"ClientIDList", "Tags", "ThumbprintList", "Url"}),
+        applied=frozenset({"ClientIdList", "Tags", "ThumbprintList", "Url"}),
     ),
     "AWS::IAM::Policy": Handler(
         _create_policy,

@@ -1,0 +1,206 @@
+"""The function that writes notifications, on the events that AWS documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from constructs_lib.jobs.notify import EXECUTION_CHANGE, PACKAGE_CHANGE, UnknownEventError, handler
+
+PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk"
+EXECUTION = f"{PIPELINE}/execution/abc123"
+JOB = "arn:aws:sagemaker:us-east-1:123456789012:processing-job/pipelines-abc123-Package-x1"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:register"
+PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/returns-risk/7"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:model-release-notifications"
+
+_make_client = boto3.client
+
+
+@pytest.fixture
+def sagemaker() -> Iterator[Stubber]:
+    yield from _stub("sagemaker")
+
+
+def _stub(service: str) -> Iterator[Stubber]:
+    client = _make_client(
+        service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+class Topic:
+    """Keeps what is published."""
+
+    def __init__(self) -> None:
+        self.published: list[dict[str, str]] = []
+
+    def publish(self, **message: str) -> None:
+        self.published.append(message)
+
+
+@pytest.fixture
+def topic(sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch) -> Topic:
+    topic = Topic()
+    clients = {"sagemaker": sagemaker.client, "sns": topic}
+    monkeypatch.setattr(boto3, "client", lambda service, **_: clients[service])
+    monkeypatch.setenv("TOPIC_ARN", TOPIC)
+    return topic
+
+
+def _execution_event(status: str) -> dict[str, Any]:
+    return {
+        "detail-type": EXECUTION_CHANGE,
+        "source": "aws.sagemaker",
+        "region": "us-east-1",
+        "detail": {
+            "currentPipelineExecutionStatus": status,
+            "previousPipelineExecutionStatus": "Executing",
+            "pipelineArn": PIPELINE,
+            "pipelineExecutionArn": EXECUTION,
+        },
+    }
+
+
+def _package_event(status: str, **detail: Any) -> dict[str, Any]:
+    return {
+        "detail-type": PACKAGE_CHANGE,
+        "source": "aws.sagemaker",
+        "region": "eu-west-1",
+        "detail": {
+            "ModelPackageGroupName": "returns-risk",
+            "ModelPackageVersion": 7,
+            "ModelPackageArn": PACKAGE,
+            "ModelPackageStatus": "Completed",
+            "ModelApprovalStatus": status,
+            "MetadataProperties": {"GeneratedBy": EXECUTION},
+            **detail,
+        },
+    }
+
+
+def _answer(sagemaker: Stubber, *steps: dict[str, Any], **execution: str) -> None:
+    sagemaker.add_response(
+        "describe_pipeline_execution", execution, {"PipelineExecutionArn": EXECUTION}
+    )
+    sagemaker.add_response(
+        "list_pipeline_execution_steps",
+        {"PipelineExecutionSteps": list(steps)},
+        {"PipelineExecutionArn": EXECUTION, "SortOrder": "Ascending"},
+    )
+
+
+def _step(name: str, status: str = "Failed", **members: Any) -> dict[str, Any]:
+    return {"StepName": name, "StepStatus": status, **members}
+
+
+def test_a_failed_execution_is_told_with_step_reason_and_links(
+    sagemaker: Stubber, topic: Topic
+) -> None:
+    _answer(
+        sagemaker,
+        _step("CreateModel", "Succeeded"),
+        _step(
+            "Package",
+            FailureReason='ClientError: "model.tar.gz" is damaged',
+            Metadata={"ProcessingJob": {"Arn": JOB}},
+        ),
+        PipelineExecutionDescription="Upload of version v2 of s3://b/model.tar.gz",
+        FailureReason="Step failure: One or multiple steps failed.",
+    )
+
+    handler(_execution_event("Failed"), None)
+
+    (message,) = topic.published
+    assert message["TopicArn"] == TOPIC
+    assert message["Subject"] == "returns-risk: execution failed at Package"
+    for part in (
+        "Pipeline:  returns-risk (us-east-1)",
+        f"Execution: {EXECUTION}",
+        'Reason:    ClientError: "model.tar.gz" is damaged',
+        "#/processing-jobs/pipelines-abc123-Package-x1",
+        "log-group/$252Faws$252Fsagemaker$252FProcessingJobs"
+        "$3FlogStreamNameFilter$3Dpipelines-abc123-Package-x1$252F",
+        "aws sagemaker retry-pipeline-execution --region us-east-1",
+        "Cause:     Upload of version v2",
+    ):
+        assert part in message["Message"]
+    assert "CreateModel" not in message["Message"]
+
+
+def test_a_failed_function_is_linked(sagemaker: Stubber, topic: Topic) -> None:
+    _answer(sagemaker, _step("Stage-EU", Metadata={"Lambda": {"Arn": FUNCTION}}))
+
+    handler(_execution_event("Failed"), None)
+
+    assert "lambda/home?region=us-east-1#/functions/register" in topic.published[0]["Message"]
+
+
+def test_the_message_of_a_fail_step_is_the_reason(sagemaker: Stubber, topic: Topic) -> None:
+    reason = "latency p99 312.4 ms is above max_latency_in_millisecond 200"
+    _answer(sagemaker, _step("VerificationFailed", Metadata={"Fail": {"ErrorMessage": reason}}))
+
+    handler(_execution_event("Failed"), None)
+
+    assert f"Reason:    {reason}" in topic.published[0]["Message"]
+
+
+def test_an_execution_that_failed_before_its_steps_is_told_too(
+    sagemaker: Stubber, topic: Topic
+) -> None:
+    _answer(sagemaker, FailureReason="The role cannot be assumed")
+
+    handler(_execution_event("Failed"), None)
+
+    assert topic.published[0]["Subject"] == "returns-risk: execution failed"
+    assert "The role cannot be assumed" in topic.published[0]["Message"]
+
+
+def test_a_package_to_approve_is_told_with_the_commands_that_decide(topic: Topic) -> None:
+    metrics = {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/evaluation.json"}}}
+    handler(_package_event("PendingManualApproval", ModelMetrics=metrics), None)
+
+    (message,) = topic.published
+    assert message["Subject"] == "returns-risk: version 7 waits for approval in eu-west-1"
+    for part in (
+        f"aws sagemaker update-model-package --region eu-west-1 --model-package-arn {PACKAGE}",
+        f"aws sagemaker describe-model-package --region eu-west-1 --model-package-name {PACKAGE}",
+        "--model-approval-status Approved",
+        f"Released by:   {EXECUTION}",
+        "Measured:      s3://b/evaluation.json",
+    ):
+        assert part in message["Message"]
+
+
+@pytest.mark.parametrize("status", ["Approved", "Rejected"])
+def test_a_decision_is_told_with_its_remark(topic: Topic, status: str) -> None:
+    handler(_package_event(status, ApprovalDescription="p99 is fine"), None)
+
+    (message,) = topic.published
+    assert message["Subject"] == f"returns-risk: version 7 {status.lower()} in eu-west-1"
+    assert "Remark:        p99 is fine" in message["Message"]
+    assert "then decide" not in message["Message"]
+
+
+def test_a_subject_is_what_sns_takes(sagemaker: Stubber, topic: Topic) -> None:
+    _answer(sagemaker, *(_step(f"Registration-{number}") for number in range(20)))
+
+    handler(_execution_event("Failed"), None)
+
+    subject = topic.published[0]["Subject"]
+    assert len(subject) == 100
+    assert subject.isascii()
+    assert subject.isprintable()
+
+
+def test_an_event_of_another_kind_is_refused(topic: Topic) -> None:
+    with pytest.raises(UnknownEventError, match="'SageMaker Image State Change'"):
+        handler({"detail-type": "SageMaker Image State Change"}, None)
+
+    assert topic.published == []
