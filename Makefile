@@ -63,6 +63,16 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 test: setup ## Run all tests (no network, under 5 minutes on 2 cores)
 	@python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
+# Not among the locked packages: 4.5 GB that only these tests need, in a folder of their own.
+TORCH := $(VENV)/torch
+$(TORCH): $(ENVIRONMENT)
+	@uv pip install --quiet --python $(BIN)/python --target $@ torch==2.13.0 || \
+		{ rm -rf $@; echo 'torch cannot be installed: the tests of PyTorch models are skipped' >&2; }
+
+.PHONY: test-torch
+test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
+	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example $(PYTEST_ARGS)
+
 .PHONY: check
 check: setup ## Lint, check formatting and types
 	@ruff check
