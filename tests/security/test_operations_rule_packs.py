@@ -14,13 +14,15 @@ from tests.security.conftest import Synthesized, _synthesize
 
 @pytest.fixture(scope="module")
 def operated(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """The app with everything around a pipeline switched on."""
+    """The app with everything around a pipeline switched on, and deployed from GitHub."""
     schedule = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
     operations = {"start_on_upload": True, "schedule": schedule, "monitoring": True}
     return _synthesize(
         tmp_path_factory.mktemp("operated"),
         pipelines={"returns_risk": operations},
         notifications={"emails": ["ml@example.com"]},
+        environment="dev",
+        delivery={"repository": "acme/models"},
     )
 
 

@@ -70,13 +70,13 @@ def test_the_tags_of_an_encrypted_log_group_can_change(
     stack.delete()
 
 
-def _provider(*client_ids: str) -> dict[str, Any]:
+def _provider(owner: str) -> dict[str, Any]:
     return {
         "Type": "AWS::IAM::OIDCProvider",
         "Properties": {
             "Url": "https://token.actions.githubusercontent.com",
-            "ClientIdList": list(client_ids),
-            "ThumbprintList": ["a" * 40],
+            "ClientIdList": ["sts.amazonaws.com"],
+            "Tags": [{"Key": "owner", "Value": owner}],
         },
     }
 
@@ -86,17 +86,40 @@ def test_an_identity_provider_is_created_changed_and_deleted(
 ) -> None:
     iam = aws.client("iam")
 
-    stack.deploy_resources(GitHub=_provider("sts.amazonaws.com"))
-    assert stack.status == "CREATE_COMPLETE", stack.reason
+    stack.deploy_resources(GitHub=_provider("one"))
     arn = stack.physical_id("GitHub")
     provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
     assert provider["ClientIDList"] == ["sts.amazonaws.com"]
 
-    stack.deploy_resources(GitHub=_provider("other"))
-    assert stack.status == "UPDATE_COMPLETE", stack.reason
+    assert stack.deploy_resources(GitHub=_provider("other")) == "UPDATE_COMPLETE"
     assert stack.physical_id("GitHub") == arn
     provider = iam.get_open_id_connect_provider(OpenIDConnectProviderArn=arn)
-    assert provider["ClientIDList"] == ["other"]
+    assert provider["Tags"] == [{"Key": "owner", "Value": "other"}]
 
     stack.delete()
     assert iam.list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+
+
+def _group(owner: str) -> dict[str, Any]:
+    return {
+        "Type": "AWS::Scheduler::ScheduleGroup",
+        "Properties": {"Tags": [{"Key": "owner", "Value": owner}]},
+    }
+
+
+def test_a_schedule_group_is_created_changed_and_deleted(
+    aws: EmbeddedAws, stack: StackDriver
+) -> None:
+    scheduler = aws.client("scheduler")
+
+    stack.deploy_resources(LoadTests=_group("one"))
+    name = stack.physical_id("LoadTests")
+    assert stack.deploy_resources(LoadTests=_group("other")) == "UPDATE_COMPLETE"
+    arn = scheduler.get_schedule_group(Name=name)["Arn"]
+    assert scheduler.list_tags_for_resource(ResourceArn=arn)["Tags"] == [
+        {"Key": "owner", "Value": "other"}
+    ]
+
+    stack.delete()
+    groups = scheduler.list_schedule_groups()["ScheduleGroups"]
+    assert name not in [each["Name"] for each in groups]

@@ -1,10 +1,10 @@
-"""Amazon EventBridge Scheduler: schedules. They are kept, and never start anything."""
+"""Amazon EventBridge Scheduler: schedules and their groups. Schedules are kept, and never start anything."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from local.emulator.cloudformation.handlers.documents import pick
+from local.emulator.cloudformation.handlers.documents import pick, removed_tag_keys
 from local.emulator.cloudformation.resources import Context, Handler, Identity, Properties, Resource
 
 _SCHEDULE: Final = (
@@ -49,11 +49,35 @@ def _arguments(properties: Properties) -> dict[str, Any]:
     return {**arguments, "Target": target}
 
 
+def _create_group(context: Context, properties: Properties) -> Identity:
+    name = properties.get("Name") or context.generated_name(64)
+    arn = context.client("scheduler").create_schedule_group(
+        Name=name, Tags=properties.get("Tags", [])
+    )["ScheduleGroupArn"]
+    return Identity(name, {"Arn": arn})
+
+
+def _update_group(context: Context, current: Resource, properties: Properties) -> Identity:
+    client, arn = context.client("scheduler"), current.identity.attributes["Arn"]
+    if removed := removed_tag_keys(current.properties, properties):
+        client.untag_resource(ResourceArn=arn, TagKeys=removed)
+    if properties.get("Tags"):
+        client.tag_resource(ResourceArn=arn, Tags=properties["Tags"])
+    return current.identity
+
+
+def _delete_group(context: Context, current: Resource) -> None:
+    context.client("scheduler").delete_schedule_group(Name=current.physical_id)
+
+
 HANDLERS: Final = {
     "AWS::Scheduler::Schedule": Handler(
         _create_schedule,
         _delete_schedule,
         _update_schedule,
         applied=frozenset({*_SCHEDULE, "Name"}),
+    ),
+    "AWS::Scheduler::ScheduleGroup": Handler(
+        _create_group, _delete_group, _update_group, applied=frozenset({"Name", "Tags"})
     ),
 }
