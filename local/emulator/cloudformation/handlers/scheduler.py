@@ -1,4 +1,4 @@
-"""Amazon EventBridge Scheduler: schedules and their groups. Schedules are kept, and never start anything."""
+"""Amazon EventBridge Scheduler: schedules, which are kept but never start anything, and groups."""
 
 from __future__ import annotations
 
