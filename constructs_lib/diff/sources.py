@@ -7,8 +7,8 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -43,9 +43,9 @@ def pipelines_of_commit(commit: str, root: Path) -> dict[str, Pipeline]:
     """
     revision = _revision(commit, root)
     with tempfile.TemporaryDirectory(prefix="commit-") as folder:
-        archive = _git(root, "archive", "--format=tar", revision)
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(folder, filter="data")
+        archive = _git(root, "archive", "--format=zip", revision)
+        with zipfile.ZipFile(io.BytesIO(archive)) as files:
+            files.extractall(folder)
         return _compile(Path(folder), f"commit {commit}")
 
 

@@ -69,6 +69,7 @@ def real_answer(model_dir: Path, body: bytes, content_type: str, accept: str) ->
     properties = {"Content-Type": content_type, "Accept": accept}
     answer: dict[str, Any] = {}
     context = SimpleNamespace(
+        model_name="model",
         system_properties={"model_dir": str(model_dir)},
         request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
         set_response_status=lambda code, phrase: answer.update(status=code),
