@@ -131,6 +131,7 @@ def test_the_defaults_answer_as_the_real_handler_service(
     answer: dict[str, Any] = {}
     properties = {"Content-Type": content_type, "Accept": accept}
     context = SimpleNamespace(
+        model_name="verified",
         system_properties={"model_dir": str(model_dir)},
         request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
         set_response_status=lambda code, phrase: answer.update(status=code),
