@@ -26,11 +26,8 @@ def check_archive(
 ) -> None:
     """Load a model and answer its sample payloads: each finding with its fix."""
     from constructs_lib.archive_doctor import examine
-    from constructs_lib.configs import PipelineConfigs
-    from constructs_lib.pipelines_folder import config_path
 
-    folder = places.pipelines_folder(places.read_settings())
-    configs = PipelineConfigs.load(config_path(folder, name))
+    configs = places.load_configs(places.read_settings(), name)
     exit_code = examine(
         configs, model, put_code_in=with_code, load_seconds=seconds, as_json=as_json
     )

@@ -30,12 +30,10 @@ def graph(
     as_json: Json = False,
 ) -> None:
     """Draw a pipeline's steps and what each waits for."""
-    from constructs_lib.configs import PipelineConfigs
     from constructs_lib.graph import mermaid, read_dag, svg
-    from constructs_lib.pipelines_folder import config_path
 
     settings = places.read_settings()
-    configs = PipelineConfigs.load(config_path(places.pipelines_folder(settings), name))
+    configs = places.load_configs(settings, name)
     with places.compilation({name: configs}, settings, no_cache=no_cache) as compiled:
         pipeline = compiled[name].pipeline
     dag = read_dag(pipeline.definition)

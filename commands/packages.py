@@ -62,8 +62,8 @@ def approve(
 ) -> None:
     """Approve a version in every region that registered it, or in one."""
     aws = Aws.chosen(local=local, profile=profile, region=region)
-    found = read_packages(aws, pipeline, in_region, limit=_ALL if version else 1)
-    _decide(aws, _of_version(found, version), "Approved", comment, yes=yes, as_json=as_json)
+    chosen = _chosen(aws, pipeline, version, in_region)
+    _decide(aws, chosen, "Approved", comment, yes=yes, as_json=as_json)
 
 
 def reject(
@@ -80,8 +80,15 @@ def reject(
 ) -> None:
     """Reject a version in every region that registered it, or in one."""
     aws = Aws.chosen(local=local, profile=profile, region=region)
+    chosen = _chosen(aws, pipeline, version, in_region)
+    _decide(aws, chosen, "Rejected", comment, yes=yes, as_json=as_json)
+
+
+def _chosen(
+    aws: Aws, pipeline: str, version: int | None, in_region: str | None
+) -> list[ModelPackage]:
     found = read_packages(aws, pipeline, in_region, limit=_ALL if version else 1)
-    _decide(aws, _of_version(found, version), "Rejected", comment, yes=yes, as_json=as_json)
+    return _of_version(found, version)
 
 
 def _of_version(found: list[ModelPackage], version: int | None) -> list[ModelPackage]:

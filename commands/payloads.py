@@ -20,12 +20,9 @@ def payloads(
     as_json: Json = False,
 ) -> None:
     """Show the sample requests that a pipeline ships, one per content type."""
-    from constructs_lib.configs import PipelineConfigs
     from constructs_lib.payloads import payload_archive, sample_payloads
-    from constructs_lib.pipelines_folder import config_path
 
-    folder = places.pipelines_folder(places.read_settings())
-    config = PipelineConfigs.load(config_path(folder, name)).payload
+    config = places.load_configs(places.read_settings(), name).payload
     texts = {each: body.decode() for each, body in sample_payloads(config).items()}
     if output is not None:
         places.write_bytes(output, payload_archive(config))

@@ -48,6 +48,18 @@ def read_settings() -> Settings:
     return Settings.from_context(context.get)
 
 
+def load_configs(settings: Settings, name: str) -> PipelineConfigs:
+    """Load the configs of a folder in the folder of pipelines.
+
+    Raises:
+        ReleaseError: There is no such folder, or its config cannot be used.
+    """
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.pipelines_folder import config_path
+
+    return PipelineConfigs.load(config_path(pipelines_folder(settings), name))
+
+
 def compilation(
     pipelines: Mapping[str, PipelineConfigs], settings: Settings, *, no_cache: bool
 ) -> Compilation:

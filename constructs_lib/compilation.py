@@ -24,6 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -149,6 +150,8 @@ class Compilation:
         if self._child is not None:
             self._child.kill()
             self._child.communicate()
+            for folder in {file.parent for file in self._files.values()}:
+                _forget_unused(folder)
 
     def __getitem__(self, name: str) -> CheckedPipeline:
         """Return a pipeline; waits until it is compiled.
@@ -216,19 +219,19 @@ def _kept(file: Path) -> CheckedPipeline | None:
 
 
 def _keep(file: Path, entry: str) -> None:
-    """Write an entry, and forget those that nothing has used for a month.
-
-    A folder that cannot be written is no reason to fail: the next run compiles again.
-    """
-    try:
+    """Write an entry; where it cannot be written, the next run compiles again."""
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
         replace_text(file, entry)
-        too_old = time.time() - _UNUSED_DAYS * 24 * 60 * 60
-        for other in file.parent.glob("*.json"):
-            if other.stat().st_mtime < too_old:
-                other.unlink(missing_ok=True)
-    except OSError:
-        return
+
+
+def _forget_unused(folder: Path) -> None:
+    """Delete the entries that nothing has used for a month."""
+    too_old = time.time() - _UNUSED_DAYS * 24 * 60 * 60
+    with suppress(OSError):
+        for file in folder.glob("*.json"):
+            if file.stat().st_mtime < too_old:
+                file.unlink(missing_ok=True)
 
 
 def cache_key(configs: PipelineConfigs, home_region: str) -> str:

@@ -6,12 +6,16 @@ The rules are those of cdk-nag; ``tests/security/test_rule_packs.py`` applies th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from aws_cdk import Acknowledgment, Reference, Stack, Tokenization, Validations
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
+
+_TOKEN: Final = re.compile(r"\$\{Token\[[^\]]+\]\}")
+"""How CDK writes a value in a text that is known only later."""
 
 
 def acknowledge(construct: IConstruct, reasons: Mapping[str, str]) -> None:
@@ -42,30 +46,38 @@ def grant(
     statements = list(statements)
     policy = iam.ManagedPolicy(role, "Policy", statements=statements, roles=[role])
     reasons = {
-        f"AwsSolutions-IAM5[Resource::{resource}]": wildcards[statement.sid]
+        resource: wildcards[sid]
         for statement in statements
-        if statement.sid and statement.sid in wildcards
-        for resource in _resources(Stack.of(role), statement)
+        if (sid := statement.sid or "") in wildcards
+        for resource in statement.resources
+        # Before it is resolved: that takes calls to Node.
         if "*" in resource
     }
-    acknowledge(policy, reasons)
+    written = _as_in_templates(Stack.of(role), list(reasons))
+    acknowledge(
+        policy,
+        {
+            f"AwsSolutions-IAM5[Resource::{resource}]": reason
+            for resource, reason in zip(written, reasons.values(), strict=True)
+        },
+    )
     return policy
 
 
-def _resources(stack: Stack, statement: iam.PolicyStatement) -> Iterator[str]:
-    """Write the resources of a statement as cdk-nag does."""
-    for resource in statement.resources:
-        yield _flat(stack.resolve(_import_from_other_stacks(stack, resource)))
+def _as_in_templates(stack: Stack, resources: list[str]) -> list[str]:
+    """Write resources as cdk-nag does: as in the template, with imports from other stacks."""
+    tokens = sorted({token for resource in resources for token in _TOKEN.findall(resource)})
+    imports = {token: _import_from_other_stack(stack, token) for token in tokens}
+    imported = [_TOKEN.sub(lambda match: imports[match[0]], resource) for resource in resources]
+    return [_flat(resource) for resource in stack.resolve(imported)]
 
 
-def _import_from_other_stacks(stack: Stack, text: str) -> str:
-    """Replace values of other stacks by the imports that synthesis will make of them."""
-    fragments = Tokenization.reverse_string(text)
-    for token in fragments.tokens:
-        if isinstance(token, Reference) and Stack.of(token.target) != stack:
-            exported = Stack.of(token.target).export_value(token.to_string())
-            text = text.replace(token.to_string(), exported)
-    return text
+def _import_from_other_stack(stack: Stack, token: str) -> str:
+    """Return the import that synthesis will make of a value of another stack, else the value."""
+    [value] = Tokenization.reverse_string(token).tokens
+    if isinstance(value, Reference) and Stack.of(value.target) != stack:
+        return str(Stack.of(value.target).export_value(token))
+    return token
 
 
 def _flat(value: Any) -> str:
