@@ -6,7 +6,9 @@ from typing import Final
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.linter import Finding, lint, lint_request
+from constructs_lib.findings import Finding
+from constructs_lib.linter import lint, lint_request
+from constructs_lib.registration_request import registration_findings
 
 _GIVEN_BY_CLOUDFORMATION: Final = {
     "ClientRequestToken": "${Token}",
@@ -15,7 +17,9 @@ _GIVEN_BY_CLOUDFORMATION: Final = {
 
 
 def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> list[Finding]:
-    """List the findings of a compiled pipeline: its definition, and the request that creates it.
+    """List the findings of a compiled pipeline: its definition, and what is created of it.
+
+    That is the pipeline itself, and a model package in each region.
 
     Args:
         configs: One model's configs.
@@ -27,4 +31,13 @@ def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> l
         "PipelineDefinition": compiled.body,
         **_GIVEN_BY_CLOUDFORMATION,
     }
-    return [*lint_request("CreatePipeline", request), *lint(compiled.definition)]
+    findings = [*lint_request("CreatePipeline", request), *lint(compiled.definition)]
+    for registration in compiled.registration_requests.values():
+        # The definition has the request of the home region, too.
+        told = {(finding.step, finding.message) for finding in findings}
+        findings += [
+            finding
+            for finding in registration_findings(registration)
+            if (finding.step, finding.message) not in told
+        ]
+    return findings

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.configs.document import child_path
-from constructs_lib.linter.findings import Finding
+from constructs_lib.findings import Finding
 from constructs_lib.regions import RegionCode
 
 Keys: TypeAlias = tuple[str, ...]
@@ -164,47 +164,39 @@ _REGION_CODE: Final = re.compile(rf"-?({'|'.join(RegionCode)})$")
 _STEP_ENTRY: Final = re.compile(r"\$.*(?:Steps|ForEachBody)\[\d+\](?P<rest>.*)")
 
 
-def traced(
-    findings: Iterable[Finding], configs: PipelineConfigs, *, request_of: str | None = None
-) -> list[Finding]:
+def traced(findings: Iterable[Finding], configs: PipelineConfigs) -> list[Finding]:
     """Name the cause of findings: config file, JSON path and field.
 
     Args:
         findings: What the linter reported of a pipeline that was compiled from the configs.
         configs: The configs, loaded from a file; findings of others stay as they are.
-        request_of: The step whose API request was linted, if it was no definition.
     """
     if configs.file is None:
         return list(findings)
     return [
-        replace(finding, cause=_cause(finding, ORIGINS[rule_of(finding, request_of)], configs))
+        replace(finding, cause=_cause(finding, ORIGINS[rule_of(finding)], configs))
         for finding in findings
     ]
 
 
-def rule_of(finding: Finding, request_of: str | None = None) -> str:
-    """Return the key in :data:`ORIGINS` of what a finding's value comes from.
-
-    Args:
-        finding: What the linter reported.
-        request_of: As in :func:`traced`.
-    """
-    step, keys = _place(finding, request_of)
+def rule_of(finding: Finding) -> str:
+    """Return the key in :data:`ORIGINS` of what a finding's value comes from."""
+    step, keys = _place(finding)
     if f"{step}:" not in ORIGINS:
         return ":"
     paths = (".".join(keys[:length]) for length in range(len(keys), -1, -1))
     return next(rule for path in paths if (rule := f"{step}:{path}") in ORIGINS)
 
 
-def _place(finding: Finding, request_of: str | None) -> tuple[str, Keys]:
+def _place(finding: Finding) -> tuple[str, Keys]:
     """Name the step, and the keys below its arguments that lead to the value."""
     entry = _STEP_ENTRY.fullmatch(finding.path)
-    step = request_of or finding.step or ""
     keys = tuple(
         next(filter(None, match.groups()), "")
         for match in _KEY.finditer(entry["rest"] if entry else finding.path)
     )
-    return _REGION_CODE.sub("", step), keys[1:] if keys[:1] == ("Arguments",) else keys
+    step = _REGION_CODE.sub("", finding.step or "")
+    return step, keys[1:] if keys[:1] == ("Arguments",) else keys
 
 
 def _cause(finding: Finding, origins: tuple[str, ...], configs: PipelineConfigs) -> str:

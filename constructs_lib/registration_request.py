@@ -10,6 +10,7 @@ known when the pipeline is deployed or runs; they are arguments of its methods.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -22,9 +23,7 @@ from pydantic import BaseModel, ConfigDict
 from constructs_lib.configs import VariableType
 from constructs_lib.deploy_time_values import holds_variable
 from constructs_lib.errors import ReleaseError
-from constructs_lib.linter import lint_request
 from constructs_lib.model_card import MEASURED_NUMBERS, OpenValue, model_card_content, shortened
-from constructs_lib.provenance import traced
 from constructs_lib.regions import RegionCode
 from constructs_lib.s3_uris import bucket_and_key
 from constructs_lib.service_model import (
@@ -35,6 +34,7 @@ from constructs_lib.service_model import (
 
 if TYPE_CHECKING:
     from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.findings import Finding
 
 SCHEMA_VERSION: Final = 1
 """Version of the registration file; ``jobs/register_model.py`` reads the same one."""
@@ -289,18 +289,15 @@ def registration_request(
     region_code: RegionCode,
     image_uri: str,
 ) -> RegistrationRequest:
-    """Gather what one region's registration needs from the configs, and check it.
+    """Gather what one region's registration needs from the configs.
 
     Args:
         configs: All sections of the config file.
         region_code: The region to register in.
         image_uri: PyTorch inference image of that region.
-
-    Raises:
-        RegistrationRequestError: CreateModelPackage would reject it.
     """
     base, model, payload = configs.base, configs.model, configs.payload
-    request = RegistrationRequest(
+    return RegistrationRequest(
         region_code=region_code,
         aws_region=region_code.aws_region,
         pipeline_name=base.pipeline_name,
@@ -328,8 +325,19 @@ def registration_request(
         verification=payload.verification,
         training_data_uri=configs.training.input_path if configs.training else None,
     )
-    _refuse_what_the_service_rejects(request, configs)
-    return request
+
+
+def registration_findings(request: RegistrationRequest) -> list[Finding]:
+    """List what CreateModelPackage would reject of a registration, or what is likely a mistake."""
+    # Here: it takes as long to import as everything else that a compiled pipeline needs.
+    from constructs_lib.linter import lint_request
+
+    arguments = request.model_package_arguments(
+        dict.fromkeys(request.value_names, "${KnownLater}"), lambda parts: "".join(map(str, parts))
+    )
+    step = f"Registration-{request.region_code}"
+    found = lint_request("CreateModelPackage", arguments)
+    return [dataclasses.replace(finding, step=step) for finding in found]
 
 
 def model_package_group_name(pipeline_name: str) -> str:
@@ -427,18 +435,3 @@ def read_registration_file(content: bytes) -> dict[RegionCode, RegistrationReque
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistrationRequestError(f"Not a registration file: {error}") from error
     return {request.region_code: request for request in requests}
-
-
-def _refuse_what_the_service_rejects(
-    request: RegistrationRequest, configs: PipelineConfigs
-) -> None:
-    arguments = request.model_package_arguments(
-        dict.fromkeys(request.value_names, "${KnownLater}"), lambda parts: "".join(map(str, parts))
-    )
-    if findings := lint_request("CreateModelPackage", arguments):
-        raise RegistrationRequestError(
-            f"SageMaker would reject the registration in {request.region_code}:\n"
-            + "\n".join(
-                f"  {finding}" for finding in traced(findings, configs, request_of="Registration")
-            )
-        )

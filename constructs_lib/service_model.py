@@ -9,14 +9,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from botocore.loaders import Loader
-from botocore.model import ServiceModel
-
 from constructs_lib.java_patterns import matches
 
 
 def max_length(shape_name: str) -> int:
-    """Return how many characters the service takes for a type, for example ``EntityName``."""
+    """Return how much the service takes of a type.
+
+    That is characters of a text such as ``EntityName``, entries of a list or map such as
+    ``HyperParameters``.
+    """
     return int(service_model().shape_for(shape_name).metadata["max"])
 
 
@@ -31,6 +32,10 @@ def matches_pattern(shape_name: str, text: str) -> bool:
 
 
 @cache
-def service_model() -> Any:
-    """Return botocore's description of the SageMaker API."""
-    return ServiceModel(Loader().load_service_model("sagemaker", "service-2"), "sagemaker")
+def service_model(service: str = "sagemaker") -> Any:
+    """Return botocore's description of an API, by default that of SageMaker."""
+    # Here: what only reads compiled pipelines starts without botocore.
+    from botocore.loaders import Loader
+    from botocore.model import ServiceModel
+
+    return ServiceModel(Loader().load_service_model(service, "service-2"), service)

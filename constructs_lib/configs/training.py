@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -20,13 +20,8 @@ from pydantic import (
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean
 from constructs_lib.configs.types import EntryPoint, InstanceType, S3Uri, check_entry_point
+from constructs_lib.service_model import max_length
 
-LONGEST_HYPERPARAMETER_NAME: Final = 256
-"""AWS: HyperParameterKey, characters."""
-LONGEST_HYPERPARAMETER: Final = 2500
-"""AWS: HyperParameterValue, characters."""
-MOST_HYPERPARAMETERS: Final = 100
-"""AWS: HyperParameters, entries."""
 _FEWEST_LEVELS = 2
 
 
@@ -102,11 +97,9 @@ def _unknown_field(name: str, info: ValidationInfo) -> str | None:
 
 
 def _check_service_limits(hyperparameters: Hyperparameters) -> Hyperparameters:
-    texts = hyperparameters.to_strings()
-    if len(texts) > MOST_HYPERPARAMETERS:
-        raise broken_rule(
-            f"has {len(texts)} entries; SageMaker takes at most {MOST_HYPERPARAMETERS}"
-        )
+    texts, most = hyperparameters.to_strings(), max_length("HyperParameters")
+    if len(texts) > most:
+        raise broken_rule(f"has {len(texts)} entries; SageMaker takes at most {most}")
     too_long = [
         ((name,), value, message)
         for name, value in texts.items()
@@ -118,12 +111,13 @@ def _check_service_limits(hyperparameters: Hyperparameters) -> Hyperparameters:
 
 
 def _too_long(name: str, text: str) -> str | None:
-    if len(name) > LONGEST_HYPERPARAMETER_NAME:
-        return f"has a name of {len(name)} characters; at most {LONGEST_HYPERPARAMETER_NAME}"
-    if len(text) > LONGEST_HYPERPARAMETER:
+    longest_name, longest = max_length("HyperParameterKey"), max_length("HyperParameterValue")
+    if len(name) > longest_name:
+        return f"has a name of {len(name)} characters; at most {longest_name}"
+    if len(text) > longest:
         return (
             f"is {len(text)} characters as text; SageMaker takes at most "
-            f"{LONGEST_HYPERPARAMETER}: pass it to the script as a file of the input data"
+            f"{longest}: pass it to the script as a file of the input data"
         )
     return None
 

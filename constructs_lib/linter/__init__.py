@@ -17,8 +17,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from constructs_lib.findings import Finding, Path, Problem, render_path
 from constructs_lib.linter.arguments import ShapeChecker, argument_problems
-from constructs_lib.linter.findings import Finding, Path, Problem, render_path
 from constructs_lib.linter.form import form_problems
 from constructs_lib.linter.graph import graph_problems
 from constructs_lib.linter.pipeline import Pipeline

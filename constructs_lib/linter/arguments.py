@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.expressions import is_expression, text_fragments
-from constructs_lib.linter.findings import Path, Problem
 from constructs_lib.linter.pipeline import Pipeline, Step
 from constructs_lib.linter.references import DanglingReferenceError, resolve
-from constructs_lib.linter.shapes import Shape, request_shape
+from constructs_lib.linter.shapes import Shape, request_shape, service_shape
 from constructs_lib.linter.step_types import STEP_TYPES
 from constructs_lib.linter.texts import text_problems
 
@@ -41,12 +41,18 @@ _FITTING_VALUE_TYPES: Final = {
 
 
 def argument_problems(step: Step, pipeline: Pipeline) -> Iterator[Problem]:
-    """Check a step's arguments, if they are the request of a SageMaker API."""
-    step_type = STEP_TYPES.get(step.type_name)
-    if step_type and step_type.create and isinstance(step.content.get("Arguments"), Mapping):
-        checker = ShapeChecker(pipeline, step_type.supplied)
-        shape = request_shape(step_type.create)
-        yield from checker.problems(step.arguments, shape, (*step.path, "Arguments"))
+    """Check a step's arguments, as far as they are the request of an API."""
+    step_type, path = STEP_TYPES.get(step.type_name), (*step.path, "Arguments")
+    if step_type is None or not isinstance(step.content.get("Arguments"), Mapping):
+        return
+    if step_type.create:
+        checker = ShapeChecker(pipeline, (step_type.supplied,), path)
+        yield from checker.problems(step.arguments, request_shape(step_type.create), path)
+    for name, part in step_type.parts.items():
+        if isinstance(step.arguments.get(name), Mapping):
+            checker = ShapeChecker(pipeline, part.supplied, (*path, name))
+            shape = service_shape(part.service, part.shape)
+            yield from checker.problems(step.arguments[name], shape, (*path, name))
 
 
 @dataclass(frozen=True)
@@ -55,8 +61,10 @@ class ShapeChecker:
 
     pipeline: Pipeline | None = None
     """Where pipeline variables lead to; ``None`` where there may be none."""
-    supplied_member: str = ""
-    """The required member that may be missing, because the pipeline service fills it."""
+    supplied_members: tuple[str, ...] = ()
+    """The required members that may be missing, because the pipeline service fills them."""
+    supplied_in: Path | None = None
+    """Where: the path of the request."""
 
     def problems(self, value: Any, shape: Shape, path: Path) -> Iterator[Problem]:
         """Find what does not fit, at any depth."""
@@ -83,7 +91,8 @@ class ShapeChecker:
         self, value: Mapping[str, Any], shape: Shape, path: Path
     ) -> Iterator[Problem]:
         for name in shape.required_members:
-            if name not in value and name != self.supplied_member:
+            is_supplied = path == self.supplied_in and name in self.supplied_members
+            if name not in value and not is_supplied:
                 yield Problem(path, f"lacks {name}, which {shape.name} requires", value)
         for name, member in value.items():
             if name in shape.members:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeGuard
 
-from constructs_lib.linter.findings import Path
+from constructs_lib.findings import Path
 
 FUNCTIONS: Final = frozenset({"Get", "Std:Join", "Std:JsonGet"})
 _DEPLOY_TIME_VARIABLE: Final = re.compile(r"\$\{(?P<name>[^{}]+)\}")

@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.arguments import ShapeChecker
 from constructs_lib.linter.expressions import find_functions, is_expression, text_fragments
-from constructs_lib.linter.findings import Path, Problem
 from constructs_lib.linter.pipeline import Parameter, Pipeline, Step, entries_by_name
 from constructs_lib.linter.shapes import definition_shape
 from constructs_lib.linter.step_types import STEP_TYPES, UNCHECKED_STEP_TYPES

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.expressions import find_references
-from constructs_lib.linter.findings import Path, Problem
 from constructs_lib.linter.pipeline import Pipeline, Step
 from constructs_lib.linter.references import DanglingReferenceError, resolve
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from constructs_lib.linter.findings import Path
+from constructs_lib.findings import Path
 
 _BRANCHES: Final = ("IfSteps", "ElseSteps", "ForEachBody")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from constructs_lib.linter.pipeline import Pipeline, Step, entries_by_name
-from constructs_lib.linter.shapes import response_shape
+from constructs_lib.linter.shapes import definition_shape, response_shape
 from constructs_lib.linter.step_types import STEP_TYPES
 
 EXECUTION_VARIABLES: Final = (
@@ -83,6 +83,8 @@ def resolve(reference: str, pipeline: Pipeline) -> Target:
 
 
 def _property_type(step: Step, path: str) -> str | None:
+    if step.type_name not in STEP_TYPES:
+        return None
     match step.type_name, _parse_keys(path):
         case "Processing", ["PropertyFiles", str(file)]:
             files = entries_by_name(step.content.get("PropertyFiles"), "PropertyFileName")
@@ -94,7 +96,7 @@ def _property_type(step: Step, path: str) -> str | None:
             return str(outputs[output].get("OutputType"))
         case "Condition", ["Outcome"]:
             return None
-        case type_name, keys if type_name in STEP_TYPES:
+        case type_name, keys if STEP_TYPES[type_name].properties is not None:
             return _response_type(step, keys)
     return None
 
@@ -112,8 +114,9 @@ def _parse_keys(path: str) -> list[Key]:
 
 def _response_type(step: Step, keys: list[Key]) -> str | None:
     """Follow keys through the response of the operation that describes what the step made."""
-    members: dict[str, Any] = {}
-    for operation in STEP_TYPES[step.type_name].describe:
+    step_type = STEP_TYPES[step.type_name]
+    members: dict[str, Any] = dict.fromkeys(step_type.properties or (), definition_shape("Text"))
+    for operation in step_type.describe:
         members |= response_shape(operation).members
     first = str(keys[0])
     _require(first, members, f"property of the step {step.name}")

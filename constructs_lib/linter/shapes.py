@@ -34,6 +34,11 @@ def response_shape(operation: str) -> Shape:
     return service_model().operation_model(operation).output_shape
 
 
+def service_shape(service: str, name: str) -> Shape:
+    """Return a shape of another service's API, for example ``StepConfig`` of ``emr``."""
+    return service_model(service).shape_for(name)
+
+
 @cache
 def definition_shape(name: str) -> Shape | None:
     """Return one of this module's shapes, for example ``Definition``; ``None`` if there is none."""
@@ -58,7 +63,8 @@ def _general() -> _Notations:
         "Any": {"type": "any"},
         "Boolean": {"type": "boolean"},
         "List": _list("Any"),
-        "Name": {"type": "string", "pattern": r"[A-Za-z0-9\-_]{1,64}"},
+        "Name": {**_of_service("StepName"), "min": 1},
+        "ParameterName": _of_service("PipelineParameterName"),
         "Object": {"type": "map", "key": {"shape": "Text"}, "value": {"shape": "Any"}},
         "Objects": _list("Object"),
         "Text": {"type": "string"},
@@ -82,7 +88,7 @@ def _parameters() -> _Notations:
     def parameter(default: str) -> _Notation:
         return _structure(
             "Name",
-            Name="Name",
+            Name="ParameterName",
             Type="Text",
             DefaultValue=default,
             Description="ParameterDescription",
@@ -183,6 +189,18 @@ def _steps() -> _Notations:
             **members,
         )
 
+    def check(**members: str) -> _Notation:
+        return step(
+            "CheckType",
+            CacheConfig="CacheConfig",
+            FailOnViolation="Any",
+            ModelPackageGroupName="Any",
+            RegisterNewBaseline="Any",
+            SkipCheck="Any",
+            SuppliedBaselineConstraints="Any",
+            **members,
+        )
+
     job = step(CacheConfig="CacheConfig", RetryPolicies="JobRetryPolicies")
     model = step(RetryPolicies="ApiRetryPolicies")
     called = {"CacheConfig": "CacheConfig", "OutputParameters": "OutputParameters"}
@@ -191,10 +209,34 @@ def _steps() -> _Notations:
         "StepDisplayName": _of_service("StepDisplayName"),
         "AutoMLStep": job,
         "CallbackStep": step("SqsQueueUrl", SqsQueueUrl="Text", **called),
+        "ClarifyCheckStep": check(CheckType="ClarifyCheckType", ModelName="Any"),
+        "ClarifyCheckType": _one_of("DATA_BIAS", "MODEL_BIAS", "MODEL_EXPLAINABILITY"),
         "ConditionStep": step(arguments="ConditionArguments"),
+        "EMRStep": step(arguments="EMRArguments", CacheConfig="CacheConfig"),
+        "EMRArguments": _structure(
+            "StepConfig",
+            ClusterConfig="Object",
+            ClusterId="Any",
+            ExecutionRoleArn="Any",
+            StepConfig="Object",
+        ),
+        "EMRServerlessStep": step(
+            arguments="EMRServerlessArguments",
+            CacheConfig="CacheConfig",
+            RetryPolicies="JobRetryPolicies",
+        ),
+        "EMRServerlessArguments": _structure(
+            "ExecutionRoleArn",
+            "JobConfig",
+            ApplicationConfig="Object",
+            ApplicationId="Any",
+            ExecutionRoleArn="Any",
+            JobConfig="Object",
+        ),
         "EndpointConfigStep": step(),
         "EndpointStep": step(),
         "FailStep": step(arguments="FailArguments"),
+        "InferenceComponentStep": step(),
         "LambdaStep": step("FunctionArn", FunctionArn="LambdaFunctionArn", **called),
         "ModelStep": model,
         "ProcessingStep": step(
@@ -202,6 +244,8 @@ def _steps() -> _Notations:
             PropertyFiles="PropertyFiles",
             RetryPolicies="JobRetryPolicies",
         ),
+        "QualityCheckStep": check(CheckType="QualityCheckType", SuppliedBaselineStatistics="Any"),
+        "QualityCheckType": _one_of("DATA_QUALITY", "MODEL_QUALITY"),
         "RegisterModelStep": model,
         "TrainingStep": job,
         "TransformStep": job,
@@ -213,10 +257,11 @@ def _steps() -> _Notations:
         "FailArguments": _structure("ErrorMessage", ErrorMessage="Any"),
         "FailMessage": _of_service("String3072"),
         "LambdaFunctionArn": _of_service("LambdaFunctionArn"),
+        "OutputName": _of_service("String256"),
         "OutputParameter": _structure(
-            "OutputName", "OutputType", OutputName="Text", OutputType="OutputType"
+            "OutputName", "OutputType", OutputName="OutputName", OutputType="OutputType"
         ),
-        "OutputParameters": _list("OutputParameter"),
+        "OutputParameters": _list("OutputParameter", max=_of_service("OutputParameterList")["max"]),
         "OutputType": _one_of("String", "Integer", "Float", "Boolean"),
         "PropertyFile": _structure(
             "PropertyFileName",

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from constructs_lib.findings import Path, Problem
 from constructs_lib.java_patterns import matches
 from constructs_lib.linter.expressions import Fragments, known_text
-from constructs_lib.linter.findings import Path, Problem
 from constructs_lib.linter.shapes import Shape
 
 _CHARACTER_SET: Final = re.compile(

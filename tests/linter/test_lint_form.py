@@ -128,7 +128,7 @@ def test_more_characters_than_a_definition_has_are_an_error(lint_with: LintWith)
 
 
 def test_a_step_of_a_type_that_is_not_checked_is_a_warning(lint_with: LintWith) -> None:
-    [finding] = lint_with("Steps/+", {"Name": "Cluster", "Type": "EMR", "Arguments": {"a": 1}})
+    [finding] = lint_with("Steps/+", {"Name": "Sweep", "Type": "Cleanup", "Arguments": {"a": 1}})
     assert finding.severity == "warning"
 
 

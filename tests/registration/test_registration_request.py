@@ -19,6 +19,7 @@ from constructs_lib.registration_request import (
     model_package_group_name,
     read_registration_file,
     registration_file,
+    registration_findings,
     registration_request,
 )
 
@@ -265,14 +266,17 @@ def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
         ("inference_instance_type", "ml.m5.largest", ": ml.m5.large, "),
     ],
 )
-def test_what_the_service_would_reject_is_an_error_now(
+def test_what_the_service_would_reject_is_found_now(
     tmp_path: Path, field: str, value: str, problem: str
 ) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, **{field: value}))
-    with pytest.raises(RegistrationRequestError) as failure:
-        request_for(configs, RegionCode.EU)
-    assert "SageMaker would reject the registration in EU:" in str(failure.value)
-    assert problem in str(failure.value)
+
+    findings = registration_findings(request_for(configs, RegionCode.EU))
+
+    assert {(finding.severity, finding.step) for finding in findings} == {
+        ("error", "Registration-EU")
+    }
+    assert problem in str(findings[0])
 
 
 @pytest.mark.parametrize(
