@@ -19,6 +19,8 @@ class CompiledPipeline:
     body: str
     """The pipeline definition: canonical JSON text, deploy-time values as ``${Name}``."""
     registration_requests: Mapping[RegionCode, RegistrationRequest]
+    registration_file: str
+    """What to register in each region, for the jobs (JSON)."""
 
     @property
     def definition(self) -> dict[str, Any]:

@@ -4,7 +4,8 @@
                                                        |
                                                        +-> Gate: Registration-EU, Registration-FE,
                                                        |         or VerificationFailed
-                                                       +-> NewInNA: Registration-NA, if new there
+                                                       +-> NewInNA: Registration-NA [-> LoadTest],
+                                                                 if new there
 
 In brackets: only when configured. Every condition waits for all Stage steps, so that a model is
 registered in all regions or, when one of them cannot have it, in none.
@@ -24,6 +25,7 @@ from constructs_lib.deploy_time_values import (
     holds_variable,
 )
 from constructs_lib.errors import ReleaseError
+from constructs_lib.load_test_request import LoadTestRequestError, load_test_request
 from constructs_lib.payloads import payload_archive
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
 from constructs_lib.registration_request import (
@@ -34,6 +36,7 @@ from constructs_lib.registration_request import (
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
 from constructs_lib.steps.images import serving_image
+from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.model import PytorchModelStepBuilder
 from constructs_lib.steps.packaging import MIMSPackagingStepBuilder, PackagedModel
 from constructs_lib.steps.parameters import PipelineParameters
@@ -92,7 +95,10 @@ def compile_pipeline(
         home_region=home_region,
     )
     return CompiledPipeline(
-        name=pipeline.name, body=pipeline.definition(), registration_requests=requests
+        name=pipeline.name,
+        body=pipeline.definition(),
+        registration_requests=requests,
+        registration_file=registration_file(requests.values()).decode(),
     )
 
 
@@ -197,7 +203,8 @@ def _release_steps(
     provenance: Provenance,
     context: StepContext,
 ) -> list[Step]:
-    """Verify the packaged model, stage it in every region, and register it."""
+    """Verify the packaged model, stage it in every region, register it, and load-test it."""
+    _refuse_load_test_elsewhere(configs, requests, context.home_region)
     verified = _verified(configs, packaged, list(requests), context)
     staged = StagingStepBuilder(requests=requests, context=context).create_staging_steps(
         packaged, verified
@@ -211,10 +218,11 @@ def _release_steps(
     others: list[Step] = []
     for code, request in requests.items():
         if request.aws_region == context.home_region:
+            step = registration.create_step(request, staged[code])
             home.append(
                 create_condition_on_new_content(
                     code,
-                    registration.create_step(request, staged[code]),
+                    [step, *_load_test(configs, request, step, context)],
                     staged=staged[code],
                     all_staged=all_staged,
                     within_limits=gate.within_limits() if gate else (),
@@ -229,6 +237,31 @@ def _release_steps(
         *home,
         *([gate.create_gate(others)] if gate else others),
     ]
+
+
+def _load_test(
+    configs: PipelineConfigs,
+    request: RegistrationRequest,
+    registration: Step,
+    context: StepContext,
+) -> list[Step]:
+    if not configs.payload.load_test_in_aws:
+        return []
+    load_test_request(request)  # refuses now what the service would refuse when it is released
+    function_arn = context.values.load_test_function_arn
+    return [create_load_test_step(registration, function_arn=function_arn, context=context)]
+
+
+def _refuse_load_test_elsewhere(
+    configs: PipelineConfigs, requests: Mapping[RegionCode, RegistrationRequest], home_region: str
+) -> None:
+    regions = [request.aws_region for request in requests.values()]
+    if configs.payload.load_test_in_aws and home_region not in regions:
+        raise LoadTestRequestError(
+            f"load_test_in_aws tests the version registered in the home region {home_region}, but"
+            f" the model is registered in {', '.join(regions)} only. Add the home region to the"
+            " registration regions, or turn load_test_in_aws off."
+        )
 
 
 def _verified(

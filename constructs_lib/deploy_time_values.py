@@ -30,6 +30,7 @@ class DeployTimeValues:
     subnet_id: str = "${SubnetId}"
     security_group_id: str = "${SecurityGroupId}"
     registration_function_arn: str = "${RegistrationFunctionArn}"
+    load_test_function_arn: str = "${LoadTestFunctionArn}"
     registry_bucket_names: Mapping[RegionCode, str] = field(
         default_factory=lambda: {code: f"${{RegistryBucketName{code}}}" for code in RegionCode}
     )

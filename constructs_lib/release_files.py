@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from constructs_lib.archives import folder_archive
+from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.payloads import payload_archive
-from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import RegistrationRequest, registration_file
 
 VERIFICATION_SCRIPT: Final = Path(__file__).parent / "jobs" / "verify_model.py"
 
@@ -38,14 +36,12 @@ class ReleaseFiles:
     """JSON."""
 
 
-def release_files(
-    configs: PipelineConfigs, requests: Mapping[RegionCode, RegistrationRequest]
-) -> ReleaseFiles:
+def release_files(configs: PipelineConfigs, compiled: CompiledPipeline) -> ReleaseFiles:
     """Make the files of one pipeline. Reads the configured folders and nothing else.
 
     Args:
         configs: One model's configs.
-        requests: The registration requests that were compiled from them.
+        compiled: The pipeline that was compiled from them.
 
     Raises:
         ReleaseError: A folder is missing or holds what cannot be released.
@@ -60,7 +56,7 @@ def release_files(
         if configs.training
         else None,
         sample_payload=payload_archive(configs.payload),
-        registration_request=registration_file(requests.values()),
+        registration_request=compiled.registration_file.encode(),
     )
 
 

@@ -240,6 +240,11 @@ class PayloadConfig(ModelRegistrationConfig):
         description="How long verification offers expected_tps, seconds; 0 only answers the sample"
         " payloads",
     )
+    load_test_in_aws: bool = Field(
+        default=False,
+        description="Whether SageMaker Inference Recommender load-tests each new version of the"
+        " home region, on inference_instance_types; costs endpoints for some 40 minutes",
+    )
     verification_instance_type: InstanceType | None = Field(
         None,
         description="Instance type that verification runs on; by default inference_instance_type"

@@ -96,7 +96,7 @@ class GateBuilder:
 
 def create_condition_on_new_content(
     code: RegionCode,
-    registration: Step,
+    registration: Sequence[Step],
     *,
     staged: StagedModel,
     all_staged: Iterable[StagedModel],
@@ -106,7 +106,7 @@ def create_condition_on_new_content(
 
     Args:
         code: The home region's code.
-        registration: The step that registers there.
+        registration: The step that registers there, and what follows it.
         staged: What that region's Stage step produced.
         all_staged: What every region's produced; all are waited for.
         within_limits: Conditions on what was measured, where verification enforces them.
@@ -118,7 +118,7 @@ def create_condition_on_new_content(
     return ConditionStep(
         name=f"NewIn{code}",
         conditions=[*within_limits, *is_new],
-        if_steps=[registration],
+        if_steps=list(registration),
         else_steps=[],
         depends_on=[each.step for each in all_staged],
     )

@@ -42,7 +42,25 @@ def _boto_session_without_aws(region: str) -> boto3.Session:
         }
     )
     session.set_credentials("offline", "offline")
-    return boto3.Session(botocore_session=session, region_name=region)
+    return _SharedClients(botocore_session=session, region_name=region)
+
+
+class _SharedClients(boto3.Session):  # type: ignore[misc]
+    """A session with one client of each service: the SDK asks anew for three per definition."""
+
+    def __init__(self, **arguments: Any) -> None:
+        """Make the session as boto3 does."""
+        super().__init__(**arguments)
+        self._made: dict[str, Any] = {}
+
+    def client(self, service_name: str, *args: Any, **kwargs: Any) -> Any:
+        """Return the client of a service; one with settings of its own is made anew."""
+        if args or kwargs.keys() - {"region_name"}:
+            return super().client(service_name, *args, **kwargs)
+        key = f"{service_name} {kwargs.get('region_name')}"
+        if key not in self._made:
+            self._made[key] = super().client(service_name, **kwargs)
+        return self._made[key]
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -34,6 +35,8 @@ from constructs_lib.steps.sdk import (
 EVALUATION: Final = "evaluation.json"
 
 _STEP_NAME: Final = "Verify"
+_OLDEST_PYTHON: Final = (3, 8)
+"""Of ``jobs/verify_model.py``; its tests run it in each Python that containers have."""
 _MODEL_INPUT: Final = "/opt/ml/processing/input/model"
 _SCRIPT_INPUT: Final = "/opt/ml/processing/input/code"
 _REGISTRATION_INPUT: Final = "/opt/ml/processing/input/registration"
@@ -41,6 +44,10 @@ _EVALUATION_OUTPUT: Final = "/opt/ml/processing/output/evaluation"
 _EVALUATION: Final = PropertyFile(
     name="Evaluation", output_name="evaluation_output", path=EVALUATION
 )
+
+
+class VerificationPythonError(ReleaseError):
+    """The container that serves the model has a Python too old for the verification script."""
 
 
 class VerificationInstanceError(ReleaseError):
@@ -91,7 +98,12 @@ class VerificationStepBuilder:
             packaged: What the Package step produced.
             region_codes: The registration regions; the container gets the environment of the home
                 region, or of the first one where the model is not registered at home.
+
+        Raises:
+            VerificationPythonError: The serving container's Python is too old.
+            VerificationInstanceError: No processing instance runs the serving container.
         """
+        _refuse_old_python(self.model)
         folder = self.context.release_folder
         at_home = [code for code in region_codes if code.aws_region == self.context.home_region]
         step = ProcessingStep(
@@ -152,6 +164,18 @@ class VerificationStepBuilder:
             "--memory-limit": self.model.container_memory_limit,
         }
         return [str(word) for argument in arguments.items() for word in argument]
+
+
+def _refuse_old_python(model: PytorchModelCreationConfig) -> None:
+    # py2, py3 and py36: containers of PyTorch up to 1.8.
+    minor = re.fullmatch(r"py3(\d+)", model.py_version)
+    if minor is None or (3, int(minor[1])) < _OLDEST_PYTHON:
+        oldest = ".".join(map(str, _OLDEST_PYTHON))
+        raise VerificationPythonError(
+            f"The model cannot be verified in the container of PyTorch {model.framework_version}"
+            f" with {model.py_version}: verification needs Python {oldest}. Serve it with PyTorch"
+            ' 1.9 or later, or set verification in Payload to "off".'
+        )
 
 
 def verification_instance_type(

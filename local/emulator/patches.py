@@ -10,7 +10,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
+from threading import Lock
 from typing import Any, Final
+
+from local.emulator.load_tests import add_load_tests
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
 _DROPPED_PACKAGE_MEMBERS: Final = (
@@ -24,6 +27,7 @@ _PIPELINE_NAME: Final = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}"
 """The pattern of the service model."""
 
 
+_registering: Final = Lock()
 _last_versions: dict[tuple[str, str, str], int] = {}
 """The last version given in each model package group, by account, region and name."""
 
@@ -190,6 +194,53 @@ def _keep_package_members() -> None:
     ModelPackage.gen_response_object = gen_response_object
 
 
+def _register_once_per_client_token() -> None:
+    """Moto ignores the ClientToken of CreateModelPackage, which makes a repeated call harmless.
+
+    What the service answers to a token that comes with other arguments is not documented; here it
+    is the exception that the API lists for conflicts. A deleted package's token is forgotten.
+    """
+    from moto.core.responses import ActionResult
+    from moto.sagemaker.exceptions import ConflictException
+    from moto.sagemaker.responses import SageMakerResponse
+
+    create = SageMakerResponse.create_model_package
+
+    @wraps(create)
+    def create_model_package(response: Any) -> Any:
+        token, packages = (
+            response._get_param("ClientToken"),
+            response.sagemaker_backend.model_packages,
+        )
+        with _registering:
+            for arn, package in packages.items() if token else ():
+                if package.client_token != token:
+                    continue
+                if package.request != response.body:
+                    raise ConflictException(f"The ClientToken {token} was used for {arn}.")
+                return ActionResult({"ModelPackageArn": arn})
+            answer = create(response)
+            package = packages[answer.result["ModelPackageArn"]]
+            package.client_token, package.request = token, response.body
+            return answer
+
+    SageMakerResponse.create_model_package = create_model_package
+
+
+def _let_executions_last() -> None:
+    """Moto's pipeline executions have succeeded at once; here whoever runs them ends them."""
+    from moto.sagemaker.models import FakePipelineExecution
+
+    initialize = FakePipelineExecution.__init__
+
+    @wraps(initialize)
+    def start(execution: Any, *arguments: Any, **named: Any) -> None:
+        initialize(execution, *arguments, **named)
+        execution.pipeline_execution_status = "Executing"
+
+    FakePipelineExecution.__init__ = start
+
+
 def _update_only_given_package_members() -> None:
     """Moto's UpdateModelPackage resets status, description and metadata that are not sent."""
     from moto.sagemaker.models import SageMakerModelBackend as Backend
@@ -240,6 +291,20 @@ def _add_package_deletion() -> None:
     SageMakerResponse.delete_model_package_group = delete_model_package_group
 
 
+def _answer_iam_requests_one_by_one() -> None:
+    """Moto's IAM walks through all policies while another thread adds one, and fails."""
+    from moto.iam.responses import IamResponse
+
+    call, lock = IamResponse.call_action, Lock()
+
+    @wraps(call)
+    def call_action(response: Any) -> Any:
+        with lock:
+            return call(response)
+
+    IamResponse.call_action = call_action
+
+
 def _keep_queue_policies() -> None:
     """Moto's SetQueueAttributes removes the policy of a queue when other attributes are set."""
     from moto.sqs.models import Queue
@@ -257,6 +322,7 @@ def _keep_queue_policies() -> None:
 
 
 _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
+    "iam": (_answer_iam_requests_one_by_one,),
     "s3": (
         _ignore_conditional_bucket_statements,
         _accept_access_logs_before_the_policy,
@@ -267,8 +333,11 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _refuse_duplicate_groups,
         _number_packages_for_good,
         _keep_package_members,
+        _register_once_per_client_token,
+        _let_executions_last,
         _update_only_given_package_members,
         _add_package_deletion,
+        add_load_tests,
     ),
     "sqs": (_keep_queue_policies,),
 }

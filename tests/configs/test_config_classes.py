@@ -147,6 +147,7 @@ def test_defaults_of_the_payload() -> None:
         "max_acceptable_error_rate": 0.2,
         "verification": "enforce",
         "verification_load_seconds": 30,
+        "load_test_in_aws": False,
         "verification_instance_type": None,
         "inference_instance_types": None,
         "sample_payload_s3_key": None,

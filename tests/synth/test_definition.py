@@ -16,8 +16,9 @@ from constructs_lib.definition import (
 )
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
+from constructs_lib.load_test_request import LoadTestRequestError
 from constructs_lib.regions import RegionCode
-from constructs_lib.steps.verification import VerificationInstanceError
+from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
 
 WritePipeline = Callable[[Path, str], Path]
 
@@ -276,6 +277,70 @@ def test_a_container_that_no_processing_job_can_run_is_an_error(
 
     with pytest.raises(VerificationInstanceError, match="verification_instance_type"):
         compile_pipeline(PipelineConfigs.load(path))
+
+
+def _with_old_container(path: Path) -> Path:
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= {"framework_version": "1.8.1", "py_version": "py36"}
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_container_with_too_old_a_python_is_an_error(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = _with_old_container(write_pipeline(tmp_path, "existing_model"))
+
+    with pytest.raises(VerificationPythonError, match=r"py36: verification needs Python 3\.8"):
+        compile_pipeline(PipelineConfigs.load(path))
+    assert "Verify" not in json.dumps(_compiled_with(path, verification="off")["Steps"])
+
+
+def test_the_version_registered_at_home_is_load_tested_when_asked_for(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = write_pipeline(tmp_path, "several_regions")
+    definition = _compiled_with(path, load_test_in_aws=True)
+
+    registration, load_test = _step(definition, "NewInNA")["Arguments"]["IfSteps"]
+    assert (registration["Name"], load_test["Name"]) == ("Registration-NA", "LoadTest")
+    assert load_test["FunctionArn"] == "${LoadTestFunctionArn}"
+    assert load_test["Arguments"] == {
+        "action": "start",
+        "model_package_arn": {"Get": "Steps.Registration-NA.ModelPackageArn"},
+    }
+    assert lint(definition) == []
+
+
+_ELEVEN_TYPES = [
+    "ml.m5.large",
+    *[f"ml.c5.{size}" for size in ("large", "xlarge", "2xlarge", "4xlarge", "9xlarge")],
+    *[f"ml.r5.{size}" for size in ("large", "xlarge", "2xlarge", "4xlarge", "12xlarge")],
+]
+
+
+@pytest.mark.parametrize(
+    ("payload", "regions", "message"),
+    [
+        ({}, ["EU", "FE"], "registered in eu-west-1, us-west-2 only"),
+        ({"inference_instance_types": _ELEVEN_TYPES}, ["NA"], "at most 10 instance types"),
+    ],
+)
+def test_a_load_test_that_cannot_be_is_an_error(
+    tmp_path: Path,
+    write_pipeline: WritePipeline,
+    payload: dict[str, Any],
+    regions: list[str],
+    message: str,
+) -> None:
+    path = write_pipeline(tmp_path, "several_regions")
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= {"region": regions[0], "registration_regions": regions}
+    document["configuration"]["shared"].pop("aws_region", None)
+    path.write_text(json.dumps(document))
+
+    with pytest.raises(LoadTestRequestError, match=message):
+        _compiled_with(path, load_test_in_aws=True, **payload)
 
 
 def test_the_home_registration_is_what_the_request_says(

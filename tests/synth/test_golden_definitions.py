@@ -16,7 +16,7 @@ from constructs_lib.definition import compile_pipeline
 from constructs_lib.linter import lint
 
 GOLDEN = Path(__file__).parent / "golden"
-SHAPES = ["existing_model", "several_regions", "with_training"]
+SHAPES = ["existing_model", "load_tested", "several_regions", "with_training"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
