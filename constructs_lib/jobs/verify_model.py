@@ -299,6 +299,13 @@ ARGUMENT_COUNTS = {
 }
 
 
+HOOK_ARGUMENTS = {
+    "pre_model_fn": ("model_dir",),
+    "model_warmup_fn": ("model_dir", "model"),
+}
+"""What the toolkit calls before and after ``model_fn`` where the code has it."""
+
+
 class UnsupportedTypeError(Exception):
     """A content type that the toolkit's default functions do not know."""
 
@@ -383,14 +390,34 @@ def encoded_array(prediction: Any, content_type: str) -> bytes:
     return binary.getvalue()
 
 
+class Context:
+    """What functions are told that ask for it: the part of ``ts.context.Context`` they read."""
+
+    model_name = "model"
+
+    def __init__(self, model_dir: str) -> None:
+        """Of a model server without GPUs that batches no requests."""
+        self.manifest: dict[str, Any] = {}
+        self.system_properties = {"model_dir": model_dir, "gpu_id": None, "batch_size": 1}
+        self.headers: dict[str, str] = {}
+
+    def get_request_header(self, _index: int, name: str) -> str | None:
+        """A header of the request."""
+        return self.headers.get(name)
+
+    def get_all_request_header(self, _index: int) -> dict[str, str]:
+        """All headers of the request."""
+        return dict(self.headers)
+
+
 class Handler:
     """The functions that serve a model: its own, and the toolkit's where it has none."""
 
     def __init__(self, module: Any) -> None:
         """Take the functions of the imported entry point."""
-        names = tuple(ARGUMENT_COUNTS)
-        self._own = {name: getattr(module, name, None) for name in names}
-        self._context = type("Context", (), {"system_properties": {}, "manifest": {}})()
+        self._arguments = {**ARGUMENT_COUNTS, **HOOK_ARGUMENTS}
+        self._own = {name: getattr(module, name, None) for name in self._arguments}
+        self._context = Context("")
         self._model: Any = None
 
     def describe(self) -> dict[str, str]:
@@ -398,6 +425,8 @@ class Handler:
         whole = self._own["transform_fn"] is not None
         kinds = {}
         for name, function in self._own.items():
+            if name in HOOK_ARGUMENTS and not function:
+                continue
             unused = "missing" if name == "transform_fn" or (whole and name != "model_fn") else None
             kinds[name] = "own" if function else unused or "default"
         return kinds
@@ -415,17 +444,27 @@ class Handler:
                 }
             )
         for name, function in self._own.items():
-            if function is not None and not takes(function, len(ARGUMENT_COUNTS[name])):
-                found.append(signature_problem(name, function))
+            arguments = self._arguments[name]
+            if function is not None and not takes(function, len(arguments)):
+                found.append(signature_problem(name, function, arguments))
         return found
 
-    def load(self, model_dir: str) -> None:
-        """Call ``model_fn``."""
-        function = self._own["model_fn"] or default_model_fn
-        self._model = self._call(function, model_dir)
+    def load(self, model_dir: str, begin: Callable[[str], object] = str) -> None:
+        """Call ``model_fn`` and the hooks around it; ``begin`` is told the name of each first."""
+        self._context = Context(model_dir)
+        before, after = (self._own[name] for name in HOOK_ARGUMENTS)
+        if before:
+            begin("pre_model_fn")
+            self._call(before, model_dir)
+        begin("model_fn")
+        self._model = self._call(self._own["model_fn"] or default_model_fn, model_dir)
+        if after:
+            begin("model_warmup_fn")
+            self._call(after, model_dir, self._model)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[Any, str]:
         """The response to one request, and its content type."""
+        self._context.headers = {"Content-Type": content_type, "Accept": accept}
         data = body.decode("utf-8") if content_type in TEXT_TYPES else body
         if self._own["transform_fn"]:
             result = self._call(self._own["transform_fn"], self._model, data, content_type, accept)
@@ -450,9 +489,9 @@ def takes(function: Any, count: int) -> bool:
         return False
 
 
-def signature_problem(name: str, function: Any) -> dict[str, str]:
+def signature_problem(name: str, function: Any, arguments: Sequence[str]) -> dict[str, str]:
     """The finding for a function that cannot be called."""
-    wanted = ", ".join(ARGUMENT_COUNTS[name])
+    wanted = ", ".join(arguments)
     try:
         got = str(inspect.signature(function))
     except (TypeError, ValueError):
@@ -510,16 +549,15 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
 
     code_folder = str(Path(model_dir) / "code")
     sys.path.insert(0, code_folder)
-    stage = "import"
+    stages = ["import"]
     try:
         handler = Handler(importlib.import_module(module_name))
         reply(stage="imported", functions=handler.describe(), problems=handler.problems())
         if handler.problems():
             return
-        stage = "model_fn"
-        handler.load(model_dir)
+        handler.load(model_dir, stages.append)
     except Exception as error:  # noqa: BLE001 - the model's code may raise anything
-        reply(stage=stage, failure=failure(error, code_folder))
+        reply(stage=stages[-1], failure=failure(error, code_folder))
         return
     reply(stage="loaded")
     for line in requests:
@@ -961,15 +999,16 @@ class Load:
             if number is None:
                 return
             payload = self._payloads[number % len(self._payloads)]
-            is_error = True
+            is_error = has_ended = True
             try:
                 reply = worker.ask(payload, max(0.0, deadline - time.monotonic()))
-                is_error = "failure" in reply
+                is_error, has_ended = "failure" in reply, False
             except (WorkerEndedError, WorkerSilentError):
                 worker.stop()
-                worker = self._replacement()
             end = time.monotonic()
             self._note(end - arrivals.due(number), end - arrivals.start, is_error=is_error)
+            if has_ended:
+                worker = self._replacement()
 
     def _replacement(self) -> Worker | None:
         with self._lock:
@@ -1160,7 +1199,7 @@ class Verification:
             while True:
                 reply = worker.receive(end - time.monotonic())
                 if "failure" in reply:
-                    raise start_error(stage, reply["failure"])
+                    raise start_error(reply["stage"], reply["failure"])
                 if reply["stage"] == "loaded":
                     return worker
                 stage = "model_fn"
@@ -1380,8 +1419,10 @@ def start_error(stage: str, failed: Mapping[str, str]) -> RefusedError:
     if stage == "import":
         fix = "Correct what the entry point does while it is imported."
         return RefusedError("import-failed", f"The import raises {what}{where}.", fix)
-    fix = "Correct model_fn; without one of its own a model needs one TorchScript file at its root."
-    return RefusedError("model-load-failed", f"model_fn raises {what}{where}.", fix)
+    fix = f"Correct {stage}."
+    if stage == "model_fn":
+        fix = "Correct model_fn; without it, a model needs one TorchScript file at its root."
+    return RefusedError("model-load-failed", f"{stage} raises {what}{where}.", fix)
 
 
 def handler_error(failed: Mapping[str, str]) -> ResponseError:

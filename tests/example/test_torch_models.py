@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,7 +47,9 @@ def linear() -> Any:
     return model.eval()
 
 
-def evaluate(model_dir: Path, body: bytes, content_type: str) -> dict[str, Any]:
+def evaluate(
+    model_dir: Path, body: bytes, content_type: str, *, load_seconds: float = 0.2
+) -> dict[str, Any]:
     """Judge the model with one payload, as JSON."""
     folder = model_dir.parent
     extension = content_type.rpartition("/")[2]
@@ -68,7 +71,7 @@ def evaluate(model_dir: Path, body: bytes, content_type: str) -> dict[str, Any]:
         model=model_dir,
         payload=folder / "payload.tar.gz",
         request=folder / "registration.json",
-        load_seconds=0.2,
+        load_seconds=load_seconds,
         workers=1,
     )
     return verify_model.verify(job)
@@ -110,6 +113,105 @@ def test_a_state_dict_without_code_for_it_does_not_load(model_dir: Path) -> None
     assert "saved using torchscript" in finding["message"]
 
 
+PARTS = """
+import json
+def model_fn(model_dir): return 2.0
+def input_fn(data, content_type): return len(data)
+def predict_fn(data, model): return data * model
+def output_fn(prediction, accept): return json.dumps({"score": prediction})
+"""
+ARCHIVES = {
+    "served": PARTS,
+    "default functions": "",
+    "wrong default": PARTS.replace("def input_fn", "def unused"),
+    "transform_fn": "def model_fn(model_dir): return 1\n"
+    "def transform_fn(model, data, content_type, accept): return '{\"score\": 1}'\n",
+    "one content type raises": PARTS.replace(
+        "return len(data)", "return {'text/csv': 1}[content_type]"
+    ),
+    "wrong output type": PARTS.replace("json.dumps({", "print and ({").replace("})", ": print})"),
+    "not UTF-8 text": PARTS.replace("return json.dumps(", "return '\\ud800' or ("),
+    "syntax error": PARTS + "def broken(:\n",
+    "missing package": PARTS + "import no_such_package\n",
+    "model_fn raises": PARTS.replace("return 2.0", "raise OSError('no weights')"),
+    "model_fn of wrong arity": PARTS.replace("(model_dir)", "()"),
+}
+
+
+REWORDED = {
+    "missing package": "The code imports no_such_package, which is not installed here",
+    "model_fn of wrong arity": "model_fn() cannot be called by the model server",
+}
+"""What the script says better than the toolkit."""
+
+
+@pytest.mark.parametrize("content_type", ["text/csv", "application/json"])
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_is_judged_by_what_the_real_handler_service_answers(
+    model_dir: Path, name: str, content_type: str
+) -> None:
+    (model_dir / "code/inference.py").write_text(ARCHIVES[name])
+    torch.jit.trace(linear(), torch.zeros(2)).save(str(model_dir / "model.pt"))
+    body = b"[2, 4]" if content_type == "application/json" else b"2,4"
+
+    with pytest.MonkeyPatch.context() as patch:
+        real = real_answer(model_dir, patch, body, content_type)
+    evaluation = evaluate(model_dir, body, content_type, load_seconds=0)
+
+    findings = " ".join(finding["message"] for finding in evaluation["findings"])
+    if isinstance(real, bytes):
+        assert evaluation["verdict"] == "passed", findings
+        assert [each["response_bytes"] for each in evaluation["payloads"]] == [len(real)]
+    else:
+        assert evaluation["verdict"] == "failed"
+        assert REWORDED.get(name, real) in findings
+
+
+def real_answer(
+    model_dir: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, content_type: str
+) -> bytes | str:
+    """What the model server sends, or the error in one line."""
+    service = pytest.importorskip("sagemaker_pytorch_serving_container.handler_service")
+    monkeypatch.syspath_prepend(str(model_dir / "code"))
+    monkeypatch.setenv("SAGEMAKER_PROGRAM", "inference.py")
+    monkeypatch.setenv("PYTHONPATH", "")
+    answer: dict[str, Any] = {}
+    sys.modules.pop("inference", None)
+    real = service.HandlerService()
+    context = request_context(model_dir, content_type, "application/json", answer)
+    try:
+        real.initialize(context)
+    except Exception as error:  # noqa: BLE001 - the worker does not start, whatever it is
+        return without_place(str(error))
+    [content] = real.handle([{"body": body}], context)
+    sys.modules.pop("inference", None)
+    if "status" in answer:
+        return without_place(content.partition("\n")[0])
+    try:
+        return verify_model.wire_bytes(content)
+    except (TypeError, UnicodeError) as error:
+        return str(error)
+
+
+def without_place(message: str) -> str:
+    """The place in the code stands elsewhere in a finding."""
+    return re.sub(r" \(inference\.py, line \d+\)", "", message)
+
+
+def request_context(
+    model_dir: Path, content_type: str, accept: str, answer: dict[str, Any]
+) -> SimpleNamespace:
+    """The model server's side of a request; ``answer`` is told the status of an error."""
+    properties = {"Content-Type": content_type, "Accept": accept}
+    return SimpleNamespace(
+        model_name="verified",
+        system_properties={"model_dir": str(model_dir)},
+        request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
+        set_response_status=lambda code, phrase: answer.update(status=code),
+        set_response_content_type=lambda index, kind: answer.update(kind=kind),
+    )
+
+
 @pytest.mark.parametrize("accept", ["application/json", "text/csv", "application/x-npy", "a/b"])
 @pytest.mark.parametrize(
     ("body", "content_type"),
@@ -129,14 +231,7 @@ def test_the_defaults_answer_as_the_real_handler_service(
     monkeypatch.setenv("SAGEMAKER_PROGRAM", "verified_defaults.py")
     monkeypatch.setenv("PYTHONPATH", "")
     answer: dict[str, Any] = {}
-    properties = {"Content-Type": content_type, "Accept": accept}
-    context = SimpleNamespace(
-        model_name="verified",
-        system_properties={"model_dir": str(model_dir)},
-        request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
-        set_response_status=lambda code, phrase: answer.update(status=code),
-        set_response_content_type=lambda index, kind: answer.update(kind=kind),
-    )
+    context = request_context(model_dir, content_type, accept, answer)
     real = service.HandlerService()
     real.initialize(context)
     [content] = real.handle([{"body": body}], context)

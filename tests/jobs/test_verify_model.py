@@ -6,14 +6,19 @@ Archives are unpacked by the script under test only, below a temporary folder.
 from __future__ import annotations
 
 import ast
+import importlib.util
 import io
 import json
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -21,7 +26,13 @@ from constructs_lib.archive_doctor import HEALTHY, UNHEALTHY, examine
 from constructs_lib.archives import archive
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs import verify_model
-from constructs_lib.jobs.verify_model import Arrivals, LoadResult, load_numbers
+from constructs_lib.jobs.verify_model import (
+    Arrivals,
+    Load,
+    LoadResult,
+    WorkerEndedError,
+    load_numbers,
+)
 
 SCRIPT = Path(verify_model.__file__)
 EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
@@ -61,7 +72,9 @@ def verify(tmp_path: Path) -> Verify:
         *options: str,
         outputs: Mapping[str, str] = {"score": "NUMERIC"},
         latency: int = 1000,
+        tps: int = 20,
         environment: Mapping[str, str] = {},
+        python: str = sys.executable,
     ) -> dict[str, Any]:
         if isinstance(files, bytes):
             content = files
@@ -73,7 +86,7 @@ def verify(tmp_path: Path) -> Verify:
             "output_variables": list(outputs.items()),
             "environment": {"SAGEMAKER_PROGRAM": "inference.py", **environment},
             "load_test": {
-                "expected_tps": 20,
+                "expected_tps": tps,
                 "max_latency_in_millisecond": latency,
                 "max_acceptable_error_rate": 0.01,
             },
@@ -84,7 +97,7 @@ def verify(tmp_path: Path) -> Verify:
         model.write_bytes(content)
         payload.write_bytes(archive(payloads))
         registration.write_text(json.dumps({"regions": {"NA": {"request": request}}}))
-        command = [sys.executable, str(SCRIPT), "--model", str(model), "--payload", str(payload)]
+        command = [python, "-B", str(SCRIPT), "--model", str(model), "--payload", str(payload)]
         command += ["--request", str(registration), "--region-code", "NA"]
         command += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
         command += ["--memory-limit", "500", *options]
@@ -188,6 +201,12 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
         "OSError: no weights (inference.py line 5)",
         "Correct model_fn",
     ),
+    "warm-up raises": (
+        code(GOOD + "\ndef model_warmup_fn(model_dir, model): raise OSError('cold')\n"),
+        "model-load-failed",
+        "model_warmup_fn raises OSError: cold (inference.py line 18)",
+        "Correct model_warmup_fn",
+    ),
     "model_fn exits": (
         code(GOOD.replace('return {"loaded": model_dir}', "os._exit(3)")),
         "worker-ended",
@@ -202,6 +221,12 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
         ),
         "handler-raised",
         "ValueError: no JSON (inference.py line 8)",
+        "declared content and response types",
+    ),
+    "payload of other variables": (
+        code(GOOD.replace("    return data", "    first, second, third = data.split(',')")),
+        "handler-raised",
+        "ValueError: not enough values to unpack",
         "declared content and response types",
     ),
     "exit in a handler": (
@@ -221,6 +246,32 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
         "response-wrong-type",
         "type function; allowed are str and bytes",
         "json.dumps",
+    ),
+    "nothing": (
+        code(GOOD.replace('return f"{prediction}\\n"', 'return ""')),
+        "response-empty",
+        "without any record",
+        "one record per record of the request",
+    ),
+    "infinity": (
+        code(with_predict("return 'inf'")),
+        "output-not-finite",
+        "score inf",
+        "divisions by zero",
+    ),
+    "transform_fn raises": (
+        code(
+            "def model_fn(model_dir): return 1\ndef transform_fn(m, d, c, a): raise KeyError('x')"
+        ),
+        "handler-raised",
+        "KeyError",
+        "declared content and response types",
+    ),
+    "transform_fn of wrong arity": (
+        code("def model_fn(model_dir): return 1\ndef transform_fn(model, data): return data"),
+        "handler-signature",
+        "transform_fn(model, data) cannot be called",
+        "transform_fn(model, input_data, content_type, accept)",
     ),
     "text for a number": (
         code(with_predict("return 'high'")),
@@ -284,6 +335,31 @@ def test_a_broken_archive_is_told_with_its_fix(verify: Verify, name: str) -> Non
     assert len(evaluation["summary"]) <= 500
 
 
+def test_a_transform_fn_serves_alone(verify: Verify) -> None:
+    whole = "def model_fn(model_dir): return 0.5\ndef transform_fn(model, data, kind, accept):\n"
+
+    evaluation = verify(
+        code(whole + "    return f'{{\"score\": {model}}}' if 'json' in accept else '0.5'")
+    )
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    functions = evaluation["handler"]["functions"]
+    assert functions == {
+        **dict.fromkeys(functions, "missing"),
+        "model_fn": "own",
+        "transform_fn": "own",
+    }
+
+
+def test_a_handler_that_raises_for_one_content_type_answers_the_other(verify: Verify) -> None:
+    evaluation = verify(BROKEN["one content type raises"][0])
+
+    assert {(each["content_type"], each["ok"]) for each in evaluation["payloads"]} == {
+        ("text/csv", True),
+        ("application/json", False),
+    }
+
+
 def test_a_hanging_handler_is_ended(verify: Verify) -> None:
     evaluation = verify(code(hanging("True")), "--request-timeout", "0.5")
 
@@ -299,12 +375,14 @@ def test_a_model_that_loads_too_slowly_is_ended(verify: Verify) -> None:
 
     assert [each["code"] for each in evaluation["findings"]] == ["startup-timeout"]
     assert "not loaded after 1 s (model_fn)" in evaluation["summary"]
+    assert "raise container_startup_health_check_timeout" in evaluation["findings"][0]["fix"]
 
 
 def test_a_slow_handler_is_told_with_number_and_limit(verify: Verify) -> None:
     evaluation = verify(code(with_predict("time.sleep(0.12); return 0.5")), latency=100)
 
-    assert "latency-above-limit" in {each["code"] for each in evaluation["findings"]}
+    fixes = {each["code"]: each["fix"] for each in evaluation["findings"]}
+    assert "Make predict_fn faster" in fixes["latency-above-limit"]
     p99 = evaluation["gate"]["latency_p99_in_millisecond"]
     expected = f"latency p99 {p99} ms is above max_latency_in_millisecond 100"
     assert expected in evaluation["summary"]
@@ -318,6 +396,39 @@ def test_latency_counts_from_when_a_request_was_due(verify: Verify) -> None:
     assert latency["max"] >= 120 + 3 * (120 - 50)
 
 
+def test_a_handler_that_stalls_once_shows_it_in_the_percentiles(verify: Verify) -> None:
+    """Of 200 requests one takes 0.6 s: 60 more arrive meanwhile, and their wait counts.
+
+    Asked one after the other, 199 of 200 would be fast, and p99 would not tell.
+    """
+    stall = "model['n'] = model.get('n', 0) + 1; time.sleep(0.6 * (model['n'] == 60)); return 0.5"
+
+    evaluation = verify(code(with_predict(stall)), "--load-seconds", "2", tps=100)
+
+    load = evaluation["load"]
+    assert load["request_count"] == 200
+    assert load["latency_in_millisecond"]["p50"] < 100
+    assert load["latency_in_millisecond"]["p90"] > 200
+    assert load["latency_in_millisecond"]["p99"] > 500
+    assert load["achieved_tps"] == load["offered_tps"] == 100
+
+
+def test_a_model_that_falls_behind_is_told_what_it_achieves(verify: Verify) -> None:
+    """One worker that needs 0.1 s each serves 10 of the 20 requests a second."""
+    evaluation = verify(
+        code(with_predict("time.sleep(0.1); return 0.5")), "--load-seconds", "2", latency=500
+    )
+
+    load = evaluation["load"]
+    assert load["offered_tps"] == 20
+    assert 8 < load["achieved_tps"] < 13
+    [finding] = [
+        each for each in evaluation["findings"] if each["code"] == "throughput-below-expected"
+    ]
+    assert finding["message"] == f"achieved tps {load['achieved_tps']} is below expected_tps 20"
+    assert "a larger instance type" in finding["fix"]
+
+
 def test_errors_under_load_are_counted(verify: Verify) -> None:
     # Four payloads and one more to warm up are answered, then no more.
     text = with_predict("model['n'] = model.get('n', 0) + 1; return 0.5 / (model['n'] < 6)")
@@ -326,6 +437,7 @@ def test_errors_under_load_are_counted(verify: Verify) -> None:
 
     assert evaluation["gate"]["error_rate"] == 1.0
     assert "error rate 1.0000 is above max_acceptable_error_rate 0.01" in evaluation["summary"]
+    assert "Look at the log" in evaluation["findings"][0]["fix"]
 
 
 def test_a_handler_that_needs_too_much_memory_is_ended(verify: Verify) -> None:
@@ -333,7 +445,8 @@ def test_a_handler_that_needs_too_much_memory_is_ended(verify: Verify) -> None:
 
     evaluation = verify(code(text), "--memory-limit", "150", "--load-seconds", "1")
 
-    assert "memory-above-limit" in {each["code"] for each in evaluation["findings"]}
+    fixes = {each["code"]: each["fix"] for each in evaluation["findings"]}
+    assert "Keep nothing from one request to the next" in fixes["memory-above-limit"]
     assert "is above container_memory_limit 150" in evaluation["summary"]
 
 
@@ -356,6 +469,7 @@ def test_requirements_are_listed_with_a_warning(verify: Verify) -> None:
     assert evaluation["requirements"] == ["foo==1", "bar"]
     [finding] = evaluation["findings"]
     assert (finding["severity"], finding["code"]) == ("warning", "requirements-not-installed")
+    assert "Use what the container has" in finding["fix"]
     assert evaluation["verdict"] == "passed"
 
 
@@ -436,8 +550,93 @@ def test_a_model_that_keeps_up_achieves_what_was_offered() -> None:
     assert fell_behind["achieved_tps"] == 10
 
 
+def pythons_of_containers() -> list[int]:
+    """Which Python 3 each container of the SDK's table has that the script supports."""
+    spec = importlib.util.find_spec("sagemaker.core")
+    assert spec is not None
+    assert spec.origin is not None
+    table = json.loads(
+        Path(spec.origin).with_name("image_uri_config").joinpath("pytorch.json").read_text()
+    )
+    names = {
+        name
+        for image in table["inference"]["versions"].values()
+        for name in image.get("py_versions", [])
+    }
+    minors = {int(name.removeprefix("py3")) for name in names if re.fullmatch(r"py3\d+", name)}
+    return sorted(minor for minor in minors if (3, minor) >= (3, 8))
+
+
+PYTHONS = pythons_of_containers()
+
+
+class EndingWorker:
+    """Ends at its first request; the one in its place answers."""
+
+    ends = True
+
+    def ask(self, payload: object, timeout_seconds: float) -> dict[str, Any]:
+        if self.ends:
+            raise WorkerEndedError
+        return {"body": ""}
+
+    def stop(self) -> None:
+        self.ends = False
+
+
+def test_the_start_of_another_worker_is_no_latency_of_the_request_before() -> None:
+    worker = EndingWorker()
+
+    def start_worker() -> EndingWorker:
+        time.sleep(0.5)
+        return worker
+
+    verification = SimpleNamespace(
+        start_worker=start_worker, memory=SimpleNamespace(exceeded=False)
+    )
+    load = Load(cast("Any", verification), cast("Any", ["payload"]))
+    result = load.run([cast("Any", worker)], Arrivals(20, 0.1), grace_seconds=5)
+
+    # The second request waits for the start, the first one does not.
+    assert result.errors == 1
+    assert result.latencies[0] < 0.4 < result.latencies[1]
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of that version on this machine, if there is one."""
+    installed = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
+    for candidate in (shutil.which(f"python{version}"), *map(str, installed)):
+        if (
+            candidate is not None
+            and subprocess.run(
+                [candidate, "-c", f"import sys; assert sys.version.startswith('{version}.')"],
+                capture_output=True,
+                check=False,
+            ).returncode
+            == 0
+        ):
+            return candidate
+    return None
+
+
 def test_the_script_is_valid_in_the_oldest_container() -> None:
+    assert PYTHONS[0] == 8
     ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+
+
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_the_script_judges_in_the_python_of_every_container(verify: Verify, minor: int) -> None:
+    python = interpreter(f"3.{minor}")
+    if python is None:
+        pytest.skip(f"no Python 3.{minor} on this machine")
+
+    good = verify(code(GOOD), python=python)
+    broken = verify(code(with_predict("sys.exit(4)")), python=python)
+
+    assert good["verdict"] == "passed", good["findings"]
+    assert good["environment"]["python"].startswith(f"3.{minor}.")
+    assert good["load"]["request_count"] == 4
+    assert {each["code"] for each in broken["findings"]} == {"handler-exited"}
 
 
 def test_a_request_of_another_region_cannot_be_judged(tmp_path: Path) -> None:

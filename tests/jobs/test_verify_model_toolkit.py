@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 from sagemaker_inference.transformer import Transformer
@@ -33,6 +34,13 @@ HANDLERS = {
     "parts": PARTS.format("", "str(prediction)"),
     "parts with context": PARTS.format(", context", "str(prediction)"),
     "parts return bytes": PARTS.format("", "str(prediction).encode()"),
+    "syntax error": "def model_fn(:\n",
+    "missing package": "import no_such_package\n",
+    "import raises": "1 / 0\n",
+    "handler raises for one content type": PARTS.format("", "str(prediction)")
+    + "def input_fn(data, content_type):\n"
+    "    if content_type == 'text/csv': raise ValueError('no CSV')\n"
+    "    return data\n",
     "parts raise": PARTS.format("", "1 / 0"),
     "model_fn with context": "def model_fn(model_dir, context): return 1\n"
     + TRANSFORM.partition("\n")[2].format("", "str(model)"),
@@ -41,6 +49,20 @@ HANDLERS = {
     "model_fn wrong arity": "def model_fn(): return 1\n"
     + TRANSFORM.partition("\n")[2].format("", "data"),
     "predict_fn wrong arity": PARTS.format("", "data") + "def predict_fn(data): return data\n",
+    "hooks": "SEEN = []\n"
+    "def pre_model_fn(model_dir): SEEN.append('pre')\n"
+    "def model_fn(model_dir): SEEN.append('model'); return 'model'\n"
+    "def model_warmup_fn(model_dir, model): SEEN.append(model + ' warm')\n"
+    "def transform_fn(model, data, content_type, accept): return str(SEEN)\n",
+    "context of the server": WHOLE
+    + "def transform_fn(model, data, content_type, accept, context):\n"
+    "    return context.system_properties['model_dir'] + context.get_request_header(0, 'Accept')\n",
+    "hook with context": WHOLE
+    + "def model_warmup_fn(model_dir, model, context): pass\n"
+    + TRANSFORM.partition("\n")[2].format("", "str(data)"),
+    "pre_model_fn raises": "def pre_model_fn(model_dir): raise OSError('no disk')\n"
+    + TRANSFORM.format("", "data"),
+    "hook wrong arity": "def model_warmup_fn(model): pass\n" + TRANSFORM.format("", "data"),
     "transform and parts": TRANSFORM.format("", "data") + "def input_fn(a, b): return a\n",
 }
 
@@ -65,30 +87,34 @@ def entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any
 
 
 def real_answer(model_dir: Path, body: bytes, content_type: str, accept: str) -> Any:
-    """What the toolkit answers: body and content type, or the first line of its error."""
+    """What the toolkit answers: body and content type, or "error" and the first line of it."""
     properties = {"Content-Type": content_type, "Accept": accept}
     answer: dict[str, Any] = {}
     context = SimpleNamespace(
         model_name="model",
         system_properties={"model_dir": str(model_dir)},
+        get_request_header=lambda index, name: properties[name],
         request_processor=[SimpleNamespace(get_request_properties=lambda: properties)],
         set_response_status=lambda code, phrase: answer.update(status=code),
         set_response_content_type=lambda index, kind: answer.update(kind=kind),
     )
     [content] = Transformer().transform([{"body": body}], context)
-    return "error" if "status" in answer else (wire_bytes(content), answer["kind"])
+    if "status" in answer:
+        return "error", content.partition("\n")[0]
+    return wire_bytes(content), answer["kind"]
 
 
 def our_answer(name: str, model_dir: Path, body: bytes, content_type: str, accept: str) -> Any:
-    """What the script's handler answers."""
-    handler = Handler(importlib.import_module(name))
-    if handler.problems():
-        return "error"
+    """What the script's handler answers; ANY for an error that it words better."""
+    sys.modules.pop(name, None)  # as fresh as for the toolkit
     try:
+        handler = Handler(importlib.import_module(name))
+        if handler.problems():
+            return "error", ANY
         handler.load(str(model_dir))
         content, kind = handler.answer(body, content_type, accept)
-    except Exception:  # noqa: BLE001 - the toolkit answers any with an error, too
-        return "error"
+    except Exception as error:  # noqa: BLE001 - the toolkit answers any with an error, too
+        return "error", str(error)
     return wire_bytes(content), kind
 
 
