@@ -36,7 +36,7 @@ import pydantic
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
-from constructs_lib.linter import Finding
+from constructs_lib.findings import Finding
 from constructs_lib.provenance import traced
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import RegistrationRequest
@@ -73,6 +73,7 @@ class CheckedPipeline:
             "registration_requests": {
                 str(code): request.model_dump(mode="json") for code, request in requests
             },
+            "registration_file": self.pipeline.registration_file,
             "findings": [dataclasses.asdict(finding) for finding in self.findings],
         }
         content = json.dumps(entry)
@@ -98,6 +99,7 @@ class CheckedPipeline:
                     RegionCode(code): RegistrationRequest.model_validate(request)
                     for code, request in requests
                 },
+                registration_file=entry["registration_file"],
             ),
             findings=tuple(Finding(**finding) for finding in entry["findings"]),
         )

@@ -1,37 +1,60 @@
-"""What CloudFormation takes at most in a template, checked when an app is synthesized.
+"""What AWS takes at most in a template, checked when an app is synthesized.
 
-Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html.
-No library that is installed with the app has these numbers; a test compares them with cfn-lint's.
+Sources: the quotas of CloudFormation
+(https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html), IAM
+(https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), EventBridge
+(https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html), S3
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html) and KMS
+(https://docs.aws.amazon.com/kms/latest/developerguide/resource-limits.html). No library that is
+installed with the app has these numbers; those that cfn-lint has are compared with it in a test.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 MAX_TEMPLATE_BYTES: Final = 1_000_000
 MAX_ENTRIES: Final = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
 """By section of a template."""
+MAX_DOCUMENT_CHARACTERS: Final = {
+    ("AWS::Events::Rule", "EventPattern"): 2_048,
+    ("AWS::IAM::ManagedPolicy", "PolicyDocument"): 6_144,
+    ("AWS::IAM::Policy", "PolicyDocument"): 10_240,
+    ("AWS::KMS::Key", "KeyPolicy"): 32_768,
+    ("AWS::S3::BucketPolicy", "PolicyDocument"): 20_480,
+}
+"""By type of resource and property that holds a JSON document."""
 
-_TEMPLATES: Final = "*.template.json"
+_PSEUDO_PARAMETERS: Final = {
+    "AWS::AccountId": "123456789012",
+    "AWS::Partition": "aws",
+    "AWS::Region": "us-east-1",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_VARIABLE: Final = re.compile(r"\$\{([^}!]+)\}")
 
 
-def assembly_problems(folder: Path) -> list[str]:
-    """List what CloudFormation would refuse of the templates that an app was synthesized to.
+def template_problems(folder: Path) -> dict[str, list[str]]:
+    """Tell what AWS would refuse of the templates that an app was synthesized to.
 
     Args:
         folder: Cloud assembly, usually ``cdk.out``.
+
+    Returns:
+        The problems by the name of the template's file, of those that have some.
     """
-    return [
-        f"{file.name.removesuffix(_TEMPLATES[1:])}: {problem}"
-        for file in sorted(folder.rglob(_TEMPLATES))
-        for problem in _template_problems(file.read_bytes())
-    ]
+    found = {
+        file.name: list(_problems(file.read_bytes()))
+        for file in sorted(folder.rglob("*.template.json"))
+    }
+    return {name: problems for name, problems in found.items() if problems}
 
 
-def _template_problems(template: bytes) -> Iterator[str]:
+def _problems(template: bytes) -> Iterator[str]:
     if len(template) > MAX_TEMPLATE_BYTES:
         yield (
             f"the template has {len(template)} bytes; CloudFormation takes at most"
@@ -45,3 +68,35 @@ def _template_problems(template: bytes) -> Iterator[str]:
                 f"the template has {count} {section}; CloudFormation takes at most {most}:"
                 " split the stack"
             )
+    for name, resource in content.get("Resources", {}).items():
+        yield from _document_problems(name, resource)
+
+
+def _document_problems(name: str, resource: Mapping[str, Any]) -> Iterator[str]:
+    for (resource_type, member), most in MAX_DOCUMENT_CHARACTERS.items():
+        document = resource.get("Properties", {}).get(member)
+        if resource.get("Type") == resource_type and document is not None:
+            length = len(json.dumps(_shortest(document), separators=(",", ":")))
+            if length > most:
+                yield (
+                    f"{member} of {name} ({resource_type}) has at least {length} characters; AWS"
+                    f" takes at most {most}: split it, or name less in it"
+                )
+
+
+def _shortest(value: Any) -> Any:
+    """Evaluate what is known before a deployment; what is not is taken to be empty."""
+    match value:
+        case {"Ref": str(name)}:
+            return _PSEUDO_PARAMETERS.get(name, "")
+        case {"Fn::Join": [str(separator), list(parts)]}:
+            return separator.join(str(_shortest(part)) for part in parts)
+        case {"Fn::Sub": str(text) | [str(text), *_]}:
+            return _VARIABLE.sub(lambda match: _PSEUDO_PARAMETERS.get(match[1], ""), text)
+        case dict() if len(value) == 1 and next(iter(value)).startswith("Fn::"):
+            return ""
+        case dict():
+            return {key: _shortest(member) for key, member in value.items()}
+        case list():
+            return [_shortest(item) for item in value]
+    return value

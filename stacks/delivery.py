@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from aws_cdk import Aws, CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.acknowledgements import grant
+from stacks.arns import ACCOUNT, PARTITION
+from stacks.policies import Statement, grant
 from stacks.settings import Delivery, Settings
 
 _ISSUER: Final = "token.actions.githubusercontent.com"
@@ -57,7 +58,7 @@ class DeliveryStack(Stack):
 
     def _find_or_create_provider(self, delivery: Delivery) -> str:
         if delivery.existing_provider:
-            return f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:oidc-provider/{_ISSUER}"
+            return f"arn:{PARTITION}:iam::{ACCOUNT}:oidc-provider/{_ISSUER}"
         provider = iam.OidcProviderNative(
             self, "GitHub", url=f"https://{_ISSUER}", client_ids=[_AUDIENCE]
         )
@@ -81,12 +82,12 @@ class DeliveryStack(Stack):
             ),
         )
         qualifier = self.synthesizer.bootstrap_qualifier
-        assume = iam.PolicyStatement(
+        assume = Statement(
             sid="AssumeBootstrapRoles",
             actions=["sts:AssumeRole"],
             resources=[
-                f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/"
-                f"cdk-{qualifier}-{kind}-role-{Aws.ACCOUNT_ID}-{region}"
+                f"arn:{PARTITION}:iam::{ACCOUNT}:role/"
+                f"cdk-{qualifier}-{kind}-role-{ACCOUNT}-{region}"
                 for kind in bootstrap_roles
                 for region in self._regions
             ],

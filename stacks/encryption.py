@@ -80,16 +80,18 @@ class DataKey(kms.Key):
             enable_key_rotation=True,
             removal_policy=removal_policy,
             policy=iam.PolicyDocument(
-                statements=[
-                    _statement("Administer", _ADMINISTRATION),
-                    _statement("Use", _USE),
-                    _statement(
-                        "EncryptVolumes",
-                        ["kms:CreateGrant"],
-                        {"Bool": {"kms:GrantIsForAWSResource": "true"}},
-                    ),
-                ]
+                statements=[_statement("Administer", _ADMINISTRATION), _statement("Use", _USE)]
             ),
+        )
+
+    def allow_volumes(self) -> None:
+        """Let Amazon EBS encrypt the volumes of jobs, under grants that SageMaker makes for it."""
+        self.add_to_resource_policy(
+            _statement(
+                "EncryptVolumes",
+                ["kms:CreateGrant"],
+                {"Bool": {"kms:GrantIsForAWSResource": "true"}},
+            )
         )
 
     def allow_logs(self, region: str, log_groups: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws
+from stacks.arns import PARTITION
 
 
 def repository_arn(image_uri: str) -> str:
@@ -13,4 +13,4 @@ def repository_arn(image_uri: str) -> str:
     """
     registry, repository = image_uri.split("/", 1)
     account, _, _, region, _ = registry.split(".", 4)
-    return f"arn:{Aws.PARTITION}:ecr:{region}:{account}:repository/{repository.partition(':')[0]}"
+    return f"arn:{PARTITION}:ecr:{region}:{account}:repository/{repository.partition(':')[0]}"

@@ -1,120 +1,113 @@
-"""The one way in which this app makes a Lambda function that answers events."""
+"""The one way in which this app makes a Lambda function out of one of its scripts."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aws_cdk import Duration, IgnoreMode, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge, grant
+from stacks.acknowledgements import acknowledge
 from stacks.log_retention import log_retention
+from stacks.policies import Statement, grant
 from stacks.settings import Settings
 
+if TYPE_CHECKING:
+    from aws_cdk import aws_sqs as sqs
+
 _SCRIPTS: Final = Path(__file__).parents[1] / "constructs_lib" / "jobs"
-_ACCEPTED_FINDINGS: Final = {
-    "AwsSolutions-L1": "Runs what the tests run; a later runtime is a change to test first",
-    "NIST.800.53.R5-LambdaConcurrency": (
-        "Called once per event; reserving concurrency fails in accounts with the smallest quota"
-    ),
-    "NIST.800.53.R5-LambdaInsideVPC": (
-        "Calls the APIs of AWS only, to which isolated subnets have no route"
-    ),
+_TESTED_RUNTIME: Final = {
+    "AwsSolutions-L1": "Runs what the tests run; a later runtime is a change to test first"
 }
 
 
-class EventFunction(Construct):
-    """A function that runs one of the app's scripts for each event, outside the VPC.
+def job_function(
+    scope: Construct,
+    *,
+    settings: Settings,
+    script: str,
+    description: str,
+    encryption_key: kms.IKey,
+    statements: Sequence[Statement],
+    wildcards: Mapping[str, str],
+    accepted_findings: Mapping[str, str],
+    timeout: Duration,
+    memory_size: int,
+    environment: Mapping[str, str] | None = None,
+    dead_letters: sqs.Queue | None = None,
+) -> lambda_.Function:
+    """Create a function outside the VPC, its role (``Role``) and its log group (``Logs``).
 
-    An event that it fails on three times, or that cannot be delivered to it for a day, ends in
-    ``dead_letters`` and can be sent again from there for two weeks.
+    Args:
+        scope: Parent construct; has one such function.
+        settings: The app's settings.
+        script: File in ``constructs_lib/jobs`` with a function ``handler``.
+        description: What the function does.
+        encryption_key: Key of the logs.
+        statements: What the function may do beside writing its logs and dead letters.
+        wildcards: Why the resources of a statement cannot be named in full, by its ``Sid``.
+        accepted_findings: Findings of the security rule packs, each with its reason.
+        timeout: How long a call may take.
+        memory_size: MB.
+        environment: Environment variables.
+        dead_letters: Where asynchronous calls end that failed three times.
     """
+    log_group = logs.LogGroup(
+        scope,
+        "Logs",
+        encryption_key=encryption_key,
+        retention=log_retention(settings.log_retention_days),
+        removal_policy=RemovalPolicy.DESTROY,
+    )
+    role = iam.Role(
+        scope,
+        "Role",
+        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        description=description,
+    )
+    function = lambda_.Function(
+        scope,
+        "Function",
+        description=description,
+        runtime=lambda_.Runtime.PYTHON_3_13,
+        handler=f"{Path(script).stem}.handler",
+        code=lambda_.Code.from_asset(
+            str(_SCRIPTS),
+            exclude=["*", f"!{script}"],
+            ignore_mode=IgnoreMode.GIT,
+            # As in ``assets``.
+            asset_hash=hashlib.sha256((_SCRIPTS / script).read_bytes()).hexdigest(),
+        ),
+        role=role.without_policy_updates(),
+        timeout=timeout,
+        memory_size=memory_size,
+        log_group=log_group,
+        dead_letter_queue=dead_letters,
+        environment=dict(environment) if environment else None,
+    )
+    acknowledge(function, {**_TESTED_RUNTIME, **accepted_findings})
+    grant(role, [*statements, *_own_statements(log_group, dead_letters)], wildcards=wildcards)
+    return function
 
-    def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        settings: Settings,
-        script: str,
-        description: str,
-        encryption_key: kms.IKey,
-        environment: Mapping[str, str],
-        statements: Sequence[iam.PolicyStatement],
-        wildcards: Mapping[str, str],
-    ) -> None:
-        """Create the function, its role, its log group and its dead-letter queue.
 
-        Args:
-            scope: Parent construct.
-            construct_id: Name below the parent.
-            settings: The app's settings.
-            script: File in ``constructs_lib/jobs`` with a function ``handler``.
-            description: What the function does.
-            encryption_key: Key of the logs.
-            environment: Environment variables.
-            statements: What the function may do beside writing its logs.
-            wildcards: Why the resources of a statement cannot be named in full, by its ``Sid``.
-        """
-        super().__init__(scope, construct_id)
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            # Not the app's key: EventBridge and Lambda write here, and need no key of ours.
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            self.dead_letters, {"AwsSolutions-SQS3": "Is the dead-letter queue of its function"}
-        )
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            encryption_key=encryption_key,
-            retention=log_retention(settings.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=description,
-        )
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            description=description,
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            handler=f"{Path(script).stem}.handler",
-            code=lambda_.Code.from_asset(
-                str(_SCRIPTS), exclude=["*", f"!{script}"], ignore_mode=IgnoreMode.GIT
-            ),
-            role=role.without_policy_updates(),
-            timeout=Duration.minutes(1),
-            memory_size=256,
-            log_group=log_group,
-            dead_letter_queue=self.dead_letters,
-            environment=dict(environment),
-        )
-        acknowledge(self.function, _ACCEPTED_FINDINGS)
-        own = [
-            iam.PolicyStatement(
-                sid="WriteLogs",
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
-            ),
-            iam.PolicyStatement(
-                sid="KeepDeadLetters",
-                actions=["sqs:SendMessage"],
-                resources=[self.dead_letters.queue_arn],
-            ),
-        ]
-        grant(role, [*statements, *own], wildcards=wildcards)
+def _own_statements(log_group: logs.LogGroup, dead_letters: sqs.Queue | None) -> list[Statement]:
+    write_logs = Statement(
+        sid="WriteLogs",
+        actions=["logs:CreateLogStream", "logs:PutLogEvents"],
+        resources=[log_group.log_group_arn],
+    )
+    if dead_letters is None:
+        return [write_logs]
+    keep = Statement(
+        sid="KeepDeadLetters",
+        actions=["sqs:SendMessage"],
+        resources=[dead_letters.queue_arn],
+    )
+    return [write_logs, keep]

@@ -1,4 +1,4 @@
-"""A dashboard and alarms for one pipeline."""
+"""A dashboard and alarms for one pipeline, and the alarm of a dead-letter queue."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class PipelineMonitoring(Construct):
             self._duration_alarm(),
             *self._function_alarms(functions),
             *(
-                self._alarm(
+                dead_letter_alarm(
+                    self,
                     f"DeadLetters{number}",
-                    queue.metric_approximate_number_of_messages_visible(
-                        period=_PERIOD, statistic="Maximum"
-                    ),
-                    f"Events wait in the dead-letter queue {queue.node.path}",
+                    queue,
+                    about=f"Pipeline {pipeline_name}",
+                    topic=topic,
                 )
                 for number, queue in enumerate(dead_letters, start=1)
             ),
@@ -84,24 +84,12 @@ class PipelineMonitoring(Construct):
     def _alarm(
         self, construct_id: str, metric: cloudwatch.IMetric, what: str
     ) -> cloudwatch.AlarmBase:
-        return self._tell(
-            cloudwatch.Alarm(
-                self,
-                construct_id,
-                alarm_description=f"Pipeline {self._pipeline_name}: {what}",
-                metric=metric,
-                threshold=1,
-                evaluation_periods=1,
-                comparison_operator=(
-                    cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-                ),
-                treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            )
-        )
+        description = f"Pipeline {self._pipeline_name}: {what}"
+        return _alarm_at_one(self, construct_id, metric, description, self._topic)
 
     def _duration_alarm(self) -> cloudwatch.AlarmBase:
         """Compare an execution's duration with what CloudWatch learned from those before it."""
-        return self._tell(
+        return _tell(
             cloudwatch.AnomalyDetectionAlarm(
                 self,
                 "Duration",
@@ -114,7 +102,8 @@ class PipelineMonitoring(Construct):
                 evaluation_periods=1,
                 comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_UPPER_THRESHOLD,
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            )
+            ),
+            self._topic,
         )
 
     def _function_alarms(self, functions: Sequence[lambda_.Function]) -> list[cloudwatch.AlarmBase]:
@@ -128,11 +117,6 @@ class PipelineMonitoring(Construct):
                 alarms.append(self._alarm(f"Function{number}{kind}", metric, what))
         return alarms
 
-    def _tell(self, alarm: cloudwatch.AlarmBase) -> cloudwatch.AlarmBase:
-        if self._topic is not None:
-            alarm.add_alarm_action(actions.SnsAction(self._topic))
-        return alarm
-
     def _execution_widgets(self) -> list[cloudwatch.IWidget]:
         kinds = ("Started", "Succeeded", "Failed", "Stopped")
         counts = [self._metric(f"Execution{kind}", "Sum", label=kind) for kind in kinds]
@@ -141,6 +125,51 @@ class PipelineMonitoring(Construct):
             cloudwatch.GraphWidget(title="Executions", left=counts, width=12),
             cloudwatch.GraphWidget(title="Duration (ms)", left=[duration], width=12),
         ]
+
+
+def dead_letter_alarm(
+    scope: Construct, construct_id: str, queue: sqs.Queue, *, about: str, topic: sns.ITopic | None
+) -> cloudwatch.AlarmBase:
+    """Raise an alarm while anything waits in a dead-letter queue.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Name below the parent.
+        queue: The queue.
+        about: What its description begins with.
+        topic: Who is told of the alarm.
+    """
+    metric = queue.metric_approximate_number_of_messages_visible(
+        period=_PERIOD, statistic="Maximum"
+    )
+    what = f"{about}: Events wait in the dead-letter queue {queue.node.path}"
+    return _alarm_at_one(scope, construct_id, metric, what, topic)
+
+
+def _alarm_at_one(
+    scope: Construct,
+    construct_id: str,
+    metric: cloudwatch.IMetric,
+    description: str,
+    topic: sns.ITopic | None,
+) -> cloudwatch.AlarmBase:
+    alarm = cloudwatch.Alarm(
+        scope,
+        construct_id,
+        alarm_description=description,
+        metric=metric,
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    return _tell(alarm, topic)
+
+
+def _tell(alarm: cloudwatch.AlarmBase, topic: sns.ITopic | None) -> cloudwatch.AlarmBase:
+    if topic is not None:
+        alarm.add_alarm_action(actions.SnsAction(topic))
+    return alarm
 
 
 def _function_widgets(functions: Sequence[lambda_.Function]) -> list[cloudwatch.IWidget]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from aws_cdk import Acknowledgment, Aws, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge, grant
+from stacks.acknowledgements import acknowledge
+from stacks.arns import ACCOUNT, PARTITION
 from stacks.log_retention import log_retention
+from stacks.policies import Statement, grant
 from stacks.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
 
@@ -142,18 +144,21 @@ class NetworkStack(Stack):
             )
 
     def _s3_statements(self, data_buckets: Sequence[str]) -> list[iam.PolicyStatement]:
-        """Let through what jobs do: their buckets and the one of the app's assets."""
-        buckets = [
+        """Let through what jobs do in their buckets, and what they read of the app's assets."""
+        assets = f"arn:{PARTITION}:s3:::{_asset_bucket(self)}"
+        writable = [
             self._storage.artifact_bucket.bucket_arn,
-            f"arn:{Aws.PARTITION}:s3:::{_asset_bucket(self)}",
-            *(f"arn:{Aws.PARTITION}:s3:::{name}" for name in data_buckets),
+            *(f"arn:{PARTITION}:s3:::{name}" for name in data_buckets),
         ]
         return [
-            _only_this_account("FindData", ["s3:GetBucketLocation", "s3:ListBucket"], buckets),
+            _only_this_account("FindData", ["s3:ListBucket"], [*writable, assets]),
             _only_this_account(
-                "MoveData",
-                ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-                [f"{bucket}/*" for bucket in buckets],
+                "ReadData", ["s3:GetObject"], [f"{bucket}/*" for bucket in (*writable, assets)]
+            ),
+            _only_this_account(
+                "WriteData",
+                ["s3:AbortMultipartUpload", "s3:PutObject"],
+                [f"{bucket}/*" for bucket in writable],
             ),
         ]
 
@@ -168,13 +173,17 @@ class NetworkStack(Stack):
         role = iam.Role(
             self,
             "FlowLogRole",
-            assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"),
+            # Not for flow logs of another account.
+            assumed_by=iam.ServicePrincipal(
+                "vpc-flow-logs.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            ),
             description="Delivers the flow logs of the jobs' network",
         )
         grant(
             role,
             [
-                iam.PolicyStatement(
+                Statement(
                     sid="DeliverLogs",
                     actions=[
                         "logs:CreateLogStream",
@@ -239,11 +248,11 @@ def _only_this_account(
         principals=[iam.StarPrincipal()],
         actions=list(actions),
         resources=list(resources),
-        conditions={"StringEquals": {"aws:PrincipalAccount": Aws.ACCOUNT_ID}},
+        conditions={"StringEquals": {"aws:PrincipalAccount": ACCOUNT}},
     )
 
 
 def _asset_bucket(stack: Stack) -> str:
     """Name the bucket that ``cdk bootstrap`` made for the assets of this region."""
     qualifier = stack.synthesizer.bootstrap_qualifier
-    return f"cdk-{qualifier}-assets-{Aws.ACCOUNT_ID}-{stack.region}"
+    return f"cdk-{qualifier}-assets-{ACCOUNT}-{stack.region}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from aws_cdk import Aws, Duration, Stack
+from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -15,12 +15,18 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from constructs_lib.arns import arn_names
-from stacks.acknowledgements import grant
-from stacks.job_function import EventFunction
+from stacks.arns import ACCOUNT, PARTITION, StackArns
+from stacks.batches import batches
+from stacks.event_function import EventFunction
+from stacks.monitoring import dead_letter_alarm
+from stacks.policies import Statement, grant
 from stacks.settings import Notifications, Settings
 from stacks.storage import StorageStack
 
-_WILDCARDS: Final = {"ReadExecutions": "The executions of this app's pipelines"}
+_READ: Final = "ReadExecutions"
+_READ_REASON: Final = "The executions of this app's pipelines"
+_MOST_NAMES: Final = 1_600
+"""Characters of names in an event pattern, which takes 2,048 in all."""
 
 
 class NotificationStack(Stack):
@@ -51,8 +57,10 @@ class NotificationStack(Stack):
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
+        self._arns = StackArns(self)
         self.topic = self._create_topic(settings, notifications, storage.encryption_key)
         _let_alarms_use(storage.encryption_key)
+        statements = self._statements(pipeline_names, storage.encryption_key)
         self.notify_function = EventFunction(
             self,
             "Notify",
@@ -61,8 +69,15 @@ class NotificationStack(Stack):
             description="Tells people of failed executions and of model packages to approve",
             encryption_key=storage.encryption_key,
             environment={"TOPIC_ARN": self.topic.topic_arn},
-            statements=self._statements(pipeline_names, storage.encryption_key),
-            wildcards=_WILDCARDS,
+            statements=statements,
+            wildcards={each.sid: _READ_REASON for each in statements if each.sid.startswith(_READ)},
+        )
+        dead_letter_alarm(
+            self,
+            "DeadLetters",
+            self.notify_function.dead_letters,
+            about="Nobody was told",
+            topic=self.topic,
         )
         self._tell_of_failures(pipeline_names)
         self._tell_of_packages(model_package_group_names)
@@ -84,60 +99,61 @@ class NotificationStack(Stack):
                 principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             )
         )
         for email in notifications.emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
         return topic
 
-    def _statements(
-        self, pipeline_names: Iterable[str], key: kms.IKey
-    ) -> list[iam.PolicyStatement]:
+    def _statements(self, pipeline_names: Iterable[str], key: kms.IKey) -> list[Statement]:
         return [
-            iam.PolicyStatement(
-                sid="Publish", actions=["sns:Publish"], resources=[self.topic.topic_arn]
-            ),
-            iam.PolicyStatement(
+            Statement(sid="Publish", actions=["sns:Publish"], resources=[self.topic.topic_arn]),
+            Statement(
                 sid="EncryptMessages",
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
                 resources=[key.key_arn],
             ),
-            iam.PolicyStatement(
-                sid="ReadExecutions",
-                actions=[
-                    "sagemaker:DescribePipelineExecution",
-                    "sagemaker:ListPipelineExecutionSteps",
-                ],
-                resources=[f"{arn}/execution/*" for arn in self._pipeline_arns(pipeline_names)],
+            *(
+                Statement(
+                    sid=_numbered(_READ, number),
+                    actions=[
+                        "sagemaker:DescribePipelineExecution",
+                        "sagemaker:ListPipelineExecutionSteps",
+                    ],
+                    resources=[f"{arn}/execution/*" for arn in arns],
+                )
+                for number, arns in enumerate(self._pipeline_arns(pipeline_names))
             ),
         ]
 
-    def _pipeline_arns(self, pipeline_names: Iterable[str]) -> list[str]:
-        return [
-            self.format_arn(service="sagemaker", resource="pipeline", resource_name=spelling)
-            for name in pipeline_names
-            for spelling in arn_names(name)
-        ]
+    def _pipeline_arns(self, pipeline_names: Iterable[str]) -> list[list[str]]:
+        return batches(
+            (
+                self._arns.arn("sagemaker", f"pipeline/{spelling}")
+                for name in pipeline_names
+                for spelling in arn_names(name)
+            ),
+            _MOST_NAMES,
+        )
 
     def _tell_of_failures(self, pipeline_names: Iterable[str]) -> None:
-        self._tell_of(
-            "ExecutionFailed",
-            "An execution has failed or was stopped",
-            "SageMaker Model Building Pipeline Execution Status Change",
-            {
-                "currentPipelineExecutionStatus": ["Failed", "Stopped"],
-                "pipelineArn": self._pipeline_arns(pipeline_names),
-            },
-        )
+        for number, arns in enumerate(self._pipeline_arns(pipeline_names)):
+            self._tell_of(
+                _numbered("ExecutionFailed", number),
+                "An execution has failed or was stopped",
+                "SageMaker Model Building Pipeline Execution Status Change",
+                {"currentPipelineExecutionStatus": ["Failed", "Stopped"], "pipelineArn": arns},
+            )
 
     def _tell_of_packages(self, group_names: Sequence[str]) -> None:
-        self._tell_of(
-            "PackageChanged",
-            "A model package waits for approval, was approved or was rejected",
-            "SageMaker Model Package State Change",
-            package_detail(group_names),
-        )
+        for number, detail in enumerate(package_details(group_names)):
+            self._tell_of(
+                _numbered("PackageChanged", number),
+                "A model package waits for approval, was approved or was rejected",
+                "SageMaker Model Package State Change",
+                detail,
+            )
 
     def _tell_of(
         self, construct_id: str, description: str, detail_type: str, detail: Mapping[str, Any]
@@ -150,14 +166,7 @@ class NotificationStack(Stack):
                 source=["aws.sagemaker"], detail_type=[detail_type], detail=dict(detail)
             ),
         )
-        rule.add_target(
-            targets.LambdaFunction(
-                self.notify_function.function,
-                dead_letter_queue=self.notify_function.dead_letters,
-                max_event_age=Duration.hours(24),
-                retry_attempts=185,
-            )
-        )
+        rule.add_target(self.notify_function.target())
 
 
 class ForwardingStack(Stack):
@@ -185,7 +194,7 @@ class ForwardingStack(Stack):
         home_bus = events.EventBus.from_event_bus_arn(
             self,
             "HomeBus",
-            f"arn:{Aws.PARTITION}:events:{settings.home_region}:{Aws.ACCOUNT_ID}:event-bus/default",
+            f"arn:{PARTITION}:events:{settings.home_region}:{ACCOUNT}:event-bus/default",
         )
         role = iam.Role(
             self,
@@ -193,34 +202,43 @@ class ForwardingStack(Stack):
             # Not for rules of another account.
             assumed_by=iam.ServicePrincipal(
                 "events.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             ),
             description=f"Sends changes of model packages to {settings.home_region}",
         )
-        send = iam.PolicyStatement(
+        send = Statement(
             sid="SendHome", actions=["events:PutEvents"], resources=[home_bus.event_bus_arn]
         )
         grant(role, [send], wildcards={})
-        events.Rule(
-            self,
-            "PackageChanged",
-            description=f"Changes of model packages, for {settings.home_region} to tell of",
-            event_pattern=events.EventPattern(
-                source=["aws.sagemaker"],
-                detail_type=["SageMaker Model Package State Change"],
-                detail=package_detail(model_package_group_names),
-            ),
-            targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
-        )
+        for number, detail in enumerate(package_details(model_package_group_names)):
+            events.Rule(
+                self,
+                _numbered("PackageChanged", number),
+                description=f"Changes of model packages, for {settings.home_region} to tell of",
+                event_pattern=events.EventPattern(
+                    source=["aws.sagemaker"],
+                    detail_type=["SageMaker Model Package State Change"],
+                    detail=detail,
+                ),
+                targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
+            )
 
 
-def package_detail(model_package_group_names: Sequence[str]) -> dict[str, Any]:
-    """Match the changes of approval of completed versions of some groups."""
-    return {
-        "ModelPackageGroupName": list(model_package_group_names),
-        "ModelPackageStatus": ["Completed"],
-        "ModelApprovalStatus": ["PendingManualApproval", "Approved", "Rejected"],
-    }
+def package_details(model_package_group_names: Sequence[str]) -> list[dict[str, Any]]:
+    """Match the changes of approval of completed versions of some groups, each by one pattern."""
+    return [
+        {
+            "ModelPackageGroupName": names,
+            "ModelPackageStatus": ["Completed"],
+            "ModelApprovalStatus": ["PendingManualApproval", "Approved", "Rejected"],
+        }
+        for names in batches(model_package_group_names, _MOST_NAMES)
+    ]
+
+
+def _numbered(construct_id: str, number: int) -> str:
+    """Name the first as if it were the only one, and the others by their number from 2."""
+    return f"{construct_id}{number + 1}" if number else construct_id
 
 
 def _let_alarms_use(key: kms.Key) -> None:
@@ -235,6 +253,6 @@ def _let_alarms_use(key: kms.Key) -> None:
             principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
             resources=["*"],  # the key that the policy belongs to
-            conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
         )
     )

@@ -11,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.arns import ACCOUNT, PARTITION
 from stacks.monitoring import PipelineMonitoring
 from stacks.pipeline import PipelineStack
 from stacks.settings import PipelineOperations, Settings
@@ -84,5 +85,5 @@ def _all(stack: Stack, kind: type[_T]) -> list[_T]:
 def _topic(stack: Stack, settings: Settings) -> sns.ITopic | None:
     if settings.notifications is None:
         return None
-    arn = f"arn:{Aws.PARTITION}:sns:{Aws.REGION}:{Aws.ACCOUNT_ID}:{settings.topic_name}"
+    arn = f"arn:{PARTITION}:sns:{Aws.REGION}:{ACCOUNT}:{settings.topic_name}"
     return sns.Topic.from_topic_arn(stack, "Topic", arn)

@@ -6,34 +6,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from aws_cdk import ArnFormat, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_s3_assets as s3_assets
 
 from constructs_lib.arns import arn_names
 from constructs_lib.s3_uris import bucket_and_key
-from stacks.acknowledgements import grant
+from stacks.arns import StackArns
 from stacks.images import repository_arn
-from stacks.registration_function import RegistrationFunction
+from stacks.policies import Statement, grant
 
 
 @dataclass(frozen=True, kw_only=True)
 class PipelineResources:
     """The resources that the steps of one pipeline use."""
 
-    stack: Stack
+    arns: StackArns
     pipeline_name: str
     definition: Mapping[str, Any]
     role: iam.Role
-    artifact_bucket: s3.IBucket
-    encryption_key: kms.IKey
+    artifact_bucket_arn: str
+    encryption_key_arn: str
     additional_key_arns: Sequence[str]
     """Keys of data outside the app's buckets."""
-    assets: Sequence[s3_assets.Asset]
+    asset_bucket_name: str
+    asset_keys: Sequence[str]
+    """The pipeline's files in that bucket."""
     model_package_group_name: str
-    registration_function: RegistrationFunction
+    function_arns: Sequence[str]
+    """What Lambda steps invoke."""
     readable_s3_uris: Sequence[str]
     """Data outside the app's buckets that steps read: training data, models, code."""
     writable_s3_uris: Sequence[str]
@@ -65,18 +64,18 @@ _WILDCARDS: Final = {
 """Why resources of these statements cannot be named in full."""
 
 
-def _statements(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
+def _statements(resources: PipelineResources) -> Iterator[Statement]:
     yield from _sagemaker(resources)
     yield from _data(resources)
     yield from _encryption(resources)
     yield _images(resources)
     yield _ALL_IMAGES_LOGIN
-    yield from _logs_and_metrics(resources.stack)
-    yield from _network(resources.stack)
+    yield from _logs_and_metrics(resources.arns, resources.definition)
+    yield from _network(resources.arns)
     yield _allow(
         "StageAndRegister",
         ["lambda:InvokeFunction"],
-        [resources.registration_function.function.function_arn],
+        resources.function_arns,
     )
 
 
@@ -85,23 +84,12 @@ def _allow(
     actions: Sequence[str],
     on: Sequence[str],
     conditions: Mapping[str, Any] | None = None,
-) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        sid=sid, actions=list(actions), resources=list(on), conditions=conditions
-    )
+) -> Statement:
+    return Statement(sid=sid, actions=list(actions), resources=list(on), conditions=conditions)
 
 
-def _sagemaker_arn(stack: Stack, resource: str, name: str) -> str:
-    return stack.format_arn(
-        service="sagemaker",
-        resource=resource,
-        resource_name=name,
-        arn_format=ArnFormat.SLASH_RESOURCE_NAME,
-    )
-
-
-def _sagemaker(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
-    stack = resources.stack
+def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
+    arns = resources.arns
     # Pipelines names what it creates pipelines-<execution id>-<step name>-<suffix>.
     yield _allow(
         "RunJobs",
@@ -112,8 +100,8 @@ def _sagemaker(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
             "sagemaker:DescribeModel",
         ],
         [
-            _sagemaker_arn(stack, kind, "pipelines-*")
-            for kind in ("model", "processing-job", "training-job")
+            arns.arn("sagemaker", f"{kind}/pipelines-*")
+            for kind in ("model", *(f"{job.lower()}-job" for job in _jobs(resources.definition)))
         ],
     )
     yield _allow(
@@ -125,7 +113,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
             "sagemaker:DescribeModelPackageGroup",
         ],
         [
-            _sagemaker_arn(stack, kind, name)
+            arns.arn("sagemaker", f"{kind}/{name}")
             for group in arn_names(resources.model_package_group_name)
             for kind, name in (("model-package-group", group), ("model-package", f"{group}/*"))
         ],
@@ -138,70 +126,81 @@ def _sagemaker(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
     )
 
 
-def _job_actions(definition: Mapping[str, Any]) -> list[str]:
+def _jobs(definition: Mapping[str, Any]) -> list[str]:
+    """Name the kinds of jobs that the steps run."""
     types = {step["Type"] for step in definition["Steps"]}
-    jobs = [name for name in ("Processing", "Training") if name in types]
-    return [f"sagemaker:{verb}{job}Job" for job in jobs for verb in ("Create", "Describe", "Stop")]
+    return [name for name in ("Processing", "Training") if name in types]
 
 
-def _data(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
-    bucket = resources.artifact_bucket
+def _job_actions(definition: Mapping[str, Any]) -> list[str]:
+    verbs = ("Create", "Describe", "Stop")
+    return [f"sagemaker:{verb}{job}Job" for job in _jobs(definition) for verb in verbs]
+
+
+def _data(resources: PipelineResources) -> Iterator[Statement]:
+    arns, bucket_arn = resources.arns, resources.artifact_bucket_arn
     own_prefixes = (resources.pipeline_name, f"tmp/{resources.pipeline_name}")
+    parameters = {parameter["Name"] for parameter in resources.definition["Parameters"]}
+    incoming = ["incoming"] if "ModelS3Uri" in parameters else []
     yield _allow(
         "ReadArtifactsAndAssets",
         ["s3:GetObject"],
         [
-            *(bucket.arn_for_objects(f"{prefix}/*") for prefix in ("incoming", *own_prefixes)),
-            *(asset.bucket.arn_for_objects(asset.s3_object_key) for asset in resources.assets),
+            *(f"{bucket_arn}/{prefix}/*" for prefix in (*incoming, *own_prefixes)),
+            *(arns.bucket(f"{resources.asset_bucket_name}/{key}") for key in resources.asset_keys),
         ],
     )
     yield _allow(
         "WriteOutputs",
         ["s3:AbortMultipartUpload", "s3:PutObject"],
-        [bucket.arn_for_objects(f"{prefix}/*") for prefix in own_prefixes],
+        [f"{bucket_arn}/{prefix}/*" for prefix in own_prefixes],
     )
     yield _allow(
         "FindData",
-        ["s3:GetBucketLocation", "s3:ListBucket"],
+        ["s3:ListBucket"],
         [
-            bucket.bucket_arn,
-            resources.assets[0].bucket.bucket_arn,
-            *_bucket_arns(
-                resources.stack, [*resources.readable_s3_uris, *resources.writable_s3_uris]
-            ),
+            bucket_arn,
+            arns.bucket(resources.asset_bucket_name),
+            *_bucket_arns(arns, [*resources.readable_s3_uris, *resources.writable_s3_uris]),
         ],
     )
     if resources.readable_s3_uris:
         yield _allow(
             "ReadConfiguredData",
             ["s3:GetObject"],
-            _object_arns(resources.stack, resources.readable_s3_uris),
+            [
+                arn
+                for uri in sorted(set(resources.readable_s3_uris))
+                for arn in _readable_arns(arns, uri)
+            ],
         )
     if resources.writable_s3_uris:
         yield _allow(
             "WriteConfiguredData",
             ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            _object_arns(resources.stack, resources.writable_s3_uris),
+            [_folder_arn(arns, uri) for uri in sorted(set(resources.writable_s3_uris))],
         )
 
 
-def _bucket_arns(stack: Stack, uris: Iterable[str]) -> list[str]:
-    buckets = sorted({bucket_and_key(uri)[0] for uri in uris})
-    return [f"arn:{stack.partition}:s3:::{bucket}" for bucket in buckets]
+def _bucket_arns(arns: StackArns, uris: Iterable[str]) -> list[str]:
+    return [arns.bucket(name) for name in sorted({bucket_and_key(uri)[0] for uri in uris})]
 
 
-def _object_arns(stack: Stack, uris: Iterable[str]) -> list[str]:
-    """Name an object or the folder of that name: ``train`` is not ``training-secret``."""
-    locations = sorted({bucket_and_key(uri) for uri in uris})
-    return [
-        f"arn:{stack.partition}:s3:::{bucket}/{name}"
-        for bucket, key in locations
-        for name in ([key, f"{key.rstrip('/')}/*"] if key.strip("/") else ["*"])
-    ]
+def _readable_arns(arns: StackArns, uri: str) -> list[str]:
+    """Name the object of that name, where it can be one, and the folder of that name."""
+    bucket, key = bucket_and_key(uri)
+    is_folder = not key or key.endswith("/")
+    return [*([] if is_folder else [arns.bucket(f"{bucket}/{key}")]), _folder_arn(arns, uri)]
 
 
-def _encryption(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
-    key = [resources.encryption_key.key_arn, *resources.additional_key_arns]
+def _folder_arn(arns: StackArns, uri: str) -> str:
+    """Name what is in the folder of that name: ``train`` is not ``training-secret``."""
+    bucket, key = bucket_and_key(uri)
+    return arns.bucket("/".join([bucket, *filter(None, [key.strip("/")]), "*"]))
+
+
+def _encryption(resources: PipelineResources) -> Iterator[Statement]:
+    key = [resources.encryption_key_arn, *resources.additional_key_arns]
     yield _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], key)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
     yield _allow(
@@ -212,7 +211,7 @@ def _encryption(resources: PipelineResources) -> Iterator[iam.PolicyStatement]:
     )
 
 
-def _images(resources: PipelineResources) -> iam.PolicyStatement:
+def _images(resources: PipelineResources) -> Statement:
     return _allow(
         "PullImages",
         [
@@ -244,7 +243,7 @@ def _image_uris(node: Any) -> Iterator[str]:
         yield from (image for image in candidates if image)
 
 
-def _logs_and_metrics(stack: Stack) -> Iterator[iam.PolicyStatement]:
+def _logs_and_metrics(arns: StackArns, definition: Mapping[str, Any]) -> Iterator[Statement]:
     yield _allow(
         "WriteLogs",
         [
@@ -253,15 +252,7 @@ def _logs_and_metrics(stack: Stack) -> Iterator[iam.PolicyStatement]:
             "logs:DescribeLogStreams",
             "logs:PutLogEvents",
         ],
-        [
-            stack.format_arn(
-                service="logs",
-                resource="log-group",
-                resource_name=f"/aws/sagemaker/{kind}Jobs*",
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
-            )
-            for kind in ("Processing", "Training")
-        ],
+        [arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs*") for kind in _jobs(definition)],
     )
     yield _allow(
         "PublishMetrics",
@@ -271,7 +262,7 @@ def _logs_and_metrics(stack: Stack) -> Iterator[iam.PolicyStatement]:
     )
 
 
-def _network(stack: Stack) -> Iterator[iam.PolicyStatement]:
+def _network(arns: StackArns) -> Iterator[Statement]:
     yield _allow(
         "FindNetwork",
         [
@@ -292,7 +283,7 @@ def _network(stack: Stack) -> Iterator[iam.PolicyStatement]:
             "ec2:DeleteNetworkInterfacePermission",
         ],
         [
-            stack.format_arn(service="ec2", resource=kind, resource_name="*")
+            arns.arn("ec2", f"{kind}/*")
             for kind in ("network-interface", "security-group", "subnet")
         ],
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_cdk import Aws, CfnOutput, Stack
+from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
@@ -17,12 +14,17 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.pipeline import SageMakerPipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release_files import ReleaseFiles
+from stacks.arns import ACCOUNT, PARTITION, StackArns
+from stacks.assets import file_asset
 from stacks.data_locations import readable_s3_uris, writable_s3_uris
 from stacks.network import NetworkStack
 from stacks.permissions import PipelineResources, grant_execution
 from stacks.registration_function import RegistrationFunction
 from stacks.settings import Settings
 from stacks.storage import StorageStack
+
+if TYPE_CHECKING:
+    from stacks.load_test import LoadTestFunction
 
 
 class PipelineStack(Stack):
@@ -56,14 +58,19 @@ class PipelineStack(Stack):
         """
         super().__init__(scope, construct_id, **kwargs)
         assets = self._upload(files)
+        asset_bucket_name = next(iter(assets.values())).s3_bucket_name
+        asset_keys = {name: asset.s3_object_key for name, asset in assets.items()}
         self.registration_function = self._create_registration_function(settings, compiled, storage)
+        self.load_test_function = self._create_load_test_function(
+            settings, configs, compiled, network, storage
+        )
         self.execution_role = iam.Role(
             self,
             "ExecutionRole",
             # Not for SageMaker on behalf of another account.
             assumed_by=iam.ServicePrincipal(
                 "sagemaker.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             ),
             description=f"Runs the steps of {compiled.name}",
         )
@@ -79,23 +86,26 @@ class PipelineStack(Stack):
                 "EncryptionKeyArn": storage.encryption_key.key_arn,
                 "SubnetId": network.subnet_ids[0],
                 "SecurityGroupId": network.security_group_id,
-                **_asset_variables(assets),
+                "AssetBucketName": asset_bucket_name,
+                **{f"{name}Key": key for name, key in asset_keys.items()},
                 **self._registry_variables(settings, compiled),
+                **self._load_test_variables(),
             },
             role=self.execution_role,
         )
         grant_execution(
             PipelineResources(
-                stack=self,
+                arns=StackArns(self),
                 pipeline_name=compiled.name,
                 definition=compiled.definition,
                 role=self.execution_role,
-                artifact_bucket=storage.artifact_bucket,
-                encryption_key=storage.encryption_key,
+                artifact_bucket_arn=storage.artifact_bucket.bucket_arn,
+                encryption_key_arn=storage.encryption_key.key_arn,
                 additional_key_arns=settings.additional_key_arns,
-                assets=list(assets.values()),
+                asset_bucket_name=asset_bucket_name,
+                asset_keys=list(asset_keys.values()),
                 model_package_group_name=_group_name(compiled),
-                registration_function=self.registration_function,
+                function_arns=[each.function.function_arn for each in self._functions()],
                 readable_s3_uris=list(readable_s3_uris(configs)),
                 writable_s3_uris=list(writable_s3_uris(configs, settings)),
             )
@@ -112,15 +122,41 @@ class PipelineStack(Stack):
             "SamplePayload": ("sample_payload.tar.gz", files.sample_payload),
             "RegistrationRequest": ("registration.json", files.registration_request),
         }
-        assets = {}
-        # CDK copies the files at once, so the folder need not outlive this.
-        with tempfile.TemporaryDirectory() as folder:
-            for name, (file_name, content) in contents.items():
-                if content is not None:
-                    path = Path(folder) / file_name
-                    path.write_bytes(content)
-                    assets[name] = s3_assets.Asset(self, name, path=str(path))
-        return assets
+        return {
+            name: file_asset(self, name, name=file_name, content=content)
+            for name, (file_name, content) in contents.items()
+            if content is not None
+        }
+
+    def _functions(self) -> list[RegistrationFunction | LoadTestFunction]:
+        return [
+            self.registration_function,
+            *([self.load_test_function] if self.load_test_function else []),
+        ]
+
+    def _create_load_test_function(
+        self,
+        settings: Settings,
+        configs: PipelineConfigs,
+        compiled: CompiledPipeline,
+        network: NetworkStack,
+        storage: StorageStack,
+    ) -> LoadTestFunction | None:
+        request = compiled.registration_requests.get(settings.home_code)
+        if request is None or not configs.payload.load_test_in_aws:
+            return None
+        # Here: an app that does not use it starts without what it imports.
+        from stacks.load_test import LoadTestFunction
+
+        return LoadTestFunction(
+            self,
+            "LoadTest",
+            settings=settings,
+            request=request,
+            network=network,
+            artifact_bucket=storage.artifact_bucket,
+            encryption_key=storage.encryption_key,
+        )
 
     def _create_registration_function(
         self,
@@ -137,23 +173,20 @@ class PipelineStack(Stack):
             encryption_key=storage.encryption_key,
         )
 
+    def _load_test_variables(self) -> dict[str, str]:
+        if self.load_test_function is None:
+            return {}
+        return {"LoadTestFunctionArn": self.load_test_function.function.function_arn}
+
     def _registry_variables(self, settings: Settings, compiled: CompiledPipeline) -> dict[str, str]:
         variables = {"RegistrationFunctionArn": self.registration_function.function.function_arn}
         for code in _other_regions(settings, compiled):
             region = code.aws_region
-            variables[f"RegistryBucketName{code}"] = settings.registry_bucket_name(
-                Aws.ACCOUNT_ID, region
-            )
+            variables[f"RegistryBucketName{code}"] = settings.registry_bucket_name(ACCOUNT, region)
             variables[f"RegistryKeyArn{code}"] = (
-                f"arn:{Aws.PARTITION}:kms:{region}:{Aws.ACCOUNT_ID}:{settings.registry_key_alias}"
+                f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:{settings.registry_key_alias}"
             )
         return variables
-
-
-def _asset_variables(assets: Mapping[str, s3_assets.Asset]) -> dict[str, str]:
-    any_asset = next(iter(assets.values()))
-    keys = {f"{name}Key": asset.s3_object_key for name, asset in assets.items()}
-    return {"AssetBucketName": any_asset.s3_bucket_name, **keys}
 
 
 def _group_name(compiled: CompiledPipeline) -> str:

@@ -3,38 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
-from aws_cdk import Aws, Duration, IgnoreMode, RemovalPolicy
-from aws_cdk import aws_iam as iam
+from aws_cdk import Duration
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.arns import arn_names
 from constructs_lib.registration_request import RegistrationRequest
-from stacks.acknowledgements import acknowledge, grant
+from stacks.arns import ACCOUNT, PARTITION
 from stacks.images import repository_arn
-from stacks.log_retention import log_retention
+from stacks.job_function import job_function
+from stacks.policies import Statement
 from stacks.settings import Settings
 
-_SCRIPT: Final = Path(__file__).parents[1] / "constructs_lib" / "jobs" / "register_model.py"
 _LAMBDA_STEP_TIMEOUT: Final = Duration.minutes(10)
 """SageMaker Pipelines gives a Lambda step no longer than this."""
 _WILDCARDS: Final = {
     "ReadRelease": "Objects under the prefixes of this pipeline's releases",
-    "WriteRegistries": "Objects of the registries' buckets",
+    "ClaimContent": "Claims are named by the digests of what is released",
+    "SeeExecutions": "SageMaker makes the names of the executions of this pipeline",
+    "WriteRegistries": "Copies lie under the same prefixes in the registries' buckets",
     "EncryptCopies": "A key's id is known in its own region only; the condition names its alias",
     "Register": "The versions of this pipeline's own model package group",
     "ReadVersions": "The versions of this pipeline's own model package group",
-    "FindVersions": "The API knows no resource",
+    "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
 }
 """Why resources of these statements cannot be named in full."""
+_RELEASED_FOLDERS: Final = ("registration", "releases")
+"""Where below the pipeline's prefix a release puts what is registered."""
 _ACCEPTED_FINDINGS: Final = {
-    "AwsSolutions-L1": "Runs what the tests run; a later runtime is a change to test first",
     "NIST.800.53.R5-LambdaConcurrency": (
         "SageMaker Pipelines calls it, once per region of an execution; reserving concurrency"
         " fails in accounts with the smallest quota"
@@ -77,114 +76,99 @@ class RegistrationFunction(Construct):
             encryption_key: Key of ``artifact_bucket``.
         """
         super().__init__(scope, construct_id)
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            encryption_key=encryption_key,
-            retention=log_retention(settings.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        self.role = iam.Role(
-            self,
-            "Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description="Stages a released model in each region and registers it there",
-        )
-        self.function = lambda_.Function(
-            self,
-            "Function",
-            description="Stages a released model in a region and registers it there",
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            handler=f"{_SCRIPT.stem}.handler",
-            code=lambda_.Code.from_asset(
-                str(_SCRIPT.parent),
-                exclude=["*", f"!{_SCRIPT.name}"],
-                ignore_mode=IgnoreMode.GIT,
-            ),
-            role=self.role.without_policy_updates(),
-            timeout=_LAMBDA_STEP_TIMEOUT,
-            memory_size=1024,
-            log_group=log_group,
-        )
         statements = [
             *_read_statements(
                 requests[0].pipeline_name,
-                artifact_bucket,
+                settings.home_region,
+                artifact_bucket.bucket_arn,
                 [encryption_key.key_arn, *settings.additional_key_arns],
             ),
             *_find_statements(requests),
             *_write_statements(settings, requests),
-            iam.PolicyStatement(
-                sid="WriteLogs",
-                actions=["logs:CreateLogStream", "logs:PutLogEvents"],
-                resources=[log_group.log_group_arn],
-            ),
         ]
-        grant(self.role, statements, wildcards=_WILDCARDS)
-        acknowledge(self.function, _ACCEPTED_FINDINGS)
+        self.function = job_function(
+            self,
+            settings=settings,
+            script="register_model.py",
+            description="Stages a released model in a region and registers it there",
+            encryption_key=encryption_key,
+            statements=statements,
+            wildcards=_WILDCARDS,
+            accepted_findings=_ACCEPTED_FINDINGS,
+            timeout=_LAMBDA_STEP_TIMEOUT,
+            memory_size=1024,
+        )
 
 
 def _read_statements(
-    pipeline_name: str,
-    artifact_bucket: s3.IBucket,
-    key_arns: Sequence[str],
-) -> list[iam.PolicyStatement]:
+    pipeline_name: str, home_region: str, bucket_arn: str, key_arns: Sequence[str]
+) -> list[Statement]:
+    executions = f"arn:{PARTITION}:sagemaker:{home_region}:{ACCOUNT}:pipeline"
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
-            resources=[
-                artifact_bucket.arn_for_objects(f"{pipeline_name}/{folder}/*")
-                for folder in ("registration", "releases")
-            ],
+            resources=[f"{bucket_arn}/{pipeline_name}/{folder}/*" for folder in _RELEASED_FOLDERS],
+        ),
+        Statement(
+            sid="ClaimContent",
+            actions=["s3:PutObject"],
+            resources=[f"{bucket_arn}/{pipeline_name}/releases/claims/*"],
+        ),
+        Statement(
+            sid="SeeExecutions",
+            actions=["sagemaker:DescribePipelineExecution"],
+            resources=[f"{executions}/{name}/execution/*" for name in arn_names(pipeline_name)],
         ),
         # Without it, S3 answers 403 instead of 404 for an object that is not there.
-        iam.PolicyStatement(
-            sid="FindRelease", actions=["s3:ListBucket"], resources=[artifact_bucket.bucket_arn]
-        ),
-        iam.PolicyStatement(
-            sid="DecryptRelease", actions=["kms:Decrypt"], resources=list(key_arns)
+        Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn]),
+        Statement(
+            sid="UseReleaseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=list(key_arns),
         ),
     ]
 
 
 def _write_statements(
     settings: Settings, requests: Sequence[RegistrationRequest]
-) -> list[iam.PolicyStatement]:
+) -> list[Statement]:
     others = [request for request in requests if request.aws_region != settings.home_region]
     buckets = [
-        f"arn:{Aws.PARTITION}:s3:::"
-        + settings.registry_bucket_name(Aws.ACCOUNT_ID, request.aws_region)
+        f"arn:{PARTITION}:s3:::" + settings.registry_bucket_name(ACCOUNT, request.aws_region)
         for request in others
     ]
     if not others:
         return []
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="WriteRegistries",
             actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
-            resources=[f"{bucket}/*" for bucket in buckets],
+            resources=[
+                f"{bucket}/{request.pipeline_name}/{folder}/*"
+                for bucket, request in zip(buckets, others, strict=True)
+                for folder in _RELEASED_FOLDERS
+            ],
         ),
         # As above.
-        iam.PolicyStatement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets),
-        iam.PolicyStatement(
+        Statement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets),
+        Statement(
             sid="EncryptCopies",
-            actions=["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
             # The key's id is known in its own region only; the alias says which one it is.
             resources=[
-                f"arn:{Aws.PARTITION}:kms:{request.aws_region}:{Aws.ACCOUNT_ID}:key/*"
-                for request in others
+                f"arn:{PARTITION}:kms:{request.aws_region}:{ACCOUNT}:key/*" for request in others
             ],
             conditions={
                 "ForAnyValue:StringEquals": {"kms:ResourceAliases": settings.registry_key_alias}
             },
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="Register",
             actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage"],
-            resources=list(_registry_arns(others)),
+            resources=list(_version_arns(others)),
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="ReadImages",  # CreateModelPackage resolves the image's digest
             actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
             resources=[repository_arn(request.image_uri) for request in others],
@@ -192,25 +176,24 @@ def _write_statements(
     ]
 
 
-def _find_statements(requests: Sequence[RegistrationRequest]) -> list[iam.PolicyStatement]:
+def _find_statements(requests: Sequence[RegistrationRequest]) -> list[Statement]:
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="ReadVersions",
             actions=["sagemaker:DescribeModelPackage"],
-            resources=list(_registry_arns(requests)),
+            resources=list(_version_arns(requests)),
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="FindVersions",
             actions=["sagemaker:ListModelPackages"],
-            resources=["*"],  # the API knows no resource
+            resources=["*"],  # IAM's reference has a resource for it, which is optional
         ),
     ]
 
 
-def _registry_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:
-    """Name the model package groups and their versions."""
+def _version_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:
+    """Name the versions of the model package groups."""
     for request in requests:
-        prefix = f"arn:{Aws.PARTITION}:sagemaker:{request.aws_region}:{Aws.ACCOUNT_ID}"
+        prefix = f"arn:{PARTITION}:sagemaker:{request.aws_region}:{ACCOUNT}"
         for group in arn_names(request.model_package_group_name):
-            yield f"{prefix}:model-package-group/{group}"
             yield f"{prefix}:model-package/{group}/*"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from aws_cdk import ArnFormat, Aws, RemovalPolicy, Stack
+from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from stacks.arns import ACCOUNT
 from stacks.buckets import DataBucket
 from stacks.encryption import DataKey
 from stacks.settings import Settings
@@ -27,46 +27,50 @@ class RegistryStack(Stack):
         *,
         settings: Settings,
         aws_region: str,
-        model_package_group_names: Sequence[str],
         **kwargs: Any,
     ) -> None:
-        """Create the groups and, in a region other than home, key and bucket.
+        """Create, in a region other than home, key and bucket.
 
         Args:
             scope: The app.
             construct_id: Stack name.
             settings: The app's settings.
             aws_region: The registration region.
-            model_package_group_names: One group per pipeline that registers here.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
-        removal_policy = RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
-        for name in model_package_group_names:
-            group = sagemaker.CfnModelPackageGroup(
-                self,
-                f"ModelPackageGroup-{name}",
-                model_package_group_name=name,
-                model_package_group_description=f"Released versions of {name}",
-            )
-            group.apply_removal_policy(removal_policy)
+        self._removal_policy = (
+            RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
+        )
         if aws_region != settings.home_region:
-            self._add_artifacts(settings, aws_region, removal_policy)
+            self._add_artifacts(settings, aws_region)
 
-    def _add_artifacts(
-        self, settings: Settings, aws_region: str, removal_policy: RemovalPolicy
-    ) -> None:
+    def add_model_package_group(self, name: str) -> None:
+        """Create the group in which a pipeline registers its models here.
+
+        Args:
+            name: Name of the group.
+        """
+        group = sagemaker.CfnModelPackageGroup(
+            self,
+            f"ModelPackageGroup-{name}",
+            model_package_group_name=name,
+            model_package_group_description=f"Released versions of {name}",
+        )
+        group.apply_removal_policy(self._removal_policy)
+
+    def _add_artifacts(self, settings: Settings, aws_region: str) -> None:
         key = DataKey(
             self,
             "EncryptionKey",
             alias=settings.registry_key_alias,
             description="Encrypts the artifacts of models registered in this region",
-            removal_policy=removal_policy,
+            removal_policy=self._removal_policy,
         )
         DataBucket(
             self,
             "ArtifactBucket",
-            bucket_name=settings.registry_bucket_name(Aws.ACCOUNT_ID, aws_region),
+            bucket_name=settings.registry_bucket_name(ACCOUNT, aws_region),
             encryption_key=key,
             # The registration function knows the key by its alias.
             accepted_key_arns=[
@@ -77,5 +81,5 @@ class RegistryStack(Stack):
                     arn_format=ArnFormat.NO_RESOURCE_NAME,
                 ),
             ],
-            removal_policy=removal_policy,
+            removal_policy=self._removal_policy,
         )

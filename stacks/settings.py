@@ -36,13 +36,14 @@ S3Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.*$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ExistingVpc(_Section):
     """A VPC that the app uses instead of creating one; nothing in it is changed."""
 
     vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
+    """The VPC."""
     subnet_ids: tuple[SubnetId, ...] = Field(min_length=1)
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
     security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
@@ -66,6 +67,7 @@ class PipelineOperations(_Section):
     start_on_upload: bool = False
     """Whether a new ``incoming/<pipeline>/…/model.tar.gz`` starts an execution."""
     schedule: Schedule | None = None
+    """When it is executed without being asked."""
     monitoring: bool = False
     """Whether there are a dashboard and alarms."""
 
@@ -98,6 +100,7 @@ class Settings(_Section):
     pipelines_dir: Path = Path("pipelines")
     """Folder with one folder per pipeline, relative to the app."""
     existing_vpc: ExistingVpc | None = None
+    """A VPC to use; absent: the app creates one without a route to the internet."""
     interface_endpoints: tuple[ServiceName, ...] = ()
     """AWS services that a user's own job scripts call, for example ``logs`` or ``sts``. The app's
     own jobs need Amazon S3 only, whose gateway endpoint is always there and free of charge."""
@@ -111,6 +114,8 @@ class Settings(_Section):
     """Whether buckets, keys and model package groups outlive ``cdk destroy``. CloudFormation
     deletes neither a bucket with objects nor a group with versions."""
     log_retention_days: LogRetentionDays = 90
+    """How long the logs of the app's functions and of its network are kept. Log groups of SageMaker
+    jobs are SageMaker's own, shared by all jobs of the account, and keep theirs for ever."""
     termination_protection: bool = False
     """Whether CloudFormation refuses to delete the stacks until this is taken back."""
     model_approval_status: ApprovalStatus = "PendingManualApproval"
@@ -209,7 +214,7 @@ class Settings(_Section):
             for name, values in _environments(environments).items()
         }
         _refuse_collisions(settings)
-        if chosen not in settings:
+        if not isinstance(chosen, str) or chosen not in settings:
             raise SettingsError(
                 f"There is no environment {chosen!r} under context.{CONTEXT_KEY}.environments in"
                 f" cdk.json. Defined are: {', '.join(settings) or 'none'}."

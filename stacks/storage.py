@@ -35,6 +35,7 @@ class StorageStack(Stack):
             description="Encrypts model artifacts, job volumes, job outputs and logs",
             removal_policy=removal_policy,
         )
+        self.encryption_key.allow_volumes()
         self.encryption_key.allow_logs(settings.home_region, f"{settings.app_name}-*")
         self.artifact_bucket = DataBucket(
             self,

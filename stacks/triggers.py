@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from aws_cdk import Aws, Duration, TimeZone
+from aws_cdk import TimeZone
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as events_targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -19,13 +18,13 @@ from constructs import Construct
 from constructs_lib.arns import arn_names
 from constructs_lib.errors import ReleaseError
 from constructs_lib.pipeline import SageMakerPipeline
-from stacks.acknowledgements import acknowledge, grant
-from stacks.job_function import EventFunction
+from stacks.arns import ACCOUNT
+from stacks.dead_letters import LONGEST_DELIVERY, dead_letter_queue
+from stacks.event_function import EventFunction
+from stacks.policies import Statement, grant
 from stacks.settings import Schedule, Settings
 
 _WILDCARDS: Final = {"FindUpload": "Whatever is uploaded under this pipeline's prefix"}
-_DELIVERY: Final[dict[str, Any]] = {"max_event_age": Duration.hours(24), "retry_attempts": 185}
-"""As long as Amazon EventBridge delivers an event at most."""
 
 
 class TriggerError(ReleaseError):
@@ -112,31 +111,25 @@ class UploadTrigger(Construct):
                 },
             ),
         )
-        rule.add_target(
-            events_targets.LambdaFunction(
-                self.start_function.function,
-                dead_letter_queue=self.start_function.dead_letters,
-                **_DELIVERY,
-            )
-        )
+        rule.add_target(self.start_function.target())
 
 
 def _start_statements(
     pipeline: SageMakerPipeline, pipeline_name: str, artifact_bucket: s3.IBucket, prefix: str
-) -> list[iam.PolicyStatement]:
+) -> list[Statement]:
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="StartExecution",
             actions=["sagemaker:ListPipelineExecutions", "sagemaker:StartPipelineExecution"],
             resources=_pipeline_arns(pipeline, pipeline_name),
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="FindUpload",
             actions=["s3:GetObject"],
             resources=[artifact_bucket.arn_for_objects(f"{prefix}/*")],
         ),
         # Without it, S3 answers 403 instead of 404 for an object that is not there.
-        iam.PolicyStatement(
+        Statement(
             sid="FindDeleted", actions=["s3:ListBucket"], resources=[artifact_bucket.bucket_arn]
         ),
     ]
@@ -170,23 +163,14 @@ class PipelineSchedule(Construct):
         """
         super().__init__(scope, construct_id)
         _check_parameters(schedule, pipeline_name, _parameters(definition))
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-        )
-        acknowledge(
-            self.dead_letters, {"AwsSolutions-SQS3": "Is the dead-letter queue of its schedule"}
-        )
+        self.dead_letters = dead_letter_queue(self, of="schedule")
         role = iam.Role(
             self,
             "Role",
             # Not for schedules of another account.
             assumed_by=iam.ServicePrincipal(
                 "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             ),
             description=f"Executes {pipeline_name} at fixed times",
         )
@@ -206,21 +190,21 @@ class PipelineSchedule(Construct):
                 ],
                 role=role.without_policy_updates(),
                 dead_letter_queue=self.dead_letters,
-                **_DELIVERY,
+                **LONGEST_DELIVERY,
             ),
         )
 
 
 def _schedule_statements(
     pipeline: SageMakerPipeline, pipeline_name: str, dead_letters: sqs.Queue
-) -> list[iam.PolicyStatement]:
+) -> list[Statement]:
     return [
-        iam.PolicyStatement(
+        Statement(
             sid="StartExecution",
             actions=["sagemaker:StartPipelineExecution"],
             resources=_pipeline_arns(pipeline, pipeline_name),
         ),
-        iam.PolicyStatement(
+        Statement(
             sid="KeepDeadLetters",
             actions=["sqs:SendMessage"],
             resources=[dead_letters.queue_arn],

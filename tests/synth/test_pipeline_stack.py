@@ -126,8 +126,9 @@ def test_the_registration_function_writes_only_to_the_registries(stack: Template
         resource["Fn::Join"][1][2] + resource["Fn::Join"][1][-1]
         for resource in statement["Resource"]
     ] == [
-        ":s3:::model-release-registry--eu-west-1/*",
-        ":s3:::model-release-registry--us-west-2/*",
+        f":s3:::model-release-registry--{region}/returns-risk/{folder}/*"
+        for region in ("eu-west-1", "us-west-2")
+        for folder in ("registration", "releases")
     ]
 
 

@@ -9,12 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_cdk import App
 
-from app import add_stacks
+from app import build_app
 from tests.synth.app_copy import assembly, copy_app, run
 from tests.synth.conftest import cdk_context
 
+_ANOTHER_DAY = 1_000_000_000
+_PYTHON_ON_ANOTHER_DAY = f"""
+import time
+time.time, time.time_ns = (lambda: {_ANOTHER_DAY}.0), (lambda: {_ANOTHER_DAY} * 10**9)
+"""
+_NODE_ON_ANOTHER_DAY = f"""
+const now = {_ANOTHER_DAY}000;
+globalThis.Date = class extends Date {{
+  constructor(...given) {{ super(...(given.length ? given : [now])); }}
+  static now() {{ return now; }}
+}};
+"""
 PIPELINE_TEMPLATE = "model-release-pipeline-returns-risk.template.json"
 
 
@@ -40,7 +51,11 @@ def one(folder: Path) -> dict[str, bytes]:
 def test_two_machines_synthesize_the_same_bytes(one: dict[str, bytes], tmp_path: Path) -> None:
     elsewhere = copy_app(tmp_path / "else where", backwards=True)
     for path in elsewhere.rglob("*"):
-        os.utime(path, (1_000_000_000, 1_000_000_000))
+        os.utime(path, (_ANOTHER_DAY, _ANOTHER_DAY))
+    clock = tmp_path / "clock"
+    clock.mkdir()
+    (clock / "sitecustomize.py").write_text(_PYTHON_ON_ANOTHER_DAY)
+    (clock / "clock.cjs").write_text(_NODE_ON_ANOTHER_DAY)
 
     other = _synthesize(
         elsewhere,
@@ -50,7 +65,9 @@ def test_two_machines_synthesize_the_same_bytes(one: dict[str, bytes], tmp_path:
         LANG="tr_TR.UTF-8",
         USER="bob",
         HOME=str(tmp_path),
+        NODE_OPTIONS=f"--require {clock / 'clock.cjs'}",
         PYTHONHASHSEED="4242",
+        PYTHONPATH=str(clock),
         PYTHONUTF8="1",
     )
 
@@ -62,12 +79,11 @@ def test_one_process_synthesizes_the_same_bytes_twice(tmp_path: Path) -> None:
     assemblies = []
     for name in ("first", "second"):
         context = {**cdk_context(), "aws:cdk:disable-stack-trace": True}
-        app = App(
-            outdir=str(tmp_path / name),
-            context={**context, "aws:cdk:disable-creation-stack-traces": True},
+        app, _ = build_app(
+            str(tmp_path / name),
+            {**context, "aws:cdk:disable-creation-stack-traces": True},
             builtin_cloud_formation_validation=False,
         )
-        add_stacks(app)
         app.synth()
         assemblies.append(assembly(tmp_path / name))
 

@@ -6,13 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
+from aws_cdk import App, CfnOutput, CfnResource, Stack
 from cfnlint.helpers import LIMITS
 
-from constructs_lib.template_limits import MAX_ENTRIES, MAX_TEMPLATE_BYTES, assembly_problems
+from constructs_lib.template_limits import (
+    MAX_DOCUMENT_CHARACTERS,
+    MAX_ENTRIES,
+    MAX_TEMPLATE_BYTES,
+    template_problems,
+)
+from stacks.template_findings import synthesize
+
+FILE = "team-models.template.json"
 
 
 def _write(folder: Path, template: dict[str, object]) -> None:
-    (folder / "team-models.template.json").write_text(json.dumps(template))
+    (folder / FILE).write_text(json.dumps(template))
 
 
 def test_the_limits_are_those_of_cfn_lint() -> None:
@@ -25,28 +34,69 @@ def test_more_entries_than_a_section_takes_are_named(
     tmp_path: Path, section: str, most: int
 ) -> None:
     _write(tmp_path, {section: {f"Entry{number}": {} for number in range(most)}})
-    assert assembly_problems(tmp_path) == []
+    assert template_problems(tmp_path) == {}
 
     _write(tmp_path, {section: {f"Entry{number}": {} for number in range(most + 1)}})
 
-    [problem] = assembly_problems(tmp_path)
-    assert problem.startswith(f"team-models: the template has {most + 1} {section};")
+    [problem] = template_problems(tmp_path)[FILE]
+    assert problem.startswith(f"the template has {most + 1} {section};")
     assert f"at most {most}" in problem
 
 
 def test_a_template_that_is_too_large_is_named(tmp_path: Path) -> None:
     around = len(json.dumps({"Description": ""}))
     _write(tmp_path, {"Description": "x" * (MAX_TEMPLATE_BYTES - around)})
-    assert assembly_problems(tmp_path) == []
+    assert template_problems(tmp_path) == {}
 
     _write(tmp_path, {"Description": "x" * (MAX_TEMPLATE_BYTES - around + 1)})
 
-    [problem] = assembly_problems(tmp_path)
-    assert problem.startswith(f"team-models: the template has {MAX_TEMPLATE_BYTES + 1} bytes;")
+    [problem] = template_problems(tmp_path)[FILE]
+    assert problem.startswith(f"the template has {MAX_TEMPLATE_BYTES + 1} bytes;")
+
+
+@pytest.mark.parametrize(("place", "most"), MAX_DOCUMENT_CHARACTERS.items())
+def test_a_document_that_is_too_long_is_named(
+    tmp_path: Path, place: tuple[str, str], most: int
+) -> None:
+    resource_type, member = place
+    # What is not known before a deployment counts for nothing, the rest as it will be.
+    arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":", {"Fn::GetAtt": ["R", "Arn"]}]]}
+    around = len('{"a":["arn:aws:",""]}')
+
+    def problems(length: int) -> dict[str, list[str]]:
+        document = {"a": [arn, "x" * (length - around)]}
+        resource = {"Type": resource_type, "Properties": {member: document}}
+        _write(tmp_path, {"Resources": {"Named": resource}})
+        return template_problems(tmp_path)
+
+    assert problems(most) == {}
+
+    [problem] = problems(most + 1)[FILE]
+    assert problem.startswith(f"{member} of Named ({resource_type}) has at least {most + 1} char")
 
 
 def test_templates_of_nested_assemblies_are_checked(tmp_path: Path) -> None:
     (tmp_path / "assembly-stage").mkdir()
     _write(tmp_path / "assembly-stage", {"Outputs": {str(number): {} for number in range(201)}})
 
-    assert len(assembly_problems(tmp_path)) == 1
+    assert len(template_problems(tmp_path)) == 1
+
+
+def test_a_stack_that_is_too_large_is_an_annotation_of_it(tmp_path: Path) -> None:
+    # The CDK command line reports what CDK itself would raise with another flag.
+    context = {"@aws-cdk/core:stackResourceLimit": 0}
+    app = App(outdir=str(tmp_path), context=context, builtin_cloud_formation_validation=False)
+    sound, large = Stack(app, "sound"), Stack(app, "large")
+    CfnOutput(sound, "Output", value="x")
+    for number in range(MAX_ENTRIES["Resources"] + 1):
+        CfnResource(large, f"Topic{number}", type="AWS::SNS::Topic")
+
+    synthesize(app)
+
+    artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
+    assert "aws:cdk:error" not in json.dumps(artifacts["sound"])
+    metadata = tmp_path / artifacts["large"]["additionalMetadataFile"]
+    [entry] = [
+        each for each in json.loads(metadata.read_text())["/large"] if "error" in each["type"]
+    ]
+    assert entry["data"].startswith("the template has 501 Resources;")

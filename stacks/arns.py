@@ -1,0 +1,38 @@
+"""What ARNs begin with, read from CDK once: each access to ``aws_cdk.Aws`` is a call to Node."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aws_cdk import Aws, Stack
+
+PARTITION: Final = Aws.PARTITION
+"""Partition of the deployment (a token)."""
+ACCOUNT: Final = Aws.ACCOUNT_ID
+"""Account of the deployment (a token)."""
+
+
+class StackArns:
+    """ARNs in the partition, region and account of one stack."""
+
+    def __init__(self, stack: Stack) -> None:
+        """Read what the ARNs of the stack's resources begin with.
+
+        Args:
+            stack: Where the resources are.
+        """
+        self._partition = stack.partition
+        self._place = f"{stack.region}:{stack.account}"
+
+    def arn(self, service: str, resource: str) -> str:
+        """Return the ARN of a resource.
+
+        Args:
+            service: The service's namespace, such as ``sagemaker``.
+            resource: What follows the account: ``model/pipelines-*``.
+        """
+        return f"arn:{self._partition}:{service}:{self._place}:{resource}"
+
+    def bucket(self, name: str) -> str:
+        """Return the ARN of a bucket; with ``/<key>`` after its name, of an object."""
+        return f"arn:{self._partition}:s3:::{name}"
