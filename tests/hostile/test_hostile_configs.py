@@ -17,12 +17,9 @@ from hypothesis import strategies as st
 from constructs_lib.configs import ConfigFileError, PipelineConfigs
 from constructs_lib.definition import DeployTimeVariableError, compile_pipeline
 from constructs_lib.payloads import payload_archive, sample_payloads
+from tests.hostile.inputs import MODEL, PAYLOAD, REFUSED_EDITS, SHARED, TEXTS
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk"
-SHARED = "$.configuration.shared"
-MODEL = "$.configuration.specific.PytorchModel"
-PAYLOAD = "$.configuration.specific.Payload"
-PACKAGE = "$.configuration.processing.Package"
 TEN_MEGABYTES = "x" * 10_000_000
 
 
@@ -45,57 +42,8 @@ def _load(folder: Path, *edits: tuple[str, Any]) -> PipelineConfigs:
     return PipelineConfigs.load(folder / "config.json")
 
 
-PATHS_THAT_LEAVE: list[tuple[str, Any]] = [
-    (f"{SHARED}.source_dir", "/etc"),
-    (f"{SHARED}.source_dir", "../../../../../../etc"),
-    (f"{SHARED}.source_dir", "s3://bucket/a b"),
-    (f"{SHARED}.source_dir", "s3://../bucket"),
-    (f"{SHARED}.source_dir", "file:///etc"),
-    (f"{SHARED}.source_dir", "~"),
-    (f"{SHARED}.source_dir", "$HOME"),
-    (f"{MODEL}.inference_entry_point", "../config.json"),
-    (f"{MODEL}.inference_entry_point", "/etc/passwd"),
-    (f"{MODEL}.inference_entry_point", "s3://bucket/inference.py"),
-]
-SHELL_WORDS: list[tuple[str, Any]] = [
-    (f"{MODEL}.inference_entry_point", "$(touch pwned).py"),
-    (f"{MODEL}.inference_entry_point", "inference.py; touch pwned"),
-    (f"{MODEL}.inference_entry_point", "--output=/etc/passwd"),
-    (f"{SHARED}.pipeline_name", "$(touch pwned)"),
-    (f"{SHARED}.pipeline_name", "a;touch pwned"),
-    (f"{SHARED}.pipeline_name", "../other"),
-    (f"{SHARED}.framework_version", "2.1.0`touch pwned`"),
-    (f"{PACKAGE}.processing_instance_type_small", "ml.m5.xlarge|touch"),
-    (f"{PACKAGE}.processing_script_arguments", ["--output", "/etc/passwd"]),
-    (f"{PACKAGE}.processing_script_arguments", ["--outp=/etc/passwd"]),
-    (f"{PACKAGE}.processing_script_arguments", ["--copy", "/", "/opt/ml/processing/output/model"]),
-]
-INVISIBLE: list[tuple[str, Any]] = [
-    (f"{SHARED}.model_owner", "team\0"),
-    (f"{SHARED}.model_owner", "team\x1b[2Jgone"),
-    (f"{SHARED}.pipeline_description", "paid\u202edesrever"),
-    (f"{SHARED}.model_registration_domain", "zero\u200bwidth"),
-    (f"{PAYLOAD}.special_field_values", {"customer_comment": "a\0b"}),
-    (f"{PACKAGE}.processing_script_arguments", ["\x7f"]),
-    (f"{SHARED}.source_model_inference_input_variable_list", [["amount\x00", "NUMERIC"]]),
-    (f"{SHARED}.source_dir", "inference\0"),
-]
-FOREIGN_LETTERS: list[tuple[str, Any]] = [
-    (f"{SHARED}.pipeline_name", "rеturns"),  # noqa: RUF001  a Cyrillic letter
-    (f"{SHARED}.region", "ＮＡ"),  # noqa: RUF001  wide letters
-    (f"{MODEL}.inference_entry_point", "infеrence.py"),  # noqa: RUF001
-]
-OUT_OF_RANGE: list[tuple[str, Any]] = [
-    (f"{PAYLOAD}.default_numeric_value", 10**400),
-    (f"{PAYLOAD}.expected_tps", 10**30),
-    (f"{PAYLOAD}.max_acceptable_error_rate", float("nan")),
-    (f"{SHARED}.framework_version", "2" * 65),
-]
-
-
 @pytest.mark.parametrize(
-    ("path", "value"),
-    PATHS_THAT_LEAVE + SHELL_WORDS + INVISIBLE + FOREIGN_LETTERS + OUT_OF_RANGE,
+    ("path", "value"), [edit for edits in REFUSED_EDITS.values() for edit in edits]
 )
 def test_a_hostile_value_is_refused_where_it_stands(folder: Path, path: str, value: Any) -> None:
     before = _files(folder.parent)
@@ -152,18 +100,7 @@ def test_cloudformation_gets_nothing_to_replace(folder: Path, field: str, text: 
         compile_pipeline(configs)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        '"},{"Name":"Extra","Type":"Fail"}',
-        "$(touch pwned)",
-        "<script>alert(1)</script>",
-        "=HYPERLINK(1)",
-        "%s%n",
-        "'; DROP TABLE models; --",
-        "../../etc/passwd",
-    ],
-)
+@pytest.mark.parametrize("text", TEXTS)
 def test_people_may_write_what_they_like_and_it_stays_text(folder: Path, text: str) -> None:
     plain = compile_pipeline(_load(folder)).definition
     compiled = compile_pipeline(_load(folder, (f"{SHARED}.model_registration_objective", text)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -110,6 +111,16 @@ def test_documents_that_overflow_a_reader_are_refused(
 
     with pytest.raises(ReleaseError):
         read_document(file)
+
+
+def test_ten_megabytes_of_text_in_a_document_are_kept(tmp_path: Path) -> None:
+    file = tmp_path / "large.json"
+    large = {"PIPELINE_STEP_CONFIGS": {"Registration-NA": {}}, "note": "x" * 10_000_000}
+    file.write_text(json.dumps(large))
+
+    filled = fill_execution_document(read_document(file), STEP_CONFIGS)
+
+    assert filled["note"] == large["note"]
 
 
 @settings(deadline=None, max_examples=200)

@@ -12,14 +12,27 @@ from typing import Any
 ACCOUNT = "123456789012"
 KEY_ID = "11111111-2222-3333-4444-555555555555"
 _ARNS = {
+    "AWS::Events::Rule": "arn:aws:events:{region}:{account}:rule/{name}",
+    "AWS::IAM::OIDCProvider": "arn:aws:iam::{account}:oidc-provider/{name}",
     "AWS::IAM::Role": "arn:aws:iam::{account}:role/{name}",
     "AWS::KMS::Key": "arn:aws:kms:{region}:{account}:key/{name}",
     "AWS::Lambda::Function": "arn:aws:lambda:{region}:{account}:function:{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
     "AWS::S3::Bucket": "arn:aws:s3:::{name}",
+    "AWS::SageMaker::Pipeline": "arn:aws:sagemaker:{region}:{account}:pipeline/{name}",
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
 }
+_NAMES = {
+    "AWS::IAM::OIDCProvider": "Url",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SageMaker::Pipeline": "PipelineName",
+    "AWS::SNS::Topic": "TopicName",
+}
+"""The property that gives a resource its name, by type; other names are CloudFormation's."""
+_KNOWN_BY_ARN = {"AWS::IAM::OIDCProvider", "AWS::SNS::Topic"}
+"""Types whose ``Ref`` is an ARN."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,8 @@ class Deployment:
 
     templates: Mapping[str, Mapping[str, Any]]
     regions: Mapping[str, str]
+    bootstrap_roles: Mapping[str, frozenset[str]]
+    """The roles of ``cdk bootstrap`` that the CDK CLI assumes, by what it does with them."""
 
     @cached_property
     def resources(self) -> list[Resource]:
@@ -58,6 +73,11 @@ class Deployment:
     def of_type(self, kind: str, stack: str = "") -> Iterator[Resource]:
         """Find resources by type, and by a part of the stack's name."""
         return (each for each in self.resources if each.type == kind and stack in each.stack)
+
+    @cached_property
+    def by_arn(self) -> dict[str, Resource]:
+        """Every resource by its ARN."""
+        return {resource.arn: resource for resource in self.resources}
 
     def resolve(self, stack: str, value: Any) -> Any:
         """Replace the intrinsic functions in a value of a stack's template."""
@@ -106,6 +126,9 @@ class Deployment:
             "AWS::Region": self.regions[stack],
             "AWS::URLSuffix": "amazonaws.com",
         }
+        resource = self.templates[stack].get("Resources", {}).get(name, {})
+        if resource.get("Type") in _KNOWN_BY_ARN:
+            return self._arn(stack, name)
         return pseudo.get(name) or self._physical_name(stack, name)
 
     def _physical_name(self, stack: str, logical_id: str) -> str:
@@ -115,8 +138,8 @@ class Deployment:
         kind, properties = resource["Type"], resource.get("Properties", {})
         if kind == "AWS::KMS::Key":
             return KEY_ID
-        if "BucketName" in properties and kind == "AWS::S3::Bucket":
-            return str(self.resolve(stack, properties["BucketName"]))
+        if (given := properties.get(_NAMES.get(kind, ""))) is not None:
+            return str(self.resolve(stack, given)).removeprefix("https://")
         name = f"{stack}-{logical_id}"
         return name.lower() if kind == "AWS::S3::Bucket" else name
 

@@ -2,38 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from tests.security.calls import Call, Pipeline, all_steps
+from tests.security.calls import Call
 from tests.security.deployment import ACCOUNT, Deployment, Resource
-from tests.security.evaluator import Policy, Request
+from tests.security.evaluator import Request, evaluate
+from tests.security.function_calls import (
+    LoadTestCalls,
+    NotifyCalls,
+    RegistrationCalls,
+    StartReleaseCalls,
+    runtime_calls,
+)
+from tests.security.policies import (
+    ADMINISTRATOR,
+    EVERYTHING,
+    STRANGER,
+    AttachedPolicy,
+    Policies,
+    listed,
+)
+from tests.security.service_calls import ServiceCalls
+from tests.security.step_calls import PipelineExecution
 
 PIPELINE_STACK = "model-release-pipeline-returns-risk"
+REGISTRY_ALIAS = "alias/model-release-registry"
+ADDITIONAL_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/22222222-2222-3333-4444-555555555555"
+ADDITIONAL_PREFIX = "s3://team-scratch/release/"
+
+_LEFT_TO_IAM = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        }
+    ],
+}
+"""The policy of a key that is not the app's."""
 
 
 @dataclass(frozen=True)
 class Proof:
-    """The calls of a pipeline, and the policies of its deployment."""
+    """The calls that a deployment needs, and the policies that decide about them."""
 
     deployment: Deployment
+    overriding: bool = False
+    """Whether executions are given a key and a temporary directory of their own, too."""
+
+    @cached_property
+    def policies(self) -> Policies:
+        """The policies of the deployment."""
+        return Policies(self.deployment)
 
     @cached_property
     def execution_role(self) -> Resource:
         """The role of the pipeline's steps."""
-        return self.role("ExecutionRole")
+        return self._one("AWS::IAM::Role", PIPELINE_STACK, "ExecutionRole")
 
     @cached_property
-    def function_role(self) -> Resource:
-        """The role of the function that registers in other regions."""
-        return self.role("RegistrationFunctionRole")
-
-    def role(self, name: str) -> Resource:
-        """Find a role of the pipeline's stack."""
-        roles = self.deployment.of_type("AWS::IAM::Role", PIPELINE_STACK)
-        return next(role for role in roles if role.logical_id.startswith(name))
+    def pipeline(self) -> Resource:
+        """The pipeline."""
+        return self._one("AWS::SageMaker::Pipeline", PIPELINE_STACK, "Pipeline")
 
     @cached_property
     def artifact_bucket(self) -> Resource:
@@ -45,84 +81,176 @@ class Proof:
         """The home region's key."""
         return self._one("AWS::KMS::Key", "model-release-storage", "EncryptionKey")
 
+    @cached_property
+    def roles(self) -> list[Resource]:
+        """Every role."""
+        return list(self.deployment.of_type("AWS::IAM::Role"))
+
     def _one(self, kind: str, stack: str, name: str) -> Resource:
         found = self.deployment.of_type(kind, stack)
         (resource,) = (each for each in found if each.logical_id.startswith(name))
         return resource
 
     @cached_property
-    def calls(self) -> list[Call]:
-        """What the steps have to be allowed."""
-        bucket = self.artifact_bucket.arn.removeprefix("arn:aws:s3:::")
-        definition = self.deployment.definition(PIPELINE_STACK)
-        (image,) = {
-            container["Image"]
-            for step in all_steps(definition["Steps"])
-            if step["Type"] == "RegisterModel"
-            for container in step["Arguments"]["InferenceSpecification"]["Containers"]
-        }
-        home = self.deployment.regions[PIPELINE_STACK]
-        regions = set(self.deployment.regions.values())
-        pipeline = Pipeline(
-            definition,
-            home,
-            self.execution_role.arn,
-            self.key.arn,
-            frozenset({bucket}),
-            f"s3://{bucket}/incoming/returns-risk/model.tar.gz",
-            "alias/model-release-registry",
-            {region: image.replace(home, region) for region in regions},
-        )
-        return list(pipeline.calls())
-
-    def request(self, call: Call, **changes: Any) -> Request:
-        """Add the policies that apply to a call."""
-        role = self.function_role if call.function else self.execution_role
-        policies: dict[str, Any] = {
-            "identity_policies": self.identity_policies(role),
-            "resource_policy": self.resource_policy(call.resource),
-            "endpoint_policy": self.endpoint_policy if call.in_vpc else None,
-        }
-        return Request(
-            name=call.step,
-            principal=role.arn,
-            action=call.action,
-            resource=call.resource,
-            account=ACCOUNT,
-            context=dict(call.context),
-            **{**policies, **changes},
-        )
-
-    def identity_policies(self, role: Resource) -> list[Policy]:
-        """Read the policies of a role."""
-        name = role.arn.rpartition("/")[2]
-        return [
-            policy.properties["PolicyDocument"]
-            for policy in self.deployment.of_type("AWS::IAM::ManagedPolicy")
-            if name in policy.properties["Roles"]
-        ]
-
-    def resource_policy(self, arn: str) -> Policy | None:
-        """Read the policy of a bucket (for its objects, too) or of a key."""
-        if arn.startswith("arn:aws:s3:::"):
-            bucket = arn.removeprefix("arn:aws:s3:::").partition("/")[0]
-            policies = self.deployment.of_type("AWS::S3::BucketPolicy")
-            documents = {each.properties["Bucket"]: each.properties for each in policies}
-            return documents[bucket]["PolicyDocument"] if bucket in documents else None
-        keys = {each.arn: each for each in self.deployment.of_type("AWS::KMS::Key")}
-        return keys[arn].properties["KeyPolicy"] if arn in keys else None
+    def home(self) -> str:
+        """The home region."""
+        return self.deployment.regions[PIPELINE_STACK]
 
     @cached_property
-    def endpoint_policy(self) -> Policy:
-        """The policy of the gateway endpoint of Amazon S3."""
-        endpoints = self.deployment.of_type("AWS::EC2::VPCEndpoint")
-        (endpoint,) = (e for e in endpoints if e.properties["VpcEndpointType"] == "Gateway")
-        policy: Policy = endpoint.properties["PolicyDocument"]
-        return policy
+    def executions(self) -> list[PipelineExecution]:
+        """An execution with the defaults, and where allowed one that overrides them."""
+        bucket = self.artifact_bucket.arn.removeprefix("arn:aws:s3:::")
+        model = {"ModelS3Uri": f"s3://{bucket}/incoming/returns-risk/model.tar.gz"}
+        overridden = {
+            "ModelS3Uri": f"{ADDITIONAL_PREFIX}model.tar.gz",
+            "KMS_ENCRYPTION_KEY_PARAM": ADDITIONAL_KEY,
+            "PIPELINE_EXECUTION_TEMP_DIR": f"{ADDITIONAL_PREFIX}tmp",
+        }
+        return [
+            PipelineExecution(
+                name=self.pipeline.properties["PipelineName"],
+                definition=self.deployment.definition(PIPELINE_STACK),
+                region=self.home,
+                role_arn=self.execution_role.arn,
+                key_arn=self.key.arn,
+                encrypted_buckets=frozenset({bucket}),
+                parameters=parameters,
+            )
+            for parameters in ([model, overridden] if self.overriding else [model])
+        ]
 
+    @cached_property
+    def calls(self) -> list[Call]:
+        """What has to be allowed."""
+        return [
+            *(call for execution in self.executions for call in execution.calls()),
+            *(call for execution in self.executions for call in self._invoked(execution)),
+            *self._event_functions(),
+            *runtime_calls(self.deployment),
+            *ServiceCalls(self.deployment).calls(),
+        ]
 
-def without_each_statement(policy: Policy) -> Iterator[tuple[dict[str, Any], Policy]]:
-    """Take one statement away after the other."""
-    for index, statement in enumerate(policy["Statement"]):
-        rest = [*policy["Statement"][:index], *policy["Statement"][index + 1 :]]
-        yield statement, {**policy, "Statement": rest}
+    def _invoked(self, execution: PipelineExecution) -> Iterator[Call]:
+        for step, arn, event in execution.events():
+            function = self.deployment.by_arn[arn]
+            handler = function.properties["Handler"]
+            if handler == "register_model.handler":
+                yield from self.registration_calls(execution, step, arn, event)
+            elif handler == "load_test.handler":
+                yield from LoadTestCalls(
+                    **self.common(function, step),
+                    image=self.images[self.home],
+                    artifact_uris=self._released(execution),
+                ).calls(event)
+            else:
+                raise AssertionError(f"The calls of {handler} are not derived")
+
+    def registration_calls(
+        self, execution: PipelineExecution, step: str, function_arn: str, event: Mapping[str, Any]
+    ) -> Iterator[Call]:
+        """Derive what the function of a Stage or Registration step calls."""
+        return RegistrationCalls(
+            **self.common(self.deployment.by_arn[function_arn], step),
+            registry_alias=REGISTRY_ALIAS,
+            job_key_arn=execution.job_key_arn,
+            images=self.images,
+        ).calls(event)
+
+    def common(self, function: Resource, by: str) -> dict[str, Any]:
+        """Return what the calls of every function depend on."""
+        return {
+            "function": function,
+            "by": by,
+            "region": self.home,
+            "key_arn": self.key.arn,
+        }
+
+    def _registration(self, execution: PipelineExecution) -> Mapping[str, Any]:
+        (step,) = (each for each in execution.steps if each["Type"] == "RegisterModel")
+        arguments: Mapping[str, Any] = execution.value(step["Arguments"])
+        return arguments
+
+    def _released(self, execution: PipelineExecution) -> tuple[str, ...]:
+        arguments = self._registration(execution)
+        (container,) = arguments["InferenceSpecification"]["Containers"]
+        return container["ModelDataUrl"], arguments["SamplePayloadUrl"]
+
+    @cached_property
+    def images(self) -> dict[str, str]:
+        """The image that is registered, by AWS region."""
+        arguments = self._registration(self.executions[0])
+        (container,) = arguments["InferenceSpecification"]["Containers"]
+        regions = set(self.deployment.regions.values())
+        return {region: container["Image"].replace(self.home, region) for region in regions}
+
+    def _event_functions(self) -> Iterator[Call]:
+        kinds: dict[str, type[StartReleaseCalls | NotifyCalls]] = {
+            "start_release.handler": StartReleaseCalls,
+            "notify.handler": NotifyCalls,
+        }
+        for rule in self.deployment.of_type("AWS::Events::Rule"):
+            for target in rule.properties["Targets"]:
+                function = self.deployment.by_arn.get(target["Arn"])
+                if function is not None:
+                    derive = kinds[function.properties["Handler"]]
+                    yield from derive(**self.common(function, rule.logical_id)).calls(
+                        rule.properties["EventPattern"]
+                    )
+
+    def deciding(self, call: Call) -> list[AttachedPolicy]:
+        """Find the policies that decide about a call."""
+        found = [
+            self.policies.identity(call.caller),
+            self.policies.resource(call.action, call.resource),
+            self.policies.endpoint(call.action) if call.in_vpc else None,
+        ]
+        return [policy for policy in found if policy is not None]
+
+    def request(self, call: Call, changed: AttachedPolicy | None = None) -> Request:
+        """Add the policies that decide about a call.
+
+        Args:
+            call: The call.
+            changed: A policy instead of the one of the same resource.
+        """
+        documents: dict[str, Any] = {}
+        for policy in self.deciding(call):
+            used = changed if changed is not None and changed.key == policy.key else policy
+            member = {"role": "identity_policies", "endpoint": "endpoint_policy"}.get(
+                policy.kind, "resource_policy"
+            )
+            documents[member] = [used.document] if policy.kind == "role" else used.document
+        if call.action.startswith("kms:") and "resource_policy" not in documents:
+            documents["resource_policy"] = _LEFT_TO_IAM
+        if call.caller in (ADMINISTRATOR, STRANGER):
+            documents["identity_policies"] = [EVERYTHING]
+        return Request(
+            name=call.by,
+            principal=call.caller,
+            action=call.action,
+            resource=call.resource,
+            account=call.account,
+            context=dict(call.context),
+            **documents,
+        )
+
+    def allowed(self, calls: Sequence[Call], changed: AttachedPolicy | None = None) -> list[bool]:
+        """Tell which calls are allowed."""
+        return evaluate([self.request(call, changed) for call in calls])
+
+    def concerned(self, policy: AttachedPolicy, statement: dict[str, Any]) -> list[Call]:
+        """Find the needed calls that a statement may allow."""
+        actions = listed(statement, "Action")
+        return [
+            call
+            for call in self._by_policy.get(policy.key, [])
+            if any(fnmatchcase(call.action, action) for action in actions)
+        ]
+
+    @cached_property
+    def _by_policy(self) -> dict[tuple[str, str], list[Call]]:
+        found: dict[tuple[str, str], list[Call]] = {}
+        for call in self.calls:
+            for policy in self.deciding(call):
+                found.setdefault(policy.key, []).append(call)
+        return found

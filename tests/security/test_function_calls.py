@@ -1,0 +1,291 @@
+"""The functions' scripts make no call that is not derived: each is run, and its calls recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+import pytest
+from botocore.client import BaseClient
+from moto import mock_aws
+
+from constructs_lib.jobs import load_test, notify, register_model, start_release
+from tests.jobs.aws_events import execution_changed, package_changed
+from tests.security.calls import Call
+from tests.security.conftest import Synthesized
+from tests.security.deployment import ACCOUNT, Resource
+from tests.security.function_calls import LoadTestCalls, NotifyCalls, StartReleaseCalls
+from tests.security.proof import Proof
+
+_ARTIFACT = b"artifact"
+_S3_ACTIONS = {
+    "AbortMultipartUpload": ["AbortMultipartUpload"],
+    "CompleteMultipartUpload": ["PutObject"],
+    "CopyObject": ["PutObject"],
+    "CreateMultipartUpload": ["PutObject"],
+    "GetObject": ["GetObject"],
+    "HeadObject": ["GetObject"],
+    "PutObject": ["PutObject"],
+    "UploadPartCopy": ["PutObject"],
+}
+"""Source: Amazon S3 User Guide, "Required permissions for Amazon S3 API operations"."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A call of a client."""
+
+    service: str
+    operation: str
+    arguments: Mapping[str, Any]
+    region: str
+
+    def permissions(self) -> Iterator[tuple[str, str]]:
+        """Tell which actions on which resources it needs."""
+        if self.service == "s3":
+            yield from self._on_objects()
+            return
+        action = f"{self.service}:{self.operation}"
+        yield action, self._resource()
+        if self.operation == "CreateModelPackage" and self.arguments.get("Tags"):
+            yield "sagemaker:AddTags", self._resource()
+
+    def _on_objects(self) -> Iterator[tuple[str, str]]:
+        bucket, key = self.arguments["Bucket"], self.arguments["Key"]
+        for action in _S3_ACTIONS[self.operation]:
+            yield f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}"
+        if self.operation in ("GetObject", "HeadObject"):
+            yield "s3:ListBucket", f"arn:aws:s3:::{bucket}"  # else a missing object is a 403
+        if source := self.arguments.get("CopySource"):  # boto3 has made a text of it by now
+            yield "s3:GetObject", f"arn:aws:s3:::{unquote(source)}"
+
+    def _resource(self) -> str:
+        arguments, prefix = self.arguments, f"arn:aws:{self.service}:{self.region}:{ACCOUNT}:"
+        match self.operation:
+            case "ListModelPackages":
+                return "*"
+            case "CreateModelPackage":
+                return f"{prefix}model-package/{arguments['ModelPackageGroupName']}/7"
+            case "DescribeModelPackage" | "UpdateModelPackage":
+                name = arguments.get("ModelPackageName") or arguments["ModelPackageArn"]
+                return f"{name.rpartition('/')[0]}/7"
+            case "ListPipelineExecutions" | "StartPipelineExecution":
+                return f"{prefix}pipeline/{arguments['PipelineName']}"
+            case "DescribePipelineExecution" | "ListPipelineExecutionSteps":
+                return str(arguments["PipelineExecutionArn"])
+            case "CreateInferenceRecommendationsJob" | "DescribeInferenceRecommendationsJob":
+                return f"{prefix}inference-recommendations-job/{arguments['JobName']}"
+            case "CreateSchedule" | "DeleteSchedule":
+                return f"{prefix}schedule/{arguments['GroupName']}/{arguments['Name']}"
+            case "Publish":
+                return str(arguments["TopicArn"])
+        raise AssertionError(f"No permission is known for {self.operation}")
+
+
+@pytest.fixture
+def record(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Recorded]]:
+    """Record every call of boto3, and answer those whose answers are given."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    def start(**answers: Mapping[str, Any]) -> list[Recorded]:
+        recorded: list[Recorded] = []
+        call = BaseClient._make_api_call
+
+        def make_api_call(self: Any, operation: str, arguments: Mapping[str, Any]) -> Any:
+            service = self.meta.service_model.service_name
+            recorded.append(Recorded(service, operation, arguments, self.meta.region_name))
+            return answers[operation] if operation in answers else call(self, operation, arguments)
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", make_api_call)
+        return recorded
+
+    return start
+
+
+def _underived(recorded: list[Recorded], derived: Iterator[Call]) -> set[tuple[str, str]]:
+    made = {permission for each in recorded for permission in each.permissions()}
+    assert made
+    return made - {(call.action, call.resource) for call in derived}
+
+
+@pytest.mark.parametrize("step", ["Stage-NA", "Stage-EU", "Registration-EU", "Registration-FE"])
+def test_staging_and_registering_make_derived_calls_only(
+    proofs: dict[str, Proof], record: Callable[..., list[Recorded]], step: str
+) -> None:
+    proof = proofs["shipped"]
+    (execution,) = proof.executions
+    name, function, given = next(each for each in execution.events() if each[0] == step)
+    event = {
+        **given,
+        "artifact_sha256": hashlib.sha256(_ARTIFACT).hexdigest(),
+        "register_again": "no",
+        "verdict": "passed",
+    }
+    with mock_aws():
+        _prepare(event, proof.images)
+        recorded = record(
+            DescribePipelineExecution={"PipelineExecutionStatus": "Executing"},
+        )
+        register_model.handler(event, None)
+
+    assert not _underived(recorded, proof.registration_calls(execution, name, function, event))
+
+
+def _prepare(event: Mapping[str, Any], images: Mapping[str, str]) -> None:
+    """Put in place what is there before a step runs."""
+    region, group = event["aws_region"], event["model_package_group_name"]
+    boto3.client("sagemaker", region_name=region).create_model_package_group(
+        ModelPackageGroupName=group
+    )
+    objects = {
+        value: name
+        for name, value in event.items()
+        if str(value).startswith("s3://") and not name.startswith("source_")
+    }
+    buckets = {uri.split("/")[2]: region for uri in objects}
+    buckets[event.get("destination_bucket", next(iter(buckets)))] = region
+    for bucket, place in buckets.items():
+        location = {"LocationConstraint": place} if place != "us-east-1" else None
+        options = {"CreateBucketConfiguration": location} if location else {}
+        boto3.client("s3", region_name=place).create_bucket(Bucket=bucket, **options)
+    for uri, name in objects.items():
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        content = _content(name, event, images[region])
+        boto3.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def _content(name: str, event: Mapping[str, Any], image: str) -> bytes:
+    container = {"Image": image, "ModelDataUrl": {"$slot": "model_data_url"}}
+    arguments = {
+        "InferenceSpecification": {
+            "Containers": [container],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+        "Tags": [{"Key": "pipeline", "Value": "returns-risk"}],
+    }
+    region = {event["region_code"]: {"model_package_arguments": arguments}}
+    measured = {"latency_p99_in_millisecond": 1.0, "error_rate": 0.0, "achieved_tps": 2.0}
+    documents: dict[str, Any] = {
+        "evaluation_uri": {
+            "artifact": {"sha256": event["artifact_sha256"]},
+            "gate": measured,
+            "summary": "",
+            "verdict": "passed",
+        },
+        "packaging_manifest_uri": {"size_bytes": len(_ARTIFACT)},
+        "registration_request_uri": {"schema_version": 1, "regions": region},
+    }
+    return json.dumps(documents[name]).encode() if name in documents else _ARTIFACT
+
+
+def _function(synthesized: Synthesized, handler: str) -> Resource:
+    functions = synthesized.deployment.of_type("AWS::Lambda::Function")
+    return next(each for each in functions if each.properties["Handler"] == handler)
+
+
+def _rules(proof: Proof, function: Resource) -> Iterator[tuple[Resource, Mapping[str, Any]]]:
+    for rule in proof.deployment.of_type("AWS::Events::Rule"):
+        if function.arn in [target["Arn"] for target in rule.properties["Targets"]]:
+            yield rule, rule.properties["EventPattern"]
+
+
+def test_starting_an_execution_makes_derived_calls_only(
+    operated: Synthesized, proofs: dict[str, Proof], record: Callable[..., list[Recorded]]
+) -> None:
+    proof, function = proofs["operated"], _function(operated, "start_release.handler")
+    ((rule, pattern),) = _rules(proof, function)
+    (bucket,) = pattern["detail"]["bucket"]["name"]
+    upload = start_release.Upload.from_event(
+        {
+            "time": "2026-11-02T08:00:00Z",
+            "detail": {
+                "bucket": {"name": bucket},
+                "object": {"key": pattern["detail"]["object"]["key"][0], "version-id": "1"},
+            },
+        }
+    )
+    recorded = record(
+        HeadObject={"VersionId": "1"},
+        ListPipelineExecutions={"PipelineExecutionSummaries": []},
+        StartPipelineExecution={"PipelineExecutionArn": "arn"},
+    )
+    pipeline = function.properties["Environment"]["Variables"]["PIPELINE_NAME"]
+    start_release.start(
+        upload, pipeline, s3=boto3.client("s3"), sagemaker=boto3.client("sagemaker")
+    )
+
+    derived = StartReleaseCalls(**proof.common(function, rule.logical_id)).calls(pattern)
+    assert not _underived(recorded, derived)
+
+
+@pytest.mark.parametrize(
+    "event", [execution_changed("Failed"), package_changed("PendingManualApproval")]
+)
+def test_telling_people_makes_derived_calls_only(
+    operated: Synthesized,
+    proofs: dict[str, Proof],
+    record: Callable[..., list[Recorded]],
+    monkeypatch: pytest.MonkeyPatch,
+    event: dict[str, Any],
+) -> None:
+    proof, function = proofs["operated"], _function(operated, "notify.handler")
+    for name, value in function.properties["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, value)
+    recorded = record(
+        DescribePipelineExecution={},
+        ListPipelineExecutionSteps={"PipelineExecutionSteps": []},
+        Publish={},
+    )
+    if "pipelineExecutionArn" in event["detail"]:
+        arn = event["detail"]["pipelineArn"] + "/execution/abcdefghijkl"
+        event = {**event, "detail": {**event["detail"], "pipelineExecutionArn": arn}}
+
+    notify.handler(event, None)
+
+    calls = [
+        call
+        for rule, pattern in _rules(proof, function)
+        for call in NotifyCalls(**proof.common(function, rule.logical_id)).calls(pattern)
+    ]
+    assert not _underived(recorded, iter(calls))
+
+
+def test_load_tests_make_derived_calls_only(
+    extended: Synthesized,
+    proofs: dict[str, Proof],
+    record: Callable[..., list[Recorded]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    proof, function = proofs["extended"], _function(extended, "load_test.handler")
+    for name, value in function.properties["Environment"]["Variables"].items():
+        monkeypatch.setenv(name, value)
+    arn = f"arn:aws:sagemaker:us-east-1:{ACCOUNT}:model-package/returns-risk/7"
+    prefix = function.properties["Environment"]["Variables"]["JOB_NAME_PREFIX"]
+    monkeypatch.setattr(load_test, "job_name", lambda _: f"{prefix}-7-01234567")
+    job = {"JobName": "job", "Status": "IN_PROGRESS"}
+    recorded = record(
+        CreateInferenceRecommendationsJob={},
+        CreateSchedule={},
+        DeleteSchedule={},
+        DescribeInferenceRecommendationsJob=job,
+        DescribeModelPackage={},
+        UpdateModelPackage={},
+    )
+    context = SimpleNamespace(invoked_function_arn=function.arn)
+    load_test.handler({"action": "start", "model_package_arn": arn}, context)
+    job["Status"] = "COMPLETED"
+    load_test.handler({"action": "collect", "model_package_arn": arn}, context)
+
+    derived = LoadTestCalls(
+        **proof.common(function, "LoadTest"), image=proof.images["us-east-1"], artifact_uris=()
+    ).calls({"model_package_arn": arn})
+    assert not _underived(recorded, derived)
