@@ -24,7 +24,10 @@ EXECUTION_CHANGE: Final = "SageMaker Model Building Pipeline Execution Status Ch
 PACKAGE_CHANGE: Final = "SageMaker Model Package State Change"
 
 _CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 6})
-_SUBJECT_LENGTH: Final = 100
+_SUBJECT_CHARACTERS: Final = 99
+"""Amazon SNS API Reference, Publish: a subject has "less than 100 characters"."""
+_MESSAGE_BYTES: Final = 262_144
+"""The same: a message has at most 256 KB."""
 _CONSOLE_PAGES: Final = {"processing-job": "processing-jobs", "training-job": "jobs"}
 _LOG_GROUPS: Final = {
     "processing-job": "/aws/sagemaker/ProcessingJobs",
@@ -63,7 +66,7 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     boto3.client("sns", config=_CLIENT_CONFIG).publish(
         TopicArn=os.environ["TOPIC_ARN"],
         Subject=_subject(message.subject),
-        Message=message.text,
+        Message=_cut(message.text),
     )
     logger.info("Published: %s", message.subject)
     return {"subject": message.subject}
@@ -101,16 +104,22 @@ def _about_execution(detail: Mapping[str, Any], sagemaker: Any) -> Message:
     for step in steps:
         lines += ["", f"Step:      {step['StepName']}", f"Reason:    {_reason(step)}"]
         lines += _step_links(step)
-    lines += [
-        "",
+    lines += ["", *_next_steps(arn, pipeline, region)]
+    return Message(f"{pipeline}: execution {status.lower()}{at}", "\n".join(lines))
+
+
+def _next_steps(execution_arn: str, pipeline: str, region: str) -> list[str]:
+    execution_id = execution_arn.rpartition("/")[2]
+    return [
+        f"Studio:    {_studio(region)}",
+        f"           (Pipelines, {pipeline}, {execution_id})",
         "All steps:",
         f"  aws sagemaker list-pipeline-execution-steps --region {region} \\",
-        f"      --pipeline-execution-arn {arn}",
+        f"      --pipeline-execution-arn {execution_arn}",
         "Try the failed steps again, once the cause is gone:",
         f"  aws sagemaker retry-pipeline-execution --region {region} \\",
-        f"      --pipeline-execution-arn {arn}",
+        f"      --pipeline-execution-arn {execution_arn}",
     ]
-    return Message(f"{pipeline}: execution {status.lower()}{at}", "\n".join(lines))
 
 
 def _failed_steps(sagemaker: Any, execution_arn: str) -> Iterator[Mapping[str, Any]]:
@@ -138,11 +147,12 @@ def _step_links(step: Mapping[str, Any]) -> list[str]:
 
 def _links(arn: str) -> list[str]:
     region, resource = _region(arn), arn.split(":", 5)[5]
-    console = f"https://{region}.console.aws.amazon.com"
+    console = _console(region)
     if resource.startswith("function:"):
-        name = resource.split(":")[1]
+        page = f"{console}/lambda/home?region={region}#/functions/{resource.split(':')[1]}"
         return [
-            f"Function:  {console}/lambda/home?region={region}#/functions/{name}?tab=monitoring"
+            f"Function:  {page}",
+            f"Logs:      {page}?tab=monitoring (View CloudWatch logs)",
         ]
     kind, _, name = resource.partition("/")
     if kind not in _LOG_GROUPS:
@@ -169,10 +179,11 @@ def _about_package(detail: Mapping[str, Any]) -> Message:
         *_optional(
             "Released by", detail.get("MetadataProperties", {}).get("GeneratedBy"), width=15
         ),
-        *_metrics(detail),
+        *_evaluation(detail, region),
     ]
+    lines += ["", f"Studio:        {_studio(region)}", f"               (Models, {group})"]
     if status == "PendingManualApproval":
-        lines += ["", "Look at it, then decide:", *_decision(arn, region)]
+        lines += ["Look at it, then decide:", *_decision(arn, region)]
     what = {"PendingManualApproval": "waits for approval"}.get(status, status.lower())
     return Message(f"{group}: version {version} {what} in {region}", "\n".join(lines))
 
@@ -186,9 +197,14 @@ def _decision(arn: str, region: str) -> list[str]:
     ]
 
 
-def _metrics(detail: Mapping[str, Any]) -> list[str]:
+def _evaluation(detail: Mapping[str, Any], region: str) -> list[str]:
+    """Name the file with what verification has measured, and its page in the console."""
     quality = detail.get("ModelMetrics", {}).get("ModelQuality", {}).get("Statistics", {})
-    return _optional("Measured", quality.get("S3Uri"), width=15)
+    if not (uri := quality.get("S3Uri")):
+        return []
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    page = f"{_console(region)}/s3/object/{bucket}?region={region}&prefix={quote(key)}"
+    return [*_optional("Measured", uri, width=15), f"{'':15}{page}"]
 
 
 def _optional(label: str, value: str | None, *, width: int = 11) -> list[str]:
@@ -199,7 +215,23 @@ def _region(arn: str) -> str:
     return arn.split(":")[3]
 
 
+def _console(region: str) -> str:
+    return f"https://{region}.console.aws.amazon.com"
+
+
+def _studio(region: str) -> str:
+    """Link to where one opens SageMaker Studio.
+
+    Pipelines and model packages have pages in Studio only, whose addresses hold the domain.
+    """
+    return f"{_console(region)}/sagemaker/home?region={region}#/studio-landing"
+
+
 def _subject(text: str) -> str:
-    """Cut the subject to what Amazon SNS takes: up to 100 printable ASCII characters."""
+    """Cut the subject to what every e-mail shows: printable ASCII characters."""
     printable = "".join(character if " " <= character <= "~" else "?" for character in text)
-    return printable[:_SUBJECT_LENGTH]
+    return printable[:_SUBJECT_CHARACTERS]
+
+
+def _cut(text: str) -> str:
+    return text.encode()[:_MESSAGE_BYTES].decode(errors="ignore")

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from constructs_lib.jobs.notify import EXECUTION_CHANGE, PACKAGE_CHANGE, UnknownEventError, handler
+from constructs_lib.jobs.notify import UnknownEventError, handler
+from constructs_lib.regions import AWS_REGIONS
+from tests.jobs.aws_events import EXECUTION, PACKAGE, execution_changed, package_changed
 
-PIPELINE = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk"
-EXECUTION = f"{PIPELINE}/execution/abc123"
 JOB = "arn:aws:sagemaker:us-east-1:123456789012:processing-job/pipelines-abc123-Package-x1"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:register"
-PACKAGE = "arn:aws:sagemaker:eu-west-1:123456789012:model-package/returns-risk/7"
+OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:model-release-notifications"
 
 _make_client = boto3.client
@@ -54,37 +55,6 @@ def topic(sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch) -> Topic:
     return topic
 
 
-def _execution_event(status: str) -> dict[str, Any]:
-    return {
-        "detail-type": EXECUTION_CHANGE,
-        "source": "aws.sagemaker",
-        "region": "us-east-1",
-        "detail": {
-            "currentPipelineExecutionStatus": status,
-            "previousPipelineExecutionStatus": "Executing",
-            "pipelineArn": PIPELINE,
-            "pipelineExecutionArn": EXECUTION,
-        },
-    }
-
-
-def _package_event(status: str, **detail: Any) -> dict[str, Any]:
-    return {
-        "detail-type": PACKAGE_CHANGE,
-        "source": "aws.sagemaker",
-        "region": "eu-west-1",
-        "detail": {
-            "ModelPackageGroupName": "returns-risk",
-            "ModelPackageVersion": 7,
-            "ModelPackageArn": PACKAGE,
-            "ModelPackageStatus": "Completed",
-            "ModelApprovalStatus": status,
-            "MetadataProperties": {"GeneratedBy": EXECUTION},
-            **detail,
-        },
-    }
-
-
 def _answer(sagemaker: Stubber, *steps: dict[str, Any], **execution: str) -> None:
     sagemaker.add_response(
         "describe_pipeline_execution", execution, {"PipelineExecutionArn": EXECUTION}
@@ -115,7 +85,7 @@ def test_a_failed_execution_is_told_with_step_reason_and_links(
         FailureReason="Step failure: One or multiple steps failed.",
     )
 
-    handler(_execution_event("Failed"), None)
+    handler(execution_changed("Failed"), None)
 
     (message,) = topic.published
     assert message["TopicArn"] == TOPIC
@@ -129,24 +99,31 @@ def test_a_failed_execution_is_told_with_step_reason_and_links(
         "$3FlogStreamNameFilter$3Dpipelines-abc123-Package-x1$252F",
         "aws sagemaker retry-pipeline-execution --region us-east-1",
         "Cause:     Upload of version v2",
+        "https://us-east-1.console.aws.amazon.com/sagemaker/home?region=us-east-1#/studio-landing",
+        "(Pipelines, returns-risk, abc123)",
     ):
         assert part in message["Message"]
     assert "CreateModel" not in message["Message"]
+    assert f"```text\n{message['Message']}\n```" in OPERATE.read_text()
 
 
 def test_a_failed_function_is_linked(sagemaker: Stubber, topic: Topic) -> None:
     _answer(sagemaker, _step("Stage-EU", Metadata={"Lambda": {"Arn": FUNCTION}}))
 
-    handler(_execution_event("Failed"), None)
+    handler(execution_changed("Failed"), None)
 
-    assert "lambda/home?region=us-east-1#/functions/register" in topic.published[0]["Message"]
+    page = (
+        "https://us-east-1.console.aws.amazon.com/lambda/home?region=us-east-1#/functions/register"
+    )
+    assert f"Function:  {page}\n" in topic.published[0]["Message"]
+    assert f"Logs:      {page}?tab=monitoring " in topic.published[0]["Message"]
 
 
 def test_the_message_of_a_fail_step_is_the_reason(sagemaker: Stubber, topic: Topic) -> None:
     reason = "latency p99 312.4 ms is above max_latency_in_millisecond 200"
     _answer(sagemaker, _step("VerificationFailed", Metadata={"Fail": {"ErrorMessage": reason}}))
 
-    handler(_execution_event("Failed"), None)
+    handler(execution_changed("Failed"), None)
 
     assert f"Reason:    {reason}" in topic.published[0]["Message"]
 
@@ -156,15 +133,15 @@ def test_an_execution_that_failed_before_its_steps_is_told_too(
 ) -> None:
     _answer(sagemaker, FailureReason="The role cannot be assumed")
 
-    handler(_execution_event("Failed"), None)
+    handler(execution_changed("Failed"), None)
 
     assert topic.published[0]["Subject"] == "returns-risk: execution failed"
     assert "The role cannot be assumed" in topic.published[0]["Message"]
 
 
 def test_a_package_to_approve_is_told_with_the_commands_that_decide(topic: Topic) -> None:
-    metrics = {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/evaluation.json"}}}
-    handler(_package_event("PendingManualApproval", ModelMetrics=metrics), None)
+    metrics = {"ModelQuality": {"Statistics": {"S3Uri": "s3://b/releases/1 x/evaluation.json"}}}
+    handler(package_changed("PendingManualApproval", ModelMetrics=metrics), None)
 
     (message,) = topic.published
     assert message["Subject"] == "returns-risk: version 7 waits for approval in eu-west-1"
@@ -173,14 +150,17 @@ def test_a_package_to_approve_is_told_with_the_commands_that_decide(topic: Topic
         f"aws sagemaker describe-model-package --region eu-west-1 --model-package-name {PACKAGE}",
         "--model-approval-status Approved",
         f"Released by:   {EXECUTION}",
-        "Measured:      s3://b/evaluation.json",
+        "Measured:      s3://b/releases/1 x/evaluation.json",
+        "https://eu-west-1.console.aws.amazon.com/s3/object/b?region=eu-west-1"
+        "&prefix=releases/1%20x/evaluation.json",
+        "(Models, returns-risk)",
     ):
         assert part in message["Message"]
 
 
 @pytest.mark.parametrize("status", ["Approved", "Rejected"])
 def test_a_decision_is_told_with_its_remark(topic: Topic, status: str) -> None:
-    handler(_package_event(status, ApprovalDescription="p99 is fine"), None)
+    handler(package_changed(status, ApprovalDescription="p99 is fine"), None)
 
     (message,) = topic.published
     assert message["Subject"] == f"returns-risk: version 7 {status.lower()} in eu-west-1"
@@ -191,12 +171,28 @@ def test_a_decision_is_told_with_its_remark(topic: Topic, status: str) -> None:
 def test_a_subject_is_what_sns_takes(sagemaker: Stubber, topic: Topic) -> None:
     _answer(sagemaker, *(_step(f"Registration-{number}") for number in range(20)))
 
-    handler(_execution_event("Failed"), None)
+    handler(execution_changed("Failed"), None)
 
     subject = topic.published[0]["Subject"]
-    assert len(subject) == 100
+    assert len(subject) == 99
     assert subject.isascii()
     assert subject.isprintable()
+
+
+def test_a_message_is_what_sns_takes(sagemaker: Stubber, topic: Topic) -> None:
+    longest = {"Fail": {"ErrorMessage": "ü" * 3072}}
+    _answer(sagemaker, *(_step(f"Step-{number}", Metadata=longest) for number in range(50)))
+
+    handler(execution_changed("Failed"), None)
+
+    content = topic.published[0]["Message"].encode()
+    assert 262_140 < len(content) <= 262_144
+
+
+def test_links_are_of_the_partition_of_every_region() -> None:
+    session = boto3.Session()
+
+    assert {session.get_partition_for_region(region) for region in AWS_REGIONS.values()} == {"aws"}
 
 
 def test_an_event_of_another_kind_is_refused(topic: Topic) -> None:

@@ -6,23 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import botocore.endpoint
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.stub import ANY, Stubber
 
+from constructs_lib.jobs import start_release
 from constructs_lib.jobs.start_release import UnknownEventError, Upload, start
+from tests.jobs.aws_events import object_created
 
 EXECUTION = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/returns-risk/execution/abc123"
 KEY = "incoming/returns-risk/2026 11/model.tar.gz"
-EVENT: dict[str, Any] = {
-    "detail-type": "Object Created",
-    "source": "aws.s3",
-    "time": "2026-11-02T08:00:00Z",
-    "detail": {
-        "bucket": {"name": "artifacts"},
-        "object": {"key": KEY, "size": 5, "etag": "e", "version-id": "v2", "sequencer": "00"},
-        "reason": "PutObject",
-    },
-}
+EVENT = object_created(KEY)
 UPLOAD = Upload.from_event(EVENT)
 
 
@@ -82,6 +77,54 @@ def test_an_upload_starts_an_execution_with_its_uri(s3: Stubber, sagemaker: Stub
     assert _start(s3, sagemaker) == EXECUTION
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        "incoming/returns-risk/model.tar.gz",
+        "incoming/returns-risk/größe/模型/model.tar.gz",
+        "incoming/returns-risk/a+b c%20d%2Fe&f/model.tar.gz",  # as it is: not URL-encoded
+    ],
+)
+def test_a_key_is_taken_as_it_is(key: str) -> None:
+    assert Upload.from_event(object_created(key)).uri == f"s3://artifacts/{key}"
+
+
+def test_throttling_is_waited_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.endpoint.time, "sleep", lambda _seconds: None)
+    sagemaker = boto3.client(
+        "sagemaker",
+        region_name="us-east-1",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        config=start_release._CLIENT_CONFIG,
+    )
+    throttled = AWSResponse("", 400, {}, None)
+    throttled._content = b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'
+    found = AWSResponse("", 200, {}, None)
+    found._content = (
+        b'{"PipelineExecutionSummaries": [{"PipelineExecutionArn": "%s",'
+        b' "PipelineExecutionDisplayName": "%s"}]}'
+        % (EXECUTION.encode(), UPLOAD.execution_name.encode())
+    )
+    answers = [throttled] * 5 + [found]
+    sagemaker.meta.events.register(
+        "before-send.sagemaker.ListPipelineExecutions", lambda **_: answers.pop(0)
+    )
+
+    assert start_release.find_execution(sagemaker, UPLOAD, "returns-risk") == EXECUTION
+    assert answers == []
+
+
+def test_what_is_throttled_for_good_fails_for_the_event_to_come_again(
+    s3: Stubber, sagemaker: Stubber
+) -> None:
+    _newest(s3, "v2")
+    sagemaker.add_client_error("list_pipeline_executions", "ThrottlingException")
+
+    with pytest.raises(sagemaker.client.exceptions.ClientError, match="ThrottlingException"):
+        _start(s3, sagemaker)
+
+
 def test_an_event_that_comes_again_days_later_starts_nothing(
     s3: Stubber, sagemaker: Stubber
 ) -> None:
@@ -131,6 +174,7 @@ def test_bucket_key_and_version_make_the_token(member: str, value: str) -> None:
         {**EVENT, "time": "yesterday"},
         {**EVENT, "detail": None},
         {**EVENT, "detail": {"bucket": {"name": "b"}, "object": {"key": "k"}}},
+        {"Records": [{"s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]},
     ],
 )
 def test_an_event_of_another_kind_is_refused(event: dict[str, Any]) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
-from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from app import add_stacks
+from app import build_app
 from stacks.settings import Settings, SettingsError
 from tests.synth.conftest import ROOT, cdk_context
 
@@ -59,12 +61,18 @@ def test_a_job_gets_at_most_the_code_and_a_token_for_aws() -> None:
     assert "id-token" not in granted["pull-request.yml: pipelines"]
 
 
-def test_actions_are_pinned() -> None:
-    used = [step["uses"] for step in _steps() if "uses" in step]
+def test_actions_are_pinned_to_commits_of_named_versions() -> None:
+    used = [
+        line.split("uses: ")[1]
+        for path in WORKFLOWS
+        for line in path.read_text().splitlines()
+        if "uses: " in line and "uses: ./" not in line
+    ]
 
-    assert used
+    assert len(used) == 6
     for action in used:
-        assert re.fullmatch(r"[\w-]+/[\w-]+@(v\d+|[0-9a-f]{40})", action), action
+        assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+    assert len(set(used)) == 2
 
 
 def test_a_checkout_leaves_no_credentials_behind() -> None:
@@ -89,6 +97,67 @@ def test_no_text_of_a_pull_request_reaches_a_shell() -> None:
     assert [step for step in _steps() if "${{" in _run(step)] == []
 
 
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A folder whose environment has a ``cdk`` that notes its arguments and ends as it is told."""
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "activate").write_text(f'PATH="{programs}:$PATH"')
+    (programs / "cdk").write_text('#!/bin/sh\necho "cdk $*"\nexit "$CDK_EXIT"')
+    (programs / "cdk").chmod(0o755)
+    return tmp_path
+
+
+@pytest.mark.parametrize("exit_code", [0, 1])
+@pytest.mark.parametrize(
+    ("workflow", "job", "command"),
+    [
+        ("pull-request.yml", "templates", "cdk diff"),
+        ("deploy-environment.yml", "deploy", "cdk deploy"),
+    ],
+)
+def test_a_job_fails_when_the_cdk_does(
+    checkout: Path, workflow: str, job: str, command: str, exit_code: int
+) -> None:
+    document = _load(ROOT / ".github" / "workflows" / workflow)
+    (script,) = [_run(step) for step in document["jobs"][job]["steps"] if "cdk" in _run(step)]
+    assert document["defaults"]["run"]["shell"] == "bash"
+
+    done = subprocess.run(
+        # As GitHub starts "shell: bash".
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script],
+        cwd=checkout,
+        env={
+            "PATH": os.environ["PATH"],
+            "CDK_EXIT": str(exit_code),
+            "ENVIRONMENT": "dev",
+            "GITHUB_STEP_SUMMARY": str(checkout / "summary.md"),
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == exit_code
+    assert command in done.stdout
+    assert "-c environment=dev" in done.stdout
+
+
+def test_the_job_that_tells_of_pipelines_calls_a_command_that_exists() -> None:
+    document = _load(ROOT / ".github" / "workflows" / "pull-request.yml")
+    (script,) = [
+        _run(step) for step in document["jobs"]["pipelines"]["steps"] if "cli.py" in _run(step)
+    ]
+
+    help_text = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "diff", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.findall(r"--[\w-]+", script) == ["--markdown"]
+    assert "--markdown" in help_text
+
+
 def test_every_environment_that_is_deployed_is_defined_and_waits_for_the_one_before() -> None:
     jobs = _load(ROOT / ".github" / "workflows" / "deploy.yml")["jobs"]
 
@@ -103,12 +172,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
     environments = {
         "dev": {"account": "111122223333", "delivery": {"repository": "acme/models"}},
     }
-    app = App(
-        outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        context={**cdk_context(environments=environments), "environment": "dev"},
+    app, _ = build_app(
+        str(tmp_path_factory.mktemp("cdk.out")),
+        {**cdk_context(environments=environments), "environment": "dev"},
         builtin_cloud_formation_validation=False,
     )
-    add_stacks(app)
     return Template.from_json(app.synth().get_stack_by_name("model-release-delivery").template)
 
 

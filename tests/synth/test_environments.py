@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
-from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from app import add_stacks
+from app import build_app
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.parameter_defaults import UnknownParameterError, with_default
 from stacks.settings import Settings, SettingsError
@@ -80,12 +80,11 @@ def test_a_wrong_choice_is_told_with_what_is_defined(environments: Any, message:
 
 @pytest.fixture(scope="module")
 def dev(tmp_path_factory: pytest.TempPathFactory) -> tuple[Any, dict[str, Template]]:
-    app = App(
-        outdir=str(tmp_path_factory.mktemp("cdk.out")),
-        context={**cdk_context(owner="returns-risk-ml"), "environment": "dev"},
+    app, _ = build_app(
+        str(tmp_path_factory.mktemp("cdk.out")),
+        {**cdk_context(owner="returns-risk-ml"), "environment": "dev"},
         builtin_cloud_formation_validation=False,
     )
-    add_stacks(app)
     assembly = app.synth()
     return assembly, {
         stack.stack_name.removeprefix("model-release-"): Template.from_json(stack.template)
@@ -138,31 +137,44 @@ def test_a_default_that_the_pipeline_does_not_take_is_refused(
 ) -> None:
     parameters = [{"Name": "Status", "EnumValues": ["Approved", "Rejected"]}]
     body = json.dumps({"Parameters": parameters})
-    pipeline = CompiledPipeline(name="p", body=body, registration_requests={})
+    pipeline = CompiledPipeline(
+        name="p", body=body, registration_requests={}, registration_file="{}"
+    )
 
     with pytest.raises(UnknownParameterError, match=message):
         with_default(pipeline, parameter, value)
 
 
-def test_termination_protection_is_for_all_stacks(tmp_path: Any) -> None:
+_HOLD_DATA = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup")
+
+
+def _deletion_policies(templates: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {
+        resource["DeletionPolicy"]
+        for template in templates
+        for resource in template["Resources"].values()
+        if resource["Type"] in _HOLD_DATA
+    }
+
+
+def test_dev_leaves_no_data_behind(dev: tuple[Any, dict[str, Template]]) -> None:
+    assert _deletion_policies([template.to_json() for template in dev[1].values()]) == {"Delete"}
+
+
+def test_prod_is_protected_and_keeps_its_data(tmp_path: Any) -> None:
     context = {**cdk_context(), "environment": "prod"}
-    app = App(outdir=str(tmp_path), context=context, builtin_cloud_formation_validation=False)
-    add_stacks(app)
+    app, _ = build_app(str(tmp_path), context, builtin_cloud_formation_validation=False)
+    stacks = app.synth().stacks
 
-    assert {stack.termination_protection for stack in app.synth().stacks} == {True}
-
-
-def test_the_settings_of_the_documents_are_valid() -> None:
-    text = (ROOT / "docs" / "operate.md").read_text()
-    example = json.loads("{" + text.split("```json")[1].split("```")[0] + "}")
-
-    settings = _settings(None, example)
-    assert settings.operations("returns_risk").schedule is not None
-    assert settings.notifications is not None
+    assert {stack.termination_protection for stack in stacks} == {True}
+    assert {stack.environment.account for stack in stacks} == {"777788889999"}
+    assert "Delete" not in _deletion_policies([stack.template for stack in stacks])
 
 
-def test_every_setting_is_documented() -> None:
-    text = (ROOT / "docs" / "deploy.md").read_text()
+@pytest.mark.parametrize("name", ["operate.md", "deploy.md"])
+def test_the_settings_of_the_documents_are_valid(name: str) -> None:
+    blocks = (ROOT / "docs" / name).read_text().split("```json")[1:]
 
-    documented = {*Settings.model_fields, "environments"} - {"environment"}
-    assert [name for name in documented if f"| `{name}` |" not in text] == []
+    assert blocks
+    for block in blocks:
+        _settings(None, json.loads("{" + block.split("```")[0] + "}"))

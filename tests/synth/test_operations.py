@@ -195,6 +195,21 @@ def test_the_topic_is_encrypted_and_takes_tls_only(operated: dict[str, Template]
     )
 
 
+def test_the_topic_tells_when_an_event_was_not_told(operated: dict[str, Template]) -> None:
+    template = operated["notifications"]
+    ((queue, _),) = template.find_resources("AWS::SQS::Queue").items()
+
+    template.has_resource_properties(
+        "AWS::CloudWatch::Alarm",
+        {
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [queue, "QueueName"]}}],
+            "Threshold": 1,
+            "AlarmActions": [{"Ref": Match.string_like_regexp("^Topic")}],
+        },
+    )
+
+
 def test_changes_of_packages_in_other_regions_reach_the_home_region(
     operated: dict[str, Template],
 ) -> None:
@@ -211,3 +226,31 @@ def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synt
     for alarm in stack.find_resources("AWS::CloudWatch::Alarm").values():
         assert "AlarmActions" not in alarm["Properties"]
     stack.resource_count_is("AWS::CloudWatch::Dashboard", 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shipped", "added"),
+    [
+        ("AWS::EC2::VPC", 1, 0),
+        ("AWS::EC2::VPCEndpoint", 1, 0),
+        ("AWS::SageMaker::Pipeline", 1, 0),
+        ("AWS::S3::Bucket", 2 * 3, 0),
+        ("AWS::IAM::Role", 1 + 2, 1 + 1 + 3),  # upload, schedule, notifications in three regions
+        ("AWS::Events::Rule", 0, 1 + 2 + 2),
+        ("AWS::CloudWatch::Alarm", 0, 4 + 3 + 1 + 1),
+    ],
+)
+def test_the_app_needs_of_quotas_what_the_documents_say(
+    templates: dict[str, Template],
+    operated: dict[str, Template],
+    kind: str,
+    shipped: int,
+    added: int,
+) -> None:
+    """The table under "Quotas" in docs/deploy.md; the example has one pipeline, three regions."""
+
+    def count(app: dict[str, Template]) -> int:
+        return sum(len(template.find_resources(kind)) for template in app.values())
+
+    assert count(templates) == shipped
+    assert count(operated) == shipped + added

@@ -1,0 +1,227 @@
+"""Writes the tables of costs in docs/operate.md out of prices and quantities: ``make docs``.
+
+Prices are AWS's list prices of us-east-1 in US dollars, without free tiers, as published in 2026.
+Quantities are those of the example pipeline; ``tests/synth/test_costs.py`` compares them with the
+templates and the definition that it compiles to.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from math import prod
+from pathlib import Path
+from typing import Final
+
+DOCUMENT: Final = Path(__file__).parent / "operate.md"
+_TIMES: Final = "\N{MULTIPLICATION SIGN}"
+_BLOCK: Final = re.compile(r"<!-- costs:(?P<name>\w+) -->\n.*?<!-- /costs -->", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Price:
+    """A list price."""
+
+    usd: Decimal
+    per: str
+    page: str
+    """AWS's price page that lists it."""
+
+
+PRICES: Final = {
+    "key": Price(Decimal("1.00"), "KMS key and month", "AWS KMS"),
+    "key request": Price(Decimal("0.000003"), "request", "AWS KMS"),
+    "storage": Price(Decimal("0.023"), "GB and month, S3 Standard", "Amazon S3"),
+    "put": Price(Decimal("0.000005"), "PUT, COPY or LIST request", "Amazon S3"),
+    "transfer": Price(Decimal("0.02"), "GB to another region", "Amazon S3"),
+    "dashboard": Price(Decimal("3.00"), "dashboard and month", "Amazon CloudWatch"),
+    "alarm": Price(Decimal("0.10"), "metric of an alarm and month", "Amazon CloudWatch"),
+    "logs": Price(Decimal("0.50"), "GB of logs taken in", "Amazon CloudWatch"),
+    "endpoint": Price(Decimal("0.01"), "interface endpoint, zone and hour", "AWS PrivateLink"),
+    "ml.m5.xlarge": Price(Decimal("0.23"), "hour of `ml.m5.xlarge`", "Amazon SageMaker AI"),
+    "ml.m5.large": Price(Decimal("0.115"), "hour of `ml.m5.large`", "Amazon SageMaker AI"),
+    "volume": Price(Decimal("0.14"), "GB of job volume and month", "Amazon SageMaker AI"),
+    "function": Price(Decimal("0.0000166667"), "GB-second", "AWS Lambda"),
+}
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How much of something is used."""
+
+    number: Decimal
+    unit: str
+    written: str | None = None
+    """How the number is written where it is not exact: ``5/60``."""
+
+    def __str__(self) -> str:
+        """Return number and unit as a reader calculates with them."""
+        return f"{self.written or self.number} {self.unit}".strip()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a table: the product of quantities and a price."""
+
+    what: str
+    quantities: tuple[Quantity, ...]
+    price: str
+
+    @property
+    def usd(self) -> Decimal:
+        """What it costs."""
+        return prod((each.number for each in self.quantities), start=PRICES[self.price].usd)
+
+    @property
+    def arithmetic(self) -> str:
+        """How that is calculated."""
+        factors = (*map(str, self.quantities), f"{PRICES[self.price].usd:f}")
+        return f" {_TIMES} ".join(factors)
+
+
+def _of(number: int | str, unit: str) -> Quantity:
+    return Quantity(Decimal(number), unit)
+
+
+def _minutes(number: int) -> Quantity:
+    return Quantity(Decimal(number) / 60, "h", f"{number}/60")
+
+
+REGIONS: Final = 3
+MODEL_GB: Final = "0.5"
+_JOB_MINUTES: Final = 5
+_MONTH_HOURS: Final = 730
+
+IDLE: Final = (
+    Line("KMS keys", (_of(REGIONS, "keys"),), "key"),
+    Line("S3, 10 GB in each region", (_of(REGIONS, "regions"), _of(10, "GB")), "storage"),
+)
+OPTIONS: Final = (
+    Line("`monitoring`, per pipeline: dashboard", (_of(1, "dashboard"),), "dashboard"),
+    Line(
+        "`monitoring`, per pipeline: three alarms, and one on duration that counts as three",
+        (_of(6, "metrics"),),
+        "alarm",
+    ),
+    Line(
+        "`monitoring`, per trigger on upload or load test: its function (two) and queue (one)",
+        (_of(3, "metrics"),),
+        "alarm",
+    ),
+    Line("`monitoring`, per schedule: its queue", (_of(1, "metric"),), "alarm"),
+    Line("`notifications`: its queue", (_of(1, "metric"),), "alarm"),
+    Line("an interface endpoint, per service and zone", (_of(_MONTH_HOURS, "h"),), "endpoint"),
+)
+RELEASE: Final = (
+    Line("Package, on `ml.m5.xlarge`", (_minutes(_JOB_MINUTES),), "ml.m5.xlarge"),
+    Line("Verify, on `ml.m5.large`", (_minutes(_JOB_MINUTES),), "ml.m5.large"),
+    Line(
+        "volumes of both jobs",
+        (
+            _of(2, "jobs"),
+            _of(30, "GB"),
+            Quantity(
+                Decimal(_JOB_MINUTES) / (_MONTH_HOURS * 60),
+                "month",
+                f"{_JOB_MINUTES}/{_MONTH_HOURS * 60}",
+            ),
+        ),
+        "volume",
+    ),
+    Line(
+        "copies to the other regions",
+        (_of(REGIONS - 1, "regions"), _of(MODEL_GB, "GB")),
+        "transfer",
+    ),
+    Line(
+        "functions, a minute each",
+        (_of(2 * REGIONS - 1, "calls"), _of(60, "s"), _of(1, "GB")),
+        "function",
+    ),
+    Line("requests to S3", (_of(200, "requests"),), "put"),
+    Line("requests to KMS", (_of(200, "requests"),), "key request"),
+    Line("logs", (_of("0.001", "GB"),), "logs"),
+)
+KEPT: Final = (
+    Line(
+        "S3, per month: the upload, the packaged model, its copies",
+        (_of(REGIONS + 1, "objects"), _of(MODEL_GB, "GB")),
+        "storage",
+    ),
+)
+LOAD_TEST: Final = (
+    Line(
+        "load test in AWS, per instance type (`load_test_in_aws`)",
+        (_minutes(40),),
+        "ml.m5.large",
+    ),
+)
+
+
+def tables() -> dict[str, str]:
+    """Return each table by its name in the document."""
+    return {
+        "idle": _table([*_lines(IDLE, 2), _total("as it ships", IDLE, 2), *_lines(OPTIONS, 2)]),
+        "release": _table(
+            [
+                *_lines(RELEASE, 4),
+                _total("a release", RELEASE, 2),
+                *_lines(KEPT, 3),
+                *_lines(LOAD_TEST, 3),
+            ]
+        ),
+        "prices": _price_table(),
+    }
+
+
+def document(text: str) -> str:
+    """Fill the marked blocks of a document."""
+    filled = tables()
+
+    def block(match: re.Match[str]) -> str:
+        return f"<!-- costs:{match['name']} -->\n{filled[match['name']]}\n<!-- /costs -->"
+
+    return _BLOCK.sub(block, text)
+
+
+def total(lines: Iterable[Line]) -> Decimal:
+    """Return what lines cost together, US dollars."""
+    return sum((line.usd for line in lines), Decimal(0))
+
+
+def _lines(lines: Sequence[Line], digits: int) -> list[tuple[str, str, str]]:
+    return [(line.what, line.arithmetic, _usd(line.usd, digits)) for line in lines]
+
+
+def _total(what: str, lines: Sequence[Line], digits: int) -> tuple[str, str, str]:
+    return f"**{what}**", "", f"**{_usd(total(lines), digits)}**"
+
+
+def _usd(value: Decimal, digits: int) -> str:
+    return str(value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP))
+
+
+def _table(rows: Iterable[tuple[str, str, str]]) -> str:
+    head = ["| what | arithmetic | USD |", "|---|---|---|"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _price_table() -> str:
+    head = ["| USD | per | AWS's price page |", "|---|---|---|"]
+    rows = [f"| {price.usd:f} | {price.per} | {price.page} |" for price in PRICES.values()]
+    return "\n".join([*head, *rows])
+
+
+def main() -> None:
+    """Write the document if it is not current."""
+    text = DOCUMENT.read_text()
+    if (filled := document(text)) != text:
+        DOCUMENT.write_text(filled)
+        sys.stdout.write(f"Wrote docs/{DOCUMENT.name}\n")
+
+
+if __name__ == "__main__":
+    main()

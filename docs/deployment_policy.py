@@ -1,0 +1,160 @@
+"""Writes docs/policies/, what CloudFormation needs to deploy the app: ``make docs``.
+
+The actions are those that the CloudFormation registry names for the handlers of the templates'
+resource types (the schemas come with cfn-lint), and how the CDK's templates read the version of the
+bootstrap stack.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from local.emulator.cloudformation.schemas import schema_of
+
+FOLDER: Final = Path(__file__).with_name("policies")
+APP_NAME: Final = "model-release"
+MAX_POLICY_CHARACTERS: Final = 6144
+"""IAM User Guide, "IAM and AWS STS quotas": of a managed policy, without white space."""
+RESOURCE_TYPES: Final = (
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::Dashboard",
+    "AWS::EC2::FlowLog",
+    "AWS::EC2::RouteTable",
+    "AWS::EC2::SecurityGroup",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::Subnet",
+    "AWS::EC2::SubnetRouteTableAssociation",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCEndpoint",
+    "AWS::Events::Rule",
+    "AWS::IAM::ManagedPolicy",
+    "AWS::IAM::OIDCProvider",
+    "AWS::IAM::Role",
+    "AWS::KMS::Alias",
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::S3::BucketPolicy",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::SageMaker::ModelPackageGroup",
+    "AWS::SageMaker::Pipeline",
+    "AWS::Scheduler::Schedule",
+    "AWS::Scheduler::ScheduleGroup",
+)
+"""Every type in the app's templates, with everything switched on."""
+
+_HANDLERS: Final = ("create", "read", "update", "delete")
+_SERVICES: Final[dict[str, list[str]]] = {
+    "cloudwatch": ["*"],
+    "ec2": ["*"],
+    "events": [f"arn:aws:events:*:*:rule/{APP_NAME}-*"],
+    "iam": [
+        f"arn:aws:iam::*:role/{APP_NAME}-*",
+        f"arn:aws:iam::*:policy/{APP_NAME}-*",
+        "arn:aws:iam::*:oidc-provider/token.actions.githubusercontent.com",
+    ],
+    "kms": ["*"],
+    "lambda": [f"arn:aws:lambda:*:*:function:{APP_NAME}-*"],
+    "logs": ["*"],
+    "s3": [f"arn:aws:s3:::{APP_NAME}-*", "arn:aws:s3:::cdk-*-assets-*"],
+    "sagemaker": ["*"],
+    "scheduler": ["*"],
+    "sns": [f"arn:aws:sns:*:*:{APP_NAME}-*"],
+    "sqs": [f"arn:aws:sqs:*:*:{APP_NAME}-*"],
+    "ssm": ["arn:aws:ssm:*:*:parameter/cdk-bootstrap/*"],
+}
+"""The services of the types, each with the resources that the app's names begin with. Handlers name
+actions of others too, for features that the app does not use: S3 tables, file systems, streams."""
+_FILES: Final = {
+    "deploy-data.json": ("ec2", "iam", "kms", "s3", "ssm"),
+    "deploy-operations.json": (
+        "cloudwatch",
+        "events",
+        "lambda",
+        "logs",
+        "sagemaker",
+        "scheduler",
+        "sns",
+        "sqs",
+    ),
+}
+_ACTION: Final = re.compile(r"[a-z0-9]+:(?P<verb>[A-Z][a-z]+)[A-Za-z]+")
+_READING: Final = {"Describe", "Get", "List"}
+_OF_NOBODY: Final = re.compile(r"iam:(At|De)tach(Group|User)Policy")
+"""The app has no groups and users to attach its policies to."""
+_BOOTSTRAP_VERSION: Final = "ssm:GetParameters"
+
+
+def needed_actions(resource_type: str) -> Iterator[str]:
+    """Yield what CloudFormation needs to create, read, change and delete a resource."""
+    handlers = schema_of(resource_type)["handlers"]
+    for name in _HANDLERS:
+        for action in handlers.get(name, {}).get("permissions", ()):
+            known = action.partition(":")[0] in _SERVICES and _ACTION.fullmatch(action)
+            if known and not _OF_NOBODY.fullmatch(action):
+                yield action
+
+
+def policies(resource_types: Iterable[str] = RESOURCE_TYPES) -> dict[str, dict[str, Any]]:
+    """Return the policies by file name, each with a statement per service.
+
+    Actions that read stand as ``Describe*``, ``Get*`` and ``List*``: the handlers' own lists of
+    them grow with every feature of a service, and a policy has a largest size.
+    """
+    needed = {_widened(each) for type_ in resource_types for each in needed_actions(type_)}
+    actions = sorted({*needed, _BOOTSTRAP_VERSION})
+    return {
+        name: {
+            "Version": "2012-10-17",
+            "Statement": [_statement(service, actions) for service in services],
+        }
+        for name, services in _FILES.items()
+    }
+
+
+def _statement(service: str, actions: Iterable[str]) -> dict[str, Any]:
+    return {
+        "Sid": service.capitalize(),
+        "Effect": "Allow",
+        "Action": [action for action in actions if action.startswith(f"{service}:")],
+        "Resource": _SERVICES[service],
+    }
+
+
+def _widened(action: str) -> str:
+    match = _ACTION.fullmatch(action)
+    if match is None or match["verb"] not in _READING:
+        return action
+    return f"{action.partition(':')[0]}:{match['verb']}*"
+
+
+def files() -> dict[Path, str]:
+    """Return what each file has to hold."""
+    return {
+        FOLDER / name: json.dumps(policy, indent=2) + "\n" for name, policy in policies().items()
+    }
+
+
+def main() -> None:
+    """Write the files that are not current."""
+    for path, text in files().items():
+        if not path.exists() or path.read_text() != text:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            sys.stdout.write(f"Wrote docs/policies/{path.name}\n")
+
+
+if __name__ == "__main__":
+    main()
