@@ -1,23 +1,31 @@
-"""What changes between two compiled pipelines, in words.
+"""What changes between two synthesized apps, in words.
 
-sources    where the pipelines come from: a commit, the working tree, AWS
+sources    where the apps come from: a commit, the working tree, AWS
 deployed   lets a deployed definition be compared with a compiled one
-pipelines  the comparison
+pipelines  the comparison of pipelines, step by step
+resources  what comes, goes and is replaced beside them
 render     for people, as Markdown, as JSON
 """
 
-from constructs_lib.diff.changes import Change, PipelineDiff, StepDiff
+from constructs_lib.diff.changes import AppDiff, Change, PipelineDiff, StackDiff, StepDiff
 from constructs_lib.diff.pipelines import Pipeline, compare, compare_pipelines
 from constructs_lib.diff.render import as_json, as_markdown, as_text
+from constructs_lib.diff.resources import compare_stacks
+from constructs_lib.diff.sources import App, compare_apps
 
 __all__ = [
+    "App",
+    "AppDiff",
     "Change",
     "Pipeline",
     "PipelineDiff",
+    "StackDiff",
     "StepDiff",
     "as_json",
     "as_markdown",
     "as_text",
     "compare",
+    "compare_apps",
     "compare_pipelines",
+    "compare_stacks",
 ]

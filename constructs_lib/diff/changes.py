@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias, get_args
 
 Status: TypeAlias = Literal["added", "removed", "changed", "unchanged"]
+ResourceStatus: TypeAlias = Literal["added", "removed", "replaced"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,16 +77,71 @@ class PipelineDiff:
         return ", ".join([*told, *(["replaced"] if self.replaced else [])])
 
 
-def to_json(diff: PipelineDiff) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ResourceDiff:
+    """A resource that comes, goes or is replaced."""
+
+    logical_id: str
+    type: str
+    """CloudFormation's, for example ``AWS::SageMaker::ModelPackageGroup``."""
+    name: str | None
+    """Its name in AWS, when the template gives it one; ``${...}`` for what it does not know."""
+    status: ResourceStatus
+    consequence: str | None = None
+    """Why, and what becomes of the resource that is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackDiff:
+    """What comes, goes or is replaced in one stack; not what changes in place."""
+
+    name: str
+    status: Status
+    count: int = 0
+    """Resources of a stack that is new or gone."""
+    resources: tuple[ResourceDiff, ...] = ()
+    """Those of a stack that stays."""
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        if self.status == "added":
+            return f"new, {counted(self.count, 'resource')}"
+        if self.status == "removed":
+            return (
+                f"no longer in the app, {counted(self.count, 'resource')}: 'cdk deploy' leaves it"
+                " as it is; delete it in CloudFormation when nothing needs it"
+            )
+        counts = Counter(resource.status for resource in self.resources)
+        return ", ".join(
+            f"{counted(counts[status], 'resource')} {status}"
+            for status in get_args(ResourceStatus)
+            if counts[status]
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppDiff:
+    """What changes for an app."""
+
+    pipelines: tuple[PipelineDiff, ...]
+    stacks: tuple[StackDiff, ...]
+    """Those with something to tell."""
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to tell."""
+        return bool(self.stacks) or any(each.status != "unchanged" for each in self.pipelines)
+
+
+def to_json(diff: AppDiff) -> dict[str, Any]:
     """Return the diff as JSON data."""
     return {
-        "name": diff.name,
-        "status": diff.status,
-        "summary": diff.summary,
-        "replaced": diff.replaced,
-        "changes": [vars(change) for change in diff.changes],
-        "steps": [
-            {**vars(step), "changes": [vars(change) for change in step.changes]}
-            for step in diff.steps
-        ],
+        "pipelines": [{**asdict(each), "summary": each.summary} for each in diff.pipelines],
+        "stacks": [{**asdict(each), "summary": each.summary} for each in diff.stacks],
     }
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: ``1 step``, ``2 steps``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from constructs_lib.diff.caching import Side, cache_verdict
+from constructs_lib.diff.caching import Side, cache_verdict, is_cached
 from constructs_lib.diff.changes import Change, PipelineDiff, StepDiff
 from constructs_lib.diff.deployed import variables_in
 from constructs_lib.diff.leaves import canonical, differences
@@ -124,7 +124,7 @@ class _Comparison:
                 yield StepDiff(name=name, type=step.type, status="removed")
 
     def _step(self, before: FlatStep | None, after: FlatStep) -> StepDiff:
-        cache = cache_verdict(*self.sides, before, after)
+        cache = self._cache(before, after)
         if before is None:
             return StepDiff(name=after.name, type=after.type, status="added", cache=cache)
         changes = tuple(self._step_changes(before, after))
@@ -137,6 +137,12 @@ class _Comparison:
             changes=changes,
             cache=cache,
         )
+
+    def _cache(self, before: FlatStep | None, after: FlatStep) -> str | None:
+        is_kept = before is not None and is_cached(before) and is_cached(after)
+        if is_kept and self.old.name != self.new.name:
+            return "runs anew once: results are kept by pipeline"
+        return cache_verdict(*self.sides, before, after)
 
     def _step_changes(self, before: FlatStep, after: FlatStep) -> Iterator[Change]:
         if before.place != after.place:
@@ -178,7 +184,7 @@ def _defaults(definition: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_deployed(new: Pipeline, definition: Any, values: Mapping[str, str]) -> Pipeline:
+def as_deployed(new: Pipeline, name: str, definition: Any, values: Mapping[str, str]) -> Pipeline:
     """Return the deployed side of a comparison.
 
     A value that the new side knows only as a CloudFormation expression cannot be compared with a
@@ -186,6 +192,7 @@ def as_deployed(new: Pipeline, definition: Any, values: Mapping[str, str]) -> Pi
 
     Args:
         new: The compiled side.
+        name: The name of the deployed pipeline.
         definition: The deployed definition in its terms.
         values: The value of each ``${Name}`` there.
     """
@@ -193,4 +200,4 @@ def as_deployed(new: Pipeline, definition: Any, values: Mapping[str, str]) -> Pi
         name: values.get(name, value) if isinstance(value, str) else value
         for name, value in new.values.items()
     }
-    return replace(new, definition=definition, values=known)
+    return replace(new, name=name, definition=definition, values=known)

@@ -3,67 +3,103 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
 from rich.text import Text
 
-from constructs_lib.diff.changes import Change, PipelineDiff, StepDiff, to_json
+from constructs_lib.diff.changes import (
+    AppDiff,
+    Change,
+    PipelineDiff,
+    ResourceDiff,
+    StackDiff,
+    StepDiff,
+    counted,
+    to_json,
+)
 
-_SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "unchanged": " "}
+_SIGNS: Final = {"added": "+", "removed": "-", "changed": "~", "unchanged": " ", "replaced": "!"}
 _LONG: Final = 120
 """Characters of a value that people are shown; JSON has all of them."""
 _CONTEXT: Final = 30
 """Characters shown before the first one that differs."""
-_STYLES: Final = {"added": "green", "removed": "red", "changed": "yellow", "unchanged": "dim"}
+_DIGEST: Final = re.compile(r"(?<=/)[0-9a-f]{16}(?=/|$)")
+"""How paths in S3 name their content."""
+_STYLES: Final = {
+    "added": "green",
+    "removed": "red",
+    "changed": "yellow",
+    "unchanged": "dim",
+    "replaced": "bold red",
+}
 
 
-def as_json(diffs: Sequence[PipelineDiff]) -> str:
-    """Write JSON: a list of pipelines."""
-    return json.dumps([to_json(diff) for diff in diffs], indent=2)
+def as_json(diff: AppDiff) -> str:
+    """Write JSON: the pipelines, and the stacks with something to tell."""
+    return json.dumps(to_json(diff), indent=2)
 
 
-def as_text(diffs: Sequence[PipelineDiff]) -> Text:
+def as_text(diff: AppDiff) -> Text:
     """Write for people, with colours where the terminal has them."""
     text = Text()
-    for diff in diffs:
-        text.append(diff.name, "bold").append(f": {diff.summary}\n")
-        if diff.replaced:
-            text.append(f"  ! replaced: {diff.replaced}\n", "bold red")
-        for change in diff.changes:
+    for pipeline in diff.pipelines:
+        text.append(pipeline.name, "bold").append(f": {pipeline.summary}\n")
+        if pipeline.replaced:
+            text.append(f"  ! replaced: {pipeline.replaced}\n", "bold red")
+        for change in _told(pipeline.changes):
             text.append(f"  {_line(change)}\n", _style(change))
-        for step in diff.steps:
+        for step in pipeline.steps:
             _append_step(text, step)
-    text.append(f"{summary(diffs)}\n", "bold")
+    for stack in diff.stacks:
+        text.append(f"stack {stack.name}", "bold").append(f": {stack.summary}\n")
+        for resource in stack.resources:
+            line = f"  {_SIGNS[resource.status]} {_resource(resource)}\n"
+            text.append(line, _STYLES[resource.status])
+    text.append(f"{summary(diff)}\n", "bold")
     return text
 
 
-def summary(diffs: Sequence[PipelineDiff]) -> str:
-    """One line for all pipelines."""
-    changed = [diff for diff in diffs if diff.status != "unchanged"]
-    if not changed:
+def summary(diff: AppDiff) -> str:
+    """One line for all."""
+    if not diff.changed:
         return "Nothing changes."
+    changed = sum(each.status != "unchanged" for each in diff.pipelines)
     anew = sum(
         bool(step.cache and step.cache.startswith("runs anew"))
-        for diff in diffs
-        for step in diff.steps
+        for each in diff.pipelines
+        for step in each.steps
     )
-    replaced = sum(diff.replaced is not None for diff in diffs)
     return (
-        f"{len(changed)} of {_counted(len(diffs), 'pipeline')} changed;"
-        f" {_counted(anew, 'cached step')} to run anew; {_counted(replaced, 'pipeline')} replaced."
+        f"{changed} of {counted(len(diff.pipelines), 'pipeline')} changed;"
+        f" {counted(anew, 'cached step')} to run anew; {_replaced(diff)}."
     )
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _replaced(diff: AppDiff) -> str:
+    pipelines = sum(each.replaced is not None for each in diff.pipelines)
+    resources = [resource for stack in diff.stacks for resource in stack.resources]
+    others = sum(resource.status == "replaced" for resource in resources)
+    told = [
+        *([counted(pipelines, "pipeline")] if pipelines else []),
+        *([counted(others, "other resource")] if others else []),
+    ]
+    return f"{' and '.join(told)} replaced" if told else "nothing is replaced"
+
+
+def _resource(resource: ResourceDiff) -> str:
+    kind = resource.type.removeprefix("AWS::").replace("::", " ")
+    what = f"{kind} {resource.name or resource.logical_id}"
+    how = "replaced: " if resource.status == "replaced" else ""
+    return f"{what}: {how}{resource.consequence}" if resource.consequence else what
 
 
 def _append_step(text: Text, step: StepDiff) -> None:
     text.append(f"  {_SIGNS[step.status]} {step.name}", _STYLES[step.status])
     text.append(f"  {step.type}{_renamed(step)}\n", "dim")
-    for change in step.changes:
+    for change in _told(step.changes):
         text.append(f"      {_line(change)}\n", _style(change))
     if step.cache:
         text.append(f"      cache: {step.cache}\n", "cyan")
@@ -77,6 +113,30 @@ def _style(change: Change) -> str:
     if change.before is None:
         return "green"
     return "red" if change.after is None else ""
+
+
+def _told(changes: Sequence[Change]) -> list[Change]:
+    """Tell in one line of all texts in which nothing but the same digest is another one."""
+    told: list[Change] = []
+    moved: dict[tuple[str, str], list[Change]] = {}
+    for change in changes:
+        digests = _moved_digest(change)
+        if digests is None:
+            told.append(change)
+        else:
+            moved.setdefault(digests, []).append(change)
+    for (before, after), alike in moved.items():
+        places = ", ".join(change.what for change in alike)
+        what = f"content digest in {places}"
+        told.append(Change(path=alike[0].path, what=what, before=before, after=after))
+    return told
+
+
+def _moved_digest(change: Change) -> tuple[str, str] | None:
+    old, new = (_DIGEST.findall(text or "") for text in (change.before, change.after))
+    if len(old) != 1 or len(new) != 1 or old == new or change.before is None:
+        return None
+    return (old[0], new[0]) if change.before.replace(old[0], new[0]) == change.after else None
 
 
 def _shortened(change: Change) -> Change:
@@ -104,9 +164,23 @@ def _line(change: Change) -> str:
     return f"  {change.what}: {change.before} → {change.after}"
 
 
-def as_markdown(diffs: Sequence[PipelineDiff]) -> str:
+def as_markdown(diff: AppDiff) -> str:
     """Write Markdown for a comment on a pull request."""
-    return "\n".join([f"**{summary(diffs)}**", *(line for d in diffs for line in _markdown(d))])
+    lines = [f"**{summary(diff)}**"]
+    lines += [line for pipeline in diff.pipelines for line in _markdown(pipeline)]
+    if diff.stacks:
+        lines += ["", "### Stacks", ""]
+        lines += [line for stack in diff.stacks for line in _stack_markdown(stack)]
+    return "\n".join(lines)
+
+
+def _stack_markdown(stack: StackDiff) -> Iterator[str]:
+    yield f"- `{stack.name}`: {_escaped(stack.summary)}"
+    for resource in stack.resources:
+        mark = "**replaced** " if resource.status == "replaced" else f"{resource.status} "
+        name = _code(resource.name or resource.logical_id)
+        consequence = f": {_escaped(resource.consequence)}" if resource.consequence else ""
+        yield f"  - {mark}{resource.type.removeprefix('AWS::')} {name}{consequence}"
 
 
 def _markdown(diff: PipelineDiff) -> Iterator[str]:
@@ -118,7 +192,7 @@ def _markdown(diff: PipelineDiff) -> Iterator[str]:
     if not diff.changes and not diff.steps:
         return
     yield from ("| step | what | before | after |", "|---|---|---|---|")
-    for change in diff.changes:
+    for change in _told(diff.changes):
         yield _row("", change)
     for step in diff.steps:
         name = f"**{step.name}**"
@@ -126,7 +200,7 @@ def _markdown(diff: PipelineDiff) -> Iterator[str]:
             yield f"| {name} | {step.status} {step.type} step | | |"
         if step.renamed_from:
             yield f"| {name} | renamed | {_code(step.renamed_from)} | {_code(step.name)} |"
-        for change in step.changes:
+        for change in _told(step.changes):
             yield _row(name, change)
         if step.cache:
             yield f"| {name} | cache: {_escaped(step.cache)} | | |"

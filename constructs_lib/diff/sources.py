@@ -1,4 +1,4 @@
-"""Where the pipelines of a comparison come from: a commit, the working tree, or AWS."""
+"""Where the sides of a comparison come from: a commit, the working tree, or AWS."""
 
 from __future__ import annotations
 
@@ -10,11 +10,14 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from constructs_lib.diff.changes import AppDiff
 from constructs_lib.diff.deployed import with_variables
-from constructs_lib.diff.pipelines import Pipeline, as_deployed
+from constructs_lib.diff.pipelines import Pipeline, as_deployed, compare_pipelines
+from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
 
 _TIMEOUT_IN_SECONDS: Final = 600
@@ -25,8 +28,34 @@ class SourceError(ReleaseError):
     """A side of a comparison does not exist or does not compile."""
 
 
-def pipelines_of_commit(commit: str, root: Path) -> dict[str, Pipeline]:
-    """Compile the pipelines of a commit, with the app of that commit.
+@dataclass(frozen=True, kw_only=True)
+class App:
+    """One side of a comparison."""
+
+    pipelines: Mapping[str, Pipeline]
+    """By a key that outlives a change of their names: stack and logical id."""
+    templates: Mapping[str, Template]
+    """By the name of their stack."""
+    regions: Mapping[str, str] = field(default_factory=dict)
+    """AWS region of each stack, where the app fixes it."""
+
+
+def compare_apps(old: App, new: App, replacing: Replacing) -> AppDiff:
+    """Tell everything that differs between two apps.
+
+    Args:
+        old: The earlier one.
+        new: The later one.
+        replacing: The rules by which CloudFormation replaces resources.
+    """
+    return AppDiff(
+        pipelines=tuple(compare_pipelines(old.pipelines, new.pipelines)),
+        stacks=tuple(compare_stacks(old.templates, new.templates, replacing)),
+    )
+
+
+def app_of_commit(commit: str, root: Path) -> App:
+    """Synthesize the app of a commit.
 
     The commit is exported to a temporary folder: the working tree and its changes stay as they
     are. The packages are those that are installed now.
@@ -34,9 +63,6 @@ def pipelines_of_commit(commit: str, root: Path) -> dict[str, Pipeline]:
     Args:
         commit: Anything that git takes for one: ``HEAD``, ``main``, ``v1.2``, ``4f5a2c``.
         root: Folder of the repository.
-
-    Returns:
-        The pipelines by the name of their stack.
 
     Raises:
         SourceError: There is no such commit, or it does not compile.
@@ -49,8 +75,8 @@ def pipelines_of_commit(commit: str, root: Path) -> dict[str, Pipeline]:
         return _compile(Path(folder), f"commit {commit}")
 
 
-def pipelines_of_working_tree(root: Path) -> dict[str, Pipeline]:
-    """Compile the pipelines of the working tree, changes included that are not committed.
+def app_of_working_tree(root: Path) -> App:
+    """Synthesize the app of the working tree, changes included that are not committed.
 
     Raises:
         SourceError: It does not compile.
@@ -58,24 +84,43 @@ def pipelines_of_working_tree(root: Path) -> dict[str, Pipeline]:
     return _compile(root, "the working tree")
 
 
-def deployed_pipelines(
-    new: Mapping[str, Pipeline], read: Callable[[str], Mapping[str, Any] | None]
-) -> dict[str, Pipeline]:
-    """Read what is deployed under the names of compiled pipelines.
+def deployed_app(
+    new: App,
+    read_definition: Callable[[str], Mapping[str, Any] | None],
+    read_template: Callable[[str, str | None], Template | None],
+) -> App:
+    """Read what is deployed of an app. Stacks that the app no longer has are not looked for.
 
     Args:
         new: What to compare it with.
-        read: Returns the deployed definition of a pipeline's name; ``None`` when there is none.
+        read_definition: Returns the deployed definition of a pipeline's name; ``None`` when there
+            is none.
+        read_template: Returns the deployed template of a stack's name and region; ``None`` when
+            there is none.
 
     Returns:
-        The deployed pipelines in the terms of the compiled ones.
+        The deployed app, its definitions in the terms of the compiled ones.
     """
-    found = {}
-    for key, pipeline in new.items():
-        definition = read(pipeline.name)
+    pipelines, templates = {}, {}
+    for name in new.templates:
+        template = read_template(name, new.regions.get(name))
+        if template is not None:
+            templates[name] = template
+    for key, pipeline in new.pipelines.items():
+        name = _deployed_name(key, templates) or pipeline.name
+        definition = read_definition(name)
         if definition is not None:
-            found[key] = as_deployed(pipeline, *with_variables(definition, pipeline.definition))
-    return found
+            terms = with_variables(definition, pipeline.definition)
+            pipelines[key] = as_deployed(pipeline, name, *terms)
+    return App(pipelines=pipelines, templates=templates, regions=new.regions)
+
+
+def _deployed_name(key: str, templates: Mapping[str, Template]) -> str | None:
+    """Find the name under which a pipeline of the app was deployed, which may have been another."""
+    stack, _, logical_id = key.partition("/")
+    resource = templates.get(stack, {}).get("Resources", {}).get(logical_id, {})
+    name = resource.get("Properties", {}).get("PipelineName")
+    return name if isinstance(name, str) else None
 
 
 def _revision(commit: str, root: Path) -> str:
@@ -106,7 +151,7 @@ def _git(root: Path, *arguments: str) -> bytes:
         ) from error
 
 
-def _compile(folder: Path, what: str) -> dict[str, Pipeline]:
+def _compile(folder: Path, what: str) -> App:
     if not (folder / "app.py").is_file():
         raise SourceError(f"There is no app.py in {what}: it holds no pipelines to compare.")
     with tempfile.TemporaryDirectory(prefix="cdk.out-") as output:
@@ -128,7 +173,7 @@ def _compile(folder: Path, what: str) -> dict[str, Pipeline]:
         if process.returncode != 0:
             told = "\n".join(process.stderr.strip().splitlines()[-_KEPT_LINES:])
             raise SourceError(f"The pipelines of {what} do not compile:\n{told}")
-        return pipelines_of_templates(Path(output))
+        return read_assembly(Path(output))
 
 
 def _environment(output: str) -> dict[str, str]:
@@ -146,8 +191,8 @@ def _environment(output: str) -> dict[str, str]:
     }
 
 
-def pipelines_of_templates(folder: Path) -> dict[str, Pipeline]:
-    """Read the pipelines from synthesized templates.
+def read_assembly(folder: Path) -> App:
+    """Read what was synthesized.
 
     Args:
         folder: Usually ``cdk.out``.
@@ -155,14 +200,27 @@ def pipelines_of_templates(folder: Path) -> dict[str, Pipeline]:
     Raises:
         SourceError: A template holds a pipeline in a form that is not known.
     """
-    found = {}
-    for path in sorted(folder.glob("*.template.json")):
-        resources = json.loads(path.read_text()).get("Resources") or {}
-        for name, resource in resources.items():
-            if resource["Type"] == "AWS::SageMaker::Pipeline":
-                stack = path.name.removesuffix(".template.json")
-                found[f"{stack}/{name}"] = _pipeline(resource["Properties"], f"{stack}/{name}")
-    return found
+    manifest = json.loads((folder / "manifest.json").read_text())
+    stacks = {
+        each["properties"].get("stackName", name): each
+        for name, each in manifest["artifacts"].items()
+        if each["type"] == "aws:cloudformation:stack"
+    }
+    templates = {
+        name: json.loads((folder / each["properties"]["templateFile"]).read_text())
+        for name, each in stacks.items()
+    }
+    regions = {name: each["environment"].rpartition("/")[2] for name, each in stacks.items()}
+    return App(
+        pipelines={
+            f"{stack}/{name}": _pipeline(resource["Properties"], f"{stack}/{name}")
+            for stack, template in templates.items()
+            for name, resource in (template.get("Resources") or {}).items()
+            if resource["Type"] == "AWS::SageMaker::Pipeline"
+        },
+        templates=templates,
+        regions={name: region for name, region in regions.items() if region != "unknown-region"},
+    )
 
 
 def _pipeline(properties: Mapping[str, Any], place: str) -> Pipeline:

@@ -276,6 +276,15 @@ def test_changed_code_and_parameter_defaults_reach_the_cache() -> None:
     }
 
 
+def test_a_replaced_pipeline_has_no_cached_results() -> None:
+    steps = definition(processing("A", **CACHED), processing("B"))
+    sides = (Pipeline(name=name, definition=steps) for name in ("old", "new"))
+
+    (step,) = compare(*sides).steps
+
+    assert (step.name, step.cache) == ("A", "runs anew once: results are kept by pipeline")
+
+
 def test_an_uncached_step_that_passes_on_its_argument_keeps_the_cache_behind_it() -> None:
     """A model repeats the artifact that it was given: its other arguments do not matter."""
 

@@ -5,67 +5,36 @@ from __future__ import annotations
 import copy
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from constructs_lib.diff import as_json, as_markdown, as_text, compare_pipelines
-from constructs_lib.diff.pipelines import Pipeline
+from constructs_lib.diff import (
+    App,
+    AppDiff,
+    Pipeline,
+    PipelineDiff,
+    as_json,
+    as_markdown,
+    as_text,
+    compare_pipelines,
+)
 from constructs_lib.diff.sources import (
     SourceError,
-    deployed_pipelines,
-    pipelines_of_commit,
-    pipelines_of_templates,
-    pipelines_of_working_tree,
+    app_of_commit,
+    app_of_working_tree,
+    deployed_app,
+    read_assembly,
 )
+from tests.diff.app_repository import git
 
 GOLDEN = sorted((Path(__file__).parents[1] / "synth" / "golden").glob("*.json"))
-APP = """
-import json, os, pathlib
-settings = json.loads(pathlib.Path("settings.json").read_text())
-assert "AWS_ACCESS_KEY_ID" not in os.environ
-pipeline = {
-    "Type": "AWS::SageMaker::Pipeline",
-    "Properties": {
-        "PipelineName": settings["name"],
-        "PipelineDefinition": {"PipelineDefinitionBody": {"Fn::Sub": [
-            json.dumps({"Steps": [{"Name": "Stop", "Type": "Fail",
-                                   "Arguments": {"ErrorMessage": settings["message"]}}]}),
-            {"ScriptKey": "abc.py"},
-        ]}},
-    },
-}
-output = pathlib.Path(os.environ["CDK_OUTDIR"])
-(output / "one.template.json").write_text(json.dumps({"Resources": {"Pipeline": pipeline}}))
-"""
 
 
-def git(folder: Path, *arguments: str) -> None:
-    who = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "-C", str(folder), *who, *arguments], check=True, capture_output=True)
-
-
-def settings(folder: Path, **values: str) -> None:
-    (folder / "settings.json").write_text(json.dumps({"name": "p", "message": "a", **values}))
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """An app whose first commit says "a", whose second says "b", and whose file says "c"."""
-    git(tmp_path, "init", "--quiet", "--initial-branch=main")
-    (tmp_path / "app.py").write_text(APP)
-    for message in ("a", "b"):
-        settings(tmp_path, message=message)
-        git(tmp_path, "add", ".")
-        git(tmp_path, "commit", "--quiet", "--message", message)
-        git(tmp_path, "tag", message)
-    settings(tmp_path, message="c")
-    return tmp_path
-
-
-def message(pipelines: dict[str, Pipeline]) -> str:
-    (pipeline,) = pipelines.values()
+def message(app: App) -> str:
+    (pipeline,) = app.pipelines.values()
     return str(pipeline.definition["Steps"][0]["Arguments"]["ErrorMessage"])
 
 
@@ -74,9 +43,9 @@ def test_each_side_is_compiled_by_its_own_code(
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "never seen")
 
-    assert message(pipelines_of_commit("a", repository)) == "a"
-    assert message(pipelines_of_commit("HEAD", repository)) == "b"
-    assert message(pipelines_of_working_tree(repository)) == "c"
+    assert message(app_of_commit("a", repository)) == "a"
+    assert message(app_of_commit("HEAD", repository)) == "b"
+    assert message(app_of_working_tree(repository)) == "c"
 
 
 def test_the_working_tree_is_left_as_it_is(repository: Path) -> None:
@@ -86,28 +55,28 @@ def test_the_working_tree_is_left_as_it_is(repository: Path) -> None:
 
     before = state()
 
-    pipelines_of_commit("a", repository)
+    app_of_commit("a", repository)
 
     assert state() == before
-    assert message(pipelines_of_working_tree(repository)) == "c"
+    assert message(app_of_working_tree(repository)) == "c"
 
 
 @pytest.mark.parametrize("commit", ["nothing", "--output=x", ""])
 def test_an_unknown_commit_is_named_with_the_branches(repository: Path, commit: str) -> None:
     with pytest.raises(SourceError, match=r"no commit .*branches: main"):
-        pipelines_of_commit(commit, repository)
+        app_of_commit(commit, repository)
 
 
 def test_a_commit_that_does_not_compile_is_named_with_the_reason(repository: Path) -> None:
     (repository / "app.py").write_text("raise SystemExit('error: no such section')")
 
     with pytest.raises(SourceError, match="the working tree do not compile:\nerror: no such sect"):
-        pipelines_of_working_tree(repository)
+        app_of_working_tree(repository)
 
 
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not a git repository"):
-        pipelines_of_commit("HEAD", tmp_path)
+        app_of_commit("HEAD", tmp_path)
 
 
 def test_a_commit_without_an_app_is_named(repository: Path) -> None:
@@ -115,7 +84,7 @@ def test_a_commit_without_an_app_is_named(repository: Path) -> None:
     git(repository, "commit", "--quiet", "--all", "--message", "c")
 
     with pytest.raises(SourceError, match=r"no app\.py in commit HEAD"):
-        pipelines_of_commit("HEAD", repository)
+        app_of_commit("HEAD", repository)
 
 
 def test_a_pipeline_of_unknown_form_is_named(tmp_path: Path) -> None:
@@ -123,9 +92,22 @@ def test_a_pipeline_of_unknown_form_is_named(tmp_path: Path) -> None:
     properties = {"PipelineName": "p", "PipelineDefinition": body}
     pipeline = {"Type": "AWS::SageMaker::Pipeline", "Properties": properties}
     (tmp_path / "s.template.json").write_text(json.dumps({"Resources": {"P": pipeline}}))
+    stack = {
+        "type": "aws:cloudformation:stack",
+        "environment": "aws://unknown-account/unknown-region",
+        "properties": {"templateFile": "s.template.json"},
+    }
+    (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"s": stack}}))
 
     with pytest.raises(SourceError, match="the pipeline s/P in a form"):
-        pipelines_of_templates(tmp_path)
+        read_assembly(tmp_path)
+
+
+def test_a_stack_is_known_by_its_name_and_region(repository: Path) -> None:
+    app = app_of_working_tree(repository)
+
+    assert list(app.templates) == ["one"]
+    assert app.regions == {"one": "eu-west-1"}
 
 
 VALUES = {
@@ -147,6 +129,13 @@ def compiled(path: Path) -> Pipeline:
     return Pipeline(name="returns-risk", definition=json.loads(path.read_text()), values=values)
 
 
+def diff_with_deployed(new: Pipeline, read: Callable[[str], dict[str, Any] | None]) -> PipelineDiff:
+    app = App(pipelines={"k": new}, templates={})
+    old = deployed_app(app, read, lambda *_: None)
+    (diff,) = compare_pipelines(old.pipelines, app.pipelines)
+    return diff
+
+
 def deployed(pipeline: Pipeline, **changed: str) -> dict[str, Any]:
     text = json.dumps(pipeline.definition)
     for name, value in {**VALUES, **changed}.items():
@@ -157,22 +146,22 @@ def deployed(pipeline: Pipeline, **changed: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_a_deployed_definition_equals_the_one_it_was_deployed_from(path: Path) -> None:
-    new = {"k": compiled(path)}
+    new = compiled(path)
 
-    (diff,) = compare_pipelines(deployed_pipelines(new, lambda _: deployed(new["k"])), new)
+    diff = diff_with_deployed(new, lambda _: deployed(new))
 
     assert diff.status == "unchanged"
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 def test_code_that_is_not_deployed_yet_is_seen(path: Path) -> None:
-    new = {"k": compiled(path)}
+    new = compiled(path)
 
     def read(name: str) -> dict[str, Any]:
         assert name == "returns-risk"
-        return deployed(new["k"], InferenceCodeKey="eeee.gz")
+        return deployed(new, InferenceCodeKey="eeee.gz")
 
-    (diff,) = compare_pipelines(deployed_pipelines(new, read), new)
+    diff = diff_with_deployed(new, read)
 
     (step,) = (step for step in diff.steps if step.changes)
     (change,) = step.changes
@@ -186,11 +175,11 @@ def test_code_that_is_not_deployed_yet_is_seen(path: Path) -> None:
 
 def test_a_value_that_is_deployed_differently_in_one_place_is_seen() -> None:
     path = next(path for path in GOLDEN if path.stem == "existing_model")
-    new = {"k": compiled(path)}
-    other = deployed(new["k"])
+    new = compiled(path)
+    other = deployed(new)
     other["Parameters"][0]["DefaultValue"] = "s3://another-bucket/tmp"
 
-    (diff,) = compare_pipelines(deployed_pipelines(new, lambda _: copy.deepcopy(other)), new)
+    diff = diff_with_deployed(new, lambda _: copy.deepcopy(other))
 
     assert [(change.what, change.before) for change in diff.changes] == [
         ("default of parameter PIPELINE_EXECUTION_TEMP_DIR", "s3://another-bucket/tmp")
@@ -198,52 +187,69 @@ def test_a_value_that_is_deployed_differently_in_one_place_is_seen() -> None:
 
 
 def test_a_pipeline_that_is_not_deployed_is_new() -> None:
-    new = {"k": compiled(GOLDEN[0])}
-
-    (diff,) = compare_pipelines(deployed_pipelines(new, lambda _: None), new)
+    diff = diff_with_deployed(compiled(GOLDEN[0]), lambda _: None)
 
     assert (diff.name, diff.status) == ("returns-risk", "added")
 
 
-def stop(message: str, name: str = "p") -> dict[str, Pipeline]:
+def stop(message: str, name: str = "p") -> Pipeline:
     step = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": message}}
-    return {"k": Pipeline(name=name, definition={"Steps": [step]})}
+    return Pipeline(name=name, definition={"Steps": [step]})
+
+
+def difference(old: Pipeline, new: Pipeline) -> AppDiff:
+    return AppDiff(pipelines=tuple(compare_pipelines({"k": old}, {"k": new})), stacks=())
 
 
 def test_people_read_pipeline_step_and_change() -> None:
-    text = as_text(compare_pipelines(stop("a"), stop("b"))).plain
+    text = as_text(difference(stop("a"), stop("b"))).plain
 
     assert text.splitlines() == [
         "p: 1 step changed",
         "  ~ Stop  Fail",
         "        error message: a → b",
-        "1 of 1 pipeline changed; 0 cached steps to run anew; 0 pipelines replaced.",
+        "1 of 1 pipeline changed; 0 cached steps to run anew; nothing is replaced.",
     ]
 
 
 def test_of_long_values_people_read_what_differs() -> None:
-    diffs = compare_pipelines(stop("x" * 500 + "a"), stop("x" * 500 + "b"))
+    diffs = difference(stop("x" * 500 + "a"), stop("x" * 500 + "b"))
 
     assert f"error message: …{'x' * 30}a → …{'x' * 30}b\n" in as_text(diffs).plain
     assert "x" * 500 in as_json(diffs)
 
 
+def test_paths_that_only_name_other_content_are_told_in_one_line() -> None:
+    def files(digest: str) -> Pipeline:
+        arguments = {name: f"s3://b/p/{digest}/{name}.json" for name in ("first", "second")}
+        step = {"Name": "Stage", "Type": "Lambda", "Arguments": arguments}
+        return Pipeline(name="p", definition={"Steps": [step]})
+
+    diff = difference(files("0123456789abcdef"), files("fedcba9876543210"))
+
+    (line,) = (line for line in as_text(diff).plain.splitlines() if "→" in line)
+    assert line.strip() == (
+        "content digest in argument first, argument second: 0123456789abcdef → fedcba9876543210"
+    )
+    assert len(json.loads(as_json(diff))["pipelines"][0]["steps"][0]["changes"]) == 2
+
+
 def test_nothing_is_one_quiet_line_each() -> None:
-    diffs = compare_pipelines(stop("a"), stop("a"))
+    diffs = difference(stop("a"), stop("a"))
 
     assert as_text(diffs).plain == "p: no changes\nNothing changes.\n"
     assert as_markdown(diffs) == "**Nothing changes.**"
 
 
 def test_markdown_survives_what_a_value_holds() -> None:
-    markdown = as_markdown(compare_pipelines(stop("a"), stop("b | `c`\nd", name="q")))
+    markdown = as_markdown(difference(stop("a"), stop("b | `c`\nd", name="q")))
 
     assert "> **Replaced:** the name changes from p to q" in markdown
     assert "| **Stop** | error message | `a` | `` b \\| `c` d `` |" in markdown
 
 
 def test_json_holds_the_path_of_each_change() -> None:
-    (diff,) = json.loads(as_json(compare_pipelines(stop("a"), stop("b"))))
+    (diff,) = json.loads(as_json(difference(stop("a"), stop("b"))))["pipelines"]
 
     assert diff["steps"][0]["changes"] == [
         {

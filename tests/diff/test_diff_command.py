@@ -1,0 +1,210 @@
+"""``release diff``, as it is typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from commands import diff as diff_command
+from commands import places
+from commands.aws import Aws
+from commands.exit_codes import ExitCode
+from commands.table import app, main
+from constructs_lib.diff.sources import app_of_commit
+from local.emulator import EmbeddedAws
+from tests.diff.app_repository import write_settings
+
+Release = Callable[..., Result]
+
+
+@pytest.fixture
+def diff(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Release:
+    """Run the command in the repository."""
+    monkeypatch.setattr(places, "ROOT", repository)
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    return lambda *arguments: CliRunner().invoke(app, ["diff", *arguments])
+
+
+def test_the_last_commit_is_compared_with_the_files_as_they_are(diff: Release) -> None:
+    result = diff()
+
+    assert (result.exit_code, result.stderr) == (ExitCode.DONE, "")
+    assert result.stdout.splitlines() == [
+        "p: 1 step changed",
+        "  ~ Stop  Fail",
+        "        error message: b → c",
+        "1 of 1 pipeline changed; 0 cached steps to run anew; nothing is replaced.",
+    ]
+
+
+def test_two_commits_are_compared_in_the_given_order(diff: Release) -> None:
+    assert "error message: b → a" in diff("b", "a").stdout
+
+
+def test_what_is_replaced_is_told(diff: Release, repository: Path) -> None:
+    write_settings(repository, message="b", name="q", group="h")
+
+    lines = diff("b").stdout.splitlines()
+
+    assert lines[0] == "q: 1 change outside of steps, replaced"
+    assert lines[-3:] == [
+        "stack one: 1 resource replaced",
+        "  ! SageMaker ModelPackageGroup h: replaced: ModelPackageGroupName changes: a new one is"
+        " made, the old one is deleted",
+        "1 of 1 pipeline changed; 0 cached steps to run anew; 1 pipeline and 1 other resource"
+        " replaced.",
+    ]
+
+
+def test_without_the_rules_pipelines_are_compared_all_the_same(
+    diff: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diff_command, "find_spec", lambda _: None)
+
+    result = diff()
+
+    assert "warning: whether resources other than pipelines are replaced is not" in result.stderr
+    assert "error message: b → c" in result.stdout
+
+
+def test_a_pull_request_gets_a_table(diff: Release) -> None:
+    lines = diff("a", "b", "--markdown").stdout.splitlines()
+
+    assert "### `p`: 1 step changed" in lines
+    assert "| **Stop** | error message | `a` | `b` |" in lines
+
+
+def test_json_is_one_document(diff: Release) -> None:
+    document = json.loads(diff("a", "b", "--json").stdout)
+
+    assert document["stacks"] == []
+    (pipeline,) = document["pipelines"]
+    assert (pipeline["name"], pipeline["summary"]) == ("p", "1 step changed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["a", "b"], ExitCode.DONE),
+        (["a", "b", "--exit-code"], ExitCode.CHANGED),
+        (["a", "a", "--exit-code"], ExitCode.DONE),
+        (["nothing"], ExitCode.ERROR),
+        (["a", "b", "--deployed"], ExitCode.USAGE),
+        (["a", "--region", "us-east-1"], ExitCode.USAGE),
+    ],
+)
+def test_the_exit_code_tells_what_happened(
+    diff: Release, arguments: list[str], code: ExitCode
+) -> None:
+    assert diff(*arguments).exit_code == code
+
+
+def test_a_commit_that_does_not_exist_is_one_message(
+    diff: Release, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["release", "diff", "nothing"])
+
+    with pytest.raises(SystemExit) as exit_:
+        main()
+
+    output = capsys.readouterr()
+    assert (exit_.value.code, output.out) == (ExitCode.ERROR, "")
+    assert output.err.startswith("error: There is no commit 'nothing'")
+    assert "branches: main" in output.err
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[EmbeddedAws]:
+    with EmbeddedAws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def deployed(
+    embedded: EmbeddedAws,
+    repository: Path,
+    diff: Release,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Release]:
+    """Run the command where the commit ``a`` is deployed."""
+    (template,) = app_of_commit("a", repository).templates.values()
+    cloudformation = embedded.client("cloudformation", "eu-west-1")
+    cloudformation.create_stack(StackName="one", TemplateBody=json.dumps(template))
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="one")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+    yield lambda *arguments: diff("--deployed", *arguments)
+    cloudformation.delete_stack(StackName="one")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="one")
+
+
+def test_what_is_deployed_is_compared_with_the_files(deployed: Release) -> None:
+    result = deployed("--exit-code")
+
+    assert (result.exit_code, result.stderr.splitlines()[1:]) == (ExitCode.CHANGED, [])
+    assert "error message: a → c" in result.stdout
+    assert "nothing is replaced" in result.stdout
+
+
+def test_the_commit_that_is_deployed_makes_no_difference(deployed: Release) -> None:
+    result = deployed("a", "--exit-code")
+
+    assert (result.exit_code, result.stdout) == (ExitCode.DONE, "p: no changes\nNothing changes.\n")
+
+
+def test_what_a_deployment_replaces_is_told(deployed: Release, repository: Path) -> None:
+    write_settings(repository, message="a", group="h")
+
+    assert "ModelPackageGroup h: replaced" in deployed().stdout
+
+
+def test_a_deployed_pipeline_is_found_under_its_earlier_name(
+    deployed: Release, repository: Path
+) -> None:
+    write_settings(repository, message="a", name="q")
+
+    lines = deployed().stdout.splitlines()
+
+    assert lines[0] == "q: 1 change outside of steps, replaced"
+    assert "    name: p → q" in lines
+    assert lines[-1].endswith("1 pipeline replaced.")
+
+
+def test_what_is_not_deployed_is_new(
+    diff: Release, embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+
+    assert diff("--deployed").stdout.splitlines() == [
+        "p: added pipeline",
+        "stack one: new, 2 resources",
+        "1 of 1 pipeline changed; 0 cached steps to run anew; nothing is replaced.",
+    ]
+
+
+def test_without_permission_for_templates_definitions_are_compared(
+    deployed: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> object:
+        error = {"Code": "AccessDenied", "Message": "not authorized: cloudformation:GetTemplate"}
+        raise ClientError({"Error": error}, "GetTemplate")
+
+    original = Aws.client
+
+    def client(self: Aws, service: str, region: str | None = None) -> object:
+        made = original(self, service, region)
+        if service == "cloudformation":
+            made.meta.events.register("before-call.cloudformation.GetTemplate", refuse)
+        return made
+
+    monkeypatch.setattr(Aws, "client", client)
+
+    result = deployed()
+
+    assert "warning: one is not compared: Cannot read the template" in result.stderr
+    assert "error message: a → c" in result.stdout
