@@ -6,9 +6,18 @@ Its commands are the modules of ``commands/``, listed in ``commands/table.py``.
 
 from __future__ import annotations
 
-from commands.table import app, main
+import sys
 
-__all__ = ["app", "main"]
+
+def main() -> None:
+    """Run the command line; Ctrl-C ends it quietly, while it is being imported, too."""
+    try:
+        from commands import table
+
+        table.main()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
 
 if __name__ == "__main__":
     main()

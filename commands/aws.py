@@ -7,30 +7,43 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Final
 
 import typer
 
 from commands import places
 from commands.exit_codes import ExitCode
-from commands.options import LOCAL_ENDPOINT
+from commands.options import LOCAL_ENDPOINT, known_endpoint
 from constructs_lib.errors import ReleaseError
+from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.suggestions import suggestion
 
+_EXPIRED: Final = "The credentials have expired: log in again ('aws sso login')."
+_INVALID: Final = "The credentials are not valid: log in again ('aws sso login')."
+_FORBIDDEN: Final = "Ask for the permission that the message names, or use another --profile."
+_THROTTLED: Final = "AWS limits the rate of calls: wait a minute and try again."
 _FIXES: Final = {
-    "ExpiredToken": "The credentials have expired: log in again.",
-    "ExpiredTokenException": "The credentials have expired: log in again.",
-    "UnrecognizedClientException": "The credentials are not valid: log in again.",
-    "InvalidClientTokenId": "The credentials are not valid: log in again.",
-    "AccessDenied": "Ask for the permission that the message names, or use another --profile.",
-    "AccessDeniedException": "Ask for the permission that the message names, or use another"
-    " --profile.",
-    "ThrottlingException": "AWS limits the rate of calls: wait a minute and try again.",
-    "Throttling": "AWS limits the rate of calls: wait a minute and try again.",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "RequestExpired": _EXPIRED,
+    "UnrecognizedClientException": _INVALID,
+    "InvalidClientTokenId": _INVALID,
+    "InvalidSignatureException": _INVALID,
+    "SignatureDoesNotMatch": _INVALID,
+    "AuthFailure": _INVALID,
+    "AccessDenied": _FORBIDDEN,
+    "AccessDeniedException": _FORBIDDEN,
+    "UnauthorizedOperation": _FORBIDDEN,
+    "Throttling": _THROTTLED,
+    "ThrottlingException": _THROTTLED,
 }
 _NO_CREDENTIALS: Final = (
     "Set AWS_PROFILE or give --profile, log in ('aws sso login'), or give --local for the embedded"
     " AWS."
+)
+_NO_NETWORK: Final = (
+    "Check the network; for the embedded AWS, start it in another shell: release emulator."
 )
 
 
@@ -57,6 +70,8 @@ class Aws:
     def chosen(cls, *, local: bool, profile: str | None, region: str | None) -> Aws:
         """Choose by a command's options and ``AWS_ENDPOINT_URL``, and say on stderr which it is."""
         endpoint_url = os.environ.get("AWS_ENDPOINT_URL") or (LOCAL_ENDPOINT if local else None)
+        if endpoint_url:
+            known_endpoint(endpoint_url)
         if endpoint_url and profile:
             raise typer.BadParameter(
                 "--profile chooses a real account: it does not go with --local or AWS_ENDPOINT_URL"
@@ -79,22 +94,24 @@ class Aws:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Make a boto3 client that retries, by default of the home region."""
-        import boto3
         from botocore.config import Config
 
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10)
         with calls(f"Cannot use {service}"):
-            session = (
-                boto3.Session("embedded", "embedded")
-                if self.is_embedded
-                else boto3.Session(profile_name=self.profile)
-            )
-            return session.client(
+            return self._session.client(
                 service,
                 region_name=region or self.home_region,
                 endpoint_url=self.endpoint_url,
                 config=config,
             )
+
+    @cached_property
+    def _session(self) -> Any:
+        import boto3
+
+        if self.is_embedded:
+            return boto3.Session("embedded", "embedded")
+        return boto3.Session(profile_name=self.profile)
 
 
 @contextmanager
@@ -107,35 +124,38 @@ def calls(what: str) -> Iterator[None]:
     Raises:
         AwsCallError: A call within failed.
     """
-    from botocore.exceptions import (
-        BotoCoreError,
-        ClientError,
-        EndpointConnectionError,
-        NoCredentialsError,
-        ProfileNotFound,
-    )
+    from botocore import exceptions
 
     try:
         yield
-    except ClientError as error:
+    except exceptions.ClientError as error:
         fix = _FIXES.get(error.response["Error"]["Code"], "")
         raise AwsCallError(f"{what}: {error}. {fix}".rstrip()) from error
-    except (NoCredentialsError, ProfileNotFound) as error:
-        raise AwsCallError(f"{what}: {error}. {_NO_CREDENTIALS}") from error
-    except EndpointConnectionError as error:
-        raise AwsCallError(
-            f"{what}: {error} Check the network; for the embedded AWS, start it in another shell:"
-            " release emulator."
-        ) from error
-    except BotoCoreError as error:
-        raise AwsCallError(f"{what}: {error}.") from error
+    except (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.SSOError,
+        exceptions.LoginError,
+        exceptions.TokenRetrievalError,
+        exceptions.ProfileNotFound,
+    ) as error:
+        raise AwsCallError(f"{what}: {_sentence(error)} {_NO_CREDENTIALS}") from error
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+        raise AwsCallError(f"{what}: {_sentence(error)} {_NO_NETWORK}") from error
+    except exceptions.BotoCoreError as error:
+        raise AwsCallError(f"{what}: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).rstrip('.')}."
 
 
 def read_definition(aws: Aws, pipeline: str) -> dict[str, Any]:
     """Read a deployed pipeline's definition.
 
     Raises:
-        UnknownNameError: There is no such pipeline; lists those there are.
+        UnknownNameError: There is no such pipeline; names those there are.
         AwsCallError: AWS refused.
     """
     sagemaker = aws.client("sagemaker")
@@ -149,10 +169,15 @@ def read_definition(aws: Aws, pipeline: str) -> dict[str, Any]:
             names = [each["PipelineName"] for page in pages for each in page["PipelineSummaries"]]
             raise UnknownNameError(
                 f"There is no pipeline {pipeline!r} in {aws.home_region}."
-                f"{suggestion(pipeline, names)}"
+                f"{suggestion(pipeline, names) if names else _nothing_deployed(aws)}"
             ) from error
     definition: dict[str, Any] = json.loads(description["PipelineDefinition"])
     return definition
+
+
+def _nothing_deployed(aws: Aws) -> str:
+    how = "release deploy-local" if aws.is_embedded else "cdk deploy --all"
+    return f" None is deployed there: {how}, or give another --region."
 
 
 def _says_unknown(error: Any) -> bool:
@@ -162,22 +187,17 @@ def _says_unknown(error: Any) -> bool:
     )
 
 
-def suggestion(name: str, known: list[str]) -> str:
-    """Return a sentence that names the one that was meant, or all there are."""
-    close = get_close_matches(name, known, n=1)
-    if close:
-        return f" Did you mean {close[0]!r}?"
-    return f" There are: {', '.join(sorted(known)) or 'none'}."
+def read_s3_object(s3: Any, s3_uri: str) -> bytes:
+    """Read an object.
 
+    Args:
+        s3: A client of the object's region.
+        s3_uri: Where it is.
 
-def steps_of(definition: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield every step of a definition, those inside of conditions too."""
-    yield from _steps(definition["Steps"])
-
-
-def _steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for step in steps:
-        yield step
-        arguments = step.get("Arguments") or {}
-        for branch in ("IfSteps", "ElseSteps"):
-            yield from _steps(arguments.get(branch) or [])
+    Raises:
+        AwsCallError: It is missing, or AWS refused.
+    """
+    bucket, key = bucket_and_key(s3_uri)
+    with calls(f"Cannot read {s3_uri}"):
+        content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content

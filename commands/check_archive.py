@@ -24,11 +24,20 @@ def check_archive(
     ] = 5.0,
     as_json: Json = False,
 ) -> None:
-    """Load a model and answer its sample payloads: each finding with its fix."""
+    """Let a model answer its sample payloads, as Verify does.
+
+    In this Python instead of the serving container. Tells each finding with its fix, and exits with
+    1 if the model has an error.
+
+    Examples:
+        release check-archive returns_risk .local/packaged/returns_risk/model.tar.gz
+        release check-archive returns_risk trained/ --with-code --seconds 0
+    """
     from constructs_lib.archive_doctor import examine
+    from constructs_lib.archive_packager import archive_of
 
     configs = places.load_configs(places.read_settings(), name)
     exit_code = examine(
-        configs, model, put_code_in=with_code, load_seconds=seconds, as_json=as_json
+        configs, archive_of(model), put_code_in=with_code, load_seconds=seconds, as_json=as_json
     )
     raise typer.Exit(exit_code)

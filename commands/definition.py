@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from commands import places
 from commands.options import Folder, NoCache, print_json
 
+_AlwaysJson = Annotated[
+    bool, typer.Option("--json", help="It is JSON in any case: for scripts that always say so.")
+]
 
-def definition(name: Folder, *, no_cache: NoCache = False) -> None:
-    """Print a pipeline's compiled definition (JSON), deploy-time values as ${Name}."""
+
+def definition(
+    name: Folder,
+    *,
+    no_cache: NoCache = False,
+    as_json: _AlwaysJson = False,  # noqa: ARG001  # there is no other form
+) -> None:
+    """Print a pipeline's compiled definition (JSON).
+
+    What is known only when it is deployed stands in it as ${Name}.
+
+    Examples:
+        release definition returns_risk
+    """
     settings = places.read_settings()
     configs = places.load_configs(settings, name)
     with places.compilation({name: configs}, settings, no_cache=no_cache) as compiled:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
 
 import typer
 
 from commands import places
-from commands.aws import Aws, AwsCallError, calls
+from commands.aws import Aws
+from commands.checks import Check
 from commands.exit_codes import ExitCode
 from commands.options import Json, Local, Profile, Region, print_json
 from constructs_lib.errors import ReleaseError
 
-_MIN_PYTHON: Final = (3, 11)
-_MIN_NODE: Final = 22
-_MIN_FREE_GB: Final = 3
-_BOOTSTRAP_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
+if TYPE_CHECKING:
+    from commands.account import AppNeeds
+    from commands.quotas import InstanceNeed
+    from constructs_lib.configs import PipelineConfigs
+    from stacks.settings import Settings
+
 _MARKS: Final = {"ok": "ok", "problem": "PROBLEM", "unknown": "not checked"}
-
-
-@dataclass(frozen=True)
-class Check:
-    """What one check found."""
-
-    name: str
-    state: Literal["ok", "problem", "unknown"]
-    detail: str
-    fix: str | None = None
 
 
 def doctor(
@@ -42,108 +31,85 @@ def doctor(
     profile: Profile = None,
     as_json: Json = False,
 ) -> None:
-    """Check this machine, the configs and the AWS account; exits with 1 if there is a problem.
+    """Check this machine, the configs and the AWS account.
 
-    Without credentials it checks everything else, and says what it could not check.
+    Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region,
+    and the quotas that the pipelines need. Tells how to fix each problem, and exits with 1 if there
+    is one. Without credentials it checks everything else, and says what it did not check.
+
+    Examples:
+        release doctor
+        release doctor --profile prod
     """
     checks = list(_checks(local=local, profile=profile, region=region))
     if as_json:
         print_json([asdict(check) for check in checks])
     else:
-        for check in checks:
-            typer.echo(f"{_MARKS[check.state]:11}  {check.name}: {check.detail}")
-            if check.fix:
-                typer.echo(f"{'':11}  fix: {check.fix}")
+        _print(checks)
     failed = any(check.state == "problem" for check in checks)
     raise typer.Exit(ExitCode.ERROR if failed else ExitCode.DONE)
 
 
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from commands.tables import state_text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for check in checks:
+        detail = Text(check.detail, overflow="fold")
+        if check.fix:
+            detail.append(f"\nfix: {check.fix}", "bold")
+        table.add_row(state_text(_MARKS[check.state]), check.name, detail)
+    Console().print(table)
+
+
 def _checks(*, local: bool, profile: str | None, region: str | None) -> Iterator[Check]:
-    yield _python()
-    yield _tool("Node", "node", lambda text: int(text.lstrip("v").split(".")[0]) >= _MIN_NODE)
-    yield _tool("CDK CLI", "cdk", bool)
-    yield _disk()
+    from commands.account import account_checks
+    from commands.machine import machine_checks
+    from constructs_lib.pipelines_folder import load_pipelines
+
+    yield from machine_checks()
+    pipelines: dict[str, PipelineConfigs] = {}
     try:
         settings = places.read_settings()
     except ReleaseError as error:
         yield Check("settings", "problem", str(error), "Correct cdk.json.")
         return
     yield Check("settings", "ok", "cdk.json")
-    yield _configs()
-    aws = Aws.chosen(local=local, profile=profile, region=region or settings.home_region)
-    yield from _account(aws)
-
-
-def _python() -> Check:
-    version = ".".join(map(str, sys.version_info[:3]))
-    if sys.version_info >= _MIN_PYTHON:
-        return Check("Python", "ok", version)
-    return Check("Python", "problem", version, "Install Python 3.11 or newer, then make setup.")
-
-
-def _tool(name: str, command: str, good: Callable[[str], bool]) -> Check:
-    beside_python = os.path.dirname(sys.executable)  # noqa: PTH120  # a search path is text
-    path = shutil.which(command, path=f"{beside_python}:{os.environ.get('PATH', '')}")
-    if path is None:
-        return Check(name, "problem", "not found", "Run make setup.")
-    environment = {**os.environ, "PATH": f"{beside_python}:{os.environ.get('PATH', '')}"}
     try:
-        result = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-            env=environment,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        return Check(name, "problem", str(error), "Run make setup.")
-    version = result.stdout.strip()
-    if result.returncode != 0 or not good(version):
-        return Check(name, "problem", version or result.stderr.strip(), "Run make setup.")
-    return Check(name, "ok", version)
-
-
-def _disk() -> Check:
-    free = shutil.disk_usage(places.ROOT).free / 1e9
-    if free >= _MIN_FREE_GB:
-        return Check("disk", "ok", f"{free:.0f} GB free")
-    return Check("disk", "problem", f"{free:.1f} GB free", f"Free {_MIN_FREE_GB} GB.")
-
-
-def _configs() -> Check:
-    from constructs_lib.pipelines_folder import load_pipelines
-
-    try:
-        pipelines = load_pipelines(places.pipelines_folder(places.read_settings()))
+        pipelines = load_pipelines(places.pipelines_folder(settings))
+        needs = _needs(settings, pipelines)
+        yield Check("pipelines", "ok", ", ".join(pipelines))
     except ReleaseError as error:
-        return Check("pipelines", "problem", str(error), "See: release validate.")
-    return Check("pipelines", "ok", ", ".join(pipelines))
+        yield Check("pipelines", "problem", str(error), "See: release validate")
+        needs = _needs(settings, {})
+    aws = Aws.chosen(local=local, profile=profile, region=region or settings.home_region)
+    yield from account_checks(aws, needs)
 
 
-def _account(aws: Aws) -> Iterator[Check]:
-    from constructs_lib.regions import AWS_REGIONS
+def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppNeeds:
+    from commands.account import AppNeeds
 
-    try:
-        with calls("Cannot ask who calls"):
-            account = aws.client("sts").get_caller_identity()["Account"]
-    except AwsCallError as error:
-        yield Check("credentials", "unknown", str(error))
-        yield Check("bootstrap", "unknown", "needs credentials")
-        return
-    yield Check("credentials", "ok", f"account {account}")
-    for region in AWS_REGIONS.values():
-        yield _bootstrap(aws, account, region)
+    registered = {
+        code.aws_region for each in pipelines.values() for code in each.registration.regions
+    }
+    return AppNeeds(
+        account=settings.account,
+        regions=tuple(sorted({settings.home_region, *registered})),
+        instances=tuple(_instances(settings, pipelines)),
+        creates_vpc=settings.existing_vpc is None,
+        network_stack=f"{settings.app_name}-network",
+    )
 
 
-def _bootstrap(aws: Aws, account: str, region: str) -> Check:
-    name = f"bootstrap of {region}"
-    client = aws.client("ssm", region)
-    try:
-        with calls(f"Cannot read {_BOOTSTRAP_PARAMETER}"):
-            version = client.get_parameter(Name=_BOOTSTRAP_PARAMETER)["Parameter"]["Value"]
-    except AwsCallError as error:
-        if "ParameterNotFound" not in str(error):
-            return Check(name, "unknown", str(error))
-        return Check(name, "problem", "missing", f"cdk bootstrap aws://{account}/{region}")
-    return Check(name, "ok", f"version {version}")
+def _instances(
+    settings: Settings, pipelines: Mapping[str, PipelineConfigs]
+) -> Iterator[InstanceNeed]:
+    from commands.quotas import needs_of
+
+    with places.compilation(pipelines, settings, no_cache=False) as compiled:
+        for name in pipelines:
+            yield from needs_of(compiled[name].pipeline, settings.home_code)

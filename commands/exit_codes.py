@@ -17,6 +17,6 @@ class ExitCode(IntEnum):
     AWS = 3
     """AWS refused or did not answer: credentials, permissions, throttling, network."""
     CHANGED = 4
-    """Only of ``diff --exit-code``: a pipeline changes."""
+    """Only of ``diff --exit-code``: something changes."""
     INTERRUPTED = 130
     """Ctrl-C."""

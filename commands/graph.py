@@ -29,7 +29,12 @@ def graph(
     no_cache: NoCache = False,
     as_json: Json = False,
 ) -> None:
-    """Draw a pipeline's steps and what each waits for."""
+    """Draw a pipeline's steps and what each waits for.
+
+    Examples:
+        release graph returns_risk
+        release graph returns_risk --as svg --output pipeline.svg
+    """
     from constructs_lib.graph import mermaid, read_dag, svg
 
     settings = places.read_settings()
@@ -37,14 +42,12 @@ def graph(
     with places.compilation({name: configs}, settings, no_cache=no_cache) as compiled:
         pipeline = compiled[name].pipeline
     dag = read_dag(pipeline.definition)
+    text = mermaid(dag) if form is Form.MERMAID else svg(dag, title=pipeline.name)
+    if output is not None:
+        places.write_bytes(output, text.encode())
     if as_json:
         steps = [{"name": step.name, "type": step.type} for step in dag.steps]
         edges = [{"from": each.source, "to": each.target, "kind": each.kind} for each in dag.edges]
-        print_json({"steps": steps, "edges": edges})
-        return
-    text = mermaid(dag) if form is Form.MERMAID else svg(dag, title=pipeline.name)
-    if output is None:
-        typer.echo(text)
-        return
-    places.write_bytes(output, text.encode())
-    typer.echo(f"Wrote {output}")
+        print_json({"output": output and str(output), "steps": steps, "edges": edges})
+    else:
+        typer.echo(text if output is None else f"Wrote {output}")

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from commands.aws import Aws, UnknownNameError, calls
-from commands.executions import StepState, read_state
+from commands.execution_states import StepState
+from commands.executions import read_state
 from commands.options import ExecutionId, Json, Local, Pipeline, Profile, Region, print_json
 
 
@@ -23,14 +24,21 @@ def logs(
     profile: Profile = None,
     as_json: Json = False,
 ) -> None:
-    """Print the log of a step: of its job or function in CloudWatch, or of a local execution."""
+    """Print the log of a step.
+
+    Of its job or function in CloudWatch, or of a local execution.
+
+    Examples:
+        release logs returns-risk Verify
+        release logs returns-risk Package EXECUTION --profile prod
+    """
     aws = Aws.chosen(local=local, profile=profile, region=region)
     state = read_state(aws, pipeline, execution).step(step)
     if state.log is None:
         raise UnknownNameError(
             f"The step {step} ({state.status}) has no log: it started no job and no function."
         )
-    lines = (line for line in (_local(state) if aws.is_embedded else _real(aws, state)))
+    lines = _local(state) if aws.is_embedded else _real(aws, state)
     if as_json:
         print_json({"step": step, "log": state.log, "lines": list(lines)})
     else:
@@ -38,8 +46,11 @@ def logs(
             typer.echo(line)
 
 
-def _local(state: StepState) -> list[str]:
-    return Path(state.log or "").read_text(errors="replace").splitlines()
+def _local(state: StepState) -> Iterator[str]:
+    try:
+        yield from Path(state.log or "").read_text(errors="replace").splitlines()
+    except OSError as error:
+        raise UnknownNameError(f"Cannot read {state.log}: {error.strerror}.") from error
 
 
 def _real(aws: Aws, state: StepState) -> Iterator[str]:

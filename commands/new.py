@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,8 +27,8 @@ def new(
     name: Annotated[str, typer.Argument(help="Folder to make in pipelines/, e.g. my_model.")],
     *,
     owner: Annotated[
-        str, typer.Option(prompt="Owner of the model", help="Author and owner: a team's name.")
-    ],
+        str | None, typer.Option(help="Author and owner: a team's name. Without it, new asks.")
+    ] = None,
     variable: Annotated[
         list[str] | None,
         typer.Option(help="NAME:NUMERIC or NAME:TEXT, an input of the model; once for each."),
@@ -38,15 +39,25 @@ def new(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a pipeline's folder out of the example: a config and inference code to change."""
+    """Make a pipeline's folder out of the example.
+
+    A config and inference code to change. Asks for the owner, the model's inputs and the regions,
+    unless the owner is given.
+
+    Examples:
+        release new my_model
+        release new my_model --owner my-team --variable age:NUMERIC --registration-region EU
+    """
     from constructs_lib.pipelines_folder import config_path
 
     folder = places.pipelines_folder(places.read_settings()) / name
-    document = _config(name, owner, _variables(variable), registration_region or [RegionCode.NA])
     if Path(name).name != name:
         raise NewPipelineError(f"{name!r} is not a name of a folder, such as my_model.")
     if folder.exists():
         raise NewPipelineError(f"{folder} is there already: choose another name.")
+    if owner is None:
+        owner, variable, registration_region = _answers(variable, registration_region)
+    document = _config(name, owner, _variables(variable), registration_region or [RegionCode.NA])
     try:
         shutil.copytree(
             _EXAMPLE / "inference",
@@ -62,6 +73,41 @@ def new(
         shutil.rmtree(folder)
         raise
     _tell(folder, as_json=as_json)
+
+
+def _answers(
+    variables: list[str] | None, regions: list[RegionCode] | None
+) -> tuple[str, list[str], list[RegionCode]]:
+    """Ask for what was not given."""
+    if not _on_a_terminal():
+        raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
+    owner = typer.prompt("Owner of the model (a team's name)", err=True)
+    if not variables:
+        question = "Inputs, such as 'age:NUMERIC reason:TEXT' (empty: those of the example)"
+        variables = typer.prompt(
+            question, "", show_default=False, value_proc=_variable_words, err=True
+        )
+    if not regions:
+        question = f"Regions to register in, of {', '.join(RegionCode)}"
+        regions = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
+    return owner, variables, regions
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _variable_words(text: str) -> list[str]:
+    words = text.split()
+    _variables(words)
+    return words
+
+
+def _region_codes(text: str) -> list[RegionCode]:
+    try:
+        return [RegionCode(word.upper()) for word in text.replace(",", " ").split()]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: allowed are {', '.join(RegionCode)}") from error
 
 
 def _tell(folder: Path, *, as_json: bool) -> None:

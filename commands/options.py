@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final
 
 import typer
 
 from commands.completion import folder_names, pipeline_names
+from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS
 
 EMULATOR_PORT: Final = 4566
@@ -18,6 +20,19 @@ def _known_region(region: str | None) -> str | None:
     if region is not None and region not in AWS_REGIONS.values():
         raise typer.BadParameter(f"{region!r} is not one of {', '.join(AWS_REGIONS.values())}")
     return region
+
+
+def known_endpoint(url: str) -> str:
+    """Return the URL of an embedded AWS.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            f"{url!r} is not the URL of an embedded AWS, such as {LOCAL_ENDPOINT}"
+        )
+    return url
 
 
 def _complete_region(incomplete: str) -> list[str]:
@@ -40,7 +55,12 @@ RegistryRegion = Annotated[
         autocompletion=_complete_region,
     ),
 ]
-Endpoint = Annotated[str, typer.Option(help="URL of a running embedded AWS.")]
+Endpoint = Annotated[
+    str,
+    typer.Option(
+        help="URL of a running embedded AWS.", envvar="AWS_ENDPOINT_URL", callback=known_endpoint
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Compile anew, and keep nothing of it.")]
 Local = Annotated[
@@ -88,6 +108,31 @@ def given_parameters(assignments: list[str] | None, model: str | None) -> dict[s
     if model is not None and _MODEL_PARAMETER in parameters:
         raise typer.BadParameter(f"give --model or --parameter {_MODEL_PARAMETER}=..., not both")
     return parameters
+
+
+class MissingParameterError(ReleaseError):
+    """An execution needs a parameter that was not given."""
+
+
+def refuse_missing_parameters(
+    definition: Mapping[str, Any], given: Collection[str], model: str | None
+) -> None:
+    """Refuse to start an execution without a parameter that has no default.
+
+    Raises:
+        MissingParameterError: Names it, and how to give it.
+    """
+    names = {each["Name"] for each in definition["Parameters"] if "DefaultValue" not in each}
+    missing = sorted(names.difference(given, [_MODEL_PARAMETER] if model else []))
+    if _MODEL_PARAMETER in missing:
+        raise MissingParameterError(
+            "The pipeline releases a model, and none was given: add --model, with a model.tar.gz or"
+            " its S3 URI."
+        )
+    if missing:
+        raise MissingParameterError(
+            f"The pipeline needs the parameter {missing[0]}: add --parameter {missing[0]}=VALUE."
+        )
 
 
 def print_json(document: Any) -> None:

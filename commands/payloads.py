@@ -19,7 +19,14 @@ def payloads(
     *,
     as_json: Json = False,
 ) -> None:
-    """Show the sample requests that a pipeline ships, one per content type."""
+    """Show the sample requests that a pipeline ships.
+
+    One for each content type, made from the declared variables.
+
+    Examples:
+        release payloads returns_risk
+        release payloads returns_risk --output payload.tar.gz
+    """
     from constructs_lib.payloads import payload_archive, sample_payloads
 
     config = places.load_configs(places.read_settings(), name).payload

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from commands.exit_codes import ExitCode
-from commands.table import COMMANDS, command
+from commands.help_texts import description, examples, name_values
+from commands.table import GROUPS, command, function
 
 PATH: Final = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 
@@ -48,26 +49,39 @@ _CODES: Final = {
     ExitCode.ERROR: "bad input, a problem found, or an execution that failed: see the message",
     ExitCode.USAGE: "the command line is wrong: unknown command or option, missing argument",
     ExitCode.AWS: "AWS refused or did not answer: credentials, permissions, throttling, network",
-    ExitCode.CHANGED: "of `diff --exit-code` only: a pipeline changes",
-    ExitCode.INTERRUPTED: "Ctrl-C",
+    ExitCode.CHANGED: "of `diff --exit-code` only: something changes",
+    ExitCode.INTERRUPTED: "Ctrl-C (at a question: 1)",
 }
 
 _JSON: Final = """
+What goes wrong is one message on standard error: what, the value, what is allowed, the likely fix.
+A traceback is a defect of this project.
+
 ## JSON
 
-`--json` prints one document on standard output; errors stay text on standard error.
+Every command takes `--json`: one document on standard output, and everything else, errors too, as
+text on standard error. `emulator --json` prints its document as one line when it is ready, because
+it serves until it is stopped.
 
 | command | document |
 |---|---|
+| `new` | `{folder}` |
 | `validate` | list of `{name, pipeline, valid, error, findings: [{severity, text}]}` |
 | `definition` | the definition (always JSON) |
-| `diff` | list of `{name, status, summary, replaced, changes, steps}` |
+| `diff` | `{pipelines: [{name, status, summary, replaced, changes, steps}], stacks: [{name, status, summary, count, resources}]}` |
+| `graph` | `{output, steps: [{name, type}], edges: [{from, to, kind}]}` |
 | `payloads` | `{archive, payloads: {member: text}}` |
-| `new` | `{folder}` |
+| `package` | `{model, manifest}` and the members of `manifest.json`: digests, sizes, counts |
+| `check-archive` | `evaluation.json`, see [verification](verification.md) |
+| `emulator` | `{endpoint, environment: {variable: value}}` |
+| `deploy-local` | `{endpoint, stacks: [{name, region}]}` |
+| `demo`, `run`, `start --local` | that of `status`, and `{packages, model, folder, report}` |
+| `report` | `{report}` |
 | `start` | `{pipeline, arn, parameters}`; with `--wait` that of `status` |
-| `status` | `{pipeline, id, arn, status, start_time, end_time, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |
+| `status` | `{pipeline, id, arn, status, start_time, end_time, duration_in_second, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |
 | `logs` | `{step, log, lines}` |
-| `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata}` |
+| `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
+| `execution-document` | `{document, step_configs: {step: STEP_CONFIG}}` |
 | `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `problem`, `unknown` |
 """  # noqa: E501  # rows of a table
 
@@ -75,23 +89,32 @@ _JSON: Final = """
 def reference() -> str:
     """Return the text of docs/commands.md."""
     codes = "".join(f"| {code.value} | {_CODES[code]} |\n" for code in ExitCode)
-    return _INTRODUCTION + codes + _JSON + "".join(map(_section, COMMANDS))
+    groups = "".join(
+        f"\n## {title}\n" + "".join(map(_section, group)) for title, group in GROUPS.items()
+    )
+    return _INTRODUCTION + codes + _JSON + groups
 
 
 def _section(name: str) -> str:
     found: Any = command(name)
     rows = "".join(f"| {names} | {text} |\n" for names, text in _parameters(found))
-    table = f"\n| argument or option | |\n|---|---|\n{rows}" if rows else ""
-    return f"\n## release {name}\n\n{found.help}\n{table}"
+    lines = "".join(f"$ {line}\n" for line in examples(function(name)))
+    shown = f"\n<!-- not run: examples -->\n```console\n{lines}```\n" if lines else ""
+    return (
+        f"\n### release {name}\n\n{description(function(name))}\n{shown}"
+        f"\n| argument or option | |\n|---|---|\n{rows}"
+    )
 
 
 def _parameters(found: Any) -> Iterator[tuple[str, str]]:
     for parameter in found.params:
+        name_values(parameter)
         if parameter.param_type_name == "argument":
-            names = parameter.metavar or parameter.name.upper()
+            names = parameter.metavar
             yield f"`{names if parameter.required else f'[{names}]'}`", parameter.help or ""
         else:
-            yield ", ".join(f"`{each}`" for each in parameter.opts), parameter.help or ""
+            value = f" {parameter.metavar}" if parameter.metavar else ""
+            yield ", ".join(f"`{each}{value}`" for each in parameter.opts), parameter.help or ""
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.aws import Aws, calls, read_definition
+from commands.aws import Aws, AwsCallError, calls, read_definition
 from commands.executions import read_state
 from commands.exit_codes import ExitCode
 from commands.options import (
@@ -21,6 +21,7 @@ from commands.options import (
     Region,
     given_parameters,
     print_json,
+    refuse_missing_parameters,
 )
 from commands.run import run_locally
 from commands.status import wait_for
@@ -46,22 +47,30 @@ def start(
     profile: Profile = None,
     as_json: Json = False,
 ) -> None:
-    """Start an execution; a local model file is uploaded first, to a key that names its content.
+    """Start an execution of a deployed pipeline.
 
-    The embedded AWS executes nothing itself: there, this is the command run, which always waits.
+    A local model file is uploaded first, to a key that names its content. The embedded AWS executes
+    nothing itself: there, this is the command run, which always waits.
+
+    Examples:
+        release start returns-risk --model model.tar.gz --wait
+        release start returns-risk --model s3://BUCKET/incoming/model.tar.gz --profile prod
     """
     parameters = given_parameters(parameter, model)
     aws = Aws.chosen(local=local, profile=profile, region=region)
     if aws.endpoint_url:
-        if as_json:
-            raise typer.BadParameter("--json does not go with the embedded AWS: use status --json")
-        run_locally(pipeline, model, parameters, aws.endpoint_url, region)
+        run_locally(pipeline, model, parameters, aws.endpoint_url, region, as_json=as_json)
     definition = read_definition(aws, pipeline)
+    refuse_missing_parameters(definition, parameters, model)
     if model is not None:
         parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
     arn = _start(aws, pipeline, parameters)
     if not as_json:
-        typer.echo(f"Started {arn}\nFollow it: release status {pipeline} --watch")
+        same_aws = f" --profile {profile}" if profile else ""
+        same_aws += f" --region {region}" if region else ""
+        typer.echo(f"Started {arn}")
+        if not wait:
+            typer.echo(f"Follow it: release status {pipeline} --watch{same_aws}")
     if not wait:
         if as_json:
             print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})
@@ -99,8 +108,11 @@ def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) 
             " its bucket. Upload the model yourself and give its S3 URI."
         )
     bucket = defaults["PIPELINE_EXECUTION_TEMP_DIR"].removeprefix("s3://").partition("/")[0]
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+    except OSError as error:
+        raise ModelFileError(f"Cannot read {path}: {error.strerror}.") from error
     uri = f"s3://{bucket}/incoming/{pipeline}/{digest}/{path.name}"
     _upload(aws, path, bucket, uri)
     return uri
@@ -109,18 +121,17 @@ def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) 
 def _upload(aws: Aws, path: Path, bucket: str, uri: str) -> None:
     from boto3.exceptions import S3UploadFailedError
     from rich.console import Console
-    from rich.progress import Progress
 
+    from local.progress import bytes_bar
+
+    client = aws.client("s3")
     key = uri.removeprefix(f"s3://{bucket}/")
-    console = Console(stderr=True)
+    size = path.stat().st_size
     with (
         calls(f"Cannot upload {path} to {uri}"),
-        Progress(console=console, disable=not console.is_terminal) as progress,
+        bytes_bar(f"Uploading {path.name}", size, Console(stderr=True)) as advance,
     ):
-        task = progress.add_task(f"Uploading {path.name}", total=path.stat().st_size)
         try:
-            aws.client("s3").upload_file(
-                str(path), bucket, key, Callback=lambda count: progress.advance(task, count)
-            )
+            client.upload_file(str(path), bucket, key, Callback=advance)
         except S3UploadFailedError as error:
-            raise ModelFileError(f"Cannot upload {path} to {uri}: {error}.") from error
+            raise AwsCallError(f"Cannot upload {path} to {uri}: {error}.") from error

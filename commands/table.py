@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -10,41 +12,60 @@ import typer
 from typer.core import TyperGroup
 
 from commands.exit_codes import ExitCode
+from commands.help_texts import PlainCommand, description, examples, name_values
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
-    from typer._click import Command, Context
+    from collections.abc import Callable
 
-COMMANDS: Final = {
-    # A pipeline's folder; needs no AWS
-    "new": "commands.new",
-    "validate": "commands.validate",
-    "definition": "commands.definition",
-    "diff": "commands.diff",
-    "graph": "commands.graph",
-    "payloads": "commands.payloads",
-    "check-archive": "commands.check_archive",
-    # The embedded AWS
-    "demo": "commands.embedded",
-    "emulator": "commands.embedded",
-    "deploy-local": "commands.embedded",
-    "run": "commands.run",
-    "report": "commands.report",
-    # The embedded AWS or the real one
-    "start": "commands.start",
-    "status": "commands.status",
-    "logs": "commands.logs",
-    "packages": "commands.packages",
-    "approve": "commands.packages",
-    "reject": "commands.packages",
-    "execution-document": "commands.execution_document",
-    "doctor": "commands.doctor",
+    from typer._click import Command, Context, Parameter
+
+GROUPS: Final = {
+    "A pipeline's folder: no AWS is needed": {
+        "new": "commands.new",
+        "validate": "commands.validate",
+        "definition": "commands.definition",
+        "diff": "commands.diff",
+        "graph": "commands.graph",
+        "payloads": "commands.payloads",
+        "package": "commands.package",
+        "check-archive": "commands.check_archive",
+    },
+    "The embedded AWS": {
+        "demo": "commands.embedded",
+        "emulator": "commands.embedded",
+        "deploy-local": "commands.embedded",
+        "run": "commands.run",
+        "report": "commands.report",
+    },
+    "AWS: the real one, or with --local the embedded one": {
+        "start": "commands.start",
+        "status": "commands.status",
+        "logs": "commands.logs",
+        "packages": "commands.packages",
+        "approve": "commands.packages",
+        "reject": "commands.packages",
+        "execution-document": "commands.execution_document",
+        "doctor": "commands.doctor",
+    },
 }
-"""Module of each command, in the order of help. The function is called as the command is."""
+"""Commands by what they need, in the order of help."""
+COMMANDS: Final = {name: module for group in GROUPS.values() for name, module in group.items()}
+"""Module of each command. The function is called as the command is."""
+
+
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyCommands(TyperGroup):
     """Finds commands in the table and imports only the one that is called."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the parameters, named as those of the commands."""
+        params = super().get_params(ctx)
+        for param in params:
+            name_values(param)
+        return params
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  # the base class's signature
         """Return every command's name."""
@@ -67,17 +88,30 @@ class LazyCommands(TyperGroup):
 
 def command(name: str) -> Command:
     """Import a command of the table."""
-    function = getattr(import_module(COMMANDS[name]), name.replace("-", "_"))
     single = typer.Typer(add_completion=False)
-    single.command(name)(function)
+    single.command(
+        name,
+        cls=PlainCommand,
+        help=description(function(name)),
+        epilog="\n".join(["Examples:", *examples(function(name))]),
+        rich_help_panel=next(title for title, group in GROUPS.items() if name in group),
+    )(function(name))
     return typer.main.get_command(single)
+
+
+def function(name: str) -> Callable[..., Any]:
+    """Import the function of a command of the table."""
+    found: Callable[..., Any] = getattr(import_module(COMMANDS[name]), name.replace("-", "_"))
+    return found
 
 
 app = typer.Typer(
     help="Release PyTorch models through SageMaker Pipelines.",
+    epilog="release COMMAND --help tells more of a command, with examples.",
     cls=LazyCommands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
 )
 
 
@@ -87,9 +121,20 @@ def _release() -> None:
 
 
 def main(**options: Any) -> None:
-    """Run the command line; bad input ends with its message and an exit code, see ExitCode."""
+    """Run the command line; bad input ends with its message and an exit code, see ExitCode.
+
+    So does a file or folder that cannot be used, wherever that shows: the disk is full, or the
+    user may not write there.
+    """
     try:
         app(**options)
     except ReleaseError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(getattr(error, "exit_code", ExitCode.ERROR))
+    except OSError as error:
+        if error.filename is None and error.errno not in _DISK_FULL:
+            raise
+        place = error.filename or "the output"
+        typer.echo(f"error: Cannot use {place}: {error.strerror}.", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered would fail once more
+        sys.exit(ExitCode.ERROR)

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
 
 
 def validate(names: Folders = None, *, no_cache: NoCache = False, as_json: Json = False) -> None:
-    """Check configs and the pipelines they make: every problem, each with its place."""
+    """Check configs and the pipelines they make.
+
+    Tells every problem with its place: what is wrong in a config, and what SageMaker would refuse
+    of the pipeline. Exits with 1 if there is an error.
+
+    Examples:
+        release validate
+        release validate returns_risk --json
+    """
     from constructs_lib.pipelines_folder import config_path, config_paths, refuse_equal_names
 
     settings = places.read_settings()
@@ -59,7 +67,7 @@ def _check(
         if isinstance(configs, ReleaseError):
             raise configs
         checked = compiled[name]
-        release_files(configs, checked.pipeline.registration_requests)
+        release_files(configs, checked.pipeline)
     except ReleaseError as error:
         return {**result, "error": str(error), "findings": []}
     valid = all(finding.severity != "error" for finding in checked.findings)

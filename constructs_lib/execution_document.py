@@ -12,10 +12,11 @@ import copy
 import json
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from constructs_lib.definition_steps import steps_of
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration_request import read_registration_file
@@ -134,7 +135,7 @@ def step_configs_of_deployed_pipeline(
     Raises:
         ExecutionDocumentError: The pipeline registers nothing.
     """
-    steps = list(_all_steps(definition["Steps"]))
+    steps = list(steps_of(definition))
     registrations = {
         str(step["Name"]): registration
         for step in steps
@@ -158,15 +159,6 @@ def step_configs_of_deployed_pipeline(
         name: requests[RegionCode(code)].step_config(sample_payload_uri)
         for name, (code, sample_payload_uri) in registrations.items()
     }
-
-
-def _all_steps(steps: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield steps, and those that wait behind a condition."""
-    for step in steps:
-        yield step
-        if step["Type"] == "Condition":
-            yield from _all_steps(step["Arguments"]["IfSteps"])
-            yield from _all_steps(step["Arguments"]["ElseSteps"])
 
 
 def _registration_file_of_step(step: Mapping[str, Any]) -> str | None:

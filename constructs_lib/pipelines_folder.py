@@ -9,6 +9,7 @@ from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
+from constructs_lib.suggestions import suggestion
 
 # The name becomes a part of a stack's name: letters, digits and hyphens, 128 in all.
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -73,12 +74,12 @@ def config_path(folder: Path, name: str) -> Path:
     """Return the path of one pipeline's config.
 
     Raises:
-        PipelinesFolderError: No folder has that name; lists those there are.
+        PipelinesFolderError: No folder has that name; names those there are.
     """
     paths = config_paths(folder)
     if name not in paths:
         raise PipelinesFolderError(
-            f"There is no pipeline {name!r} in {folder}. There are: {', '.join(paths)}."
+            f"There is no pipeline {name!r} in {folder}.{suggestion(name, paths)}"
         )
     return paths[name]
 

@@ -11,8 +11,7 @@ from rich.console import Console
 from constructs_lib.errors import ReleaseError
 from local.deployment import Assembly, stack_output
 from local.emulator import EmbeddedAws
-from local.release import LocalAws, deploy_app, release, show_packages
-from local.runner import Execution, ExecutionStatus
+from local.release import LocalAws, Release, collect, deploy_app, release
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _MODEL: Final = _ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
@@ -23,7 +22,7 @@ class NoExampleError(ReleaseError):
     """The app does not hold the example pipeline."""
 
 
-def run_demo(folder: Path, console: Console) -> Execution:
+def run_demo(folder: Path, console: Console) -> Release:
     """Deploy the app, release the example model and show what was registered.
 
     Args:
@@ -31,7 +30,7 @@ def run_demo(folder: Path, console: Console) -> Execution:
         console: Where to tell.
 
     Returns:
-        The execution, failed or not.
+        What came of the execution, failed or not.
 
     Raises:
         ReleaseError: A part before the execution failed; says which, why and where its log is.
@@ -46,9 +45,7 @@ def run_demo(folder: Path, console: Console) -> Execution:
         execution = release(
             pipeline_name, str(_MODEL), aws=aws, state_dir=folder / "executions", console=console
         )
-        if execution.status is ExecutionStatus.SUCCEEDED:
-            show_packages(execution, aws, console, save_model_to=folder / "model.tar.gz")
-    return execution
+        return collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
 
 
 def example_stack(assembly: Assembly) -> str:
@@ -62,6 +59,6 @@ def example_stack(assembly: Assembly) -> str:
         raise NoExampleError(
             "The demo releases the example pipeline returns_risk, which this app does not have."
             f" It has the stacks {', '.join(assembly.stack_names)}. To release another model:"
-            " python cli.py emulator, deploy-local and run."
+            " release emulator, deploy-local and run."
         )
     return stacks[0]

@@ -13,6 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.errors import ReleaseError
+from local.emulator import ACCOUNT_ID
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 
@@ -59,7 +60,7 @@ class Assembly:
 
 
 def synthesize(folder: Path) -> Assembly:
-    """Run the app as the CDK CLI does; reaches no network.
+    """Run the app as the CDK CLI does with the embedded AWS; reaches no network.
 
     Args:
         folder: Where to write the cloud assembly.
@@ -73,7 +74,7 @@ def synthesize(folder: Path) -> Assembly:
     result = subprocess.run(
         [sys.executable, "app.py"],
         cwd=_ROOT,
-        env={**environment, "CDK_OUTDIR": str(folder)},
+        env={**environment, "CDK_OUTDIR": str(folder), "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID},
         capture_output=True,
         text=True,
         check=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,13 @@ import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
+from rich.markup import escape
 
 from constructs_lib.errors import ReleaseError
 from local.cdk import CdkCli
 from local.deployment import Assembly, synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
+from local.progress import bytes_bar
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
 from local.runner import (
@@ -33,6 +35,8 @@ from local.runner import (
 
 _TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
 _DIGEST_CHARACTERS: Final = 16
+_SPINNER_WIDTH: Final = 6
+"""Of the spinner and the blanks around it, and of an emoji that is wider than it seems."""
 
 
 class ModelArtifactError(ReleaseError):
@@ -41,6 +45,9 @@ class ModelArtifactError(ReleaseError):
 
 class NotRunningError(ReleaseError):
     """There is no embedded AWS at the endpoint."""
+
+    exit_code = 3
+    """As of commands whose AWS does not answer."""
 
 
 @dataclass(frozen=True)
@@ -76,25 +83,49 @@ def deploy_app(aws: LocalAws, folder: Path, console: Console) -> Assembly:
     Raises:
         ReleaseError: The app refuses its input, or the CDK CLI failed; names the log.
     """
-    _check_that_it_answers(aws)
-    with _doing("Synthesized the app, without credentials, region or network", console):
+    check_that_it_answers(aws)
+    log = folder / "cdk.log"
+    done = "Synthesized the app, without credentials, region or network"
+    with _doing("Synthesizing the app", done, console):
         assembly = synthesize(folder / "cdk.out")
-    cdk = CdkCli(aws.environment, log_file=folder / "cdk.log", app=str(assembly.folder))
-    with _doing(f"Bootstrapped {', '.join(assembly.regions)}", console):
-        cdk.bootstrap(ACCOUNT_ID, assembly.regions)
-    with _doing(f"Deployed {len(assembly.stack_names)} stacks with the CDK CLI", console):
-        cdk.deploy()
+    regions = ", ".join(assembly.regions)
+    with _doing(f"Bootstrapping {regions}", f"Bootstrapped {regions}", console) as tell:
+        CdkCli(aws.environment, log, on_line=tell).bootstrap(ACCOUNT_ID, assembly.regions)
+    stacks = f"{len(assembly.stack_names)} stacks with the CDK CLI"
+    with _doing(f"Deploying {stacks}", f"Deployed {stacks}", console) as tell:
+        CdkCli(aws.environment, log, app=str(assembly.folder), on_line=tell).deploy()
     return assembly
 
 
-def _check_that_it_answers(aws: LocalAws) -> None:
+def check_that_it_answers(aws: LocalAws) -> None:
+    """Find out before anything is done.
+
+    Raises:
+        NotRunningError: No embedded AWS answers.
+    """
     try:
         aws.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise NotRunningError(
             f"No embedded AWS answers at {aws.endpoint_url}: {error}.\nStart one in another shell:"
-            " python cli.py emulator"
+            " release emulator"
         ) from error
+
+
+@dataclass(frozen=True)
+class Release:
+    """What came of an execution."""
+
+    execution: Execution
+    packages: tuple[RegisteredPackage, ...] = ()
+    """What it registered, none if it failed."""
+    model: Path | None = None
+    """The packaged ``model.tar.gz``, if any was registered."""
+
+    @property
+    def report(self) -> Path:
+        """The page about it."""
+        return self.execution.folder / REPORT_NAME
 
 
 def release(
@@ -122,7 +153,7 @@ def release(
     """
     given = dict(parameters or {})
     if model is not None:
-        given["ModelS3Uri"] = _model_uri(model, pipeline_name, aws)
+        given["ModelS3Uri"] = _model_uri(model, pipeline_name, aws, console)
     return start_execution(
         pipeline_name,
         given,
@@ -150,7 +181,7 @@ class _Reporter:
             self.console.print(f"Run report: {_shown(report)}", soft_wrap=True)
 
 
-def _model_uri(model: str, pipeline_name: str, aws: LocalAws) -> str:
+def _model_uri(model: str, pipeline_name: str, aws: LocalAws, console: Console) -> str:
     if model.startswith("s3://"):
         return model
     if not Path(model).is_file():
@@ -158,13 +189,15 @@ def _model_uri(model: str, pipeline_name: str, aws: LocalAws) -> str:
             f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
             " or a URI that starts with 's3://'."
         )
-    _check_that_it_answers(aws)
+    check_that_it_answers(aws)
     bucket = _artifact_bucket(pipeline_name, aws)
+    name, size = Path(model).name, Path(model).stat().st_size
     try:
         with Path(model).open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
-        key = f"incoming/{pipeline_name}/{digest}/{Path(model).name}"
-        aws.client("s3").upload_file(model, bucket, key)
+        key = f"incoming/{pipeline_name}/{digest}/{name}"
+        with bytes_bar(f"Uploading {name}", size, console) as advance:
+            aws.client("s3").upload_file(model, bucket, key, Callback=advance)
     except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
         raise ModelArtifactError(f"Cannot upload {model} to s3://{bucket}: {error}.") from error
     return f"s3://{bucket}/{key}"
@@ -190,17 +223,19 @@ def _artifact_bucket(pipeline_name: str, aws: LocalAws) -> str:
     return bucket
 
 
-def show_packages(
+def collect(
     execution: Execution, aws: LocalAws, console: Console, *, save_model_to: Path
-) -> None:
-    """Print what an execution registered in each region, and save the packaged model.
+) -> Release:
+    """Find what an execution registered in each region, save the packaged model, and tell both.
 
     Args:
-        execution: A successful execution.
+        execution: An execution that has ended. Nothing is looked for if it failed.
         aws: Where it ran.
         console: Where to tell.
         save_model_to: The packaged ``model.tar.gz`` is written there.
     """
+    if execution.status is not ExecutionStatus.SUCCEEDED:
+        return Release(execution)
     description = aws.client("sagemaker").describe_pipeline(PipelineName=execution.pipeline_name)
     packages = registered_packages(
         json.loads(description["PipelineDefinition"]),
@@ -208,20 +243,33 @@ def show_packages(
         home_region=aws.region,
         sagemaker=lambda region: aws.client("sagemaker", region),
     )
-    for package in packages:
+    if packages:
+        _save(packages[0].artifact_uri, save_model_to, aws.client("s3"), console)
+    made = Release(execution, tuple(packages), save_model_to if packages else None)
+    _tell(made, console)
+    return made
+
+
+def _save(artifact_uri: str, path: Path, s3: Any, console: Console) -> None:
+    bucket, key = artifact_uri.removeprefix("s3://").split("/", 1)
+    size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    with bytes_bar(f"Saving {path.name}", size, console) as advance:
+        s3.download_file(bucket, key, str(path), Callback=advance)
+
+
+def _tell(made: Release, console: Console) -> None:
+    for package in made.packages:
         console.print()
         for name, value in _rows(package).items():
             console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
-    for stage, arn in _registered_before(execution).items():
+    for stage, arn in _registered_before(made.execution).items():
         console.print()
         console.print(f"{stage}: the same content is registered as {arn}", soft_wrap=True)
     console.print()
-    if packages:
-        bucket, key = packages[0].artifact_uri.removeprefix("s3://").split("/", 1)
-        aws.client("s3").download_file(bucket, key, str(save_model_to))
-        console.print(f"Packaged model:   {_shown(save_model_to)}", soft_wrap=True)
-    console.print(f"Logs and records: {_shown(execution.folder)}", soft_wrap=True)
-    console.print(f"Run report:       {_shown(execution.folder / REPORT_NAME)}", soft_wrap=True)
+    if made.model:
+        console.print(f"Packaged model:   {_shown(made.model)}", soft_wrap=True)
+    console.print(f"Logs and records: {_shown(made.execution.folder)}", soft_wrap=True)
+    console.print(f"Run report:       {_shown(made.report)}", soft_wrap=True)
 
 
 def _registered_before(execution: Execution) -> dict[str, str]:
@@ -250,9 +298,20 @@ def _shown(path: Path) -> Path:
 
 
 @contextmanager
-def _doing(what: str, console: Console) -> Iterator[None]:
+def _doing(what: str, done: str, console: Console) -> Iterator[Callable[[str], None]]:
+    """Tell what was done and how long it took; on a terminal, before, what is being done.
+
+    Yields:
+        Takes a line of news to show until the next one.
+    """
     started = time.monotonic()
-    with console.status(f"{what} ..."):
-        yield
+    room = max(console.width - len(what) - _SPINNER_WIDTH, 0)
+    with console.status(what) as status:
+
+        def tell(line: str) -> None:
+            news = " ".join(line.split())[:room]
+            status.update(f"{what} [dim]{escape(news)}[/]")
+
+        yield tell
     seconds = time.monotonic() - started
-    console.print(f"[green]✓[/] {what} [dim]({seconds:.1f} s)[/]", highlight=False, soft_wrap=True)
+    console.print(f"[green]✓[/] {done} [dim]({seconds:.1f} s)[/]", highlight=False, soft_wrap=True)

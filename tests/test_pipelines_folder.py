@@ -67,10 +67,10 @@ def test_no_pipeline_is_an_error(tmp_path: Path) -> None:
         config_paths(tmp_path / "absent")
 
 
-def test_another_name_is_an_error_that_lists_those_there_are(tmp_path: Path) -> None:
+def test_another_name_is_an_error_that_suggests_one(tmp_path: Path) -> None:
     add_pipeline(tmp_path, "model")
 
-    with pytest.raises(PipelinesFolderError, match=r"no pipeline 'modle' in .*There are: model"):
+    with pytest.raises(PipelinesFolderError, match=r"no pipeline 'modle' in .*you mean 'model'"):
         config_path(tmp_path, "modle")
 
 

@@ -55,7 +55,10 @@ class Dag:
     edges: tuple[Edge, ...]
 
     def reduced(self) -> Dag:
-        """Leave out each edge that a longer way already says; a condition's own edges stay."""
+        """Leave out each edge that a longer way already says.
+
+        Of a condition's own edges only a way through the same branch says the same.
+        """
         following: dict[str, set[str]] = {step.name: set() for step in self.steps}
         for edge in self.edges:
             following[edge.source].add(edge.target)
@@ -63,10 +66,11 @@ class Dag:
         kept = [
             edge
             for edge in self.edges
-            if edge.label
-            or not any(
-                edge.target in reachable[middle]
-                for middle in following[edge.source] - {edge.target}
+            if not any(
+                other.source == edge.source
+                and edge.label in ("", other.label)
+                and edge.target in reachable[other.target]
+                for other in self.edges
             )
         ]
         return Dag(self.steps, tuple(kept))

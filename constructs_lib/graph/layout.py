@@ -111,24 +111,34 @@ def _centres(
     rows: Sequence[Sequence[str]], links: Sequence[tuple[str, str]], widths: Mapping[str, float]
 ) -> dict[str, float]:
     """Draw each to the middle of its neighbours, as near as the row's order allows."""
-    neighbours: dict[str, list[str]] = {}
+    below: dict[str, list[str]] = {}
+    around: dict[str, list[str]] = {}
     for upper, lower in links:
-        neighbours.setdefault(upper, []).append(lower)
-        neighbours.setdefault(lower, []).append(upper)
+        below.setdefault(upper, []).append(lower)
+        around.setdefault(upper, []).append(lower)
+        around.setdefault(lower, []).append(upper)
     centres = {name: 0.0 for row in rows for name in row}
     for row in rows:
         centres |= _spread(row, centres, widths)
     for sweep in range(_SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
-            wanted = {
-                name: sum(centres[other] for other in near) / len(near)
-                if (near := neighbours.get(name))
-                else centres[name]
-                for name in row
-            }
-            centres |= _spread(row, wanted, widths)
+            centres |= _spread(row, _middles(row, around, centres), widths)
+    for row in reversed(rows):  # a chain that is still on its way hangs straight
+        centres |= _spread(row, _middles(row, below, centres), widths)
     left = min(centres[name] - widths[name] / 2 for name in centres)
     return {name: centre - left for name, centre in centres.items()}
+
+
+def _middles(
+    row: Sequence[str], neighbours: Mapping[str, Sequence[str]], centres: Mapping[str, float]
+) -> dict[str, float]:
+    """Find the middle of each one's neighbours; where it is for one that has none."""
+    return {
+        name: sum(centres[other] for other in near) / len(near)
+        if (near := neighbours.get(name))
+        else centres[name]
+        for name in row
+    }
 
 
 def _spread(

@@ -109,6 +109,7 @@ class Job(NamedTuple):
     single_folder: str = "refuse"
     recompress: bool = False
     limits: Limits = Limits()
+    progress_seconds: float = PROGRESS_SECONDS
 
 
 def shown(name: str) -> str:
@@ -1667,15 +1668,16 @@ def limited(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
 class Progress:
     """Logs how far the input is read, with rate and time left, every few seconds."""
 
-    def __init__(self, total_bytes: int) -> None:
+    def __init__(self, total_bytes: int, every_seconds: float = PROGRESS_SECONDS) -> None:
         """Start the clock."""
         self._total = total_bytes
+        self._every = every_seconds
         self._start = self._last = time.monotonic()
 
     def update(self, done_bytes: int) -> None:
         """Log a line if the last one is long enough ago."""
         now = time.monotonic()
-        if now - self._last < PROGRESS_SECONDS:
+        if now - self._last < self._every:
             return
         self._last = now
         rate = max(done_bytes / (now - self._start), 1.0)
@@ -1791,7 +1793,7 @@ def copy_model(
     splicer = Splicer(scanner, sink)
     inflate = choose_inflate(job)
     digest = hashlib.sha256()
-    progress = Progress(model.stat().st_size)
+    progress = Progress(model.stat().st_size, job.progress_seconds)
     with naming(model), model.open("rb", buffering=0) as file:
         # Reading and hashing, inflating, and everything else: one thread each.
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as inflater:
@@ -1920,6 +1922,12 @@ def parse_arguments(arguments: Sequence[str] | None) -> Job:
     parser.add_argument("--max-unpacked-bytes", type=int, default=defaults.unpacked_bytes)
     parser.add_argument("--max-ratio", type=int, default=defaults.ratio)
     parser.add_argument("--max-members", type=int, default=defaults.members)
+    parser.add_argument(
+        "--progress-seconds",
+        type=float,
+        default=PROGRESS_SECONDS,
+        help="how often to say how far the model is read (default: %(default)s)",
+    )
     given = parser.parse_args(arguments)
     if not given.output.name:
         parser.error(f"--output {given.output}: give the path of a file")
@@ -1936,6 +1944,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> Job:
         single_folder=given.single_folder,
         recompress=given.recompress,
         limits=Limits(given.max_unpacked_bytes, given.max_ratio, given.max_members),
+        progress_seconds=given.progress_seconds,
     )
 
 

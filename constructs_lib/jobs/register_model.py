@@ -7,8 +7,9 @@ of the two, :class:`Staging` or :class:`Registration` has the other members.
 
 ``stage``
     1. Does nothing when verification is enforced and the model has failed it.
-    2. Looks for a model package of the same content (the digest of ``model.tar.gz``) in the
-       region's group.
+    2. Claims the content (the digest of ``model.tar.gz``) for its execution, and looks for a model
+       package of it in the region's group. While another execution that runs has claimed it, waits
+       for that one to register it or to end.
     3. Puts the model artifact, its manifest, ``evaluation.json``, the sample payload and
        ``registration.json`` in the region's bucket, under the region's key: CreateModelPackage
        takes files of its own region only. At home they are in place already.
@@ -27,6 +28,11 @@ What proves the content of an object, the first that applies:
   checksums that S3 keeps of both.
 - Larger objects: only that the copy is one. A log line says so.
 
+A claim is an object beside the releases that names an execution. It is written on the condition
+that there is none, or that the one of an execution that has ended is still the same. Nobody
+removes it: it counts as long as its execution runs, so a killed one leaves nothing to clean up.
+So two executions of the same content register it once, even by SageMaker's own RegisterModel step.
+
 Each part may be repeated: what is in place is not copied again, and what is registered is found. So
 starting the pipeline again with the same parameters completes what a failure left undone. A failure
 names the region, the work and the cause; SageMaker shows it as the step's failure reason.
@@ -39,17 +45,25 @@ import dataclasses
 import hashlib
 import json
 import logging
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, NamedTuple, Self
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Final, NamedTuple, Self, TypeVar
 
 import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ResponseStreamingError,
+)
+from urllib3.exceptions import HTTPError
 
 SCHEMA_VERSION: Final = 1
 """The version of ``registration.json`` that this function reads."""
@@ -70,12 +84,26 @@ _TRANSFER: Final = TransferConfig(
 )
 _MOST_HASHED_BYTES: Final = 16 * _GIB
 _READ_BYTES: Final = 8 * 1024**2
+_READ_ATTEMPTS: Final = 4
+_BROKEN_OFF: Final = (HTTPError, IncompleteReadError, ResponseStreamingError)
+"""Errors while an answer's body is read: the clients retry requests, not this."""
 # One request copies up to 5 GiB before it answers.
 _CLIENT_CONFIG: Final = Config(
     retries={"mode": "standard", "total_max_attempts": 6}, read_timeout=300
 )
+# Of the ten minutes of a Lambda step, this leaves most for copying.
+_LONGEST_WAIT_SECONDS: Final = 240
+_POLL_SECONDS: Final = 5
+_RUNNING: Final = ("Executing", "Stopping")
+"""Statuses of executions that may still register."""
+_NO_EXECUTION: Final = ("ResourceNotFound", "ValidationException")
+"""What SageMaker answers when the pipeline was deleted since, or the claim names none."""
+_OVERTAKEN: Final = ("ConditionalRequestConflict", "PreconditionFailed")
+"""What S3 answers when another one has written the object."""
 _UNUSABLE: Final = ("Failed", "Deleting")
 """Statuses of model packages that nothing can be deployed from."""
+
+_Read = TypeVar("_Read")
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -165,8 +193,8 @@ class Staging(Work):
 
     NAME = "Staging"
     AFTERWARDS = (
-        "Nothing is registered in any region. Start the pipeline again with the same parameters"
-        " when the cause is gone."
+        "Nothing is registered in any region by this execution. Start the pipeline again with the"
+        " same parameters when the cause is gone."
     )
 
     destination_bucket: str
@@ -185,6 +213,14 @@ class Staging(Work):
     def is_refused(self) -> bool:
         """Whether the model may not be registered."""
         return self.verification == "enforce" and self.verdict != "passed"
+
+    @property
+    def claim(self) -> S3Object:
+        """Where the execution that may register this content is named."""
+        artifact = S3Object.from_uri(self.model_artifact_uri)
+        releases = PurePosixPath(artifact.key).parents[1]
+        name = f"claims/{self.model_package_group_name}/{self.artifact_sha256}"
+        return S3Object(artifact.bucket, str(releases / name))
 
     def files(self) -> dict[str, Copy]:
         """Plan the copies by the name of the output that tells each: under the same keys."""
@@ -225,9 +261,13 @@ class Registration(Work):
 
     @property
     def client_token(self) -> str:
-        """The idempotency token: of the content and the region, or of this execution there."""
-        scope = self.pipeline_execution_arn if self.register_again == "yes" else ""
-        name = f"{self.model_package_group_name}#{self.aws_region}#{self.artifact_sha256}#{scope}"
+        """The idempotency token: of this execution's registration of the content in the region.
+
+        One of the content alone would stand in the way of registering it again after its package
+        was deleted or has failed.
+        """
+        group, region = self.model_package_group_name, self.aws_region
+        name = f"{group}#{region}#{self.artifact_sha256}#{self.pipeline_execution_arn}"
         return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
@@ -243,6 +283,7 @@ class Clients:
     """The services that a step talks to, each in its region."""
 
     home_s3: Any
+    home_sagemaker: Any
     s3: Any
     sagemaker: Any
 
@@ -251,6 +292,7 @@ class Clients:
         """Connect to this function's own region and to the one to register in."""
         return cls(
             home_s3=boto3.client("s3", config=_CLIENT_CONFIG),
+            home_sagemaker=boto3.client("sagemaker", config=_CLIENT_CONFIG),
             s3=boto3.client("s3", region_name=aws_region, config=_CLIENT_CONFIG),
             sagemaker=boto3.client("sagemaker", region_name=aws_region, config=_CLIENT_CONFIG),
         )
@@ -293,9 +335,7 @@ def stage(staging: Staging, clients: Clients) -> dict[str, str]:
     if staging.is_refused:
         logger.info("The model failed its verification: nothing is copied")
         return {"state": "refused", "registered": NONE, **uris}
-    group = staging.model_package_group_name
-    with _working_on(staging, f"looking for the content in the model package group {group}"):
-        found = find_model_package(staging, clients)
+    found = find_or_claim(staging, clients)
     if found is not None:
         logger.info("The same content is registered as %s", found["ModelPackageArn"])
         return {
@@ -313,6 +353,76 @@ def stage(staging: Staging, clients: Clients) -> dict[str, str]:
             sha256 = staging.artifact_sha256 if name == "model_artifact_uri" else None
             put_in_place(copy, sha256, clients=clients, kms_key_id=staging.kms_key_id)
     return {"state": "staged", "registered": NONE, **uris}
+
+
+def find_or_claim(staging: Staging, clients: Clients) -> dict[str, Any] | None:
+    """Find a model package of the content, or make sure that no other execution registers it.
+
+    Raises:
+        RegistrationError: Another execution goes on for longer than this one can wait.
+    """
+    group = staging.model_package_group_name
+    deadline = time.monotonic() + _LONGEST_WAIT_SECONDS
+    while True:
+        with _working_on(staging, f"claiming the content in {staging.claim.uri}"):
+            holder = _running_holder(staging, clients)
+        with _working_on(staging, f"looking for the content in the model package group {group}"):
+            found = find_model_package(staging, clients)
+        if found is not None or holder is None:
+            return found
+        with _working_on(staging, "waiting for another execution that registers the same content"):
+            if time.monotonic() > deadline:
+                raise RegistrationError(f"{holder} still runs.")
+        logger.info("%s is registering the same content: waiting for it", holder)
+        time.sleep(_POLL_SECONDS)
+
+
+def _running_holder(staging: Staging, clients: Clients) -> str | None:
+    """Return the running execution that has claimed the content; None when this one has now."""
+    if staging.register_again == "yes":
+        return None  # each execution that asks for it registers its own
+    while True:
+        claim = _read_claim(clients.home_s3, staging.claim)
+        if claim is None:
+            condition = {"IfNoneMatch": "*"}
+        else:
+            holder, etag = claim
+            if holder == staging.pipeline_execution_arn:
+                return None
+            if _is_running(holder, clients.home_sagemaker):
+                return holder
+            condition = {"IfMatch": etag}
+        try:
+            clients.home_s3.put_object(
+                **staging.claim.location, **condition, Body=staging.pipeline_execution_arn.encode()
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _OVERTAKEN:
+                raise
+            # By another execution; or by this one, when the answer to an attempt was lost.
+
+
+def _read_claim(s3: Any, claim: S3Object) -> tuple[str, str] | None:
+    """Return the execution that a claim names, and the claim's ETag."""
+
+    def read() -> tuple[str, str]:
+        answer = s3.get_object(**claim.location)
+        return answer["Body"].read().decode(), answer["ETag"]
+
+    try:
+        return _read_whole(read)
+    except s3.exceptions.NoSuchKey:
+        return None
+
+
+def _is_running(execution_arn: str, sagemaker: Any) -> bool:
+    try:
+        execution = sagemaker.describe_pipeline_execution(PipelineExecutionArn=execution_arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _NO_EXECUTION:
+            return False
+        raise
+    return execution["PipelineExecutionStatus"] in _RUNNING
 
 
 def _refuse_evaluation_of_other_content(staging: Staging, evaluation: S3Object, s3: Any) -> None:
@@ -355,7 +465,7 @@ def _create_model_package(
     try:
         arn = str(clients.sagemaker.create_model_package(**arguments)["ModelPackageArn"])
     except ClientError:
-        # Another execution with the same content may have been a moment faster.
+        # An attempt whose answer was lost may have registered it.
         found = find_model_package(registration, clients)
         if found is None:
             raise
@@ -449,9 +559,8 @@ def read_json(s3: Any, file: S3Object) -> dict[str, Any]:
     Raises:
         RegistrationError: It is none.
     """
-    content = s3.get_object(**file.location)["Body"].read()
     try:
-        document = json.loads(content)
+        document = json.loads(_read(s3, file))
     except ValueError as error:
         raise RegistrationError(f"{file.uri} is not JSON: {error}.") from error
     if not isinstance(document, dict):
@@ -590,10 +699,27 @@ def _refuse_other_content(file: S3Object, sha256: str | None, expected: str) -> 
 
 
 def _hash(s3: Any, file: S3Object) -> str:
-    digest = hashlib.sha256()
-    for chunk in s3.get_object(**file.location)["Body"].iter_chunks(_READ_BYTES):
-        digest.update(chunk)
-    return digest.hexdigest()
+    def read() -> str:
+        digest = hashlib.sha256()
+        for chunk in s3.get_object(**file.location)["Body"].iter_chunks(_READ_BYTES):
+            digest.update(chunk)
+        return digest.hexdigest()
+
+    return _read_whole(read)
+
+
+def _read(s3: Any, file: S3Object) -> bytes:
+    return _read_whole(lambda: bytes(s3.get_object(**file.location)["Body"].read()))
+
+
+def _read_whole(read: Callable[[], _Read]) -> _Read:
+    """Read anew when the connection broke off in the middle."""
+    for _ in range(_READ_ATTEMPTS - 1):
+        try:
+            return read()
+        except _BROKEN_OFF as error:
+            logger.info("Reading again: %s", error)
+    return read()
 
 
 def _required(s3: Any, file: S3Object) -> dict[str, Any]:
@@ -643,7 +769,14 @@ def _working_on(work: Work, what: str) -> Iterator[None]:
     """Turn a failure into an error that a reader of the step's failure reason can act on."""
     try:
         yield
-    except (BotoCoreError, Boto3Error, ClientError, KeyError, RegistrationError) as error:
+    except (
+        Boto3Error,
+        BotoCoreError,
+        ClientError,
+        HTTPError,
+        KeyError,
+        RegistrationError,
+    ) as error:
         cause = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise RegistrationError(
             f"{work.NAME} in {work.region_code} ({work.aws_region}) failed while {what}: "

@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from threading import Thread
@@ -27,17 +28,31 @@ from werkzeug.serving import make_server
 from local.emulator.cloudformation.service import CloudFormation
 from local.emulator.patches import apply_patches
 
+END_EXECUTION_PATH: Final = "/embedded/end-pipeline-execution"
+"""Takes ``PipelineExecutionArn`` and ``PipelineExecutionStatus`` as JSON, signed for SageMaker."""
 _HOST: Final = "127.0.0.1"
 
 
-def serve(*, port: int, log_file: Path, stop_at_end_of_input: bool = False) -> None:
+def _print_line(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def serve(
+    *,
+    port: int,
+    log_file: Path,
+    stop_at_end_of_input: bool = False,
+    on_ready: Callable[[str], None] = _print_line,
+) -> None:
     """Serve until SIGTERM or SIGINT; every request goes to the log.
 
     Args:
-        port: 0 takes a free one. The address is printed once connections are accepted.
+        port: 0 takes a free one.
         log_file: Appended to.
         stop_at_end_of_input: Stop, too, when standard input ends: a process that starts this one
             with a pipe takes it along however it dies.
+        on_ready: Called with the URL once connections are accepted; prints it by default.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
@@ -58,8 +73,7 @@ def serve(*, port: int, log_file: Path, stop_at_end_of_input: bool = False) -> N
         signal.signal(number, _exit)
     if stop_at_end_of_input:
         Thread(target=_stop_at_end_of_input, daemon=True).start()
-    sys.stdout.write(f"{CloudFormation.endpoint_url}\n")
-    sys.stdout.flush()
+    on_ready(CloudFormation.endpoint_url)
     server.serve_forever()
 
 
@@ -79,8 +93,25 @@ def _create_application(service: str) -> Flask:
     else:
         apply_patches(service)
         application = create_backend_app(service)
+        if service == "sagemaker":
+            application.add_url_rule(END_EXECUTION_PATH, view_func=_end_execution, methods=["POST"])
     application.register_error_handler(Exception, partial(_answer_defect, service))
     return application
+
+
+def _end_execution() -> Response:
+    """Do what SageMaker does by itself, for a runner that runs an execution in its place."""
+    from moto.core.utils import utcnow
+    from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
+
+    document = request.get_json(force=True)
+    arn = document["PipelineExecutionArn"]
+    region, account = arn.split(":")[3:5]
+    pipelines = sagemaker_backends[account][region].pipelines
+    execution = get_pipeline_execution_from_arn(pipelines, arn)
+    execution.pipeline_execution_status = document["PipelineExecutionStatus"]
+    execution.last_modified_time = utcnow()
+    return Response(status=204)
 
 
 def _answer_defect(service: str, error: Exception) -> Response:

@@ -3,84 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+import re
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 from typer.testing import CliRunner, Result
 
 from commands import places
-from commands.aws import Aws, AwsCallError, UnknownNameError
+from commands.aws import AwsCallError, UnknownNameError
 from commands.exit_codes import ExitCode
 from commands.table import app
 from local.emulator import EmbeddedAws
-
-NAME = "returns-risk"
-ARN = f"arn:aws:sagemaker:us-east-1:123456789012:pipeline/{NAME}/execution/abc123"
-STARTED = datetime(2026, 11, 2, 12, tzinfo=UTC)
-DEFINITION = {
-    "Version": "2020-12-01",
-    "Parameters": [
-        {"Name": "PIPELINE_EXECUTION_TEMP_DIR", "Type": "String", "DefaultValue": "s3://data/tmp"}
-    ],
-    "Steps": [
-        {
-            "Name": "Gate",
-            "Type": "Condition",
-            "Arguments": {
-                "IfSteps": [
-                    {
-                        "Name": "Registration-EU",
-                        "Type": "Lambda",
-                        "Arguments": {
-                            "aws_region": "eu-west-1",
-                            "model_package_group_name": NAME,
-                        },
-                    }
-                ],
-                "ElseSteps": [],
-            },
-        },
-        {
-            "Name": "Registration-NA",
-            "Type": "RegisterModel",
-            "Arguments": {"ModelPackageGroupName": NAME},
-        },
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def embedded() -> Iterator[EmbeddedAws]:
-    """An embedded AWS with one pipeline that registered two versions in two regions."""
-    with EmbeddedAws() as aws:
-        aws.client("sagemaker").create_pipeline(
-            PipelineName=NAME,
-            PipelineDefinition=json.dumps(DEFINITION),
-            RoleArn="arn:aws:iam::123456789012:role/pipeline",
-            ClientRequestToken="x" * 32,
-        )
-        for region in ("us-east-1", "eu-west-1"):
-            client = aws.client("sagemaker", region)
-            client.create_model_package_group(ModelPackageGroupName=NAME)
-            for digest in ("a" * 64, "b" * 64):
-                client.create_model_package(
-                    ModelPackageGroupName=NAME,
-                    ModelApprovalStatus="PendingManualApproval",
-                    CustomerMetadataProperties={"artifact_sha256": digest},
-                )
-        yield aws
-
-
-@pytest.fixture
-def release(embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run a command against it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+from tests.command_line.registered_pipeline import (
+    ARN,
+    DEFINITION,
+    EVALUATION,
+    NAME,
+    STARTED,
+    VERSIONS,
+    write_record,
+)
 
 
 def _packages(release: Callable[..., Result], *arguments: str) -> list[dict[str, Any]]:
@@ -99,22 +45,61 @@ def test_packages_shows_every_region_newest_first(release: Callable[..., Result]
         ("us-east-1", 2),
         ("us-east-1", 1),
     ]
-    assert packages[0]["metadata"] == {"artifact_sha256": "b" * 64}
+    assert packages[0]["metadata"] == VERSIONS[1]
+
+
+def test_packages_tells_what_was_measured(release: Callable[..., Result]) -> None:
+    newest, first = _packages(release, "--in-region", "eu-west-1")
+
+    assert newest["measured"] == {
+        "latency_p50_in_millisecond": 3.25,
+        "latency_p99_in_millisecond": 12.5,
+        "error_rate": 0.001,
+        "achieved_tps": 20.0,
+    }
+    assert first["measured"] == {"latency_p99_in_millisecond": 10.0, "achieved_tps": 20.0}
+
+
+def test_an_evaluation_that_cannot_be_read_costs_only_its_number(
+    release: Callable[..., Result], embedded: EmbeddedAws
+) -> None:
+    embedded.client("s3").delete_object(Bucket="registry", Key="2/evaluation.json")
+    try:
+        result = release("packages", NAME)
+    finally:
+        body = json.dumps(EVALUATION)
+        embedded.client("s3").put_object(Bucket="registry", Key="2/evaluation.json", Body=body)
+
+    assert result.exit_code == ExitCode.DONE
+    assert "warning: a p50 is missing: Cannot read s3://registry/2/evaluation.json" in result.stderr
+    assert re.search(r"Pending .* - +12\.5 +0\.10% +20\.0 +bbbbbbbb", result.stdout)
 
 
 def test_packages_draws_a_table_that_says_which_aws(release: Callable[..., Result]) -> None:
     result = release("packages", NAME)
 
     assert "AWS: embedded, http://localhost:" in result.stderr
-    assert "PendingManualApproval" in result.stdout
-    assert "bbbbbbbbbbbb" in result.stdout
+    header, _, *rows = result.stdout.splitlines()
+    assert header.split()[:3] == ["region", "ver", "approval"]
+    assert [row.split()[0] for row in rows] == ["eu-west-1", "1", "us-east-1", "1"]
+    assert max(map(len, rows)) <= 80
+    assert re.search(r"3\.2 +12\.5 +0\.10% +20\.0 +bbbbbbbb$", rows[0])
 
 
-def test_compare_tells_what_differs(release: Callable[..., Result]) -> None:
+def test_compare_puts_two_versions_side_by_side(release: Callable[..., Result]) -> None:
     result = release("packages", NAME, "--compare", "1", "2", "--in-region", "us-east-1")
 
-    assert f"artifact_sha256: {'a' * 64} -> {'b' * 64}" in result.stdout
-    assert "eu-west-1" not in result.stdout
+    assert result.stdout.startswith("us-east-1\n")
+    assert re.search(r"^p99 ms +10\.0 +12\.5 +\+25% *$", result.stdout, re.MULTILINE)
+    assert re.search(r"^tps +20\.0 +20\.0 *$", result.stdout, re.MULTILINE)
+    assert re.search("^sha256 +a+ +b+ *$", result.stdout, re.MULTILINE)
+
+
+def test_compare_tells_regions_that_agree_once(release: Callable[..., Result]) -> None:
+    result = release("packages", NAME, "--compare", "1", "2")
+
+    assert result.stdout.startswith("eu-west-1, us-east-1\n")
+    assert result.stdout.count("p99 ms") == 1
 
 
 def test_approve_takes_the_newest_version_of_every_region(release: Callable[..., Result]) -> None:
@@ -124,7 +109,7 @@ def test_approve_takes_the_newest_version_of_every_region(release: Callable[...,
     packages = {(each["region"], each["version"]): each for each in _packages(release)}
     newest = [packages[region, 2] for region in ("eu-west-1", "us-east-1")]
     assert {each["approval_status"] for each in newest} == {"Approved"}
-    assert newest[0]["metadata"] == {"artifact_sha256": "b" * 64}
+    assert newest[0]["metadata"] == VERSIONS[1]
     assert packages["us-east-1", 1]["approval_status"] == "PendingManualApproval"
 
 
@@ -168,7 +153,7 @@ def test_status_reads_the_record_of_a_local_execution(
     release: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "STATE", tmp_path)
-    _write_record(tmp_path / "executions" / "abc123")
+    write_record(tmp_path / "executions" / "abc123")
 
     result = release("status", NAME, "--json")
 
@@ -186,7 +171,7 @@ def test_logs_prints_the_file_of_a_local_execution(
     release: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(places, "STATE", tmp_path)
-    _write_record(tmp_path / "executions" / "abc123")
+    write_record(tmp_path / "executions" / "abc123")
 
     assert release("logs", NAME, "Package").stdout == "it broke\n"
     error = release("logs", NAME, "Packge").exception
@@ -201,46 +186,6 @@ def test_status_without_a_local_execution_says_how_to_start_one(
     assert f"release run {NAME}" in str(release("status", NAME).exception)
 
 
-def _write_record(folder: Path) -> None:
-    (folder / "logs").mkdir(parents=True)
-    (folder / "logs" / "Package.log").write_text("it broke\n")
-    document = {
-        "PipelineExecutionArn": ARN,
-        "PipelineArn": ARN.partition("/execution")[0],
-        "PipelineCreationTime": STARTED.isoformat(),
-        "PipelineExecutionStatus": "Failed",
-        "PipelineParameters": {},
-        "StartTime": STARTED.isoformat(),
-        "EndTime": (STARTED + timedelta(seconds=3)).isoformat(),
-        "Steps": [
-            {
-                "StepName": "Package",
-                "StepType": "Processing",
-                "StepStatus": "Failed",
-                "StartTime": STARTED.isoformat(),
-                "EndTime": (STARTED + timedelta(seconds=2.5)).isoformat(),
-                "Reason": "exit code 1",
-                "Log": "logs/Package.log",
-            }
-        ],
-    }
-    (folder / "execution.json").write_text(json.dumps(document))
-
-
-@pytest.fixture
-def stubs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Stubber]]:
-    """The real AWS's clients, each with the answers that a test gives."""
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    session = boto3.Session("key", "secret", region_name="us-east-1")
-    stubs = {name: Stubber(session.client(name)) for name in ("sagemaker", "logs", "s3")}
-    monkeypatch.setattr(Aws, "client", lambda _self, service, _region=None: stubs[service].client)
-    for stub in stubs.values():
-        stub.activate()
-    yield stubs
-    for stub in stubs.values():
-        stub.assert_no_pending_responses()
-
-
 def _expect_pipeline(stub: Stubber) -> None:
     answer = {"PipelineDefinition": json.dumps(DEFINITION)}
     stub.add_response("describe_pipeline", answer, {"PipelineName": NAME})
@@ -251,7 +196,13 @@ def _expect_newest_execution(stub: Stubber) -> None:
     stub.add_response("list_pipeline_executions", summaries, None)
 
 
-def _expect_state(stub: Stubber, status: str) -> None:
+def _expect_state(
+    stub: Stubber,
+    status: str,
+    metadata: dict[str, Any] | None = None,
+    *,
+    definition: dict[str, Any] | None = None,
+) -> None:
     job = "arn:aws:sagemaker:us-east-1:123456789012:processing-job/pipelines-abc-Package"
     description = {
         "PipelineExecutionStatus": status,
@@ -263,10 +214,18 @@ def _expect_state(stub: Stubber, status: str) -> None:
         "StepStatus": status,
         "StartTime": STARTED,
         "EndTime": STARTED + timedelta(seconds=42),
-        "Metadata": {"ProcessingJob": {"Arn": job}},
+        "Metadata": metadata or {"ProcessingJob": {"Arn": job}},
     }
     stub.add_response("describe_pipeline_execution", description, {"PipelineExecutionArn": ARN})
     stub.add_response("list_pipeline_execution_steps", {"PipelineExecutionSteps": [step]}, None)
+    if definition is None:
+        stub.add_client_error("describe_pipeline_definition_for_execution", "AccessDeniedException")
+        return
+    stub.add_response(
+        "describe_pipeline_definition_for_execution",
+        {"PipelineDefinition": json.dumps(definition)},
+        {"PipelineExecutionArn": ARN},
+    )
 
 
 def test_status_of_a_real_execution_links_the_log(stubs: dict[str, Stubber]) -> None:
@@ -281,6 +240,61 @@ def test_status_of_a_real_execution_links_the_log(stubs: dict[str, Stubber]) -> 
     (step,) = json.loads(result.stdout)["steps"]
     assert step["duration_in_second"] == 42
     assert "log-group/$252Faws$252Fsagemaker$252FProcessingJobs" in step["log"]
+
+
+def test_the_log_of_a_function_is_in_the_group_that_the_stack_made(
+    stubs: dict[str, Stubber],
+) -> None:
+    function = "arn:aws:lambda:us-east-1:123456789012:function:stack-Registration-AbC"
+    _expect_pipeline(stubs["sagemaker"])
+    _expect_newest_execution(stubs["sagemaker"])
+    _expect_state(stubs["sagemaker"], "Succeeded", {"Lambda": {"Arn": function}})
+    stubs["lambda"].add_response(
+        "get_function_configuration",
+        {"LoggingConfig": {"LogGroup": "stack-RegistrationLogs-XyZ"}},
+        {"FunctionName": function},
+    )
+
+    result = CliRunner().invoke(app, ["status", NAME, "--json"])
+
+    (step,) = json.loads(result.stdout)["steps"]
+    assert step["log_group"] == "stack-RegistrationLogs-XyZ"
+
+
+def test_another_execution_gets_a_suggestion(stubs: dict[str, Stubber]) -> None:
+    _expect_pipeline(stubs["sagemaker"])
+    _expect_newest_execution(stubs["sagemaker"])
+
+    error = CliRunner().invoke(app, ["status", NAME, "abc12"]).exception
+
+    assert isinstance(error, UnknownNameError)
+    assert "Did you mean 'abc123'?" in str(error)
+
+
+def test_steps_that_did_not_start_are_in_their_place(stubs: dict[str, Stubber]) -> None:
+    definition = {"Steps": [{"Name": "Train"}, {"Name": "Package"}, {"Name": "Verify"}]}
+    _expect_pipeline(stubs["sagemaker"])
+    _expect_newest_execution(stubs["sagemaker"])
+    _expect_state(stubs["sagemaker"], "Succeeded", definition=definition)
+
+    steps = json.loads(CliRunner().invoke(app, ["status", NAME, "--json"]).stdout)["steps"]
+
+    assert [(step["name"], step["status"]) for step in steps] == [
+        ("Train", "NotExecuted"),
+        ("Package", "Succeeded"),
+        ("Verify", "NotExecuted"),
+    ]
+
+
+def test_the_link_to_a_log_stays_on_one_line(stubs: dict[str, Stubber]) -> None:
+    _expect_pipeline(stubs["sagemaker"])
+    _expect_newest_execution(stubs["sagemaker"])
+    _expect_state(stubs["sagemaker"], "Succeeded")
+
+    lines = CliRunner().invoke(app, ["status", NAME]).stdout.splitlines()
+
+    assert "Execution abc123 of returns-risk: Succeeded, 1 min 0 s" in lines
+    assert re.fullmatch(r"Package  https://\S+pipelines-abc-Package\S+", lines[-1])
 
 
 def test_logs_reads_the_streams_of_the_steps_job(stubs: dict[str, Stubber]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from typer._completion_shared import get_completion_script
+from typer.testing import CliRunner, Result
 
-from commands import doctor, places
+import cli
+from commands import machine, places
 from commands.completion import folder_names, pipeline_names
 from commands.exit_codes import ExitCode
+from commands.help_texts import description, examples
 from commands.reference import PATH, reference
-from commands.table import COMMANDS, app
+from commands.table import COMMANDS, app, function
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,6 +46,23 @@ def test_every_command_has_help_of_its_own() -> None:
         result = CliRunner().invoke(app, [name, "--help"])
         assert result.exit_code == ExitCode.DONE
         assert f" {name} " in result.stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_is_one_line_on_a_narrow_terminal_and_shows_how(name: str) -> None:
+    summary = description(function(name)).partition("\n")[0]
+
+    assert len(summary) <= 80 - len("│ execution-document   │")
+    assert summary.endswith(".")
+    assert all(line.startswith(f"release {name}") for line in examples(function(name)))
+    assert examples(function(name))
+
+
+def test_options_are_named_without_their_types() -> None:
+    help_text = CliRunner().invoke(app, ["packages", "--help"]).stdout
+
+    assert "<bool>" not in help_text
+    assert re.search(r"--region +REGION +", help_text)
 
 
 def test_a_mistyped_command_is_a_usage_error_with_a_suggestion() -> None:
@@ -111,6 +132,48 @@ def test_the_shell_asks_and_is_answered() -> None:
     assert result.stdout.split() == ["returns_risk"]
 
 
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("release val", "validate"),
+        ("release graph ret", "returns_risk"),
+        ("release packages ret", "returns-risk"),
+        ("release packages returns-risk --region eu", "eu-west-1"),
+        ("release status --wa", "--watch"),
+    ],
+)
+def test_bash_completes(words: str, completed: str, tmp_path: Path) -> None:
+    (tmp_path / "release").symlink_to(ROOT / "cli.py")
+    script = get_completion_script(
+        prog_name="release", complete_var="_RELEASE_COMPLETE", shell="bash"
+    )
+    asking = (
+        f"{script}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n"
+        "_release_completion release; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+
+    result = subprocess.run(
+        ["bash", "-c", asking],
+        env={"PATH": f"{tmp_path}:{Path(sys.executable).parent}:{os.defpath}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert result.stdout.split() == [completed], result.stderr
+
+
+def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("commands.table.main", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    assert ended.value.code == ExitCode.INTERRUPTED
+
+
 def test_payloads_writes_the_archive_that_is_shipped(tmp_path: Path) -> None:
     archive = tmp_path / "payload.tar.gz"
 
@@ -146,6 +209,42 @@ def test_a_new_pipeline_is_valid(app_folder: Path) -> None:
     }
 
 
+def _answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Result:
+    monkeypatch.setattr("commands.new._on_a_terminal", lambda: True)
+    return CliRunner().invoke(app, ["new", "my_model"], input="".join(f"{x}\n" for x in answers))
+
+
+def test_new_asks_for_what_was_not_given(app_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = _answer(monkeypatch, "my-team", "age:NUMERIC note:TEXT", "eu, FE")
+
+    assert result.exit_code == ExitCode.DONE, result.output
+    path = app_folder / "pipelines" / "my_model" / "config.json"
+    shared = json.loads(path.read_text())["configuration"]["shared"]
+    assert shared["model_owner"] == "my-team"
+    assert shared["source_model_inference_input_variable_list"] == [
+        ["age", "NUMERIC"],
+        ["note", "TEXT"],
+    ]
+    assert shared["registration_regions"] == ["EU", "FE"]
+
+
+def test_new_asks_again_after_a_wrong_answer(
+    app_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = _answer(monkeypatch, "my-team", "age", "", "mars", "")
+
+    assert result.exit_code == ExitCode.DONE, result.output
+    assert "'age' is not of the form NAME:NUMERIC" in result.stderr
+    assert "allowed are NA, EU, FE" in result.stderr
+
+
+def test_new_without_a_terminal_asks_nothing(app_folder: Path) -> None:
+    result = CliRunner().invoke(app, ["new", "my_model"])
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "--owner" in result.stderr
+
+
 @pytest.mark.parametrize("name", ["returns_risk", "../outside", "9lives"])
 def test_a_name_that_cannot_be_taken_leaves_nothing(app_folder: Path, name: str) -> None:
     result = CliRunner().invoke(app, ["new", name, "--owner", "team"])
@@ -170,7 +269,7 @@ def test_doctor_says_what_it_could_not_check(
 def test_doctor_fails_and_says_how_to_fix(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr(doctor, "_MIN_FREE_GB", 10**9)
+    monkeypatch.setattr(machine, "_MIN_FREE_GB", 10**9)
 
     result = CliRunner().invoke(app, ["doctor"])
 

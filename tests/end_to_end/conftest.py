@@ -12,19 +12,28 @@ from rich.console import Console
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.release import LocalAws
 from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
+from tests.security.secrets_scan import PLANTED
 
 
 @pytest.fixture(scope="session")
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
-    """Bootstrap three regions and deploy the app."""
+    """Bootstrap three regions and deploy the app, with secrets around it."""
     folder = tmp_path_factory.mktemp("end_to_end")
     shutil.copytree(
         ROOT / "pipelines" / "returns_risk",
         folder / "pipelines" / "returns_risk",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
-    with EmbeddedAws(log_file=folder / "emulator.log") as server:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        EmbeddedAws(log_file=folder / "emulator.log") as server,
+    ):
+        for name, secret in PLANTED.items():
+            patch.setenv(name, secret)
         deployment = Deployment(LocalAws(server.endpoint_url), folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
+        deployment.aws.client("ssm").put_parameter(
+            Name="/production/password", Value=PLANTED["DATABASE_PASSWORD"], Type="SecureString"
+        )
         yield deployment

@@ -57,6 +57,18 @@ class Deployment:
         """Deploy all stacks."""
         return self.cdk(lambda cli: cli.deploy(context=self.context))
 
+    def physical_ids(self) -> dict[tuple[str, str], str]:
+        """Name every deployed resource, by its stack and logical id."""
+        clients = [self.aws.client("cloudformation", region) for region in REGIONS]
+        return {
+            (each["StackId"], each["LogicalResourceId"]): each["PhysicalResourceId"]
+            for client in clients
+            for stack in client.describe_stacks()["Stacks"]
+            for each in client.describe_stack_resources(StackName=stack["StackId"])[
+                "StackResources"
+            ]
+        }
+
     def put_model(self, key: str, content: bytes | None = None) -> str:
         """Upload a model artifact, by default the example's; returns its S3 URI."""
         stacks = self.aws.client("cloudformation")

@@ -16,6 +16,7 @@ import pytest
 
 from local.runner import ExecutionStatus, StepStatus
 from tests.end_to_end.deployment import MODEL, REGIONS, ROOT, Deployment
+from tests.security.secrets_scan import findings
 
 
 def test_a_release_registers_the_model_in_every_region(deployment: Deployment) -> None:
@@ -162,7 +163,7 @@ def test_an_execution_document_is_filled_from_the_deployed_pipeline(
     assert filled["Loading"] == other
 
 
-def test_an_unknown_pipeline_is_an_error_that_lists_the_deployed_ones(
+def test_an_unknown_pipeline_is_an_error_that_suggests_a_deployed_one(
     deployment: Deployment, tmp_path: Path
 ) -> None:
     document = tmp_path / "document.json"
@@ -177,7 +178,7 @@ def test_an_unknown_pipeline_is_an_error_that_lists_the_deployed_ones(
     )
 
     assert result.returncode == 1
-    assert "Deployed there: returns-risk" in result.stderr
+    assert "Did you mean 'returns-risk'?" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -216,13 +217,19 @@ def test_a_deployment_without_a_change_changes_nothing(deployment: Deployment) -
 def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: Deployment) -> None:
     config = deployment.config
     config.write_text(config.read_text().replace("ReturnAbuseRisk", "ReturnFraudRisk"))
+    with (config.parent / "inference" / "inference.py").open("a") as script:
+        script.write("\n# A later version.\n")
+    deployed = deployment.physical_ids()
     before = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
 
     deployment.deploy()
 
     after = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
     assert "ReturnFraudRisk" in after["PipelineDefinition"]
+    assert after["PipelineDefinition"] != before["PipelineDefinition"]
     assert after["CreationTime"] == before["CreationTime"]
+    assert len(deployed) > 40
+    assert deployment.physical_ids() == deployed  # nothing was replaced
     assert len(deployment.packages("us-east-1")) == 2
 
 
@@ -257,6 +264,18 @@ def test_starting_again_with_the_same_parameters_completes_it(deployment: Deploy
     assert execution.failure_reason is None
     after = {region: len(deployment.packages(region)) for region in REGIONS}
     assert after == {region: count + 1 for region, count in before.items()}
+
+
+def test_nothing_secret_is_left_behind(deployment: Deployment) -> None:
+    written = [deployment.packages(region) for region in REGIONS]
+    definition = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
+    (deployment.folder / "described.json").write_text(
+        json.dumps([written, definition], default=str)
+    )
+
+    names = {path.name for path in deployment.folder.rglob("*")}
+    assert {"cdk.log", "emulator.log", "report.html", "described.json"} <= names
+    assert findings(deployment.folder) == []
 
 
 def test_everything_can_be_destroyed_and_the_registered_models_stay(

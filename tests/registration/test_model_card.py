@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from sagemaker.core.shapes.model_card_shapes import ModelCardContent
 
 from constructs_lib.model_card import MEASURED_NUMBERS, OpenValue, model_card_content
 from constructs_lib.registration_request import RegistrationRequest
@@ -142,6 +143,8 @@ def test_every_card_is_valid_and_short_enough(
 ) -> None:
     content = card_of(make_request(**fields))
     Draft7Validator(SCHEMA).validate(json.loads(content))
+    card = ModelCardContent.model_validate_json(content)
+    assert json.loads(card.model_dump_json(exclude_unset=True)) == json.loads(content)
     assert len(content) <= 100_000
     assert content.isascii()
     assert "\n" not in content

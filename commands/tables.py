@@ -1,0 +1,48 @@
+"""Tables on the terminal, all of one look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES: Final = {
+    "Succeeded": "green",
+    "Failed": "bold red",
+    "Stopped": "yellow",
+    "Executing": "cyan",
+    "NotExecuted": "dim",
+    "waiting": "dim",
+    "Approved": "green",
+    "Rejected": "bold red",
+    "Pending": "yellow",
+    "ok": "green",
+    "PROBLEM": "bold red",
+    "not checked": "yellow",
+}
+"""How a state is written."""
+
+
+def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+    """Make a table without frames, two blanks between columns.
+
+    Args:
+        columns: Their titles.
+        numbers: Titles of the columns to align at the right.
+    """
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    return table
+
+
+def state_text(state: str) -> Text:
+    """Write a state in its colour."""
+    from rich.text import Text
+
+    return Text(state, style=STYLES.get(state, ""), no_wrap=True)

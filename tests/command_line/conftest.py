@@ -1,0 +1,78 @@
+"""An embedded AWS with a pipeline and its versions, and the real AWS as stubs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from typer.testing import CliRunner, Result
+
+from commands import real_executions
+from commands.aws import Aws
+from commands.table import app
+from local.emulator import EmbeddedAws
+from tests.command_line.registered_pipeline import DEFINITION, EVALUATION, NAME, VERSIONS
+
+
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[EmbeddedAws]:
+    """An embedded AWS with one pipeline that registered two versions in two regions."""
+    with EmbeddedAws() as aws:
+        aws.client("sagemaker").create_pipeline(
+            PipelineName=NAME,
+            PipelineDefinition=json.dumps(DEFINITION),
+            RoleArn="arn:aws:iam::123456789012:role/pipeline",
+            ClientRequestToken="x" * 32,
+        )
+        for region in ("us-east-1", "eu-west-1"):
+            client = aws.client("sagemaker", region)
+            client.create_model_package_group(ModelPackageGroupName=NAME)
+            for properties in VERSIONS:
+                client.create_model_package(
+                    ModelPackageGroupName=NAME,
+                    ModelApprovalStatus="PendingManualApproval",
+                    CustomerMetadataProperties=properties,
+                )
+        s3 = aws.client("s3")
+        s3.create_bucket(Bucket="registry")
+        s3.put_object(Bucket="registry", Key="2/evaluation.json", Body=json.dumps(EVALUATION))
+        yield aws
+
+
+@pytest.fixture
+def release(embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Run a command against it."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+
+
+_SERVICES = ("sagemaker", "logs", "s3", "lambda", "sts", "ssm", "service-quotas", "ec2")
+
+
+@pytest.fixture(scope="session")
+def real_clients() -> dict[str, Any]:
+    """Clients that would talk to the real AWS."""
+    session = boto3.Session("key", "secret", region_name="us-east-1")
+    return {name: session.client(name) for name in _SERVICES}
+
+
+@pytest.fixture
+def stubs(
+    real_clients: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dict[str, Stubber]]:
+    """The real AWS's clients, each with the answers that a test gives."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    stubs = {name: Stubber(client) for name, client in real_clients.items()}
+    monkeypatch.setattr(Aws, "client", lambda _self, service, _region=None: stubs[service].client)
+    for stub in stubs.values():
+        stub.activate()
+    yield stubs
+    for remembered in (real_executions._step_names, real_executions._log_group_of_function):
+        remembered.cache_clear()
+    for stub in stubs.values():
+        stub.assert_no_pending_responses()
+        stub.deactivate()

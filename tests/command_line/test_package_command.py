@@ -1,0 +1,200 @@
+"""``package``: what the Package step would make, made here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from commands import places
+from commands.exit_codes import ExitCode
+from commands.table import app
+from constructs_lib import archive_packager
+from constructs_lib.archive_packager import PackagingError
+from constructs_lib.configs import PipelineConfigs
+from local.progress import bytes_bar
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "pipelines" / "returns_risk"
+MODEL = EXAMPLE / "model" / "model.tar.gz"
+
+
+def _package(*arguments: object) -> Result:
+    return CliRunner().invoke(app, ["package", "returns_risk", *map(str, arguments)])
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The example model, unpacked."""
+    with tarfile.open(MODEL) as tar:
+        tar.extractall(tmp_path / "trained", filter="data")
+    return tmp_path / "trained"
+
+
+def test_the_code_is_put_in_and_the_digest_told(tmp_path: Path) -> None:
+    result = _package(MODEL, "--output", tmp_path)
+
+    assert result.exit_code == ExitCode.DONE, result.output
+    with tarfile.open(tmp_path / "model.tar.gz") as tar:
+        assert "code/inference.py" in tar.getnames()
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["sha256"] == _digest(tmp_path / "model.tar.gz")
+    assert f"sha256    {manifest['sha256']}" in result.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "model.tar.gz"]
+
+
+def test_json_is_the_manifest_and_where_things_are(tmp_path: Path) -> None:
+    document = json.loads(_package(MODEL, "--output", tmp_path, "--json").stdout)
+
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    paths = {"model": str(tmp_path / "model.tar.gz"), "manifest": str(tmp_path / "manifest.json")}
+    assert document == {**paths, **manifest}
+
+
+def test_it_goes_to_the_local_state_by_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "STATE", tmp_path)
+
+    assert _package(MODEL).exit_code == ExitCode.DONE
+    assert (tmp_path / "packaged" / "returns_risk" / "model.tar.gz").is_file()
+
+
+def test_a_folder_gives_the_same_bytes_whoever_made_it_when(folder: Path, tmp_path: Path) -> None:
+    first = _package(folder, "--output", tmp_path / "1")
+    for path in folder.rglob("*"):
+        os.utime(path, (1, 1))
+        path.chmod(0o700)
+    _package(folder, "--output", tmp_path / "2")
+
+    assert first.exit_code == ExitCode.DONE, first.output
+    assert _digest(tmp_path / "1" / "model.tar.gz") == _digest(tmp_path / "2" / "model.tar.gz")
+
+
+def test_what_is_packaged_stays_as_it_is(folder: Path, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+    _package(folder, "--output", tmp_path / "packaged")
+
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_refusal_names_what_was_given(tmp_path: Path) -> None:
+    model = tmp_path / "model.zip"
+    model.write_bytes(b"PK\x03\x04")
+    (tmp_path / "empty").mkdir()
+
+    for given, reason in ((model, "a zip file"), (tmp_path / "empty", "holds no model")):
+        error = _package(given, "--output", tmp_path / "packaged").exception
+        assert isinstance(error, PackagingError)
+        assert str(error).startswith(f"{given}: ")
+        assert reason in str(error)
+    assert list((tmp_path / "packaged").iterdir()) == []
+
+
+def test_a_folder_with_the_archive_in_it_is_not_packed_into_another(tmp_path: Path) -> None:
+    error = _package(EXAMPLE / "model", "--output", tmp_path).exception
+
+    assert str(error).endswith(f"give {MODEL}.")
+
+
+def test_an_output_inside_of_the_model_is_refused(folder: Path) -> None:
+    error = _package(folder, "--output", folder / "packaged").exception
+
+    assert isinstance(error, PackagingError)
+    assert "--output" in str(error)
+
+
+@pytest.mark.parametrize("output", ["a file", "/proc/nowhere"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, output: str) -> None:
+    (tmp_path / "a file").write_text("")
+    place = tmp_path / output
+
+    error = _package(MODEL, "--output", place).exception
+
+    assert isinstance(error, PackagingError)
+    assert f"Cannot write to {place}" in str(error)
+
+
+OWN_SCRIPT = """
+import json, sys
+options = [each for each in sys.argv[1:] if each.startswith("--")]
+output = sys.argv[sys.argv.index("--output") + 1]
+open(output, "wb").write(b"packaged")
+manifest = {"sha256": "s", "code_sha256": "c", "options": options}
+open(output.replace("model.tar.gz", "manifest.json"), "w").write(json.dumps(manifest))
+"""
+
+
+def test_a_script_of_the_users_own_is_called_as_the_step_calls_it(tmp_path: Path) -> None:
+    shutil.copytree(EXAMPLE, tmp_path / "own", ignore=shutil.ignore_patterns("model"))
+    config = tmp_path / "own" / "config.json"
+    document = json.loads(config.read_text())
+    document["configuration"]["processing"]["Package"] |= {
+        "processing_source_dir": ".",
+        "processing_entry_point": "own.py",
+        "processing_script_arguments": ["--more"],
+    }
+    config.write_text(json.dumps(document))
+    (tmp_path / "own" / "own.py").write_text(OWN_SCRIPT)
+
+    packaged = archive_packager.package(
+        PipelineConfigs.load(config),
+        MODEL,
+        tmp_path / "packaged",
+        on_read=lambda _: None,
+        on_line=lambda _: None,
+    )
+
+    assert set(packaged.facts["options"]) == {*_options_of_the_step(), "--more"}
+
+
+def _options_of_the_step() -> list[str]:
+    golden = json.loads((ROOT / "tests" / "synth" / "golden" / "several_regions.json").read_text())
+    step = next(step for step in golden["Steps"] if step["Name"] == "Package")
+    arguments = step["Arguments"]["AppSpecification"]["ContainerArguments"]
+    return [each for each in arguments if each.startswith("--")]
+
+
+def test_progress_adds_up_to_what_was_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_packager, "_PROGRESS_SECONDS", 0.0)
+    model = tmp_path / "model.tar.gz"
+    weights = tmp_path / "model.pth"
+    weights.write_bytes(os.urandom(4_000_000))
+    with tarfile.open(model, "w:gz", compresslevel=1) as tar:
+        tar.add(weights, "model.pth")
+    read: list[int] = []
+
+    archive_packager.package(
+        PipelineConfigs.load(EXAMPLE / "config.json"),
+        model,
+        tmp_path / "packaged",
+        on_read=read.append,
+        on_line=lambda _: None,
+    )
+
+    assert len(read) > 1
+    assert 0.9 < sum(read) / model.stat().st_size <= 1.05
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_bar_is_shown_on_a_terminal_only(terminal: bool, tmp_path: Path) -> None:
+    with (tmp_path / "printed").open("w") as file:
+        console = Console(file=file, force_terminal=terminal)
+        with bytes_bar("Uploading model.tar.gz", 100, console) as advance:
+            advance(100)
+
+    printed = (tmp_path / "printed").read_text()
+    assert ("Uploading model.tar.gz" in printed) is terminal
+    assert bool(printed) is terminal
