@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from local.emulator.cloudformation.resources import Resource
 from local.emulator.cloudformation.stacks import ChangeSet, Event, Output, Stack
-from local.emulator.cloudformation.templates import Template
 
 
 def describe_stack(stack: Stack) -> dict[str, Any]:
@@ -68,7 +67,7 @@ def describe_change_set(change_set: ChangeSet) -> dict[str, Any]:
     return {
         "ChangeSetId": change_set.arn,
         "ChangeSetName": change_set.name,
-        "Changes": list(_changes(change_set.stack.template, change_set.template)),
+        "Changes": list(change_set.changes),
         "CreationTime": change_set.created,
         "Description": change_set.description,
         "ExecutionStatus": change_set.execution_status,
@@ -79,23 +78,6 @@ def describe_change_set(change_set: ChangeSet) -> dict[str, Any]:
         "StatusReason": change_set.status_reason,
         "Tags": _pairs(change_set.tags, ""),
     }
-
-
-def _changes(before: Template, after: Template) -> Iterator[dict[str, Any]]:
-    definitions = {**before.resources, **after.resources}
-    for logical_id, definition in definitions.items():
-        if before.resources.get(logical_id) == after.resources.get(logical_id):
-            continue
-        if logical_id not in before.resources:
-            action = "Add"
-        else:
-            action = "Modify" if logical_id in after.resources else "Remove"
-        change = {
-            "Action": action,
-            "LogicalResourceId": logical_id,
-            "ResourceType": definition["Type"],
-        }
-        yield {"Type": "Resource", "ResourceChange": change}
 
 
 def _describe_output(output: Output) -> dict[str, Any]:

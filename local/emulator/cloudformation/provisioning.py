@@ -55,7 +55,7 @@ def deploy(
     stack.set_status(f"{operation}_IN_PROGRESS", "User Initiated")
     deployment = _Deployment(stack, template)
     try:
-        deployment.provision(_new_scope(stack, template, parameters, exports))
+        deployment.provision(new_scope(stack, template, parameters, exports))
         _check_exports(stack, deployment.outputs, exports, exports_in_use)
     except CloudFormationError as error:
         deployment.roll_back("UPDATE_ROLLBACK" if operation == "UPDATE" else "ROLLBACK", error)
@@ -111,7 +111,7 @@ class _Deployment:
             CloudFormationError: The first failure; ``roll_back`` undoes what was done until then.
         """
         for logical_id in self._template.creation_order():
-            if _is_active(self._template.resources[logical_id], scope):
+            if is_active(self._template.resources[logical_id], scope):
                 resource = self._provision_resource(logical_id, scope)
                 self._after[logical_id] = resource
                 scope.add(logical_id, resource.physical_id, resource.identity.attributes)
@@ -209,7 +209,7 @@ class _Deployment:
         )
 
 
-def _new_scope(
+def new_scope(
     stack: Stack, template: Template, parameters: Mapping[str, str], exports: Mapping[str, str]
 ) -> Scope:
     """Return the scope of a template before any resource exists.
@@ -234,14 +234,15 @@ def _new_scope(
     )
 
 
-def _is_active(definition: Mapping[str, Any], scope: Scope) -> bool:
+def is_active(definition: Mapping[str, Any], scope: Scope) -> bool:
+    """Tell whether the condition of a resource or an output holds."""
     condition = definition.get("Condition")
     return condition is None or condition_holds(condition, scope)
 
 
 def _outputs(template: Template, scope: Scope) -> Iterator[Output]:
     for key, definition in template.outputs.items():
-        if _is_active(definition, scope):
+        if is_active(definition, scope):
             export = definition.get("Export")
             yield Output(
                 key=key,

@@ -19,6 +19,7 @@ from local.emulator.cloudformation.answers import (
     describe_resource,
     describe_stack,
 )
+from local.emulator.cloudformation.changes import changes
 from local.emulator.cloudformation.errors import TemplateError
 from local.emulator.cloudformation.provisioning import delete, deploy
 from local.emulator.cloudformation.resources import Place
@@ -327,6 +328,9 @@ class CloudFormation(BaseResponse):  # type: ignore[misc]  # moto is not type-ch
             tags=tags,
             description=self._get_param("Description"),
             role_arn=self._get_param("RoleARN"),
+            changes=tuple(
+                changes(stack, template, parameters, self._region.exports_of_others(stack))
+            ),
         )
         if _is_same(stack, template, parameters, tags):
             change_set.status, change_set.status_reason = "FAILED", _NO_CHANGES

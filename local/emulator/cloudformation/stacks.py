@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from local.emulator.cloudformation.resources import Place, Resource
 from local.emulator.cloudformation.templates import Template
@@ -89,6 +89,8 @@ class ChangeSet:
     tags: Mapping[str, str]
     description: str | None
     role_arn: str | None
+    changes: tuple[dict[str, Any], ...]
+    """What it would change, as the API describes it."""
     status: str = "CREATE_COMPLETE"
     status_reason: str | None = None
     execution_status: str = "AVAILABLE"

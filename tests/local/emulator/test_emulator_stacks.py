@@ -48,6 +48,30 @@ def test_a_change_set_tells_what_it_will_do_and_a_second_deploy_updates(
     assert value_of(aws, name) == "changed"
 
 
+def test_a_change_set_names_the_properties_whose_values_change(stack: StackDriver) -> None:
+    account = {"Fn::Sub": "${AWS::AccountId}"}
+    stack.deploy_resources(
+        One=parameter("1"), Same=parameter(account), Named=parameter("1", Name="before")
+    )
+
+    template = {
+        "One": parameter({"Ref": "New"}),
+        "Same": parameter("123456789012"),
+        "Named": parameter("1", Name="after"),
+        "New": QUEUE,
+    }
+    changes = stack.propose({"Resources": template})["Changes"]
+
+    described = {each["ResourceChange"]["LogicalResourceId"]: each for each in changes}
+    assert described.keys() == {"One", "Named", "New"}
+    (value,) = described["One"]["ResourceChange"]["Details"]
+    assert (value["Target"]["Name"], value["Evaluation"]) == ("Value", "Dynamic")
+    assert described["One"]["ResourceChange"]["Replacement"] == "False"
+    (name,) = described["Named"]["ResourceChange"]["Details"]
+    assert name["Target"]["RequiresRecreation"] == "Always"
+    assert described["Named"]["ResourceChange"]["Replacement"] == "True"
+
+
 def test_the_same_template_again_is_no_change(stack: StackDriver) -> None:
     template = {
         "Parameters": {"P": {"Type": "String", "Default": "1"}},
