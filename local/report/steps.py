@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from local.report.files import Item, consumed, produced
 from local.report.formats import ABSENT, code_of, duration, size, time_of, value_of
@@ -52,9 +52,17 @@ def _facts(execution: Execution, step: StepExecution) -> Html:
             ("Attempts", str(step.attempt_count) if step.attempt_count > 1 else None),
             ("Result reused from", code_of(step.cache_hit) if step.cache_hit else None),
             ("Waits for", value_of(", ".join(step.depends_on)) if step.depends_on else None),
+            *_answers(step),
             ("Log", link_to_log(execution, step)),
         ]
     )
+
+
+def _answers(step: StepExecution) -> Iterator[tuple[str, Html]]:
+    """Yield what a function answered; the files that it names are under what it produced."""
+    for name, value in step.properties.get("OutputParameters", {}).items():
+        if value and not str(value).startswith("s3://"):
+            yield name, value_of(str(value))
 
 
 def _retries(reasons: Sequence[str]) -> Html | None:

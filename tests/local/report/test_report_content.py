@@ -228,6 +228,20 @@ def test_a_reused_result_names_where_it_is_from(samples: Samples, tmp_path: Path
     assert facts(article(page, "Verify"))["Result reused from"] == earlier
 
 
+def test_what_a_function_answered_is_shown_beside_the_files_that_it_names(
+    samples: Samples, tmp_path: Path
+) -> None:
+    execution = samples.release(tmp_path / "run")
+    answer = {"state": "registered", "failure": "", "evaluation_uri": "s3://bucket/evaluation.json"}
+    staged = replace(execution.step("Stage-NA"), properties={"OutputParameters": answer})
+
+    step = article(page_of(samples.write(samples.changed(execution, staged))), "Stage-NA")
+
+    assert facts(step)["state"] == "registered"
+    assert not {"failure", "evaluation_uri"} & facts(step).keys()
+    assert "s3://bucket/evaluation.json" in step.text
+
+
 def test_a_retried_step_lists_its_reasons(samples: Samples, tmp_path: Path) -> None:
     execution = samples.release(tmp_path / "run")
     reasons = ("ThrottlingException: slow down", "InternalServerError")
