@@ -100,6 +100,18 @@ golden: setup ## Rewrite the golden definitions of the tests after a wanted chan
 pictures: setup ## Draw every shape of pipeline into the documents
 	@python -m docs.draw_pictures
 
+.PHONY: docs
+docs: setup pictures ## Write every generated document: schema, references, pictures
+	@python -m constructs_lib.configs.schema
+	@python -m commands.reference
+	@python -m docs.configuration_reference
+	@python -m docs.costs
+	@python -m docs.deployment_policy
+
+.PHONY: security-tables
+security-tables: setup ## Write the tables of docs/security.md from policies and proofs
+	@python -m pytest tests/security/test_security_document.py --update-security-tables -q
+
 .PHONY: bench-packaging
 bench-packaging: setup ## Compare the packaging job with the usual extract and tar again
 	@python -m benchmarks.packaging $(ARGS)
@@ -107,6 +119,10 @@ bench-packaging: setup ## Compare the packaging job with the usual extract and t
 .PHONY: bench-synth
 bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty app
 	@python -m benchmarks.synth $(ARGS)
+
+.PHONY: faults
+faults: setup ## Inject faults into releases on the embedded AWS, and print what came of them
+	@python -m benchmarks.faults $(ARGS)
 
 .PHONY: lock
 lock: setup ## Resolve the dependencies anew and write the lock files

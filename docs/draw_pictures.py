@@ -1,8 +1,8 @@
 """Draws every shape of pipeline into the documents: ``make pictures``.
 
-Writes ``docs/pictures/<shape>.svg``, and Mermaid between the markers ``<!-- graph:<shape> -->`` and
-``<!-- /graph -->`` of README.md and docs/architecture.md. Shapes are the golden definitions of the
-tests, which are the definitions that pipelines compile to.
+Writes ``docs/pictures/<shape>.svg``, docs/shapes.md with all of them, and Mermaid between the
+markers ``<!-- graph:<shape> -->`` and ``<!-- /graph -->`` of README.md and docs/architecture.md.
+A shape is the example pipeline with other settings, compiled as it is deployed.
 """
 
 from __future__ import annotations
@@ -10,21 +10,113 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import Final
+from tempfile import TemporaryDirectory
+from typing import Any, Final, get_args
 
+from constructs_lib.configs import PayloadConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, mermaid, read_dag, svg
 
 ROOT: Final = Path(__file__).parents[1]
+GALLERY: Final = ROOT / "docs" / "shapes.md"
+PICTURES: Final = ROOT / "docs" / "pictures"
+_EXAMPLE: Final = ROOT / "pipelines" / "returns_risk"
 _DOCUMENTS: Final = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
 _BLOCK: Final = re.compile(r"<!-- graph:(?P<name>[\w-]+) -->\n.*?<!-- /graph -->", re.DOTALL)
+_TRAINING: Final = {
+    "source_dir": "training",
+    "training_entry_point": "train_model.py",
+    "input_path": "s3://example-bucket/training/2026-11-01",
+    "output_path": "s3://example-bucket/models/2026-11-01",
+    "hyperparameters": {"max_epochs": 3},
+}
+
+_INTRODUCTION: Final = """\
+# Every shape of a pipeline
+
+Drawn by `make pictures` from compiled definitions; a test checks that it is current.
+`release graph NAME` draws your own pipeline the same way.
+
+Four settings choose the steps: whether there is a `PytorchTraining` section, how many
+`registration_regions` there are, and `verification` and `load_test_in_aws` of the Payload section.
+An arrow that others imply is left out.
+
+"""
 
 
-def shapes() -> dict[str, Dag]:
-    """Read the graph of each shape, by name."""
-    paths = sorted((ROOT / "tests" / "synth" / "golden").glob("*.json"))
-    return {path.stem: read_dag(json.loads(path.read_text())) for path in paths}
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What the steps of a pipeline depend on."""
+
+    trains: bool
+    regions: tuple[str, ...]
+    verification: str
+    load_test: bool
+
+    @property
+    def name(self) -> str:
+        """Name of the picture."""
+        words = [
+            "training" if self.trains else "existing",
+            "three" if len(self.regions) > 1 else "one",
+            self.verification,
+            *(["load-test"] if self.load_test else []),
+        ]
+        return "-".join(words)
+
+    @property
+    def title(self) -> str:
+        """What the picture shows."""
+        words = [
+            "trains its model" if self.trains else "existing model",
+            "three regions" if len(self.regions) > 1 else "one region",
+            f"verification {self.verification}",
+            *(["load test"] if self.load_test else []),
+        ]
+        return ", ".join(words).capitalize()
+
+    def config(self) -> dict[str, Any]:
+        """Make the example's config one of this shape."""
+        document: dict[str, Any] = json.loads((_EXAMPLE / "config.json").read_text())
+        configuration = document["configuration"]
+        configuration["shared"]["registration_regions"] = list(self.regions)
+        configuration["specific"]["Payload"] |= {
+            "verification": self.verification,
+            "load_test_in_aws": self.load_test,
+        }
+        if self.trains:
+            configuration["specific"]["PytorchTraining"] = _TRAINING
+            document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
+        return document
+
+
+def every_shape() -> list[Shape]:
+    """Return the shapes that a pipeline can have."""
+    modes = get_args(PayloadConfig.model_fields["verification"].annotation)
+    return [
+        Shape(trains=trains, regions=regions, verification=mode, load_test=load_test)
+        for trains, regions, load_test, mode in product(
+            (False, True), (("NA", "EU", "FE"), ("NA",)), (False, True), modes
+        )
+    ]
+
+
+def graphs() -> dict[Shape, Dag]:
+    """Compile the pipeline of each shape and read its graph."""
+    from constructs_lib.definition import compile_pipeline  # the SDK takes seconds to import
+
+    compiled = {}
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "config.json")
+        for shape in every_shape():
+            path.write_text(json.dumps(shape.config()))
+            configs = PipelineConfigs.load(path, root=_EXAMPLE)
+            compiled[shape] = read_dag(compile_pipeline(configs).definition)
+    return compiled
 
 
 def pictures() -> dict[Path, str]:
@@ -33,12 +125,24 @@ def pictures() -> dict[Path, str]:
     Raises:
         ReleaseError: A document asks for a shape that does not exist.
     """
-    dags = shapes()
+    found = graphs()
+    by_name = {shape.name: dag for shape, dag in found.items()}
     drawn = {
-        ROOT / "docs" / "pictures" / f"{name}.svg": svg(dag, title=f"Pipeline: {name}")
-        for name, dag in dags.items()
+        PICTURES / f"{shape.name}.svg": svg(dag, title=shape.title) for shape, dag in found.items()
     }
-    return drawn | {path: with_graphs(path.read_text(), dags) for path in _DOCUMENTS}
+    documents = {path: with_graphs(path.read_text(), by_name) for path in _DOCUMENTS}
+    return {**drawn, **documents, GALLERY: gallery(found)}
+
+
+def gallery(found: dict[Shape, Dag]) -> str:
+    """Write the page of all shapes."""
+    return _INTRODUCTION + "\n".join(line for each in found.items() for line in _entry(*each))
+
+
+def _entry(shape: Shape, dag: Dag) -> Iterator[str]:
+    yield f"## {shape.title}\n"
+    yield f"![{shape.title}](pictures/{shape.name}.svg)\n"
+    yield f"<details>\n<summary>Mermaid</summary>\n\n{_block(dag)}\n\n</details>\n"
 
 
 def with_graphs(text: str, dags: dict[str, Dag]) -> str:
@@ -50,18 +154,26 @@ def with_graphs(text: str, dags: dict[str, Dag]) -> str:
             raise ReleaseError(
                 f"A document asks for the graph {name!r}. There are: {', '.join(dags)}."
             )
-        return f"<!-- graph:{name} -->\n```mermaid\n{mermaid(dags[name])}\n```\n<!-- /graph -->"
+        return f"<!-- graph:{name} -->\n{_block(dags[name])}\n<!-- /graph -->"
 
     return _BLOCK.sub(block, text)
 
 
+def _block(dag: Dag) -> str:
+    return f"```mermaid\n{mermaid(dag)}\n```"
+
+
 def main() -> None:
-    """Write the files that are not current."""
-    for path, text in pictures().items():
+    """Write the files that are not current, and remove pictures of shapes that are gone."""
+    current = pictures()
+    for path, text in current.items():
         if not path.exists() or path.read_text() != text:
             path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             sys.stdout.write(f"Wrote {path.relative_to(ROOT)}\n")
+    for path in set(PICTURES.glob("*.svg")) - set(current):
+        path.unlink()
+        sys.stdout.write(f"Removed {path.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

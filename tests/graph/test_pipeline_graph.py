@@ -13,7 +13,7 @@ import pytest
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, Edge, GraphError, mermaid, read_dag, svg
 from constructs_lib.graph.layout import lay_out
-from docs.draw_pictures import ROOT, pictures, shapes, with_graphs
+from docs.draw_pictures import PICTURES, ROOT, every_shape, pictures, with_graphs
 
 SVG = "{http://www.w3.org/2000/svg}"
 GOLDEN = sorted((ROOT / "tests" / "synth" / "golden").glob("*.json"))
@@ -53,6 +53,18 @@ def test_edges_that_others_imply_are_left_out_of_pictures() -> None:
     dag = dag_of(step("A"), step("B", "A"), step("C", "A", "B"))
 
     assert dag.reduced().edges == (Edge("A", "B"), Edge("B", "C"))
+
+
+def test_an_edge_of_a_condition_is_left_out_only_for_a_way_through_the_same_branch() -> None:
+    dag = dag_of(gate("G", if_=[step("A"), step("B", "A")], else_=[]), step("C", "B"))
+    assert dag.reduced().edges == (Edge("G", "A", "true"), Edge("A", "B"), Edge("B", "C"))
+
+    other = dag_of(gate("G", if_=[step("Yes")], else_=[step("No", "Yes")]))
+    assert set(other.reduced().edges) == {
+        Edge("G", "Yes", "true"),
+        Edge("G", "No", "false"),
+        Edge("Yes", "No"),
+    }
 
 
 @pytest.mark.parametrize(
@@ -131,16 +143,25 @@ def test_a_long_edge_goes_around_what_is_between() -> None:
     assert (way[0], len(way), way[-1]) == ("D", 3, "E")
 
 
-def test_the_documents_hold_the_current_pictures() -> None:
+def test_the_documents_hold_the_current_pictures_and_no_others() -> None:
+    current = pictures()
     stale = [
         str(path.relative_to(ROOT))
-        for path, text in pictures().items()
+        for path, text in current.items()
         if not path.exists() or path.read_text() != text
     ]
 
     assert stale == [], "run: make pictures"
+    assert set(PICTURES.glob("*.svg")) <= set(current), "run: make pictures"
+
+
+def test_every_setting_that_chooses_steps_is_in_the_shapes() -> None:
+    names = [shape.name for shape in every_shape()]
+
+    assert len(names) == len(set(names)) == 24
+    assert {name.split("-")[2] for name in names} == {"enforce", "warn", "off"}
 
 
 def test_a_document_that_asks_for_an_unknown_shape_is_an_error() -> None:
-    with pytest.raises(ReleaseError, match=r"graph 'other'\. There are: existing_model"):
-        with_graphs("<!-- graph:other -->\n<!-- /graph -->", shapes())
+    with pytest.raises(ReleaseError, match=r"graph 'other'\. There are: one"):
+        with_graphs("<!-- graph:other -->\n<!-- /graph -->", {"one": dag_of(step("A"))})

@@ -558,8 +558,13 @@ def test_ctrl_c_kills_running_scripts_and_records_the_stop(
         if changed and changed.attempt_count == 1 and changed.status is StepStatus.EXECUTING:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt):
-        execute(deploy(step, after), on_event=interrupt_once_executing, sleep=None)
+    # A shell starts background jobs with SIGINT ignored; Python then leaves it so.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            execute(deploy(step, after), on_event=interrupt_once_executing, sleep=None)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
     execution = read_execution(folders[0])
     assert execution.status is ExecutionStatus.STOPPED

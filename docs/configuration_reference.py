@@ -1,0 +1,280 @@
+"""Writes docs/configuration.md from the models: ``python -m docs.configuration_reference``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, get_args
+
+from constructs_lib.configs import CONFIG_CLASSES
+from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
+from constructs_lib.configs.schema import config_schema
+from constructs_lib.configs.types import TextRule
+from stacks.settings import Settings
+
+ROOT: Final = Path(__file__).parents[1]
+PATH: Final = ROOT / "docs" / "configuration.md"
+_EXAMPLE: Final = ROOT / "pipelines" / "returns_risk" / "config.json"
+_HYPERPARAMETERS: Final = "Hyperparameters"
+_SHORT: Final = 60
+"""Characters of an example that fit into a table."""
+
+EXAMPLES: Final[dict[str, Any]] = {
+    "additional_key_arns": ["arn:aws:kms:us-east-1:111122223333:key/1234abcd"],
+    "additional_s3_prefixes": ["s3://other-bucket/models/"],
+    "aws_region": "us-east-1",
+    "bucket": "my-models",
+    "cat_field_list": ["return_reason"],
+    "checkpoint_path": "s3://my-models/checkpoints/2026-11-02",
+    "class_weights": [1.0, 4.0],
+    "delivery": {"repository": "my-team/my-releases"},
+    "emails": ["my-team@example.com"],
+    "environment": "dev",
+    "existing_vpc": {"vpc_id": "vpc-0abc", "subnet_ids": ["subnet-0abc"]},
+    "expression": "cron(0 6 ? * MON *)",
+    "full_field_list": ["order_id", "order_amount", "return_reason", "abuse"],
+    "hyperparameters": {"max_epochs": 3},
+    "id_name": "order_id",
+    "inference_instance_types": ["ml.m5.large", "ml.c5.xlarge"],
+    "input_path": "s3://my-models/training/2026-11-02",
+    "label_name": "abuse",
+    "multiclass_categories": [0, 1],
+    "notifications": {"emails": ["my-team@example.com"]},
+    "output_path": "s3://my-models/trained/2026-11-02",
+    "owner": "my-team",
+    "parameters": {"RegisterAgain": "yes"},
+    "payload_script_arguments": [],
+    "payload_script_path": "payloads.py",
+    "pipeline_s3_loc": "s3://my-models/MODS/returns-risk_1.0.0",
+    "pipelines": {"returns_risk": {"start_on_upload": True}},
+    "input_names": ["inference_scripts_input", "model_input"],
+    "output_names": ["packaged_model_output"],
+    "processing_entry_point": "package.py",
+    "processing_script_arguments": ["--single-folder", "flatten"],
+    "processing_source_dir": "packaging",
+    "repository": "my-team/my-releases",
+    "sample_payload_s3_key": "payload.tar.gz",
+    "schedule": {"expression": "rate(7 days)"},
+    "security_group_id": "sg-0abc",
+    "subnet_ids": ["subnet-0abc", "subnet-0def"],
+    "tab_field_list": ["order_amount"],
+    "verification_instance_type": "ml.m5.xlarge",
+    "vpc_id": "vpc-0abc",
+    "account": "111122223333",
+    "interface_endpoints": ["logs", "sts"],
+}
+"""A value of each field whose default is none and that the example pipeline does not set."""
+
+_INTRODUCTION: Final = """\
+# Configuration
+
+Written by `python -m docs.configuration_reference` from the models that check it; a test checks
+that it is current.
+
+## Where a field stands
+
+`pipelines/<name>/config.json` has one section per step. `metadata.config_types` says which sections
+there are and the class of each. A field is in `configuration.shared`, which serves every section
+that has the field, or in `configuration.specific.<section>` (`configuration.processing.<section>`
+for Package), which wins. A required field has to be in one of them. Unknown fields are warnings
+that name the nearest known field. Relative paths start at the file. Editors complete and check
+`config.json` by its `"$schema"`.
+
+    {
+      "metadata": {"config_types": {"Base": "BasePipelineConfig", …}},
+      "configuration": {
+        "shared": {"author": "my-team", …},
+        "processing": {"Package": {"processing_volume_size": 30}},
+        "specific": {"Payload": {"expected_tps": 20}, …}
+      }
+    }
+
+Files of the earlier system are read as they are; `release validate` says what of them is unused.
+
+"""
+
+_SETTINGS: Final = """\
+## The app's settings
+
+In `cdk.json` under `context."model-release"`, or for one environment under `environments.<name>`
+there ([how they go together](deploy.md#environments)). All are optional.
+
+"""
+
+
+def reference() -> str:
+    """Return the text of docs/configuration.md."""
+    return _INTRODUCTION + "".join(_sections()) + _SETTINGS + "".join(_settings())
+
+
+def _sections() -> Iterator[str]:
+    definitions: dict[str, Any] = config_schema()["$defs"]
+    types = _Types(definitions, dict(_text_rules()))
+    for name, config_class in CONFIG_CLASSES.items():
+        parent = config_class.__mro__[1].__name__
+        inherits = f", and those of {parent}" if parent in CONFIG_CLASSES else ""
+        need = "required" if config_class in REQUIRED else "optional"
+        assert config_class in (*REQUIRED, *OPTIONAL)  # noqa: S101  # else this says the wrong thing
+        required = {
+            each for each, field in config_class.model_fields.items() if field.is_required()
+        }
+        fields = definitions[name]["properties"]
+        yield f"## {config_class.STEP_KEY}: {name}, {need}\n\n"
+        yield f"{_plain(config_class.__doc__ or '')}\n\n"
+        yield f"Its fields{inherits}:\n\n" if fields else f"Only those{inherits}.\n\n"
+        yield _table(fields, required=required, types=types)
+    fields = definitions[_HYPERPARAMETERS]["properties"]
+    yield f"## {_HYPERPARAMETERS}\n\n{definitions[_HYPERPARAMETERS]['description']}\n\n"
+    yield _table(fields, required=set(), types=types)
+
+
+def _settings() -> Iterator[str]:
+    schema = Settings.model_json_schema()
+    definitions = schema.pop("$defs")
+    for name, part in {"Settings": schema, **definitions}.items():
+        if part.get("type") == "object":
+            yield f"### {name}\n\n{_plain(part['description'])}\n\n"
+            required = set(part.get("required", ()))
+            yield _table(part["properties"], required=required, types=_Types(definitions, {}))
+
+
+def _table(
+    fields: Mapping[str, Any],
+    *,
+    required: set[str],
+    types: _Types,
+) -> str:
+    rows = ["| field | type and limits | default | example | what it is |", "|---|---|---|---|---|"]
+    for name, field in fields.items():
+        cells = (
+            f"`{name}`",
+            types.of(field),
+            "required" if name in required else _default(field),
+            _json(example(name, field)),
+            _plain(field.get("description", "")),
+        )
+        rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows) + "\n\n" if fields else ""
+
+
+def example(name: str, field: Mapping[str, Any]) -> Any:
+    """Return a value that a field may have: the example pipeline's, one from here, or its default.
+
+    Raises:
+        KeyError: There is none: add it to ``EXAMPLES``.
+    """
+    in_use = _in_use(json.loads(_EXAMPLE.read_text())["configuration"])
+    if name in in_use:
+        return in_use[name]
+    return EXAMPLES[name] if field.get("default") in (None, [], {}) else field["default"]
+
+
+def _in_use(configuration: Mapping[str, Any]) -> dict[str, Any]:
+    sections = [*configuration["processing"].values(), *configuration["specific"].values()]
+    return {
+        name: value for each in [*sections, configuration["shared"]] for name, value in each.items()
+    }
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    if "default" not in field:
+        return "derived"
+    return "none" if field["default"] is None else _json(field["default"])
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value)
+    return f"`{text if len(text) <= _SHORT else text[: _SHORT - 1] + '…'}`"
+
+
+def _plain(text: str) -> str:
+    """Put a docstring on one line, as Markdown."""
+    return " ".join(text.replace("``", "`").replace("<", "&lt;").split())
+
+
+_NAMES: Final = {
+    "boolean": "`true` or `false`",
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+}
+
+
+@dataclass(frozen=True)
+class _Types:
+    """Puts the type and limits of a field into words."""
+
+    definitions: Mapping[str, Any]
+    """What a ``$ref`` names."""
+    rules: Mapping[str, str]
+    """What patterns mean."""
+
+    def of(self, schema: Mapping[str, Any]) -> str:
+        """Describe a part of a JSON Schema."""
+        if "$ref" in schema:
+            name = schema["$ref"].rpartition("/")[2]
+            return self.of({"type": "object", **self.definitions[name], "title": name})
+        if schema.get("type") == "array":
+            return self._list(schema)
+        if schema.get("type") == "object":
+            return self._object(schema)
+        if "anyOf" in schema and "type" not in schema:
+            parts = [self.of(each) for each in schema["anyOf"] if each != {"type": "null"}]
+            return ", or ".join(dict.fromkeys(parts))
+        return self._value(schema)
+
+    def _list(self, schema: Mapping[str, Any]) -> str:
+        if "prefixItems" in schema:
+            return f"[{', '.join(map(self.of, schema['prefixItems']))}]"
+        return f"list of {self.of(schema['items'])}{_limits(schema)}"
+
+    def _object(self, schema: Mapping[str, Any]) -> str:
+        if "properties" in schema:
+            return f"[object](#{schema['title'].lower()})"
+        if "additionalProperties" in schema:
+            return f"object of {self.of(schema['additionalProperties'])} by name"
+        return "any JSON"
+
+    def _value(self, schema: Mapping[str, Any]) -> str:
+        match schema:
+            case {"enum": values} | {"anyOf": [{"enum": values}, *_]}:
+                return " or ".join(f"`{json.dumps(each)}`" for each in values)
+            case {"pattern": str(pattern)}:
+                return self.rules.get(pattern) or f"text that matches `{pattern}`"
+        return _NAMES[schema["type"]] + _limits(schema)
+
+
+def _limits(schema: Mapping[str, Any]) -> str:
+    lower = schema.get("minimum", schema.get("minItems"))
+    upper = schema.get("maximum", schema.get("maxItems"))
+    distinct = ", all different" if schema.get("uniqueItems") else ""
+    if lower is None and upper is None:
+        return distinct
+    if upper is None:
+        return f", at least {lower}{distinct}"
+    return f", {lower} to {upper:,}{distinct}"
+
+
+def _text_rules() -> Iterator[tuple[str, str]]:
+    """Yield what each pattern of the config classes means in words."""
+    for config_class in CONFIG_CLASSES.values():
+        for field in config_class.model_fields.values():
+            for rule in _rules_in((field.annotation, *field.metadata)):
+                yield f"^{rule.pattern}$", rule.description
+
+
+def _rules_in(node: Any) -> Iterator[TextRule]:
+    if isinstance(node, TextRule):
+        yield node
+        return
+    parts = (
+        node if isinstance(node, tuple) else (*get_args(node), *getattr(node, "__metadata__", ()))
+    )
+    for part in parts:
+        yield from _rules_in(part)
+
+
+if __name__ == "__main__":
+    PATH.write_text(reference())

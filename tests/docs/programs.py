@@ -1,0 +1,157 @@
+"""Checks that a command exists as a document writes it, without running it."""
+
+from __future__ import annotations
+
+import fnmatch
+import importlib.util
+import re
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import botocore.session
+from botocore import xform_name
+from botocore.exceptions import UnknownServiceError
+from typer.main import get_command
+
+from commands.table import COMMANDS, app, command
+
+ROOT: Final = Path(__file__).parents[2]
+_SHELL: Final = frozenset(
+    {"cat", "cd", "cp", "curl", "echo", "export", "git", "head", "ls", "mkdir", "mv", "npm", "open"}
+    | {"pip", "printf", "rm", "sed", "source", "tail", "tar", "test", "unset", "xdg-open"}
+)
+"""Programs whose arguments are not checked."""
+_SEPARATORS: Final = frozenset("|;&()")
+_AWS_OPTIONS: Final = frozenset(
+    {"--region", "--profile", "--output", "--query", "--cli-input-json"}
+)
+_AWS_BY_HAND: Final = {
+    "s3": {"cp", "ls", "mb", "rb", "rm", "sync"},
+    "sso": {"login", "logout"},
+    "configure": {"sso", "list", "set"},
+}
+"""Commands of the AWS CLI that are no operation of an API."""
+
+
+class NoSuchCommandError(AssertionError):
+    """A document shows what cannot be run."""
+
+
+def check(text: str) -> None:
+    """Check every program of a command line.
+
+    Raises:
+        NoSuchCommandError: A program, its command or one of its options does not exist.
+    """
+    for program, *arguments in _programs(text):
+        for name, check_arguments in _CHECKS.items():
+            if fnmatch.fnmatchcase(program, name):
+                check_arguments(arguments)
+                break
+        else:
+            if program not in _SHELL:
+                raise NoSuchCommandError(f"{program!r} is not a program that documents may use")
+
+
+def program_names(text: str) -> list[list[str]]:
+    """Return each program of a command line with its arguments."""
+    return list(_programs(text))
+
+
+def _programs(text: str) -> Iterator[list[str]]:
+    named = re.sub(r"<[\w -]+>", "NAME", text.partition("…")[0])
+    lexer = shlex.shlex(named, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    words: list[str] = []
+    for word in lexer:
+        if set(word) <= _SEPARATORS:
+            if words:
+                yield words
+            words = []
+        elif words or not re.fullmatch(r"[A-Z_]+=.*", word):
+            words.append(word)
+    if words:
+        yield words
+
+
+def _release(arguments: list[str]) -> None:
+    name = next((each for each in arguments if not each.startswith("-")), None)
+    if name is not None and name not in COMMANDS:
+        raise NoSuchCommandError(f"release has no command {name!r}")
+    found = get_command(app) if name is None else command(name)
+    known = {"--help", *(option for each in found.params for option in each.opts)}
+    _refuse_unknown(arguments, known, f"release {name or ''}")
+
+
+def _make(arguments: list[str]) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for name, value in re.findall(r"^(\w+) := (\S+)$", makefile, re.MULTILINE):
+        makefile = re.sub(rf"^\$\({name}\)", value, makefile, flags=re.MULTILINE)
+    makefile = re.sub(r"^\$\(VENV\)", ".venv", makefile, flags=re.MULTILINE)
+    targets = re.findall(r"^([a-z.][a-z/.-]*):", makefile, re.MULTILINE)
+    for each in arguments:
+        variable, assigned, _ = each.partition("=")
+        if assigned and f"$({variable})" not in makefile:
+            raise NoSuchCommandError(f"the Makefile has no variable {variable!r}")
+        if not assigned and not fnmatch.filter(targets, each):
+            raise NoSuchCommandError(f"the Makefile has no target {each!r}")
+
+
+def _cdk(arguments: list[str]) -> None:
+    if arguments and not arguments[0].startswith("-"):
+        _refuse_unknown(arguments, _cdk_options(arguments[0]), f"cdk {arguments[0]}")
+
+
+@cache
+def _cdk_options(name: str) -> set[str]:
+    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    node = ROOT / ".venv" / "bin" / "node"
+    shown = subprocess.run([node, cli, name, "--help"], capture_output=True, text=True, check=True)
+    if f"cdk {name}" not in shown.stdout.splitlines()[0]:
+        raise NoSuchCommandError(f"cdk has no command {name!r}")
+    return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", shown.stdout))
+
+
+def _aws(arguments: list[str]) -> None:
+    if not arguments:
+        return
+    service, operation, *options = arguments
+    if operation in _AWS_BY_HAND.get(service, ()):
+        return
+    try:
+        model = botocore.session.get_session().get_service_model(service)
+    except UnknownServiceError as error:
+        raise NoSuchCommandError(f"aws has no service {service!r}") from error
+    names = {xform_name(name, "-"): name for name in model.operation_names}
+    if operation not in names:
+        raise NoSuchCommandError(f"aws {service} has no operation {operation!r}")
+    shape = model.operation_model(names[operation]).input_shape
+    members = {f"--{xform_name(member, '-')}" for member in (shape.members if shape else ())}
+    _refuse_unknown(options, members | _AWS_OPTIONS, f"aws {service} {operation}")
+
+
+def _python(arguments: list[str]) -> None:
+    if arguments[:1] == ["-m"]:
+        if importlib.util.find_spec(arguments[1]) is None:
+            raise NoSuchCommandError(f"there is no module {arguments[1]!r}")
+    elif arguments and not arguments[0].startswith("-") and not (ROOT / arguments[0]).is_file():
+        raise NoSuchCommandError(f"there is no script {arguments[0]!r}")
+
+
+def _refuse_unknown(arguments: list[str], known: set[str] | frozenset[str], what: str) -> None:
+    given = {each.partition("=")[0] for each in arguments if each.startswith("-")}
+    if unknown := given - known:
+        raise NoSuchCommandError(f"{what} has no option {', '.join(sorted(unknown))}")
+
+
+_CHECKS: Final[dict[str, Callable[[list[str]], None]]] = {
+    "release": _release,
+    "make": _make,
+    "cdk": _cdk,
+    "aws": _aws,
+    "python*": _python,
+}
