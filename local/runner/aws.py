@@ -11,13 +11,21 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import boto3
+from boto3.exceptions import RetriesExceededError
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import (
+    BotoCoreError,
     ClientError,
     ConnectionError,  # noqa: A004 - botocore's, no relation of the built-in one
     HTTPClientError,
+    IncompleteReadError,
     ParamValidationError,
 )
+from botocore.httpsession import URLLib3Session
+from urllib3.exceptions import HTTPError
 
 from local.runner.errors import EmulatedAwsError, StepFailedError
 from local.runner.retries import (
@@ -28,6 +36,8 @@ from local.runner.retries import (
     THROTTLING,
 )
 
+# As in local.emulator.server, which would import all of moto.
+_END_EXECUTION_PATH: Final = "/embedded/end-pipeline-execution"
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _THROTTLING_CODES: Final = frozenset(
     {
@@ -45,7 +55,13 @@ _ERROR_CODES: Final = {
     "InsufficientCapacityError": CAPACITY_ERROR,
 }
 
-NO_ANSWER: Final = (ConnectionError, HTTPClientError)
+NO_ANSWER: Final = (
+    ConnectionError,
+    HTTPClientError,
+    HTTPError,
+    IncompleteReadError,
+    RetriesExceededError,
+)
 """The client's errors when a service cannot be reached or breaks off."""
 
 # One request per call: retrying is what the steps' retry policies decide.
@@ -101,6 +117,23 @@ class EmulatedAws:
             lambda_=client("lambda", _NO_CLIENT_RETRIES),
             s3=client("s3"),
         )
+
+    def end_execution(self, arn: str, status: str) -> bool:
+        """Tell how an execution ended; whether the embedded AWS, and no other, took note."""
+        body = json.dumps({"PipelineExecutionArn": arn, "PipelineExecutionStatus": status})
+        request = AWSRequest(
+            "POST",
+            self.environment["AWS_ENDPOINT_URL"].rstrip("/") + _END_EXECUTION_PATH,
+            data=body,
+        )
+        credentials = Credentials(
+            self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"]
+        )
+        SigV4Auth(credentials, "sagemaker", self.region).add_auth(request)
+        try:
+            return bool(URLLib3Session().send(request.prepare()).status_code == 204)
+        except BotoCoreError:
+            return False
 
 
 def _local_endpoint(variables: Mapping[str, str]) -> str:

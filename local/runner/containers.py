@@ -31,12 +31,14 @@ _CONTAINER_PATH: Final = re.compile(r"(?<![\w./-])/opt/ml(?=/|$)")
 class StepRun:
     """One attempt of a step: what a step kind's function gets.
 
-    ``name`` is the generated name of the job or model; ``arguments`` are the resolved ones;
-    ``folder`` is for the attempt's files and does not exist yet.
+    ``name`` is the generated name of the job or model; ``client_token`` is the same at every
+    attempt of the step; ``arguments`` are the resolved ones; ``folder`` is for the attempt's files
+    and does not exist yet.
     """
 
     step: Step
     name: str
+    client_token: str
     arguments: Mapping[str, Any]
     aws: EmulatedAws
     folder: Path

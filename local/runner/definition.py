@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -20,6 +20,12 @@ from local.runner.parameters import Parameter, ParameterType
 from local.runner.retries import EXCEPTION_TYPES, RetryPolicy
 
 _NAME: Final = re.compile(r"[A-Za-z0-9\-_]{1,64}")
+_MAX_DEPTH: Final = 100
+"""Far beyond what a step needs; Python itself gives up at about a thousand."""
+_TOO_DEEP: Final = (
+    f"The pipeline definition is nested deeper than {_MAX_DEPTH} levels: flatten its steps' "
+    "arguments."
+)
 
 
 class StepType(StrEnum):
@@ -93,16 +99,38 @@ def parse_definition(text: str) -> PipelineDefinition:
         DefinitionError: it is not JSON, or has members that the service would refuse.
         UnsupportedStepError: it has a step that the service would run and the runner does not.
     """
+    document = _parse_json(text)
+    try:
+        steps = tuple(_parse_steps(_member(document, "Steps", "The pipeline definition"), None))
+        parameters = tuple(_parse_parameter(item) for item in document.get("Parameters") or ())
+    except (AttributeError, TypeError, ValueError) as error:
+        raise DefinitionError(
+            f"The pipeline definition is not of the service's form: {error}. "
+            "Compare it with what `release definition` prints."
+        ) from error
+    _refuse_duplicates([step.name for step in steps])
+    return PipelineDefinition(parameters=parameters, steps=steps)
+
+
+def _parse_json(text: str) -> Any:
     try:
         document = json.loads(text)
-    except json.JSONDecodeError as error:
+    except RecursionError as error:
+        raise DefinitionError(_TOO_DEEP) from error
+    except ValueError as error:
         raise DefinitionError(f"The pipeline definition is not JSON: {error}.") from error
-    steps = tuple(_parse_steps(_member(document, "Steps", "The pipeline definition"), None))
-    _refuse_duplicates([step.name for step in steps])
-    return PipelineDefinition(
-        parameters=tuple(_parse_parameter(item) for item in document.get("Parameters") or ()),
-        steps=steps,
-    )
+    level = [document]
+    for _ in range(_MAX_DEPTH):
+        level = [child for node in level for child in _children(node)]
+    if level:
+        raise DefinitionError(_TOO_DEEP)
+    return document
+
+
+def _children(node: Any) -> Iterable[Any]:
+    if isinstance(node, dict):
+        return node.values()
+    return node if isinstance(node, list) else ()
 
 
 def _member(value: Any, name: str, owner: str) -> Any:

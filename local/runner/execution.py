@@ -16,6 +16,7 @@ from local.runner.conditions import check_conditions
 from local.runner.definition import PipelineDefinition, StepType, parse_definition
 from local.runner.errors import EmulatedAwsError, PipelineNotFoundError
 from local.runner.graph import dependencies_of, run_in_order
+from local.runner.lifetimes import end_abandoned, end_in_aws, running
 from local.runner.parameters import Scalar, bind_parameters
 from local.runner.processing import check_processing_step
 from local.runner.records import (
@@ -63,6 +64,7 @@ def start_execution(
     _check_steps(definition)
     dependencies = dependencies_of(definition)
     reusable = _reusable_executions(definition, description, state_dir)
+    end_abandoned(state_dir, aws)
     with _answered():
         response = aws.sagemaker.start_pipeline_execution(
             PipelineName=pipeline_name,
@@ -94,18 +96,22 @@ def start_execution(
 
 def _run_to_end(runner: StepRunner, *, max_parallel: int) -> Execution:
     recorder = runner.recorder
-    try:
-        run_in_order(
-            runner.dependencies,
-            runner.visit,
-            max_parallel=max_parallel,
-            stopping=runner.stopping,
-        )
-    except BaseException:
-        recorder.end(ExecutionStatus.STOPPED)
-        raise
-    failed = recorder.execution.failed_step is not None
-    recorder.end(ExecutionStatus.FAILED if failed else ExecutionStatus.SUCCEEDED)
+    with running(recorder.execution) as mark:
+        try:
+            run_in_order(
+                runner.dependencies,
+                runner.visit,
+                max_parallel=max_parallel,
+                stopping=runner.stopping,
+            )
+            failed = recorder.execution.failed_step is not None
+            status = ExecutionStatus.FAILED if failed else ExecutionStatus.SUCCEEDED
+        except BaseException:
+            status = ExecutionStatus.STOPPED
+            raise
+        finally:
+            end_in_aws(mark, recorder.execution.arn, status, runner.aws)
+            recorder.end(status)
     return recorder.execution
 
 

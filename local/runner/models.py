@@ -29,10 +29,13 @@ def create_model(run: StepRun) -> dict[str, Any]:
 def register_model(run: StepRun) -> dict[str, Any]:
     """Create the model package of a RegisterModel step; returns the step's properties.
 
+    An attempt whose answer was lost is repeated with the same token: AWS does not say that its own
+    step does so, too.
+
     Raises:
         StepFailedError: the service refuses it, for example because its group does not exist.
     """
-    request = without_nulls(run.arguments)
+    request = {"ClientToken": run.client_token, **without_nulls(run.arguments)}
     with service_call():
         arn = run.aws.sagemaker.create_model_package(**request)["ModelPackageArn"]
         response = run.aws.sagemaker.describe_model_package(ModelPackageName=arn)

@@ -158,6 +158,11 @@ class ExecutionRecorder:
         return self._steps[name]
 
     @property
+    def arn(self) -> str:
+        """The execution's ARN."""
+        return self._header.arn
+
+    @property
     def folder(self) -> Path:
         """The execution's folder."""
         return self._header.folder

@@ -6,6 +6,7 @@ import re
 import secrets
 import shutil
 import string
+import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -162,6 +163,7 @@ class StepRunner:
         run = StepRun(
             step=step,
             name=name,
+            client_token=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.recorder.arn}#{step.name}")),
             arguments=self._resolved_arguments(step, job_name=name),
             aws=self.aws,
             folder=folder / "jobs" / f"{step.name}-{number}",
