@@ -360,7 +360,9 @@ def test_a_registration_that_another_execution_won_is_found(
 
     monkeypatch.setattr(register_model, "find_model_package", blind_at_first)
     work = register_model.Registration.from_event(registration)
-    clients = register_model.Clients(aws.source, aws.destination, aws.registry)
+    clients = register_model.Clients(
+        home_s3=aws.source, home_sagemaker=None, s3=aws.destination, sagemaker=aws.registry
+    )
     with Stubber(aws.registry) as stubber:
         stubber.add_client_error("create_model_package", service_error_code="ConflictException")
         stubber.add_response(
@@ -397,15 +399,16 @@ def _described(arn: str) -> dict[str, Any]:
     }
 
 
-def test_the_client_token_is_of_the_content_and_the_region(registration: dict[str, str]) -> None:
+def test_the_client_token_is_of_the_execution_the_content_and_the_region(
+    registration: dict[str, str],
+) -> None:
     def token(**changes: str) -> str:
         return register_model.Registration.from_event({**registration, **changes}).client_token
 
-    other = {"pipeline_execution_arn": f"{EXECUTION_ARN}2"}
-    assert token() == token(**other)
+    assert token() == token(model_approval_status="Approved")
+    assert token() != token(pipeline_execution_arn=f"{EXECUTION_ARN}2")
     assert token() != token(aws_region="us-west-2")
     assert token() != token(artifact_sha256="00" * 32)
-    assert token(register_again="yes") != token(register_again="yes", **other)
 
 
 def test_a_missing_model_package_group_is_named(

@@ -1,0 +1,147 @@
+"""Injects faults into releases on the embedded AWS, and prints what came of them.
+
+Run it with ``make faults``, or directly::
+
+    python -m benchmarks.faults --every-call
+
+A scenario releases a new model under faults, and then once more without. After both, every model
+package of every region is looked at. The exit code is 1 when an invariant is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import queue
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+
+from benchmarks.faults import deployed, scenarios
+from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed
+from benchmarks.faults.scenarios import Result, Scenario
+from benchmarks.faults.world import World
+
+_WORLDS = 2
+_PROGRESS_SCENARIOS = 50
+_LEGEND = """
+scenarios     releases under faults, each of another model
+faults        how many were injected
+succeeded     executions that succeeded in spite of them, by retries
+completed     executions that failed, said which region and why unless they were killed, and were
+              completed by a rerun
+broken        scenarios after which an invariant did not hold:
+              - a content is registered once in a region, whatever was repeated
+              - every model package's artifact is there, with the digest that the package names
+              - no copy differs from its original
+              - no region lacks the model without a failed step that names it
+              - after a rerun without faults, every region has the content, once"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """The scenarios of one kind."""
+
+    name: str
+    results: tuple[Result, ...]
+
+    @property
+    def broken(self) -> list[Result]:
+        """The results with broken invariants."""
+        return [result for result in self.results if result.violations]
+
+    def cells(self) -> tuple[str | int, ...]:
+        """Return the cells of the table."""
+        survived = sum(result.survived for result in self.results)
+        return (
+            self.name,
+            len(self.results),
+            sum(result.faults for result in self.results),
+            survived,
+            len(self.results) - survived - sum(not result.survived for result in self.broken),
+            len(self.broken),
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the scenarios and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
+    parser.add_argument(
+        "--every-call",
+        action="store_true",
+        help="single faults at every call, not only at the first and last of each kind in a step",
+    )
+    options = parser.parse_args(arguments)
+    started = time.monotonic()
+    rows = _rows(_results(every_call=options.every_call))
+    sys.stdout.write("\n".join(_table(rows)) + "\n" + _LEGEND + "\n")
+    for result in (result for row in rows for result in row.broken):
+        sys.stdout.write(f"\nBROKEN: {result.scenario}\n  " + "\n  ".join(result.violations) + "\n")
+    sys.stdout.write(f"\n{time.monotonic() - started:.0f} s\n")
+    return int(any(row.broken for row in rows))
+
+
+def _results(*, every_call: bool) -> Iterator[tuple[str, Result]]:
+    with World() as world:
+        plan = scenarios.call_plan(world)
+    todo: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
+    for scenario in (
+        *scenarios.lasting_faults(plan),
+        *scenarios.kills(plan),
+        *scenarios.single_faults(plan, every_call=every_call),
+        *scenarios.slow_connections(plan),
+    ):
+        todo.put(scenario)
+    work: list[Callable[[], list[tuple[str, Result]]]] = [
+        _run_deployed,
+        *(lambda: _run_function(todo) for _ in range(_WORLDS)),
+    ]
+    sys.stderr.write(f"{todo.qsize()} scenarios of the function ...\n")
+    with ThreadPoolExecutor(len(work)) as pool:
+        for future in as_completed([pool.submit(each) for each in work]):
+            yield from future.result()
+
+
+def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Result]]:
+    results: list[tuple[str, Result]] = []
+    with World() as world:
+        while True:
+            try:
+                scenario = todo.get_nowait()
+            except queue.Empty:
+                return results
+            results.append((scenario.row, scenarios.run(world, scenario)))
+            if (left := todo.qsize()) % _PROGRESS_SCENARIOS == 0:
+                sys.stderr.write(f"{left} scenarios of the function left\n")
+
+
+def _run_deployed() -> list[tuple[str, Result]]:
+    with Deployed() as pipeline:
+        return [
+            *((fault.row, deployed.run(pipeline, fault)) for fault in RUNNER_FAULTS),
+            ("pipeline: executed at once", deployed.run_at_once(pipeline)),
+            ("pipeline: deployed while it runs", deployed.run_during_deployment(pipeline)),
+        ]
+
+
+def _rows(results: Iterable[tuple[str, Result]]) -> list[Row]:
+    by_row: dict[str, list[Result]] = {}
+    for name, result in results:
+        by_row.setdefault(name, []).append(result)
+    return [Row(name, tuple(found)) for name, found in sorted(by_row.items())]
+
+
+def _table(rows: Sequence[Row]) -> Iterator[str]:
+    head = ("fault", "scenarios", "faults", "succeeded", "completed", "broken")
+    width = max(len(row.name) for row in rows)
+    yield f"{head[0]:{width}}" + "".join(f"{name:>11}" for name in head[1:])
+    for row in rows:
+        name, *numbers = row.cells()
+        yield f"{name:{width}}" + "".join(f"{number:>11}" for number in numbers)
+    totals = [sum(int(row.cells()[column]) for row in rows) for column in range(1, len(head))]
+    yield f"{'all':{width}}" + "".join(f"{total:>11}" for total in totals)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,383 @@
+"""Faults around the local runner while it executes the deployed example pipeline."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Self
+
+from benchmarks.faults.invariants import Registry
+from benchmarks.faults.proxy import FaultProxy
+from benchmarks.faults.scenarios import Result, matching
+from local.cdk import CdkCli
+from local.deployment import stack_output
+from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.runner import (
+    EmulatedAws,
+    Execution,
+    ExecutionStatus,
+    StepExecution,
+    start_execution,
+)
+from local.runner.records import OnEvent
+
+ROOT = Path(__file__).parents[2]
+PIPELINE = "returns-risk"
+REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
+_EXAMPLE = ROOT / "pipelines" / "returns_risk"
+_LOAD_SECONDS = 1
+OBJECTIVE = "ReturnAbuseRisk"
+"""What the example's config says its model is for."""
+_ASSET = re.compile(r"s3://(cdk-[a-z0-9-]+)/([^\"/]+)")
+
+
+@dataclass(frozen=True)
+class RunnerFault:
+    """Rules of the proxy for one execution, or the change of its record that kills the runner."""
+
+    row: str
+    label: str
+    rules: tuple[Mapping[str, Any], ...] = ()
+    killed_at: tuple[str, str] | None = None
+    """A step and its status: the runner dies by SIGKILL when it records that."""
+
+
+def _error(code: str, status: int, **members: Any) -> dict[str, Any]:
+    return {"error": {"code": code, "status": status}, **members}
+
+
+RUNNER_FAULTS: tuple[RunnerFault, ...] = (
+    RunnerFault(
+        "pipeline: calls throttled",
+        "every fourth call of SageMaker and every sixth of S3",
+        (
+            _error("ThrottlingException", 400, service="sagemaker", sequence=[1, 3]),
+            _error("SlowDown", 503, service="s3", sequence=[1, 5]),
+        ),
+    ),
+    RunnerFault(
+        "pipeline: calls answered with a 500",
+        "every fourth call of SageMaker and of S3",
+        (
+            _error("InternalFailure", 500, service="sagemaker", sequence=[1, 3]),
+            _error("InternalError", 500, service="s3", sequence=[1, 3]),
+        ),
+    ),
+    RunnerFault(
+        "pipeline: connections cut",
+        "every fifth connection",
+        ({"service": "*", "reset": True, "sequence": [1, 4]},),
+    ),
+    RunnerFault(
+        "pipeline: connections cut",
+        "every eighth answer of S3, in its middle",
+        ({"service": "s3", "response": {"abort_frac": 0.5}, "sequence": [1, 7]},),
+    ),
+    RunnerFault(
+        "pipeline: slow connections",
+        "30 ms a call, 4 MB/s",
+        ({"service": "*", "latency": 30, "response": {"bandwidth_kbps": 4000}},),
+    ),
+    RunnerFault(
+        "pipeline: answer lost",
+        "the first registration at home is served, its answer lost",
+        (
+            {
+                "service": "sagemaker",
+                "operation": "CreateModelPackage",
+                "region": "us-east-1",
+                "response": {"abort_bytes": 0},
+                "times": 1,
+            },
+        ),
+    ),
+    RunnerFault(
+        "pipeline: access denied",
+        "registering in the second region",
+        (
+            _error(
+                "AccessDeniedException",
+                400,
+                service="sagemaker",
+                operation="CreateModelPackage",
+                region="eu-west-1",
+            ),
+        ),
+    ),
+    RunnerFault(
+        "pipeline: access denied",
+        "copying to the third region",
+        (
+            {
+                **matching("CopyObject"),
+                "resource": "us-west-2",
+                **_error("AccessDenied", 403),
+            },
+        ),
+    ),
+    *(
+        RunnerFault("pipeline: runner killed", f"when {step} is {status}", killed_at=(step, status))
+        for step, status in (
+            ("Package", "Succeeded"),
+            ("Stage-EU", "Executing"),
+            ("Registration-NA", "Executing"),
+            ("Registration-NA", "Succeeded"),
+            ("Registration-EU", "Succeeded"),
+        )
+    ),
+)
+
+
+class Deployed:
+    """The example pipeline, deployed by the CDK CLI to an embedded AWS of its own."""
+
+    def __init__(self) -> None:
+        """Prepare; entering the context deploys."""
+        self.aws = EmbeddedAws()
+        self.injected = 0
+        """How many faults there were in the last execution that was to have some."""
+        self._resources = ExitStack()
+        self._models = 0
+
+    def __enter__(self) -> Self:
+        """Start and deploy."""
+        with ExitStack() as resources:
+            folder = TemporaryDirectory(prefix="faults-", ignore_cleanup_errors=True)
+            self.folder = Path(resources.enter_context(folder))
+            resources.enter_context(self.aws)
+            self._write_pipeline()
+            self.deploy()
+            self._proxy = resources.enter_context(FaultProxy(self.aws.endpoint_url))
+            self._resources = resources.pop_all()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """Stop everything and remove the records."""
+        self._resources.close()
+
+    @property
+    def registry(self) -> Registry:
+        """Where the pipeline registers."""
+        return Registry(self.aws.client, PIPELINE, REGIONS)
+
+    def _write_pipeline(self) -> None:
+        example = self.folder / "pipelines" / "returns_risk"
+        shutil.copytree(_EXAMPLE, example, ignore=shutil.ignore_patterns("__pycache__"))
+        config = json.loads((example / "config.json").read_text())
+        payload = config["configuration"]["specific"]["Payload"]
+        payload["verification_load_seconds"] = _LOAD_SECONDS
+        # Many executions share this machine: its latency is not what is looked at.
+        payload.update(max_latency_in_millisecond=5000, expected_tps=2)
+        (example / "config.json").write_text(json.dumps(config))
+
+    def deploy(self) -> None:
+        """Deploy all stacks, with the config as it is in the folder."""
+        cli = CdkCli(
+            self.aws.environment(),
+            log_file=self.folder / "cdk.log",
+            app=f"{sys.executable} {ROOT / 'app.py'}",
+            output=self.folder / "cdk.out",
+        )
+        cli.bootstrap(ACCOUNT_ID, REGIONS.values())
+        settings = {"pipelines_dir": str(self.folder / "pipelines")}
+        cli.deploy(context={"model-release": json.dumps(settings)})
+
+    def change_pipeline(self) -> None:
+        """Change the config and the inference code, to be deployed next."""
+        example = self.folder / "pipelines" / "returns_risk"
+        for name, old, new in (
+            ("config.json", OBJECTIVE, "ReturnFraudRisk"),
+            ("inference/inference.py", "\n", "\n# changed\n"),
+        ):
+            file = example / name
+            file.write_text(file.read_text().replace(old, new, 1))
+
+    def definition(self) -> str:
+        """Return the deployed definition."""
+        sagemaker = self.aws.client("sagemaker")
+        body: str = sagemaker.describe_pipeline(PipelineName=PIPELINE)["PipelineDefinition"]
+        return body
+
+    def missing_assets(self, definition: str) -> Iterator[str]:
+        """Name the assets of a definition that are gone."""
+        s3 = self.aws.client("s3")
+        for bucket, key in sorted(set(_ASSET.findall(definition))):
+            if not s3.list_objects_v2(Bucket=bucket, Prefix=key)["KeyCount"]:
+                yield f"the asset {key} of the definition of before is gone"
+
+    def newest_objective(self, code: str) -> str:
+        """Return the objective in the metadata of a region's newest model package."""
+        newest = max(
+            self.registry.packages(code), key=lambda package: int(package["ModelPackageVersion"])
+        )
+        objective: str = newest["CustomerMetadataProperties"]["model_objective"]
+        return objective
+
+    def new_model(self) -> str:
+        """Upload a model that was not released before; returns its S3 URI."""
+        self._models += 1
+        bucket = stack_output(
+            self.aws.client("cloudformation"), "model-release-storage", "ArtifactBucketName"
+        )
+        key = f"incoming/{self._models}/model.tar.gz"
+        body = _example_with_another_file(f"{self._models}.txt")
+        self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        return f"s3://{bucket}/{key}"
+
+    def execute(self, model: str, on_event: OnEvent = lambda _execution, _step: None) -> Execution:
+        """Execute the pipeline through the proxy; retries do not wait."""
+        endpoint = {"AWS_ENDPOINT_URL": self._proxy.url}
+        return start_execution(
+            PIPELINE,
+            {"ModelS3Uri": model},
+            aws=EmulatedAws.connect({**self.aws.environment(), **endpoint}),
+            state_dir=self.folder / "executions",
+            on_event=on_event,
+            sleep=lambda _seconds: None,
+        )
+
+    def execute_under(self, rules: Sequence[Mapping[str, Any]], model: str) -> Execution:
+        """Execute the pipeline, with faults from its start on."""
+        remaining = [[dict(rule) for rule in rules]]
+
+        def inject(_execution: Execution, _step: StepExecution | None) -> None:
+            if remaining:
+                self._proxy.inject(remaining.pop())
+
+        execution = self.execute(model, inject)
+        self.injected = self._proxy.fired()
+        self._proxy.inject(())
+        return execution
+
+    def execute_and_kill(self, model: str, killed_at: tuple[str, str]) -> bool:
+        """Execute in another process, which is killed; returns whether it was."""
+        command = [sys.executable, "-m", "benchmarks.faults.runner_process"]
+        result = subprocess.run(
+            [*command, PIPELINE, model, str(self.folder / "executions"), *killed_at],
+            cwd=ROOT,
+            env={**os.environ, **self.aws.environment()},
+            capture_output=True,
+            check=False,
+        )
+        return result.returncode == -signal.SIGKILL
+
+
+def run(deployed: Deployed, fault: RunnerFault) -> Result:
+    """Release a new model under a fault, and once more without."""
+    model = deployed.new_model()
+    before = deployed.registry.contents()
+    if fault.killed_at is not None:
+        faults, first = int(deployed.execute_and_kill(model, fault.killed_at)), None
+    else:
+        first = deployed.execute_under(fault.rules, model)
+        faults = deployed.injected
+    found = [] if faults else ["nothing was injected"]
+    found += [*deployed.registry.violations(), *_unreported(deployed, before, first)]
+    second = deployed.execute(model)
+    found += _after_rerun(deployed, before, second)
+    return Result(
+        f"{fault.row.partition(': ')[2]}: {fault.label}",
+        faults=faults,
+        survived=first is not None and first.status is ExecutionStatus.SUCCEEDED,
+        violations=tuple(found),
+        reasons=(first.failure_reason or "",) if first else (),
+    )
+
+
+def run_at_once(deployed: Deployed) -> Result:
+    """Execute the pipeline three times at once: twice for one new model, once for another."""
+    models = [deployed.new_model(), deployed.new_model()]
+    before = deployed.registry.contents()
+    with ThreadPoolExecutor(3) as pool:
+        executions = list(pool.map(deployed.execute, (models[0], models[1], models[0])))
+    found = list(deployed.registry.violations())
+    found += [str(each.failure_reason) for each in executions if each.failed_step is not None]
+    found += _not_new(deployed, before, count=len(models))
+    return Result("two of one model, one of another", 2, survived=True, violations=tuple(found))
+
+
+def run_during_deployment(deployed: Deployed) -> Result:
+    """Deploy another config and other inference code while an execution runs."""
+    model = deployed.new_model()
+    before = deployed.registry.contents()
+    old = deployed.definition()
+    deployments: list[str] = []
+
+    def deploy(_execution: Execution, step: StepExecution | None) -> None:
+        if step is not None and step.name == "Package" and not deployments:
+            deployments.append(step.name)
+            deployed.change_pipeline()
+            deployed.deploy()
+
+    execution = deployed.execute(model, deploy)
+    found = [*deployed.registry.violations(), *_not_new(deployed, before, count=1)]
+    if execution.failed_step is not None:
+        found.append(str(execution.failure_reason))
+    if deployed.definition() == old:
+        found.append("the deployment did not change the definition")
+    found += deployed.missing_assets(old)
+    found += [
+        f"{code}: the execution registered what was deployed after its start"
+        for code in REGIONS
+        if deployed.newest_objective(code) != OBJECTIVE
+    ]
+    return Result("another definition and code", 1, survived=True, violations=tuple(found))
+
+
+def _not_new(deployed: Deployed, before: Mapping[str, list[str]], *, count: int) -> Iterator[str]:
+    after = deployed.registry.contents()
+    new = {code: sorted(set(after[code]) - set(before[code])) for code in REGIONS}
+    if any(len(digests) != count for digests in new.values()):
+        yield f"new in the registries, instead of {count} contents each: {new}"
+    if len(set(map(tuple, new.values()))) > 1:
+        yield f"the regions differ: {new}"
+
+
+def _unreported(
+    deployed: Deployed, before: Mapping[str, list[str]], execution: Execution | None
+) -> Iterator[str]:
+    if execution is None:
+        return
+    after = deployed.registry.contents()
+    missing = [code for code in REGIONS if len(after[code]) == len(before[code])]
+    failed = {step.name for step in execution.steps if step.status == "Failed"}
+    if missing and execution.status is ExecutionStatus.SUCCEEDED:
+        yield f"{', '.join(missing)}: not registered, and the execution succeeded"
+    if len(missing) < len(REGIONS):
+        for code in missing:
+            if f"Registration-{code}" not in failed:
+                yield f"{code}: not registered as the others are, and no step of it failed"
+
+
+def _after_rerun(
+    deployed: Deployed, before: Mapping[str, list[str]], execution: Execution
+) -> Iterator[str]:
+    if execution.status is not ExecutionStatus.SUCCEEDED:
+        yield f"the rerun failed: {execution.failure_reason}"
+    yield from deployed.registry.violations()
+    yield from _not_new(deployed, before, count=1)
+
+
+def _example_with_another_file(name: str) -> bytes:
+    content = io.BytesIO()
+    with (
+        tarfile.open(_EXAMPLE / "model" / "model.tar.gz") as source,
+        tarfile.open(fileobj=content, mode="w:gz") as target,
+    ):
+        for member in source:
+            target.addfile(member, source.extractfile(member))
+        target.addfile(tarfile.TarInfo(name))
+    return content.getvalue()

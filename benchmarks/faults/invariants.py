@@ -1,0 +1,110 @@
+"""What has to be true of the registries after any fault."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Client = Callable[[str, str], Any]
+"""Makes the client of a service in an AWS region."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The model package groups of one name in all regions, by business code."""
+
+    client: Client
+    group: str
+    regions: Mapping[str, str]
+
+    def packages(self, code: str) -> list[dict[str, Any]]:
+        """Describe the versions of a region."""
+        sagemaker = self.client("sagemaker", self.regions[code])
+        listed = sagemaker.list_model_packages(ModelPackageGroupName=self.group, MaxResults=100)
+        return [
+            sagemaker.describe_model_package(ModelPackageName=each["ModelPackageArn"])
+            for each in listed["ModelPackageSummaryList"]
+        ]
+
+    def contents(self) -> dict[str, list[str]]:
+        """The digests that are registered, by region: the result of releases."""
+        return {
+            code: sorted(_sha256(package) for package in self.packages(code))
+            for code in self.regions
+        }
+
+    def violations(self, *, copies: int = 1) -> Iterator[str]:
+        """Name each broken invariant.
+
+        Args:
+            copies: How often a content may be registered: once more per wanted RegisterAgain.
+        """
+        for code, region in self.regions.items():
+            packages = self.packages(code)
+            for sha256, count in Counter(map(_sha256, packages)).items():
+                if count > copies:
+                    yield f"{code}: {count} model packages of the content {sha256[:8]}"
+            for package in packages:
+                yield from self._files(package, region)
+
+    def _files(self, package: Mapping[str, Any], region: str) -> Iterator[str]:
+        (container,) = package["InferenceSpecification"]["Containers"]
+        properties = package["CustomerMetadataProperties"]
+        name = package["ModelPackageArn"].rpartition(":")[2]
+        artifact = self._read(container["ModelDataUrl"], region)
+        if artifact is None:
+            yield f"{region}: {name} points to no artifact"
+        elif hashlib.sha256(artifact).hexdigest() != _sha256(package):
+            yield f"{region}: the artifact of {name} has another digest"
+        for uri in (
+            package["SamplePayloadUrl"],
+            properties["packaging_manifest"],
+            properties["registration_request"],
+        ):
+            if not self._read(uri, region):
+                yield f"{region}: {name} points to no {uri.rpartition('/')[2]}"
+
+    def _read(self, uri: str, region: str) -> bytes | None:
+        s3 = self.client("s3", region)
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            content: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except s3.exceptions.NoSuchKey:
+            return None
+        return content
+
+
+def half_copies(
+    client: Client, source: str, copies: Mapping[str, str], prefix: str
+) -> Iterator[str]:
+    """Name copies that are not what they are copies of.
+
+    Args:
+        client: Makes clients.
+        source: The home region's bucket.
+        copies: The other regions' buckets, by AWS region.
+        prefix: Of the keys to compare.
+    """
+    original = client("s3", "us-east-1")
+    for region, bucket in copies.items():
+        s3 = client("s3", region)
+        for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
+            copy = s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()
+            if copy != original.get_object(Bucket=source, Key=each["Key"])["Body"].read():
+                yield f"{region}: {each['Key']} is not the object at home"
+
+
+def unreported(registry: Registry, failures: Sequence[str], sha256: str) -> Iterator[str]:
+    """Name regions that lack the content without any failed step to say so."""
+    contents = registry.contents()
+    missing = [code for code in registry.regions if sha256 not in contents[code]]
+    if missing and not failures:
+        yield f"{', '.join(missing)}: not registered, and no step failed"
+
+
+def _sha256(package: Mapping[str, Any]) -> str:
+    value: str = package["CustomerMetadataProperties"]["artifact_sha256"]
+    return value
