@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.registration_request import RegistrationRequest
+from constructs_lib.service_model import max_length
 
 _WARM_UP_SECONDS: Final = 120
 _SHORTEST_RAMP_MINUTES: Final = 10
@@ -16,7 +17,6 @@ _MOST_NEW_USERS: Final = 3
 """Users that join in a minute (Developer Guide, "Run a custom load test")."""
 _START_SECONDS: Final = 1800
 """How long an endpoint may take to start, and to be taken away again."""
-_MOST_TYPES: Final = 10
 _NAME_LENGTH: Final = 40
 """Leaves room for a version and a digest in the 64 characters of a job's name."""
 _KNOWN_AT_RUN_TIME: Final = {
@@ -46,9 +46,9 @@ def load_test_request(request: RegistrationRequest) -> dict[str, Any]:
         LoadTestRequestError: The service would refuse it.
     """
     load, types = request.load_test, request.inference_instance_types
-    if len(types) > _MOST_TYPES:
+    if len(types) > (most := max_length("EndpointInputConfigurations")):
         raise LoadTestRequestError(
-            f"A load test takes at most {_MOST_TYPES} instance types; inference_instance_types"
+            f"A load test takes at most {most} instance types; inference_instance_types"
             f" of the Payload section has {len(types)}. Remove some, or test without it."
         )
     ramp = _ramp(math.ceil(load.expected_tps * load.max_latency_in_millisecond / 1000))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from aws_cdk import Aws, RemovalPolicy
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
+
+from stacks.arns import ACCOUNT, PARTITION
 
 _ADMINISTRATION = [
     "kms:CancelKeyDeletion",
@@ -101,7 +103,7 @@ class DataKey(kms.Key):
             region: The key's AWS region.
             log_groups: Name of the log groups, may end in ``*``.
         """
-        arn = f"arn:{Aws.PARTITION}:logs:{region}:{Aws.ACCOUNT_ID}:log-group:{log_groups}"
+        arn = f"arn:{PARTITION}:logs:{region}:{ACCOUNT}:log-group:{log_groups}"
         self.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="EncryptLogs",

@@ -1,4 +1,4 @@
-"""A Lambda function that events start, and what becomes of events that it cannot handle."""
+"""A Lambda function that is called for events, and what becomes of those it cannot handle."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class EventFunction(Construct):
             scope: Parent construct.
             construct_id: Name below the parent.
             settings: The app's settings.
-            script: See :func:`job_function`, as of what follows.
+            script: File in ``constructs_lib/jobs`` with a function ``handler``.
             description: What the function does.
             encryption_key: Key of the logs.
             environment: Environment variables.

@@ -56,6 +56,7 @@ class LoadTestFunction(Construct):
             arns=StackArns(Stack.of(self)),
             artifact_bucket=artifact_bucket,
             encryption_key=encryption_key,
+            additional_key_arns=settings.additional_key_arns,
         )
         self.job_role = self._role("JobRole", "sagemaker.amazonaws.com", "Runs load tests")
         grant(self.job_role, permissions.of_job(self.job_role), wildcards=WILDCARDS)

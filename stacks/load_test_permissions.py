@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,7 +16,9 @@ from constructs_lib.load_test_request import job_name_prefix
 from constructs_lib.registration_request import RegistrationRequest
 from stacks.arns import StackArns
 from stacks.images import repository_arn
+from stacks.network_statements import network_statements
 from stacks.policies import Statement
+from stacks.registration_function import RELEASED_FOLDERS
 
 _SERVICE: Final = "The service names what it creates for a test"
 WILDCARDS: Final = {
@@ -42,6 +44,8 @@ class LoadTestPermissions:
     arns: StackArns
     artifact_bucket: s3.IBucket
     encryption_key: kms.IKey
+    additional_key_arns: Sequence[str]
+    """Keys that executions may encrypt what they release with, instead of that one."""
 
     def of_function(
         self, *, job_role: iam.Role, schedule_role: iam.Role, schedule_group: str
@@ -83,7 +87,7 @@ class LoadTestPermissions:
             _pass_role("PassItself", role, "sagemaker.amazonaws.com"),
             *self._read_release(),
             *self._pull_image(),
-            *self._network(),
+            *network_statements(self.arns, attach_sid="AttachToNetwork"),
             *self._observe(),
         ]
 
@@ -124,10 +128,14 @@ class LoadTestPermissions:
         yield Statement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
-            resources=[f"{prefix}/{folder}/*" for folder in ("registration", "releases")],
+            resources=[f"{prefix}/{folder}/*" for folder in RELEASED_FOLDERS],
         )
         yield Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn])
-        yield Statement(sid="DecryptRelease", actions=["kms:Decrypt"], resources=[key_arn])
+        yield Statement(
+            sid="DecryptRelease",
+            actions=["kms:Decrypt"],
+            resources=[key_arn, *self.additional_key_arns],
+        )
         if self.has_volumes():
             yield Statement(
                 # Amazon EBS, on behalf of the endpoint, encrypts its volume under a grant.
@@ -148,32 +156,6 @@ class LoadTestPermissions:
             resources=[repository_arn(self.request.image_uri)],
         )
         yield Statement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"])
-
-    def _network(self) -> Iterator[Statement]:
-        yield Statement(
-            sid="FindNetwork",
-            actions=[
-                "ec2:DescribeDhcpOptions",
-                "ec2:DescribeNetworkInterfaces",
-                "ec2:DescribeSecurityGroups",
-                "ec2:DescribeSubnets",
-                "ec2:DescribeVpcs",
-            ],
-            resources=["*"],
-        )
-        yield Statement(
-            sid="AttachToNetwork",
-            actions=[
-                "ec2:CreateNetworkInterface",
-                "ec2:CreateNetworkInterfacePermission",
-                "ec2:DeleteNetworkInterface",
-                "ec2:DeleteNetworkInterfacePermission",
-            ],
-            resources=[
-                self.arns.arn("ec2", f"{kind}/*")
-                for kind in ("network-interface", "security-group", "subnet")
-            ],
-        )
 
     def _observe(self) -> Iterator[Statement]:
         yield Statement(

@@ -12,6 +12,7 @@ from constructs_lib.arns import arn_names
 from constructs_lib.s3_uris import bucket_and_key
 from stacks.arns import StackArns
 from stacks.images import repository_arn
+from stacks.network_statements import network_statements
 from stacks.policies import Statement, grant
 
 
@@ -69,9 +70,9 @@ def _statements(resources: PipelineResources) -> Iterator[Statement]:
     yield from _data(resources)
     yield from _encryption(resources)
     yield _images(resources)
-    yield _ALL_IMAGES_LOGIN
+    yield _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
     yield from _logs_and_metrics(resources.arns, resources.definition)
-    yield from _network(resources.arns)
+    yield from network_statements(resources.arns, attach_sid="AttachJobsToNetwork")
     yield _allow(
         "StageAndRegister",
         ["lambda:InvokeFunction"],
@@ -200,13 +201,13 @@ def _folder_arn(arns: StackArns, uri: str) -> str:
 
 
 def _encryption(resources: PipelineResources) -> Iterator[Statement]:
-    key = [resources.encryption_key_arn, *resources.additional_key_arns]
-    yield _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], key)
+    keys = [resources.encryption_key_arn, *resources.additional_key_arns]
+    yield _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], keys)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
     yield _allow(
         "EncryptVolumes",
         ["kms:CreateGrant"],
-        key,
+        keys,
         {"Bool": {"kms:GrantIsForAWSResource": "true"}},
     )
 
@@ -224,16 +225,9 @@ def _images(resources: PipelineResources) -> Statement:
     )
 
 
-_ALL_IMAGES_LOGIN = _allow(
-    "LogInToRegistry",
-    ["ecr:GetAuthorizationToken"],
-    ["*"],  # the API knows no resource
-)
-
-
-def _image_uris(node: Any) -> Iterator[str]:
+def _image_uris(definition: Mapping[str, Any]) -> Iterator[str]:
     """Find the images of jobs and models; a registered package's image is not pulled here."""
-    for step in node["Steps"]:
+    for step in definition["Steps"]:
         arguments = step.get("Arguments", {})
         candidates = (
             arguments.get("AppSpecification", {}).get("ImageUri"),
@@ -257,33 +251,6 @@ def _logs_and_metrics(arns: StackArns, definition: Mapping[str, Any]) -> Iterato
     yield _allow(
         "PublishMetrics",
         ["cloudwatch:PutMetricData"],
-        ["*"],  # the API knows no resource; the namespace limits it
+        ["*"],
         {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
-    )
-
-
-def _network(arns: StackArns) -> Iterator[Statement]:
-    yield _allow(
-        "FindNetwork",
-        [
-            "ec2:DescribeDhcpOptions",
-            "ec2:DescribeNetworkInterfaces",
-            "ec2:DescribeSecurityGroups",
-            "ec2:DescribeSubnets",
-            "ec2:DescribeVpcs",
-        ],
-        ["*"],  # EC2's Describe actions know no resource
-    )
-    yield _allow(
-        "AttachJobsToNetwork",
-        [
-            "ec2:CreateNetworkInterface",
-            "ec2:CreateNetworkInterfacePermission",
-            "ec2:DeleteNetworkInterface",
-            "ec2:DeleteNetworkInterfacePermission",
-        ],
-        [
-            arns.arn("ec2", f"{kind}/*")
-            for kind in ("network-interface", "security-group", "subnet")
-        ],
     )

@@ -31,7 +31,7 @@ _WILDCARDS: Final = {
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
 }
 """Why resources of these statements cannot be named in full."""
-_RELEASED_FOLDERS: Final = ("registration", "releases")
+RELEASED_FOLDERS: Final = ("registration", "releases")
 """Where below the pipeline's prefix a release puts what is registered."""
 _ACCEPTED_FINDINGS: Final = {
     "NIST.800.53.R5-LambdaConcurrency": (
@@ -51,8 +51,8 @@ _ACCEPTED_FINDINGS: Final = {
 class RegistrationFunction(Construct):
     """A Lambda function, outside the VPC: isolated subnets have no route to another region.
 
-    It may read what this pipeline releases, write them into the registries'
-    buckets and create versions of this pipeline's model package group there.
+    It may read what this pipeline releases, copy it into the registries' buckets and create
+    versions of this pipeline's model package group there.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ def _read_statements(
         Statement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
-            resources=[f"{bucket_arn}/{pipeline_name}/{folder}/*" for folder in _RELEASED_FOLDERS],
+            resources=[f"{bucket_arn}/{pipeline_name}/{folder}/*" for folder in RELEASED_FOLDERS],
         ),
         Statement(
             sid="ClaimContent",
@@ -134,12 +134,12 @@ def _write_statements(
     settings: Settings, requests: Sequence[RegistrationRequest]
 ) -> list[Statement]:
     others = [request for request in requests if request.aws_region != settings.home_region]
-    buckets = [
-        f"arn:{PARTITION}:s3:::" + settings.registry_bucket_name(ACCOUNT, request.aws_region)
-        for request in others
-    ]
     if not others:
         return []
+    buckets = [
+        f"arn:{PARTITION}:s3:::{settings.registry_bucket_name(ACCOUNT, request.aws_region)}"
+        for request in others
+    ]
     return [
         Statement(
             sid="WriteRegistries",
@@ -147,7 +147,7 @@ def _write_statements(
             resources=[
                 f"{bucket}/{request.pipeline_name}/{folder}/*"
                 for bucket, request in zip(buckets, others, strict=True)
-                for folder in _RELEASED_FOLDERS
+                for folder in RELEASED_FOLDERS
             ],
         ),
         # As above.

@@ -44,7 +44,8 @@ class ExistingVpc(_Section):
 
     vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
     """The VPC."""
-    subnet_ids: tuple[SubnetId, ...] = Field(min_length=1)
+    # The service model: Subnets of VpcConfig and of RecommendationJobVpcConfig.
+    subnet_ids: tuple[SubnetId, ...] = Field(min_length=1, max_length=16)
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
     security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
     """Security group of the jobs; created in the VPC when absent."""

@@ -88,7 +88,7 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         "statusCode": 200,
         "load_test_job": job["JobName"],
         "load_test_status": job["Status"],
-        "load_test_failure": job.get("FailureReason", "none"),
+        "load_test_failure": job.get("FailureReason") or "none",
     }
 
 
@@ -182,16 +182,18 @@ def collect(model_package_arn: str, clients: Clients) -> dict[str, Any]:
 def results(job: Mapping[str, Any]) -> dict[str, str]:
     """Write what a job found as metadata of a model package: one entry per instance type."""
     found = {"load_test_job": job["JobName"], "load_test_status": job["Status"]}
-    if "FailureReason" in job:
-        found["load_test_failure"] = job["FailureReason"]
+    if reason := job.get("FailureReason"):
+        found["load_test_failure"] = reason
     for recommendation in job.get("InferenceRecommendations", []):
         metrics = recommendation.get("Metrics", {})
         instance_type = recommendation["EndpointConfiguration"]["InstanceType"]
-        found[f"load_test_{instance_type}"] = " ".join(
+        numbers = " ".join(
             f"{label}={_number(metrics[member])}"
             for label, member in _METRICS.items()
             if member in metrics
         )
+        # The registry refuses an empty text, and with it all others.
+        found[f"load_test_{instance_type}"] = numbers or "not measured"
     return {name: _FORBIDDEN.sub(" ", text)[:_VALUE_LENGTH] for name, text in found.items()}
 
 

@@ -28,6 +28,8 @@ _SUBJECT_CHARACTERS: Final = 99
 """Amazon SNS API Reference, Publish: a subject has "less than 100 characters"."""
 _MESSAGE_BYTES: Final = 262_144
 """The same: a message has at most 256 KB."""
+_UNTOLD_FIELDS: Final = {"CustomerMetadataProperties"}
+"""Of a model package; a load test writes its result there, long after the version was told of."""
 _CONSOLE_PAGES: Final = {"processing-job": "processing-jobs", "training-job": "jobs"}
 _LOG_GROUPS: Final = {
     "processing-job": "/aws/sagemaker/ProcessingJobs",
@@ -57,11 +59,14 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
         event: A status change of a pipeline execution or a state change of a model package.
 
     Returns:
-        ``subject`` of what was published.
+        ``subject`` of what was published; nothing where only metadata has changed.
 
     Raises:
         UnknownEventError: The event is of another kind.
     """
+    if _is_about_metadata(event):
+        logger.info("Nobody is told: only metadata has changed.")
+        return {}
     message = message_about(event, boto3.client("sagemaker", config=_CLIENT_CONFIG))
     boto3.client("sns", config=_CLIENT_CONFIG).publish(
         TopicArn=os.environ["TOPIC_ARN"],
@@ -70,6 +75,12 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     )
     logger.info("Published: %s", message.subject)
     return {"subject": message.subject}
+
+
+def _is_about_metadata(event: Mapping[str, Any]) -> bool:
+    """Tell whether a package changed in nothing but metadata: its approval is as it was."""
+    changed = set(event.get("detail", {}).get("UpdatedModelPackageFields") or ())
+    return bool(changed) and changed <= _UNTOLD_FIELDS
 
 
 def message_about(event: Mapping[str, Any], sagemaker: Any) -> Message:

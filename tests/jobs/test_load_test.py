@@ -254,6 +254,16 @@ def test_results_are_texts_that_the_registry_takes() -> None:
     assert max(map(len, found.values())) == 256
 
 
+def test_no_result_is_an_empty_text_which_the_registry_refuses() -> None:
+    unmeasured = {"EndpointConfiguration": {"InstanceType": "ml.m5.large"}}
+
+    assert results(_job("FAILED", FailureReason="", InferenceRecommendations=[unmeasured])) == {
+        "load_test_job": NAME,
+        "load_test_status": "FAILED",
+        "load_test_ml.m5.large": "not measured",
+    }
+
+
 def test_every_version_has_a_job_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOB_NAME_PREFIX", "a" * 40)
     package = f"arn:aws:sagemaker:us-east-1:123456789012:model-package/{'a' * 40}"

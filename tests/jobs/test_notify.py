@@ -168,6 +168,24 @@ def test_a_decision_is_told_with_its_remark(topic: Topic, status: str) -> None:
     assert "then decide" not in message["Message"]
 
 
+def test_metadata_that_changes_alone_is_not_told(topic: Topic) -> None:
+    fields = ["CustomerMetadataProperties"]
+
+    assert handler(package_changed("Approved", UpdatedModelPackageFields=fields), None) == {}
+    assert topic.published == []
+
+
+@pytest.mark.parametrize(
+    "fields", [[], ["ModelApprovalStatus"], ["CustomerMetadataProperties", "ModelApprovalStatus"]]
+)
+def test_a_changed_approval_is_told_whatever_changes_with_it(
+    topic: Topic, fields: list[str]
+) -> None:
+    handler(package_changed("Approved", UpdatedModelPackageFields=fields), None)
+
+    assert len(topic.published) == 1
+
+
 def test_a_subject_is_what_sns_takes(sagemaker: Stubber, topic: Topic) -> None:
     _answer(sagemaker, *(_step(f"Registration-{number}") for number in range(20)))
 

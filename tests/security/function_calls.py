@@ -169,6 +169,7 @@ class NotifyCalls(FunctionCalls):
 class LoadTestCalls(FunctionCalls):
     """``load_test.py``: starts a load test and records its result; and what the test does."""
 
+    job_key_arn: str
     image: str
     artifact_uris: tuple[str, ...]
 
@@ -223,7 +224,8 @@ class LoadTestCalls(FunctionCalls):
         yield self._call("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
         for uri in self.artifact_uris:
             yield from self._look(uri)
-        yield self._call("kms:Decrypt", self.key_arn, via_s3(self.region))
+        for key_arn in {self.key_arn, self.job_key_arn}:
+            yield self._call("kms:Decrypt", key_arn, via_s3(self.region))
         if key_arn := self.function.properties["Environment"]["Variables"].get("VOLUME_KEY_ARN"):
             grant = {"kms:GrantIsForAWSResource": "true"}
             yield self._call("kms:CreateGrant", key_arn, grant)

@@ -139,6 +139,7 @@ class Proof:
             elif handler == "load_test.handler":
                 yield from LoadTestCalls(
                     **self.common(function, step),
+                    job_key_arn=execution.job_key_arn,
                     image=self.images[self.home],
                     artifact_uris=self._released(execution),
                 ).calls(event)

@@ -286,6 +286,9 @@ def test_load_tests_make_derived_calls_only(
     load_test.handler({"action": "collect", "model_package_arn": arn}, context)
 
     derived = LoadTestCalls(
-        **proof.common(function, "LoadTest"), image=proof.images["us-east-1"], artifact_uris=()
+        **proof.common(function, "LoadTest"),
+        job_key_arn=proof.key.arn,
+        image=proof.images["us-east-1"],
+        artifact_uris=(),
     ).calls({"model_package_arn": arn})
     assert not _underived(recorded, derived)

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
+"""In the home folder otherwise, which tests replace: unpacking the CDK takes seconds."""
 SOURCES = ("app.py", "cdk.json", "cli.py", "commands", "constructs_lib", "stacks", "pipelines")
 
 
@@ -35,7 +37,12 @@ def run(
     return subprocess.run(
         [sys.executable, *command],
         cwd=folder,
-        env={"PATH": os.defpath, "CDK_VALIDATION": "false", **(environment or {})},
+        env={
+            "PATH": os.defpath,
+            "CDK_VALIDATION": "false",
+            "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
+            **(environment or {}),
+        },
         umask=umask,
         capture_output=True,
         text=True,

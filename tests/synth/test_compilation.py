@@ -38,18 +38,35 @@ def _compile(configs: PipelineConfigs, cache: Path | None) -> CheckedPipeline:
         return compiled["model"]
 
 
+@pytest.fixture(scope="module")
+def compiled_once(
+    example_config: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[CheckedPipeline, Path]:
+    """The example as a compiler gives it, and its entry in a cache."""
+    cache = tmp_path_factory.mktemp("cache")
+    compiled = _compile(PipelineConfigs.load(example_config), cache)
+    (entry,) = cache.glob("*.json")
+    return compiled, entry
+
+
 def _refuse_to_start(*_: object) -> None:
     raise AssertionError("the compiler was started")
 
 
+def _refuse_to_touch(*_: object) -> None:
+    raise AssertionError("the cache was touched")
+
+
 def test_a_compiled_pipeline_is_kept_and_found_again(
-    configs: PipelineConfigs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    configs: PipelineConfigs,
+    compiled_once: tuple[CheckedPipeline, Path],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     expected = compile_pipeline(configs)
+    cold, entry = compiled_once
 
-    cold = _compile(configs, tmp_path)
     monkeypatch.setattr(compilation, "_start_compiler", _refuse_to_start)
-    warm = _compile(configs, tmp_path)
+    warm = _compile(configs, entry.parent)
 
     assert cold == warm
     assert warm.pipeline == expected
@@ -58,11 +75,14 @@ def test_a_compiled_pipeline_is_kept_and_found_again(
 
 @pytest.mark.parametrize("damage", ["", "{}", "no digest\n{}", "cut", "flip"])
 def test_a_damaged_entry_is_compiled_anew_and_mended(
-    configs: PipelineConfigs, tmp_path: Path, damage: str
+    configs: PipelineConfigs,
+    compiled_once: tuple[CheckedPipeline, Path],
+    tmp_path: Path,
+    damage: str,
 ) -> None:
-    sound = _compile(configs, tmp_path)
-    (entry,) = tmp_path.glob("*.json")
-    text = entry.read_text()
+    sound, kept = compiled_once
+    text = kept.read_text()
+    entry = tmp_path / kept.name
     entry.write_text(
         {"cut": text[:-10], "flip": text.replace("Package", "Rackage", 1)}.get(damage, damage)
     )
@@ -71,12 +91,19 @@ def test_a_damaged_entry_is_compiled_anew_and_mended(
     assert entry.read_text() == text
 
 
-def test_without_a_cache_nothing_is_read_or_kept(configs: PipelineConfigs, tmp_path: Path) -> None:
-    with_cache = _compile(configs, tmp_path)
-    shutil.rmtree(tmp_path)
+def test_without_a_cache_nothing_is_read_or_kept(
+    configs: PipelineConfigs,
+    compiled_once: tuple[CheckedPipeline, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with_cache, entry = compiled_once
+    monkeypatch.chdir(entry.parent)
+    before = {path: path.read_bytes() for path in entry.parent.iterdir()}
+    for touched in ("_kept", "_keep"):
+        monkeypatch.setattr(compilation, touched, _refuse_to_touch)
 
     assert _compile(configs, None) == with_cache
-    assert not tmp_path.exists()
+    assert {path: path.read_bytes() for path in entry.parent.iterdir()} == before
 
 
 def test_a_file_in_place_of_the_folder_costs_time_only(

@@ -24,6 +24,8 @@ from stacks.network import NetworkStack
 from stacks.settings import Settings
 from tests.synth.conftest import ROOT
 
+OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/4567cdef"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -42,7 +44,7 @@ def template(folder: Path) -> Template:
     LoadTestFunction(
         stack,
         "LoadTest",
-        settings=Settings(),
+        settings=Settings(additional_key_arns=(OTHER_KEY,)),
         request=request,
         network=cast(
             "NetworkStack",
@@ -113,6 +115,12 @@ def test_the_jobs_role_writes_no_data(template: Template) -> None:
         "LogIn",
         "Measure",
     ]
+
+
+def test_the_jobs_role_reads_what_executions_encrypt_with_another_key(template: Template) -> None:
+    keys = _statements(template, "LoadTestJobRole")["DecryptRelease"]["Resource"]
+
+    assert OTHER_KEY in keys
 
 
 def test_the_security_rule_packs_find_nothing(template: Template, folder: Path) -> None:

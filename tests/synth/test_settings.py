@@ -34,6 +34,10 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
         ({"additional_key_arns": ["alias/x"]}, "additional_key_arns.0: "),
         ({"existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["foo"]}}, "subnet_ids.0: "),
         (
+            {"existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": [f"subnet-{n}" for n in range(17)]}},
+            "at most 16",
+        ),
+        (
             {
                 "existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]},
                 "interface_endpoints": ["sts"],
