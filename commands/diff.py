@@ -59,7 +59,7 @@ def diff(
         if new is not None:
             raise typer.BadParameter("--deployed takes at most one commit")
         aws = Aws.chosen(local=local, profile=profile, region=region)
-        sides = _deployed_and(old, aws)
+        sides = _deployed_and(old, aws, in_doubt_fail=exit_code)
     else:
         if local or profile or region:
             raise typer.BadParameter("--local, --profile and --region go with --deployed")
@@ -110,7 +110,7 @@ def _synthesized(commit: str | None) -> App:
     return app_of_commit(commit, places.ROOT)
 
 
-def _deployed_and(commit: str | None, aws: Aws) -> tuple[App, App]:
+def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple[App, App]:
     from constructs_lib.diff.sources import deployed_app
 
     new = _synthesized(commit)
@@ -124,7 +124,10 @@ def _deployed_and(commit: str | None, aws: Aws) -> tuple[App, App]:
     def template(stack: str, region: str | None) -> dict[str, Any] | None:
         try:
             return _template(aws, stack, region)
-        except AwsCallError as error:  # the definitions can be compared all the same
+        except AwsCallError as error:
+            if in_doubt_fail:  # else the exit code would say that nothing changes
+                raise
+            # The definitions can be compared all the same.
             typer.echo(f"warning: {stack} is not compared: {error}", err=True)
             return dict(new.templates[stack])
 

@@ -122,7 +122,9 @@ def refuse_missing_parameters(
     Raises:
         MissingParameterError: Names it, and how to give it.
     """
-    names = {each["Name"] for each in definition["Parameters"] if "DefaultValue" not in each}
+    names = {
+        each["Name"] for each in definition.get("Parameters", ()) if "DefaultValue" not in each
+    }
     missing = sorted(names.difference(given, [_MODEL_PARAMETER] if model else []))
     if _MODEL_PARAMETER in missing:
         raise MissingParameterError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -58,7 +58,7 @@ def run_locally(
     region: str | None,
     *,
     as_json: bool,
-) -> None:
+) -> NoReturn:
     """Execute a pipeline on an embedded AWS, tell how it goes, and exit with its outcome."""
     from rich.console import Console
 
@@ -81,7 +81,7 @@ def run_locally(
     end_with(made, as_json=as_json)
 
 
-def end_with(made: Release, *, as_json: bool) -> None:
+def end_with(made: Release, *, as_json: bool) -> NoReturn:
     """End with the outcome of an execution and, when it failed, its reason."""
     reason = made.execution.failure_reason
     if as_json:

@@ -101,7 +101,9 @@ def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) 
             f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
             " or a URI that starts with 's3://'."
         )
-    defaults = {each["Name"]: each.get("DefaultValue", "") for each in definition["Parameters"]}
+    defaults = {
+        each["Name"]: each.get("DefaultValue", "") for each in definition.get("Parameters", ())
+    }
     if "PIPELINE_EXECUTION_TEMP_DIR" not in defaults:
         raise ModelFileError(
             f"The pipeline {pipeline!r} has no parameter PIPELINE_EXECUTION_TEMP_DIR, which names"

@@ -64,7 +64,7 @@ def wait_for(aws: Aws, state: ExecutionState, *, show: bool) -> ExecutionState:
         while not state.has_ended:
             live.update(table(state), refresh=console.is_terminal)
             time.sleep(seconds)
-            state = read_state(aws, state.pipeline, state.id)
+            state = read_state(aws, state.pipeline, state.arn)
         live.update(table(state))
     _print_logs(state, console)
     return state

@@ -1,4 +1,7 @@
-"""What every test shares: nobody reaches a network or a real AWS account."""
+"""What every test shares: nobody reaches a network or a real AWS account.
+
+Nor does the terminal, or a git hook, around a test change what it sees.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,16 @@ import pytest
 ROOT = Path(__file__).parents[1]
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
-for _name in [name for name in os.environ if name.startswith(("AWS_", "CDK_"))]:
-    del os.environ[_name]
+_OF_WHOEVER_RUNS_THE_TESTS = {
+    *("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "PY_COLORS", "TERMINAL_WIDTH"),
+    "GITHUB_ACTIONS",  # with it, Typer writes colours into what is no terminal
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"),
+}
+"""A git hook sets those of git: the tests' own repositories would be the one that it runs for."""
+
+for _name in list(os.environ):
+    if _name.startswith(("AWS_", "CDK_")) or _name in _OF_WHOEVER_RUNS_THE_TESTS:
+        del os.environ[_name]
 # Session-wide, because worker processes and fixtures of any scope may start Node.
 os.environ["CDK_DISABLE_CLI_TELEMETRY"] = "true"
 

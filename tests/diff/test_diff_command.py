@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -12,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from commands import diff as diff_command
 from commands import places
-from commands.aws import Aws
+from commands.aws import Aws, AwsCallError
 from commands.exit_codes import ExitCode
 from commands.table import app, main
 from constructs_lib.diff.sources import app_of_commit
@@ -135,12 +136,13 @@ def deployed(
     """Run the command where the commit ``a`` is deployed."""
     (template,) = app_of_commit("a", repository).templates.values()
     cloudformation = embedded.client("cloudformation", "eu-west-1")
+    soon: dict[str, Any] = {"WaiterConfig": {"Delay": 1}}  # not after half a minute
     cloudformation.create_stack(StackName="one", TemplateBody=json.dumps(template))
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="one")
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="one", **soon)
     monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
     yield lambda *arguments: diff("--deployed", *arguments)
     cloudformation.delete_stack(StackName="one")
-    cloudformation.get_waiter("stack_delete_complete").wait(StackName="one")
+    cloudformation.get_waiter("stack_delete_complete").wait(StackName="one", **soon)
 
 
 def test_what_is_deployed_is_compared_with_the_files(deployed: Release) -> None:
@@ -187,9 +189,10 @@ def test_what_is_not_deployed_is_new(
     ]
 
 
-def test_without_permission_for_templates_definitions_are_compared(
-    deployed: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def no_templates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to tell templates."""
+
     def refuse(**_: object) -> object:
         error = {"Code": "AccessDenied", "Message": "not authorized: cloudformation:GetTemplate"}
         raise ClientError({"Error": error}, "GetTemplate")
@@ -204,7 +207,18 @@ def test_without_permission_for_templates_definitions_are_compared(
 
     monkeypatch.setattr(Aws, "client", client)
 
+
+@pytest.mark.usefixtures("no_templates")
+def test_without_permission_for_templates_definitions_are_compared(deployed: Release) -> None:
     result = deployed()
 
     assert "warning: one is not compared: Cannot read the template" in result.stderr
     assert "error message: a → c" in result.stdout
+
+
+@pytest.mark.usefixtures("no_templates")
+def test_the_exit_code_does_not_say_what_could_not_be_compared(deployed: Release) -> None:
+    error = deployed("a", "--exit-code").exception
+
+    assert isinstance(error, AwsCallError)
+    assert error.exit_code == ExitCode.AWS

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from tests.synth.app_copy import JSII_CACHE
+
 ROOT: Final = Path(__file__).parents[2]
 _LEFT_OUT: Final = shutil.ignore_patterns(
-    ".git", ".venv", "node_modules", ".local", "cdk.out", ".*_cache", ".hypothesis"
+    ".git", ".venv", "node_modules", ".local", "cdk.out", ".*_cache", ".hypothesis", "*.pyc.*"
 )
+"""The last are byte code that another process is writing: gone before they are copied."""
 _OF_THE_COPY: Final = ("activate", "release", "cdk")
 """Files of ``.venv/bin`` that name the folder of the project."""
 _EXAMPLE: Final = "returns_risk"
 _COLUMNS: Final = "120"
-_JSII_CACHE: Final = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 
 
 @dataclass(frozen=True)
@@ -86,8 +88,7 @@ class Shell:
                 "LANG": "C.UTF-8",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "CDK_DISABLE_VERSION_CHECK": "true",
-                # In the home folder otherwise, which is new here: unpacking the CDK takes seconds.
-                "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(_JSII_CACHE),
+                "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

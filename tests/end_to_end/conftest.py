@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 from collections.abc import Iterator
 
@@ -24,6 +25,10 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
         folder / "pipelines" / "returns_risk",
         ignore=shutil.ignore_patterns("__pycache__"),
     )
+    config = folder / "pipelines" / "returns_risk" / "config.json"
+    document = json.loads(config.read_text())
+    document["configuration"]["specific"]["Payload"]["verification_load_seconds"] = 1
+    config.write_text(json.dumps(document, indent=1))
     with (
         pytest.MonkeyPatch.context() as patch,
         EmbeddedAws(log_file=folder / "emulator.log") as server,
