@@ -17,6 +17,13 @@ def main() -> None:
         table.main()
     except KeyboardInterrupt:
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        if error.name != "typer":
+            raise
+        sys.exit(
+            "error: the packages of this app are not installed for"
+            f" {sys.executable}. Run 'make setup', then 'source .venv/bin/activate'."
+        )
 
 
 if __name__ == "__main__":

@@ -33,11 +33,16 @@ def check_archive(
         release check-archive returns_risk .local/packaged/returns_risk/model.tar.gz
         release check-archive returns_risk trained/ --with-code --seconds 0
     """
-    from constructs_lib.archive_doctor import examine
+    from constructs_lib.archive_doctor import UNHEALTHY, examine
     from constructs_lib.archive_packager import archive_of
 
     configs = places.load_configs(places.read_settings(), name)
     exit_code = examine(
         configs, archive_of(model), put_code_in=with_code, load_seconds=seconds, as_json=as_json
     )
+    if exit_code == UNHEALTHY and not with_code and not as_json:
+        typer.echo(
+            "That is the model with the code inside of it; --with-code puts the pipeline's in.",
+            err=True,
+        )
     raise typer.Exit(exit_code)

@@ -48,11 +48,12 @@ def new(
         release new my_model
         release new my_model --owner my-team --variable age:NUMERIC --registration-region EU
     """
-    from constructs_lib.pipelines_folder import config_path
+    from constructs_lib.pipelines_folder import config_path, refuse_name
 
     folder = places.pipelines_folder(places.read_settings()) / name
     if Path(name).name != name:
         raise NewPipelineError(f"{name!r} is not a name of a folder, such as my_model.")
+    refuse_name(name)
     if folder.exists():
         raise NewPipelineError(f"{folder} is there already: choose another name.")
     if owner is None:
@@ -117,7 +118,8 @@ def _tell(folder: Path, *, as_json: bool) -> None:
     typer.echo(
         f"Made {folder}. Next:\n"
         f"  1. put your code into {folder}/inference/inference.py\n"
-        f"  2. adapt {folder}/config.json\n"
+        f"  2. adapt {folder}/config.json: outputs, content types, domain and limits are the"
+        " example's\n"
         f"  3. release validate {folder.name}"
     )
 

@@ -133,7 +133,8 @@ def _decide(
             f" {package.approval_status} -> {status}",
             err=True,
         )
-    if not yes and not typer.confirm(f"Set {len(chosen)} to {status}?", err=True):
+    these = "this version" if len(chosen) == 1 else f"these {len(chosen)} versions"
+    if not yes and not typer.confirm(f"Make {these} {status}?", err=True):
         typer.echo("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)
     for package in chosen:
@@ -141,4 +142,4 @@ def _decide(
     if as_json:
         print_json([{**package.as_json(), "approval_status": status} for package in chosen])
     else:
-        typer.echo(f"{status}: {len(chosen)}")
+        typer.echo(f"{these.capitalize()} {'is' if len(chosen) == 1 else 'are'} {status} now.")

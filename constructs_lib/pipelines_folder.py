@@ -52,6 +52,19 @@ def config_paths(folder: Path) -> dict[str, Path]:
     return paths
 
 
+def refuse_name(name: str) -> None:
+    """Refuse a name for a folder that is yet to be made.
+
+    Raises:
+        PipelinesFolderError: It cannot be a pipeline's.
+    """
+    if not _NAME.fullmatch(name):
+        raise PipelinesFolderError(
+            f"{name!r} cannot be the name of a pipeline's folder, because it becomes part of a"
+            " stack's name: allowed are a letter followed by up to 63 letters, digits, '_' and '-'."
+        )
+
+
 def _check_names(folder: Path, names: Iterable[str]) -> None:
     owners: dict[str, str] = {}
     for name in names:

@@ -10,6 +10,7 @@ from constructs_lib.pipelines_folder import (
     config_path,
     config_paths,
     load_pipelines,
+    refuse_name,
 )
 
 EXAMPLE = Path(__file__).parents[1] / "pipelines" / "returns_risk" / "config.json"
@@ -82,3 +83,13 @@ def test_two_pipelines_of_the_same_name_are_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(PipelinesFolderError, match="have the same pipeline_name, 'returns-risk'"):
         load_pipelines(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["my model", "1st", "modèle", "a" * 65, ""])
+def test_a_folder_that_is_to_be_made_gets_a_name_that_a_stack_can_have(name: str) -> None:
+    with pytest.raises(PipelinesFolderError, match="cannot be the name of a pipeline's folder"):
+        refuse_name(name)
+
+
+def test_the_names_of_the_documents_are_good_names() -> None:
+    refuse_name("house_prices")

@@ -46,6 +46,8 @@ def read_document(file: Path) -> tuple[dict[str, Any] | None, list[Problem]]:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
             return None, [Problem("$", f"is larger than {_LARGEST} bytes: no config is")]
+        if not content.strip():
+            return None, [Problem("$", "the file is empty: it must hold a JSON object")]
         document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Object)
     except OSError as error:
         return None, [Problem("$", f"cannot read the file: {error.strerror or error}")]

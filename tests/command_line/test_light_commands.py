@@ -280,3 +280,20 @@ def test_doctor_fails_and_says_how_to_fix(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_the_reference_is_current() -> None:
     assert PATH.read_text() == reference(), "run: python -m commands.reference"
+
+
+def test_without_the_packages_the_set_up_is_named() -> None:
+    without_typer = (
+        "import runpy, sys; sys.modules['typer'] = None; runpy.run_path('cli.py', None, '__main__')"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", without_typer],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == ExitCode.ERROR
+    assert "Run 'make setup', then 'source .venv/bin/activate'" in result.stderr
+    assert "Traceback" not in result.stderr

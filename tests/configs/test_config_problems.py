@@ -476,7 +476,8 @@ def test_a_long_value_is_cut_in_the_message(problems_of: Problems) -> None:
     ("text", "problem"),
     [
         ('{\n  "a": 1 "b": 2}', "$: is not JSON: line 2, column 10: Expecting ',' delimiter"),
-        ("", "$: is not JSON: line 1, column 1: Expecting value"),
+        ("", "$: the file is empty: it must hold a JSON object"),
+        ("nothing", "$: is not JSON: line 1, column 1: Expecting value"),
         ("[1]", "$: must be a JSON object (got [1])"),
         ('{"a": {"b c": NaN}}', '$.a["b c"]: must be a finite number (got NaN)'),
         ('{"a": [1e999]}', "$.a[0]: must be a finite number (got Infinity)"),
