@@ -133,13 +133,24 @@ def _decide(
             f" {package.approval_status} -> {status}",
             err=True,
         )
-    these = "this version" if len(chosen) == 1 else f"these {len(chosen)} versions"
-    if not yes and not typer.confirm(f"Make {these} {status}?", err=True):
+    if not yes and not typer.confirm(f"Make {_these(chosen)} {status}?", err=True):
         typer.echo("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)
-    for package in chosen:
-        set_approval(aws, package, status, comment)
+    done: list[ModelPackage] = []
+    try:
+        for package in chosen:
+            set_approval(aws, package, status, comment)
+            done.append(package)
+    finally:  # when a region refuses, too: what was done before is done
+        _tell(done, status, as_json=as_json)
+
+
+def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
     if as_json:
-        print_json([{**package.as_json(), "approval_status": status} for package in chosen])
-    else:
-        typer.echo(f"{these.capitalize()} {'is' if len(chosen) == 1 else 'are'} {status} now.")
+        print_json([{**package.as_json(), "approval_status": status} for package in done])
+    elif done:
+        typer.echo(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
+
+
+def _these(packages: list[ModelPackage]) -> str:
+    return "this version" if len(packages) == 1 else f"these {len(packages)} versions"

@@ -113,6 +113,21 @@ def test_approve_takes_the_newest_version_of_every_region(release: Callable[...,
     assert packages["us-east-1", 1]["approval_status"] == "PendingManualApproval"
 
 
+def test_a_region_that_refuses_leaves_the_others_told(
+    release: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse_home(aws: Any, package: Any, status: str, comment: str | None) -> None:
+        if package.region == "us-east-1":
+            raise AwsCallError("Cannot update it: AccessDenied")
+
+    monkeypatch.setattr("commands.packages.set_approval", refuse_home)
+
+    result = release("approve", NAME, "--yes")
+
+    assert isinstance(result.exception, AwsCallError)
+    assert result.stdout == "Approved: eu-west-1 2\n"
+
+
 def test_reject_takes_one_version_of_one_region(release: Callable[..., Result]) -> None:
     result = release("reject", NAME, "--version", "1", "--in-region", "eu-west-1", "--yes")
 
