@@ -60,7 +60,7 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 	@python cli.py demo
 
 .PHONY: test
-test: setup ## Run all tests (no network, about 6 minutes on 2 cores)
+test: setup ## Run all tests (no network, about 5 minutes on 2 cores)
 	@python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 # Not among the locked packages: 4.5 GB that only these tests need, in a folder of their own.
