@@ -121,6 +121,8 @@ def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple
         except UnknownNameError:
             return None
 
+    told: set[str] = set()
+
     def template(stack: str, region: str | None) -> dict[str, Any] | None:
         try:
             return _template(aws, stack, region)
@@ -128,7 +130,13 @@ def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple
             if in_doubt_fail:  # else the exit code would say that nothing changes
                 raise
             # The definitions can be compared all the same.
-            typer.echo(f"warning: {stack} is not compared: {error}", err=True)
+            cause = str(error).partition(": ")[2]
+            typer.echo(
+                f"warning: {stack} is not compared"
+                + (" for the same reason" if cause in told else f": {error}"),
+                err=True,
+            )
+            told.add(cause)
             return dict(new.templates[stack])
 
     return deployed_app(new, definition, template), new

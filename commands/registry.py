@@ -182,9 +182,9 @@ def _key(package: ModelPackage) -> str:
     return bucket_and_key(package.evaluation_uri or "")[1]
 
 
-def _median(evaluation: dict[str, Any]) -> float | None:
-    load = evaluation.get("load") or {}
-    median: float | None = load.get("latency_in_millisecond", {}).get("p50")
+def _median(evaluation: Any) -> float | None:
+    load = evaluation.get("load") if isinstance(evaluation, dict) else None
+    median: float | None = (load or {}).get("latency_in_millisecond", {}).get("p50")
     return median
 
 
