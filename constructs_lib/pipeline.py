@@ -95,7 +95,6 @@ class SageMakerPipeline(Resource):
         )
         self._literal_name = pipeline_name
         self._pipeline_name = self._get_resource_name_attribute(self._resource.ref)
-        self._pipeline_arn = self._arn_of(self._resource.ref)
 
     @property
     def pipeline_name(self) -> str:
@@ -105,7 +104,7 @@ class SageMakerPipeline(Resource):
     @property
     def pipeline_arn(self) -> str:
         """The ARN of the pipeline (a token)."""
-        return self._pipeline_arn
+        return self._arn_of(self._resource.ref)
 
     @property
     def pipeline_ref(self) -> PipelineReference:

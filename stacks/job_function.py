@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "constructs_lib" / "jobs"
+_RUNTIME: Final = lambda_.Runtime.PYTHON_3_13
+_LAMBDA: Final = iam.ServicePrincipal("lambda.amazonaws.com")
 _TESTED_RUNTIME: Final = {
     "AwsSolutions-L1": "Runs what the tests run; a later runtime is a change to test first"
 }
@@ -69,14 +71,14 @@ def job_function(
     role = iam.Role(
         scope,
         "Role",
-        assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        assumed_by=_LAMBDA,
         description=description,
     )
     function = lambda_.Function(
         scope,
         "Function",
         description=description,
-        runtime=lambda_.Runtime.PYTHON_3_13,
+        runtime=_RUNTIME,
         handler=f"{Path(script).stem}.handler",
         code=lambda_.Code.from_asset(
             str(_SCRIPTS),

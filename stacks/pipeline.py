@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import CfnOutput, Stack
 from aws_cdk import aws_iam as iam
@@ -14,7 +14,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.pipeline import SageMakerPipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release_files import ReleaseFiles
-from stacks.arns import ACCOUNT, PARTITION, StackArns
+from stacks.arns import ACCOUNT, PARTITION
 from stacks.assets import file_asset
 from stacks.data_locations import readable_s3_uris, writable_s3_uris
 from stacks.network import NetworkStack
@@ -25,6 +25,11 @@ from stacks.storage import StorageStack
 
 if TYPE_CHECKING:
     from stacks.load_test import LoadTestFunction
+
+# Not on behalf of another account.
+_SAGEMAKER: Final = iam.ServicePrincipal(
+    "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+)
 
 
 class PipelineStack(Stack):
@@ -82,12 +87,12 @@ class PipelineStack(Stack):
         )
         grant_execution(
             PipelineResources(
-                arns=StackArns(self),
+                arns=storage.arns,
                 pipeline_name=compiled.name,
                 definition=compiled.definition,
                 role=self.execution_role,
-                artifact_bucket_arn=storage.artifact_bucket.bucket_arn,
-                encryption_key_arn=storage.encryption_key.key_arn,
+                artifact_bucket_arn=storage.artifact_bucket_arn,
+                encryption_key_arn=storage.encryption_key_arn,
                 additional_key_arns=settings.additional_key_arns,
                 asset_bucket_name=asset_bucket_name,
                 asset_keys=list(asset_keys.values()),
@@ -103,19 +108,15 @@ class PipelineStack(Stack):
         return iam.Role(
             self,
             "ExecutionRole",
-            # Not for SageMaker on behalf of another account.
-            assumed_by=iam.ServicePrincipal(
-                "sagemaker.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-            ),
+            assumed_by=_SAGEMAKER,
             description=f"Runs the steps of {compiled.name}",
         )
 
     def _shared_variables(self, network: NetworkStack, storage: StorageStack) -> dict[str, str]:
         return {
             "ExecutionRoleName": self.execution_role.role_name,
-            "ArtifactBucketName": storage.artifact_bucket.bucket_name,
-            "EncryptionKeyArn": storage.encryption_key.key_arn,
+            "ArtifactBucketName": storage.artifact_bucket_name,
+            "EncryptionKeyArn": storage.encryption_key_arn,
             "SubnetId": network.subnet_ids[0],
             "SecurityGroupId": network.security_group_id,
         }
@@ -177,8 +178,7 @@ class PipelineStack(Stack):
             "RegistrationFunction",
             settings=settings,
             requests=list(compiled.registration_requests.values()),
-            artifact_bucket=storage.artifact_bucket,
-            encryption_key=storage.encryption_key,
+            storage=storage,
         )
 
     def _load_test_variables(self) -> dict[str, str]:

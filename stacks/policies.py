@@ -83,7 +83,7 @@ def _add_policy(
     policy = iam.ManagedPolicy(
         role, construct_id, document=iam.PolicyDocument.from_json(document), roles=[role]
     )
-    stack = Stack.of(role)
+    stack = role.stack
     reasons = {
         f"AwsSolutions-IAM5[Resource::{_as_in_template(stack, resource)}]": wildcards[each.sid]
         for each in statements

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from aws_cdk import Duration
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.arns import arn_names
@@ -17,6 +15,7 @@ from stacks.images import repository_arn
 from stacks.job_function import job_function
 from stacks.policies import Statement
 from stacks.settings import Settings
+from stacks.storage import StorageStack
 
 _LAMBDA_STEP_TIMEOUT: Final = Duration.minutes(10)
 """SageMaker Pipelines gives a Lambda step no longer than this."""
@@ -62,8 +61,7 @@ class RegistrationFunction(Construct):
         *,
         settings: Settings,
         requests: Sequence[RegistrationRequest],
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey,
+        storage: StorageStack,
     ) -> None:
         """Create the function, its role and its log group.
 
@@ -72,16 +70,15 @@ class RegistrationFunction(Construct):
             construct_id: Name below the parent.
             settings: The app's settings.
             requests: What to register in each region, all of one pipeline.
-            artifact_bucket: Where released artifacts are.
-            encryption_key: Key of ``artifact_bucket``.
+            storage: Where released artifacts are.
         """
         super().__init__(scope, construct_id)
         statements = [
             *_read_statements(
                 requests[0].pipeline_name,
                 settings.home_region,
-                artifact_bucket.bucket_arn,
-                [encryption_key.key_arn, *settings.additional_key_arns],
+                storage.artifact_bucket_arn,
+                [storage.encryption_key_arn, *settings.additional_key_arns],
             ),
             *_find_statements(requests),
             *_write_statements(settings, requests),
@@ -91,7 +88,7 @@ class RegistrationFunction(Construct):
             settings=settings,
             script="register_model.py",
             description="Stages a released model in a region and registers it there",
-            encryption_key=encryption_key,
+            encryption_key=storage.encryption_key,
             statements=statements,
             wildcards=_WILDCARDS,
             accepted_findings=_ACCEPTED_FINDINGS,

@@ -7,6 +7,7 @@ from typing import Any
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
+from stacks.arns import StackArns
 from stacks.buckets import DataBucket
 from stacks.encryption import DataKey
 from stacks.settings import Settings
@@ -45,9 +46,14 @@ class StorageStack(Stack):
             removal_policy=removal_policy,
             expiring_prefix="tmp/",
         )
+        # Read once: each access is a call to Node, and every pipeline needs them.
+        self.arns = StackArns(self)
+        self.encryption_key_arn = self.encryption_key.key_arn
+        self.artifact_bucket_arn = self.artifact_bucket.bucket_arn
+        self.artifact_bucket_name = self.artifact_bucket.bucket_name
         CfnOutput(
             self,
             "ArtifactBucketName",
-            value=self.artifact_bucket.bucket_name,
+            value=self.artifact_bucket_name,
             description="Upload model.tar.gz here and pass its S3 URI as ModelS3Uri",
         )
