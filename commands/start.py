@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,13 +24,7 @@ from commands.options import (
 )
 from commands.run import run_locally
 from commands.status import wait_for
-from constructs_lib.errors import ReleaseError
-
-_DIGEST_CHARACTERS = 16
-
-
-class ModelFileError(ReleaseError):
-    """The model to release is neither an S3 URI nor a file that can be uploaded."""
+from local.incoming import ModelArtifactError, artifact_bucket, incoming_key, model_file
 
 
 def start(
@@ -95,27 +88,12 @@ def _start(aws: Aws, pipeline: str, parameters: dict[str, str]) -> str:
 def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) -> str:
     if model.startswith("s3://"):
         return model
-    path = Path(model)
-    if not path.is_file():
-        raise ModelFileError(
-            f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
-            " or a URI that starts with 's3://'."
-        )
-    defaults = {
-        each["Name"]: each.get("DefaultValue", "") for each in definition.get("Parameters", ())
-    }
-    if "PIPELINE_EXECUTION_TEMP_DIR" not in defaults:
-        raise ModelFileError(
-            f"The pipeline {pipeline!r} has no parameter PIPELINE_EXECUTION_TEMP_DIR, which names"
-            " its bucket. Upload the model yourself and give its S3 URI."
-        )
-    bucket = defaults["PIPELINE_EXECUTION_TEMP_DIR"].removeprefix("s3://").partition("/")[0]
+    path = model_file(model)
+    bucket = artifact_bucket(pipeline, definition)
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+        uri = f"s3://{bucket}/{incoming_key(pipeline, path)}"
     except OSError as error:
-        raise ModelFileError(f"Cannot read {path}: {error.strerror}.") from error
-    uri = f"s3://{bucket}/incoming/{pipeline}/{digest}/{path.name}"
+        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
     _upload(aws, path, bucket, uri)
     return uri
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ from constructs_lib.errors import ReleaseError
 from local.cdk import CdkCli
 from local.deployment import Assembly, synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
+from local.incoming import ModelArtifactError, artifact_bucket, incoming_key, model_file
 from local.progress import bytes_bar
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
@@ -33,14 +33,8 @@ from local.runner import (
     start_execution,
 )
 
-_TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
-_DIGEST_CHARACTERS: Final = 16
 _SPINNER_WIDTH: Final = 6
 """Of the spinner and the blanks around it, and of an emoji that is wider than it seems."""
-
-
-class ModelArtifactError(ReleaseError):
-    """The model to release is neither an S3 URI nor a file, or cannot be uploaded."""
 
 
 class NotRunningError(ReleaseError):
@@ -184,19 +178,13 @@ class _Reporter:
 def _model_uri(model: str, pipeline_name: str, aws: LocalAws, console: Console) -> str:
     if model.startswith("s3://"):
         return model
-    if not Path(model).is_file():
-        raise ModelArtifactError(
-            f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
-            " or a URI that starts with 's3://'."
-        )
+    path = model_file(model)
     check_that_it_answers(aws)
     bucket = _artifact_bucket(pipeline_name, aws)
-    name, size = Path(model).name, Path(model).stat().st_size
+    size = path.stat().st_size
     try:
-        with Path(model).open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
-        key = f"incoming/{pipeline_name}/{digest}/{name}"
-        with bytes_bar(f"Uploading {name}", size, console) as advance:
+        key = incoming_key(pipeline_name, path)
+        with bytes_bar(f"Uploading {path.name}", size, console) as advance:
             aws.client("s3").upload_file(model, bucket, key, Callback=advance)
     except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
         raise ModelArtifactError(f"Cannot upload {model} to s3://{bucket}: {error}.") from error
@@ -212,15 +200,7 @@ def _artifact_bucket(pipeline_name: str, aws: LocalAws) -> str:
             f"Cannot upload a model for the pipeline {pipeline_name!r} in {aws.region}: {error}."
             " Is it deployed there, or in another region?"
         ) from error
-    parameters = json.loads(description["PipelineDefinition"])["Parameters"]
-    defaults = {each["Name"]: each.get("DefaultValue", "") for each in parameters}
-    if _TEMP_DIR_PARAMETER not in defaults:
-        raise ModelArtifactError(
-            f"The pipeline {pipeline_name!r} has no parameter {_TEMP_DIR_PARAMETER}, which names"
-            " its bucket. Upload the model yourself and give its S3 URI."
-        )
-    bucket: str = defaults[_TEMP_DIR_PARAMETER].removeprefix("s3://").partition("/")[0]
-    return bucket
+    return artifact_bucket(pipeline_name, json.loads(description["PipelineDefinition"]))
 
 
 def collect(

@@ -15,7 +15,8 @@ from rich.console import Console
 
 from local.demo import NoExampleError, example_stack
 from local.deployment import Assembly, StackOutputError, stack_output
-from local.release import LocalAws, ModelArtifactError, release
+from local.incoming import ModelArtifactError
+from local.release import LocalAws, release
 from local.releases import registered_packages
 from local.runner import EmulatedAws, Execution
 from local.runner.errors import PipelineNotFoundError
