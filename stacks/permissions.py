@@ -70,29 +70,20 @@ def _statements(resources: PipelineResources) -> Iterator[Statement]:
     yield from _data(resources)
     yield from _encryption(resources)
     yield _images(resources)
-    yield _allow("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+    yield Statement("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
     yield from _logs_and_metrics(resources.arns, resources.definition)
     yield from network_statements(resources.arns, attach_sid="AttachJobsToNetwork")
-    yield _allow(
+    yield Statement(
         "StageAndRegister",
         ["lambda:InvokeFunction"],
         resources.function_arns,
     )
 
 
-def _allow(
-    sid: str,
-    actions: Sequence[str],
-    on: Sequence[str],
-    conditions: Mapping[str, Any] | None = None,
-) -> Statement:
-    return Statement(sid=sid, actions=list(actions), resources=list(on), conditions=conditions)
-
-
 def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
     arns = resources.arns
     # Pipelines names what it creates pipelines-<execution id>-<step name>-<suffix>.
-    yield _allow(
+    yield Statement(
         "RunJobs",
         [
             "sagemaker:AddTags",
@@ -105,7 +96,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
             for kind in ("model", *(f"{job.lower()}-job" for job in _jobs(resources.definition)))
         ],
     )
-    yield _allow(
+    yield Statement(
         "Register",
         [
             "sagemaker:AddTags",
@@ -119,7 +110,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
             for kind, name in (("model-package-group", group), ("model-package", f"{group}/*"))
         ],
     )
-    yield _allow(
+    yield Statement(
         "PassItselfToJobs",
         ["iam:PassRole"],
         [resources.role.role_arn],
@@ -143,7 +134,7 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
     own_prefixes = (resources.pipeline_name, f"tmp/{resources.pipeline_name}")
     parameters = {parameter["Name"] for parameter in resources.definition["Parameters"]}
     incoming = ["incoming"] if "ModelS3Uri" in parameters else []
-    yield _allow(
+    yield Statement(
         "ReadArtifactsAndAssets",
         ["s3:GetObject"],
         [
@@ -151,12 +142,12 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
             *(arns.bucket(f"{resources.asset_bucket_name}/{key}") for key in resources.asset_keys),
         ],
     )
-    yield _allow(
+    yield Statement(
         "WriteOutputs",
         ["s3:AbortMultipartUpload", "s3:PutObject"],
         [f"{bucket_arn}/{prefix}/*" for prefix in own_prefixes],
     )
-    yield _allow(
+    yield Statement(
         "FindData",
         ["s3:ListBucket"],
         [
@@ -166,7 +157,7 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
         ],
     )
     if resources.readable_s3_uris:
-        yield _allow(
+        yield Statement(
             "ReadConfiguredData",
             ["s3:GetObject"],
             [
@@ -176,7 +167,7 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
             ],
         )
     if resources.writable_s3_uris:
-        yield _allow(
+        yield Statement(
             "WriteConfiguredData",
             ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
             [_folder_arn(arns, uri) for uri in sorted(set(resources.writable_s3_uris))],
@@ -202,9 +193,9 @@ def _folder_arn(arns: StackArns, uri: str) -> str:
 
 def _encryption(resources: PipelineResources) -> Iterator[Statement]:
     keys = [resources.encryption_key_arn, *resources.additional_key_arns]
-    yield _allow("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], keys)
+    yield Statement("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], keys)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
-    yield _allow(
+    yield Statement(
         "EncryptVolumes",
         ["kms:CreateGrant"],
         keys,
@@ -213,7 +204,7 @@ def _encryption(resources: PipelineResources) -> Iterator[Statement]:
 
 
 def _images(resources: PipelineResources) -> Statement:
-    return _allow(
+    return Statement(
         "PullImages",
         [
             "ecr:BatchCheckLayerAvailability",
@@ -238,7 +229,7 @@ def _image_uris(definition: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _logs_and_metrics(arns: StackArns, definition: Mapping[str, Any]) -> Iterator[Statement]:
-    yield _allow(
+    yield Statement(
         "WriteLogs",
         [
             "logs:CreateLogGroup",
@@ -248,7 +239,7 @@ def _logs_and_metrics(arns: StackArns, definition: Mapping[str, Any]) -> Iterato
         ],
         [arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs*") for kind in _jobs(definition)],
     )
-    yield _allow(
+    yield Statement(
         "PublishMetrics",
         ["cloudwatch:PutMetricData"],
         ["*"],

@@ -13,6 +13,7 @@ from aws_cdk import Reference, Stack, Tokenization
 from aws_cdk import aws_iam as iam
 
 from stacks.acknowledgements import acknowledge
+from stacks.batches import split
 
 _MOST_CHARACTERS: Final = 6_000
 """Of the statements of a policy; IAM takes 6,144 in a managed policy without white space."""
@@ -20,7 +21,7 @@ _TOKEN: Final = re.compile(r"\$\{Token\[[^\]]+\]\}")
 """How CDK writes a value in a text that is known only later."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Statement:
     """What a role may do: a statement with the effect ``Allow``."""
 
@@ -49,23 +50,15 @@ def grant(role: iam.Role, statements: Iterable[Statement], *, wildcards: Mapping
         statements: What it may do.
         wildcards: Why the resources of a statement cannot be named in full, by its ``Sid``.
     """
-    for number, part in enumerate(_parts(statements)):
+    # Few roles need a second one.
+    for number, part in enumerate(split(statements, _MOST_CHARACTERS, _length)):
         _add_policy(role, f"Policy{number + 1}" if number else "Policy", part, wildcards)
 
 
-def _parts(statements: Iterable[Statement]) -> list[list[Statement]]:
-    """Split statements over as many policies as it takes; few roles need a second one."""
-    parts: list[list[Statement]] = []
-    free = 0
-    for statement in statements:
-        text = json.dumps(statement.to_json(), separators=(",", ":"))
-        length = len(_TOKEN.sub(_longest_value, text)) + 1
-        if not parts or length > free:
-            parts.append([])
-            free = _MOST_CHARACTERS
-        parts[-1].append(statement)
-        free -= length
-    return parts
+def _length(statement: Statement) -> int:
+    """Return how many characters of a policy a statement takes at most, with its comma."""
+    text = json.dumps(statement.to_json(), separators=(",", ":"))
+    return len(_TOKEN.sub(_longest_value, text)) + 1
 
 
 def _longest_value(token: re.Match[str]) -> str:
