@@ -36,10 +36,10 @@ if __name__ == "__main__":
     # Called last, as it is registered first: after CDK has ended its Node process.
     atexit.register(_end)
 
-from constructs_lib.compilation import CACHE_FOLDER, Compilation
+from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
+from constructs_lib.configs.folder import load_pipelines
 from constructs_lib.errors import ReleaseError
-from constructs_lib.pipelines_folder import load_pipelines
-from stacks.settings import Settings
+from constructs_lib.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ def main() -> int:
     try:
         app, _ = build_app(os.environ.get("CDK_OUTDIR", "cdk.out"), _context())
         # Only here: it is part of CDK.
-        from stacks.template_findings import synthesize
+        from constructs_lib.infrastructure.template_findings import synthesize
 
         synthesize(app)
     except ReleaseError as error:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The command line: ``release --help``, or ``python cli.py --help``.
 
-Its commands are the modules of ``commands/``, listed in ``commands/table.py``.
+Its commands are the modules of ``commands/``, listed in ``commands/program.py``.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, while it is being imported, too."""
     try:
-        from commands import table
+        from commands import program
 
-        table.main()
+        program.main()
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from commands.exit_codes import ExitCode
-from commands.help_texts import description, examples, name_values
-from commands.table import GROUPS, command, function
+from commands.program import GROUPS, command, function
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.help_texts import description, examples, name_values
 
 PATH: Final = Path(__file__).resolve().parents[1] / "docs" / "commands.md"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import RegistrationRequest
+from constructs_lib.registration.request import RegistrationRequest
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,14 +25,14 @@ from constructs_lib.deploy_time_values import (
     holds_variable,
 )
 from constructs_lib.errors import ReleaseError
-from constructs_lib.load_test_request import LoadTestRequestError, load_test_request
-from constructs_lib.payloads import payload_archive
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
-from constructs_lib.registration_request import (
+from constructs_lib.registration.load_test_request import LoadTestRequestError, load_test_request
+from constructs_lib.registration.request import (
     RegistrationRequest,
     registration_file,
     registration_request,
 )
+from constructs_lib.release.payloads import payload_archive
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
 from constructs_lib.steps.images import serving_image

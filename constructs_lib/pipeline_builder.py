@@ -12,11 +12,11 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import ReleasePipeline, build_pipeline, registration_requests
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.errors import ReleaseError
-from constructs_lib.execution_document import (
+from constructs_lib.registration.execution_document import (
     fill_execution_document,
     step_configs_of_deployed_pipeline,
 )
-from constructs_lib.registration_request import registration_file
+from constructs_lib.registration.request import registration_file
 from constructs_lib.steps.sdk import PipelineSession
 
 logger = logging.getLogger(__name__)

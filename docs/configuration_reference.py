@@ -12,7 +12,7 @@ from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
 from constructs_lib.configs.types import TextRule
-from stacks.settings import Settings
+from constructs_lib.settings import Settings
 
 ROOT: Final = Path(__file__).parents[1]
 PATH: Final = ROOT / "docs" / "configuration.md"

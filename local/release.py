@@ -17,11 +17,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.progress import bytes_bar
+from constructs_lib.release.incoming import (
+    ModelArtifactError,
+    artifact_bucket,
+    incoming_key,
+    model_file,
+)
 from local.cdk import CdkCli
 from local.deployment import Assembly, synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
-from local.incoming import ModelArtifactError, artifact_bucket, incoming_key, model_file
-from local.progress import bytes_bar
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
 from local.runner import (

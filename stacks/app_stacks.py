@@ -6,20 +6,20 @@ from collections.abc import Iterable, Mapping
 
 from aws_cdk import Annotations, App, Environment, Stack
 
-from constructs_lib.compilation import CheckedPipeline, Compilation
+from constructs_lib.compilation.parent import CheckedPipeline, Compilation
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
+from constructs_lib.infrastructure.iam.data_locations import data_buckets
+from constructs_lib.infrastructure.tags import tag_pipeline, tag_resources
 from constructs_lib.parameter_defaults import with_default
 from constructs_lib.regions import RegionCode
-from constructs_lib.release_files import release_files
-from stacks.data_locations import data_buckets
+from constructs_lib.release.files import release_files
+from constructs_lib.settings import PipelineOperations, Settings
 from stacks.network import NetworkStack
 from stacks.pipeline import PipelineStack
 from stacks.registry import RegistryStack
-from stacks.settings import PipelineOperations, Settings
 from stacks.storage import StorageStack
-from stacks.tags import tag_pipeline, tag_resources
 
 
 def add_stacks(

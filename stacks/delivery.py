@@ -9,9 +9,9 @@ from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from stacks.arns import ACCOUNT, PARTITION
-from stacks.policies import Statement, grant
-from stacks.settings import Delivery, Settings
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.settings import Delivery, Settings
 
 _ISSUER: Final = "token.actions.githubusercontent.com"
 _AUDIENCE: Final = "sts.amazonaws.com"

@@ -11,11 +11,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge
-from stacks.arns import ACCOUNT, PARTITION
-from stacks.log_retention import log_retention
-from stacks.policies import Statement, grant
-from stacks.settings import ExistingVpc, Settings
+from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.log_retention import log_retention
+from constructs_lib.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
 
 _HTTPS: Final = ec2.Port.tcp(443)

@@ -15,12 +15,12 @@ from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from constructs_lib.arns import arn_names
-from stacks.arns import ACCOUNT, PARTITION, StackArns
-from stacks.batches import batches
-from stacks.event_function import EventFunction
-from stacks.monitoring import dead_letter_alarm
-from stacks.policies import Statement, grant
-from stacks.settings import Notifications, Settings
+from constructs_lib.infrastructure.event_function import EventFunction
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION, StackArns
+from constructs_lib.infrastructure.iam.batches import batches
+from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.monitoring import dead_letter_alarm
+from constructs_lib.settings import Notifications, Settings
 from stacks.storage import StorageStack
 
 _READ: Final = "ReadExecutions"

@@ -11,12 +11,16 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.arns import ACCOUNT, PARTITION
-from stacks.monitoring import PipelineMonitoring
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.monitoring import PipelineMonitoring
+from constructs_lib.infrastructure.triggers import (
+    PipelineSchedule,
+    UploadTrigger,
+    send_events_to_eventbridge,
+)
+from constructs_lib.settings import PipelineOperations, Settings
 from stacks.pipeline import PipelineStack
-from stacks.settings import PipelineOperations, Settings
 from stacks.storage import StorageStack
-from stacks.triggers import PipelineSchedule, UploadTrigger, send_events_to_eventbridge
 
 _T = TypeVar("_T", bound=Construct)
 

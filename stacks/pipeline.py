@@ -11,20 +11,20 @@ from constructs import Construct
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.infrastructure.assets import file_asset
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
+from constructs_lib.infrastructure.iam.permissions import PipelineResources, grant_execution
+from constructs_lib.infrastructure.registration_function import RegistrationFunction
 from constructs_lib.pipeline import SageMakerPipeline
 from constructs_lib.regions import RegionCode
-from constructs_lib.release_files import ReleaseFiles
-from stacks.arns import ACCOUNT, PARTITION
-from stacks.assets import file_asset
-from stacks.data_locations import readable_s3_uris, writable_s3_uris
+from constructs_lib.release.files import ReleaseFiles
+from constructs_lib.settings import Settings
 from stacks.network import NetworkStack
-from stacks.permissions import PipelineResources, grant_execution
-from stacks.registration_function import RegistrationFunction
-from stacks.settings import Settings
 from stacks.storage import StorageStack
 
 if TYPE_CHECKING:
-    from stacks.load_test import LoadTestFunction
+    from constructs_lib.infrastructure.load_test import LoadTestFunction
 
 # Not on behalf of another account.
 _SAGEMAKER: Final = iam.ServicePrincipal(
@@ -155,7 +155,7 @@ class PipelineStack(Stack):
         if request is None or not configs.payload.load_test_in_aws:
             return None
         # Here: an app that does not use it starts without what it imports.
-        from stacks.load_test import LoadTestFunction
+        from constructs_lib.infrastructure.load_test import LoadTestFunction
 
         return LoadTestFunction(
             self,

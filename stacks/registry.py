@@ -8,10 +8,10 @@ from aws_cdk import ArnFormat, RemovalPolicy, Stack
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
-from stacks.arns import ACCOUNT
-from stacks.buckets import DataBucket
-from stacks.encryption import DataKey
-from stacks.settings import Settings
+from constructs_lib.infrastructure.buckets import DataBucket
+from constructs_lib.infrastructure.encryption import DataKey
+from constructs_lib.infrastructure.iam.arns import ACCOUNT
+from constructs_lib.settings import Settings
 
 
 class RegistryStack(Stack):

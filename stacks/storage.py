@@ -7,10 +7,10 @@ from typing import Any
 from aws_cdk import CfnOutput, RemovalPolicy, Stack
 from constructs import Construct
 
-from stacks.arns import StackArns
-from stacks.buckets import DataBucket
-from stacks.encryption import DataKey
-from stacks.settings import Settings
+from constructs_lib.infrastructure.buckets import DataBucket
+from constructs_lib.infrastructure.encryption import DataKey
+from constructs_lib.infrastructure.iam.arns import StackArns
+from constructs_lib.settings import Settings
 
 
 class StorageStack(Stack):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib.pipelines_folder import (
+from constructs_lib.configs.folder import (
     PipelinesFolderError,
     config_path,
     config_paths,

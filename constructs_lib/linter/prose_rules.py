@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
-from constructs_lib.instances import has_local_storage
 from constructs_lib.linter.expressions import find_objects, known_text, text_fragments
 from constructs_lib.linter.pipeline import Pipeline, Step, entries_by_name
 from constructs_lib.linter.step_types import STEP_TYPES
+from constructs_lib.service_model.instances import has_local_storage
 
 _ARCHIVE_MEMBERS: Final = ("ModelDataUrl", "SamplePayloadUrl")
 _IMAGE_MEMBERS: Final = ("Image", "ImageUri", "TrainingImage")

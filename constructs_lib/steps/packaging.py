@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.configs import PackageStepConfig
-from constructs_lib.execution_document import REGISTRATION_REQUEST_INPUT
-from constructs_lib.instances import has_local_storage
+from constructs_lib.registration.execution_document import REGISTRATION_REQUEST_INPUT
+from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import (
     REGISTRATION_REQUEST,
     SAMPLE_PAYLOAD,

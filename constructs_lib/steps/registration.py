@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from constructs_lib.model_card import MEASURED_NUMBERS
-from constructs_lib.registration_request import RegistrationRequest
+from constructs_lib.registration.model_card import MEASURED_NUMBERS
+from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.steps.context import SAMPLE_PAYLOAD, StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import api_retries

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constructs_lib.configs import PytorchTrainingConfig
-from constructs_lib.instances import has_local_storage
+from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.images import pytorch_image
 from constructs_lib.steps.policies import TRAINING_TIMEOUT, job_retries, reuse_for_30_days

@@ -9,9 +9,9 @@ from typing import Final
 
 from constructs_lib.configs import PackageStepConfig, PayloadConfig, PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
-from constructs_lib.instances import has_local_storage
 from constructs_lib.regions import RegionCode
 from constructs_lib.service_model import enum_values
+from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import (
     REGISTRATION_REQUEST,
     SAMPLE_PAYLOAD,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from local.runner.definition import StepType
+from local.runner.language.definition import StepType
 from local.runner.records import StepExecution, StepStatus
 
 

@@ -27,8 +27,8 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import HTTPError
 
-from local.runner.errors import EmulatedAwsError, StepFailedError
-from local.runner.retries import (
+from local.runner.language.errors import EmulatedAwsError, StepFailedError
+from local.runner.language.retries import (
     CAPACITY_ERROR,
     JOB_INTERNAL_ERROR,
     RESOURCE_LIMIT,

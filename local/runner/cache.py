@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from local.runner.definition import Step, StepType
+from local.runner.language.definition import Step, StepType
 from local.runner.records import Execution, StepExecution, StepStatus
 
 _KEY_ATTRIBUTES: Final[Mapping[StepType, tuple[str, ...]]] = {

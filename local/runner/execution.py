@@ -12,13 +12,14 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from local.runner.aws import NO_ANSWER, EmulatedAws
-from local.runner.conditions import check_conditions
-from local.runner.definition import PipelineDefinition, StepType, parse_definition
-from local.runner.errors import EmulatedAwsError, PipelineNotFoundError
-from local.runner.graph import dependencies_of, run_in_order
+from local.runner.jobs.processing import check_processing_step
+from local.runner.jobs.training import check_training_step
+from local.runner.language.conditions import check_conditions
+from local.runner.language.definition import PipelineDefinition, StepType, parse_definition
+from local.runner.language.errors import EmulatedAwsError, PipelineNotFoundError
+from local.runner.language.graph import dependencies_of, run_in_order
+from local.runner.language.parameters import Scalar, bind_parameters
 from local.runner.lifetimes import end_abandoned, end_in_aws, running
-from local.runner.parameters import Scalar, bind_parameters
-from local.runner.processing import check_processing_step
 from local.runner.records import (
     Execution,
     ExecutionRecorder,
@@ -29,7 +30,6 @@ from local.runner.records import (
     past_executions,
 )
 from local.runner.steps import StepRunner
-from local.runner.training import check_training_step
 
 _MAX_PARALLEL_STEPS: Final = 8
 _NOT_FOUND_CODES: Final = frozenset({"ResourceNotFound", "ValidationException"})

@@ -16,8 +16,8 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
-from local.runner.errors import ExecutionRecordError
-from local.runner.parameters import Scalar
+from local.runner.language.errors import ExecutionRecordError
+from local.runner.language.parameters import Scalar
 
 _FILE_NAME: Final = "execution.json"
 

@@ -16,19 +16,23 @@ from typing import Any, Final
 
 from local.runner.aws import EmulatedAws
 from local.runner.cache import EarlierResult, cache_key, find_cached
-from local.runner.conditions import all_hold
-from local.runner.containers import StepRun
-from local.runner.definition import Step, StepType
-from local.runner.errors import ExecutionStoppedError, ReferenceResolutionError, StepFailedError
-from local.runner.functions import invoke_function
-from local.runner.graph import Dependencies
-from local.runner.models import create_model, register_model
-from local.runner.parameters import to_text
-from local.runner.processing import read_property_files, run_processing_job
+from local.runner.jobs.containers import StepRun
+from local.runner.jobs.functions import invoke_function
+from local.runner.jobs.models import create_model, register_model
+from local.runner.jobs.processing import read_property_files, run_processing_job
+from local.runner.jobs.training import run_training_job
+from local.runner.language.conditions import all_hold
+from local.runner.language.definition import Step, StepType
+from local.runner.language.errors import (
+    ExecutionStoppedError,
+    ReferenceResolutionError,
+    StepFailedError,
+)
+from local.runner.language.graph import Dependencies
+from local.runner.language.parameters import to_text
+from local.runner.language.references import Scope, resolve
+from local.runner.language.retries import RetryPolicy, matching_policy
 from local.runner.records import Execution, ExecutionRecorder, StepStatus, now
-from local.runner.references import Scope, resolve
-from local.runner.retries import RetryPolicy, matching_policy
-from local.runner.training import run_training_job
 
 _MAX_NAME_LENGTH: Final = 63
 _RANDOM_CHARACTERS: Final = 10

@@ -11,9 +11,9 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner, Result
 
-from commands import real_executions
-from commands.aws import Aws
-from commands.table import app
+from commands.executions import real as real_executions
+from commands.program import app
+from commands.terminal.aws import Aws
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION, EVALUATION, NAME, VERSIONS
 

@@ -13,10 +13,10 @@ import pytest
 from botocore.stub import ANY, Stubber
 from typer.testing import CliRunner, Result
 
-from commands import places
-from commands.aws import AwsCallError, UnknownNameError
-from commands.exit_codes import ExitCode
-from commands.table import app
+from commands.program import app
+from commands.terminal import places
+from commands.terminal.aws import AwsCallError, UnknownNameError
+from commands.terminal.exit_codes import ExitCode
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import (
     ARN,
@@ -120,7 +120,7 @@ def test_a_region_that_refuses_leaves_the_others_told(
         if package.region == "us-east-1":
             raise AwsCallError("Cannot update it: AccessDenied")
 
-    monkeypatch.setattr("commands.packages.set_approval", refuse_home)
+    monkeypatch.setattr("commands.aws.packages.set_approval", refuse_home)
 
     result = release("approve", NAME, "--yes")
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from commands import places
-from commands.exit_codes import ExitCode
-from commands.table import app
-from constructs_lib.definition_steps import steps_of
-from constructs_lib.pipelines_folder import PipelinesFolderError
-from stacks.settings import SettingsError
+from commands.program import app
+from commands.terminal import places
+from commands.terminal.exit_codes import ExitCode
+from constructs_lib.configs.folder import PipelinesFolderError
+from constructs_lib.language.steps import steps_of
+from constructs_lib.settings import SettingsError
 
 ROOT = Path(__file__).parents[2]
 

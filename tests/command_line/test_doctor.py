@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from commands.account import AppNeeds, account_checks
-from commands.aws import Aws
-from commands.checks import Check
-from commands.quotas import InstanceNeed, needs_of
+from commands.health.account import AppNeeds, account_checks
+from commands.health.checks import Check
+from commands.health.quotas import InstanceNeed, needs_of
+from commands.terminal.aws import Aws
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import RegistrationRequest
+from constructs_lib.registration.request import RegistrationRequest
 
 ACCOUNT = "123456789012"
 PROCESSING = InstanceNeed("processing job", "ml.m5.xlarge", 1)

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from commands.exit_codes import ExitCode
-from constructs_lib.measured_numbers import NothingMeasuredError
+from commands.terminal.exit_codes import ExitCode
+from constructs_lib.registration.measured_numbers import NothingMeasuredError
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION, NAME
 
@@ -31,7 +31,7 @@ def document(tmp_path: Path) -> Path:
 def fill(release: Callable[..., Result], document: Path, monkeypatch: pytest.MonkeyPatch) -> Fill:
     """Fill the document from the pipeline, whose registration file is not in the embedded AWS."""
     monkeypatch.setattr(
-        "constructs_lib.execution_document.step_configs_of_deployed_pipeline",
+        "constructs_lib.registration.execution_document.step_configs_of_deployed_pipeline",
         lambda definition, _read: {"Registration-NA": CONFIG} if definition == DEFINITION else {},
     )
     return lambda *arguments: release(
@@ -59,7 +59,7 @@ def test_it_takes_the_embedded_aws_like_every_other_command(
     fill: Fill, embedded: EmbeddedAws, document: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
-    monkeypatch.setattr("commands.aws.LOCAL_ENDPOINT", embedded.endpoint_url)
+    monkeypatch.setattr("commands.terminal.aws.LOCAL_ENDPOINT", embedded.endpoint_url)
 
     result = fill("--local")
 

@@ -16,13 +16,15 @@ from botocore.stub import Stubber
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from commands import places, status, table
-from commands.aws import AwsCallError, UnknownNameError
-from commands.execution_states import ExecutionState, StepState
-from commands.exit_codes import ExitCode
-from commands.options import MissingParameterError
-from commands.table import app
-from constructs_lib.definition_steps import steps_of
+from commands import program
+from commands.aws import status
+from commands.executions.states import ExecutionState, StepState
+from commands.program import app
+from commands.terminal import places
+from commands.terminal.aws import AwsCallError, UnknownNameError
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import MissingParameterError
+from constructs_lib.language.steps import steps_of
 from constructs_lib.suggestions import suggestion
 from tests.command_line.registered_pipeline import DEFINITION, NAME, write_record
 
@@ -246,9 +248,9 @@ def test_a_disk_that_cannot_be_used_is_one_message(
     def fail(**_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(table, "app", fail)
+    monkeypatch.setattr(program, "app", fail)
     with pytest.raises(SystemExit) as ended:
-        table.main()
+        program.main()
 
     assert ended.value.code == ExitCode.ERROR
     assert capfd.readouterr().err == f"error: Cannot use {message}.\n"
@@ -258,9 +260,9 @@ def test_another_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> 
     def fail(**_: Any) -> None:
         raise OSError
 
-    monkeypatch.setattr(table, "app", fail)
+    monkeypatch.setattr(program, "app", fail)
     with pytest.raises(OSError, match=r"^$"):
-        table.main()
+        program.main()
 
 
 def test_a_suggestion_names_the_closest_or_all() -> None:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from commands import places
-from commands.exit_codes import ExitCode
-from commands.table import COMMANDS, app, command
+from commands.program import COMMANDS, app, command
+from commands.terminal import places
+from commands.terminal.exit_codes import ExitCode
 from local.deployment import Assembly
 from local.emulator import EmbeddedAws
 from local.release import Release

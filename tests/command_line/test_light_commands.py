@@ -16,12 +16,13 @@ from typer._completion_shared import get_completion_script
 from typer.testing import CliRunner, Result
 
 import cli
-from commands import machine, places
-from commands.completion import folder_names, pipeline_names
-from commands.exit_codes import ExitCode
-from commands.help_texts import description, examples
+from commands.health import machine
+from commands.program import COMMANDS, app, function
 from commands.reference import PATH, reference
-from commands.table import COMMANDS, app, function
+from commands.terminal import places
+from commands.terminal.completion import folder_names, pipeline_names
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.help_texts import description, examples
 
 ROOT = Path(__file__).parents[2]
 
@@ -167,7 +168,7 @@ def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("commands.table.main", interrupted)
+    monkeypatch.setattr("commands.program.main", interrupted)
     with pytest.raises(SystemExit) as ended:
         cli.main()
 
@@ -210,7 +211,7 @@ def test_a_new_pipeline_is_valid(app_folder: Path) -> None:
 
 
 def _answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Result:
-    monkeypatch.setattr("commands.new._on_a_terminal", lambda: True)
+    monkeypatch.setattr("commands.author.new._on_a_terminal", lambda: True)
     return CliRunner().invoke(app, ["new", "my_model"], input="".join(f"{x}\n" for x in answers))
 
 

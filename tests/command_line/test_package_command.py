@@ -13,13 +13,13 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from commands import places
-from commands.exit_codes import ExitCode
-from commands.table import app
-from constructs_lib import archive_packager
-from constructs_lib.archive_packager import PackagingError
+from commands.program import app
+from commands.terminal import places
+from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs import PipelineConfigs
-from local.progress import bytes_bar
+from constructs_lib.progress import bytes_bar
+from constructs_lib.release import packager as archive_packager
+from constructs_lib.release.packager import PackagingError
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "pipelines" / "returns_risk"

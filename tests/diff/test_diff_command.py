@@ -11,11 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 
-from commands import diff as diff_command
-from commands import places
-from commands.aws import Aws, AwsCallError
-from commands.exit_codes import ExitCode
-from commands.table import app, main
+from commands.author import diff as diff_command
+from commands.program import app, main
+from commands.terminal import places
+from commands.terminal.aws import Aws, AwsCallError
+from commands.terminal.exit_codes import ExitCode
 from constructs_lib.diff.sources import app_of_commit
 from local.emulator import EmbeddedAws
 from tests.diff.app_repository import write_settings

@@ -17,7 +17,7 @@ from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 from typer.main import get_command
 
-from commands.table import COMMANDS, app, command
+from commands.program import COMMANDS, app, command
 
 ROOT: Final = Path(__file__).parents[2]
 _SHELL: Final = frozenset(

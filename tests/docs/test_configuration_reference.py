@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from constructs_lib.configs import CONFIG_CLASSES, Hyperparameters, PipelineConfigs
+from constructs_lib.settings import Settings
 from docs.configuration_reference import EXAMPLES, PATH, reference
-from stacks.settings import Settings
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk" / "config.json"
 SETTINGS_IN_SETTINGS = ("existing_vpc", "schedule", "notifications", "delivery")

@@ -20,7 +20,7 @@ import pytest
 from jsonschema import Draft7Validator
 from rich.console import Console
 
-from constructs_lib.measured_numbers import MEASURED
+from constructs_lib.registration.measured_numbers import MEASURED
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.emulator.load_tests import NOT_TESTED
 from local.release import LocalAws, release

@@ -12,8 +12,8 @@ import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.registration import VariableType
-from constructs_lib.payloads import sample_payloads
 from constructs_lib.regions import RegionCode
+from constructs_lib.release.payloads import sample_payloads
 
 MOST_ARTIFACT_BYTES = 200_000
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.archives import archive
 from constructs_lib.jobs import verify_model
+from constructs_lib.release.archives import archive
 
 torch = pytest.importorskip("torch")
 

@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.execution_document import (
+from constructs_lib.regions import RegionCode
+from constructs_lib.registration.execution_document import (
     REGISTRATION_REQUEST_INPUT,
     ExecutionDocumentError,
     step_configs_of_deployed_pipeline,
 )
-from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import RegistrationRequest, registration_file
+from constructs_lib.registration.request import RegistrationRequest, registration_file
 
 FILE_URI = "s3://assets/0123.json"
 COPY_URI = "s3://artifacts/returns-risk/registration/abc/registration.json"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.errors import ReleaseError
-from constructs_lib.execution_document import (
+from constructs_lib.registration.execution_document import (
     DocumentStructureError,
     ExecutionDocumentError,
     fill_execution_document,

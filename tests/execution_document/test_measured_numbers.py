@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.measured_numbers import (
+from constructs_lib.registration.measured_numbers import (
     MEASURED,
     NothingMeasuredError,
     RegisteredVersion,

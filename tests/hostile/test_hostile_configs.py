@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from constructs_lib.configs import ConfigFileError, PipelineConfigs
 from constructs_lib.definition import DeployTimeVariableError, compile_pipeline
-from constructs_lib.payloads import payload_archive, sample_payloads
+from constructs_lib.release.payloads import payload_archive, sample_payloads
 from tests.hostile.inputs import MODEL, PAYLOAD, REFUSED_EDITS, SHARED, TEXTS
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk"

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.errors import ReleaseError
-from constructs_lib.execution_document import fill_execution_document, read_document
-from constructs_lib.registration_request import RegistrationRequestError, read_registration_file
-from local.runner.errors import ReferenceResolutionError
-from local.runner.references import Scope, functions_in, references_in, resolve
+from constructs_lib.registration.execution_document import fill_execution_document, read_document
+from constructs_lib.registration.request import RegistrationRequestError, read_registration_file
+from local.runner.language.errors import ReferenceResolutionError
+from local.runner.language.references import Scope, functions_in, references_in, resolve
 
 STEP_CONFIGS: dict[str, dict[str, Any]] = {
     "Registration-NA": {"model_owner": "team", "load_testing_info_map": {"expected_tps": 2}},

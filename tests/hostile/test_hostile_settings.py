@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commands.table import main
+from commands.program import main
 from constructs_lib.errors import ReleaseError
-from stacks.settings import CONTEXT_KEY, ENVIRONMENT_KEY, Settings
+from constructs_lib.settings import CONTEXT_KEY, ENVIRONMENT_KEY, Settings
 from tests.hostile.inputs import NAMES
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
@@ -66,7 +66,7 @@ def test_no_name_makes_a_folder_elsewhere(
 ) -> None:
     folder = tmp_path / "app" / "pipelines"
     folder.mkdir(parents=True)
-    monkeypatch.setattr("commands.places.pipelines_folder", lambda _: folder)
+    monkeypatch.setattr("commands.terminal.places.pipelines_folder", lambda _: folder)
 
     with pytest.raises(SystemExit) as ended:
         main(args=["new", "--owner", "team", "--", name])

@@ -22,8 +22,6 @@ from typing import Any, cast
 
 import pytest
 
-from constructs_lib.archive_doctor import HEALTHY, UNHEALTHY, examine
-from constructs_lib.archives import archive
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs import verify_model
 from constructs_lib.jobs.verify_model import (
@@ -33,6 +31,8 @@ from constructs_lib.jobs.verify_model import (
     WorkerEndedError,
     load_numbers,
 )
+from constructs_lib.release.archives import archive
+from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 
 SCRIPT = Path(verify_model.__file__)
 EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from constructs_lib.instances import has_local_storage
+from constructs_lib.service_model.instances import has_local_storage
 
 ON_EBS = {
     *("c4", "c5", "c5n", "c6i", "c7i", "c7i-flex", "c8i", "c8i-flex"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.loaders import Loader
 
-from constructs_lib.java_patterns import matches
+from constructs_lib.service_model.java_patterns import matches
 
 UNTRANSLATED: list[str] = []
 """Patterns of the service model that cannot be checked. There are none, and none may be added

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from constructs_lib.findings import Finding, Path, render_path
-from constructs_lib.java_patterns import matches
 from constructs_lib.linter import lint
 from constructs_lib.linter.shapes import request_shape, service_shape
 from constructs_lib.linter.step_types import STEP_TYPES, UNCHECKED_STEP_TYPES
+from constructs_lib.service_model.java_patterns import matches
 from tests.linter.conftest import IMAGE, MODEL, PACKAGE, REGISTER, ROLE, TRAIN
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1"

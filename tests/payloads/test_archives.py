@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructs_lib.archives import ArchiveError, archive, folder_archive, read_folder
+from constructs_lib.release.archives import ArchiveError, archive, folder_archive, read_folder
 
 
 def _members(data: bytes) -> list[tuple[tarfile.TarInfo, bytes]]:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.configs import PayloadConfig, VariableType
-from constructs_lib.payloads import payload_archive, sample_payloads, sample_values
+from constructs_lib.release.payloads import payload_archive, sample_payloads, sample_values
 
 CSV_NAME = "payload_text_csv_0.csv"
 JSON_NAME = "payload_application_json_0.json"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import RegistrationRequest
+from constructs_lib.registration.request import RegistrationRequest
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from botocore.validate import ParamValidator
 
 from constructs_lib.jobs.load_test import job_request
 from constructs_lib.linter import lint_request
-from constructs_lib.load_test_request import (
+from constructs_lib.regions import RegionCode
+from constructs_lib.registration.load_test_request import (
     LoadTestRequestError,
     job_name_prefix,
     load_test_request,
 )
-from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import LoadTestSettings, RegistrationRequest
+from constructs_lib.registration.request import LoadTestSettings, RegistrationRequest
 
 MakeRequest = Callable[..., RegistrationRequest]
 

@@ -17,7 +17,7 @@ from moto import mock_aws
 
 from constructs_lib.jobs import register_model
 from constructs_lib.jobs.register_model import RegistrationError, handler
-from constructs_lib.registration_request import RegistrationRequest, registration_file
+from constructs_lib.registration.request import RegistrationRequest, registration_file
 
 HOME_BUCKET = "artifacts-us-east-1"
 BUCKET = "registry-eu-west-1"

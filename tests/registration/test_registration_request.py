@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.linter import lint_request
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration_request import (
+from constructs_lib.registration.request import (
     RegistrationRequest,
     RegistrationRequestError,
     model_package_group_name,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.instances import has_local_storage
+from constructs_lib.service_model.instances import has_local_storage
 from tests.security.conftest import Synthesized
 from tests.security.deployment import Deployment, Resource
 from tests.security.proof import PIPELINE_STACK, Proof

@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib import compilation
-from constructs_lib.checks import pipeline_findings
-from constructs_lib.compilation import (
+from constructs_lib.compilation import parent as compilation
+from constructs_lib.compilation.checks import pipeline_findings
+from constructs_lib.compilation.parent import (
     CheckedPipeline,
     Compilation,
     CompilationError,
     cache_key,
     source_digest,
 )
+from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
-from constructs_lib.provenance import traced
 
 ROOT = Path(__file__).parents[2]
 HOME = "us-east-1"

@@ -16,8 +16,8 @@ from constructs_lib.definition import (
 )
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
-from constructs_lib.load_test_request import LoadTestRequestError
 from constructs_lib.regions import RegionCode
+from constructs_lib.registration.load_test_request import LoadTestRequestError
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
 
 WritePipeline = Callable[[Path, str], Path]

@@ -16,7 +16,7 @@ import yaml  # type: ignore[import-untyped]
 from aws_cdk.assertions import Template
 
 from app import build_app
-from stacks.settings import Settings, SettingsError
+from constructs_lib.settings import Settings, SettingsError
 from tests.synth.conftest import ROOT, cdk_context
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 from app import build_app
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.parameter_defaults import UnknownParameterError, with_default
-from stacks.settings import Settings, SettingsError
+from constructs_lib.settings import Settings, SettingsError
 from tests.synth.conftest import ROOT, cdk_context
 
 SHIPPED = json.loads((ROOT / "cdk.json").read_text())["context"]["model-release"]

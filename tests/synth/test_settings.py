@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import Settings, SettingsError
+from constructs_lib.settings import Settings, SettingsError
 
 
 def _settings(given: Any) -> Settings:

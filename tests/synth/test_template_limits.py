@@ -9,13 +9,13 @@ import pytest
 from aws_cdk import App, CfnOutput, CfnResource, Stack
 from cfnlint.helpers import LIMITS
 
+from constructs_lib.infrastructure.template_findings import synthesize
 from constructs_lib.template_limits import (
     MAX_DOCUMENT_CHARACTERS,
     MAX_ENTRIES,
     MAX_TEMPLATE_BYTES,
     template_problems,
 )
-from stacks.template_findings import synthesize
 
 FILE = "team-models.template.json"
 

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.report import REPORT_NAME, observe, write_report
 from local.report.observations import Observations, read_observations
-from local.runner.errors import ExecutionRecordError
+from local.runner.language.errors import ExecutionRecordError
 from local.runner.records import Execution, StepExecution, StepStatus
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from constructs_lib.release.incoming import ModelArtifactError
 from local.demo import NoExampleError, example_stack
 from local.deployment import Assembly, StackOutputError, stack_output
-from local.incoming import ModelArtifactError
 from local.release import LocalAws, release
 from local.releases import registered_packages
 from local.runner import EmulatedAws, Execution
-from local.runner.errors import PipelineNotFoundError
+from local.runner.language.errors import PipelineNotFoundError
 
 REGION = "eu-west-1"
 ROLE_ARN = "arn:aws:iam::123456789012:role/execution"

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from local.runner.conditions import all_hold, check_conditions
-from local.runner.errors import DefinitionError, StepFailedError
+from local.runner.language.conditions import all_hold, check_conditions
+from local.runner.language.errors import DefinitionError, StepFailedError
 
 
 def compare(name: str, left: Any, right: Any) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.runner.definition import Branch, PipelineDefinition, parse_definition
-from local.runner.durations import parse_duration
-from local.runner.errors import DefinitionError, UnsupportedStepError
+from local.runner.language.definition import Branch, PipelineDefinition, parse_definition
+from local.runner.language.durations import parse_duration
+from local.runner.language.errors import DefinitionError, UnsupportedStepError
 
 
 def parse(*steps: dict[str, Any], **members: Any) -> PipelineDefinition:

@@ -22,7 +22,7 @@ from local.runner import (
     StepStatus,
     read_execution,
 )
-from local.runner.errors import (
+from local.runner.language.errors import (
     DefinitionError,
     EmulatedAwsError,
     ParameterError,

@@ -26,10 +26,10 @@ from local.runner import (
     StepStatus,
     start_execution,
 )
-from local.runner.definition import parse_definition
-from local.runner.errors import DefinitionError
 from local.runner.execution import _check_steps
-from local.runner.graph import dependencies_of
+from local.runner.language.definition import parse_definition
+from local.runner.language.errors import DefinitionError
+from local.runner.language.graph import dependencies_of
 
 Deploy = Callable[..., str]
 Execute = Callable[..., Execution]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.runner.definition import parse_definition
-from local.runner.errors import DefinitionError, ReferenceResolutionError
-from local.runner.graph import Dependencies, dependencies_of, run_in_order
+from local.runner.language.definition import parse_definition
+from local.runner.language.errors import DefinitionError, ReferenceResolutionError
+from local.runner.language.graph import Dependencies, dependencies_of, run_in_order
 
 
 def step(name: str, arguments: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:

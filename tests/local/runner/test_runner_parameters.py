@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.runner.errors import ParameterError
-from local.runner.parameters import Parameter, ParameterType, Scalar, bind_parameters
+from local.runner.language.errors import ParameterError
+from local.runner.language.parameters import Parameter, ParameterType, Scalar, bind_parameters
 
 DECLARED = (
     Parameter("Uri", ParameterType.STRING),

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from local.runner import EmulatedAws, Execution, ExecutionStatus, StepStatus
-from local.runner.containers import Container, StepRun
-from local.runner.errors import UnsupportedStepError
+from local.runner.jobs.containers import Container, StepRun
+from local.runner.language.errors import UnsupportedStepError
 
 Build = Callable[..., dict[str, Any]]
 Deploy = Callable[..., str]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from local.runner.errors import ExecutionRecordError
+from local.runner.language.errors import ExecutionRecordError
 from local.runner.records import (
     Execution,
     ExecutionRecorder,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from local.runner.errors import ReferenceResolutionError
-from local.runner.references import Scope, references_in, resolve
+from local.runner.language.errors import ReferenceResolutionError
+from local.runner.language.references import Scope, references_in, resolve
 
 SCOPE = Scope(
     step="Package",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from local.runner import Execution, ExecutionStatus
-from local.runner.errors import UnsupportedStepError
+from local.runner.language.errors import UnsupportedStepError
 
 Deploy = Callable[..., str]
 Execute = Callable[..., Execution]

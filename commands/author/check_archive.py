@@ -1,0 +1,48 @@
+"""``check-archive``: what the Verify step would say of a model, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.terminal import places
+from commands.terminal.options import Folder, Json
+
+
+def check_archive(
+    name: Folder,
+    model: Annotated[Path, typer.Argument(help="A model.tar.gz, or a folder laid out like one.")],
+    *,
+    with_code: Annotated[
+        bool,
+        typer.Option("--with-code", help="Put the pipeline's inference code in, as Package does."),
+    ] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0, help="How long to send requests; 0: only the payloads.")
+    ] = 5.0,
+    as_json: Json = False,
+) -> None:
+    """Let a model answer its sample payloads, as Verify does.
+
+    In this Python instead of the serving container. Tells each finding with its fix, and exits with
+    1 if the model has an error.
+
+    Examples:
+        release check-archive returns_risk .local/packaged/returns_risk/model.tar.gz
+        release check-archive returns_risk trained/ --with-code --seconds 0
+    """
+    from constructs_lib.release.doctor import UNHEALTHY, examine
+    from constructs_lib.release.packager import archive_of
+
+    configs = places.load_configs(places.read_settings(), name)
+    exit_code = examine(
+        configs, archive_of(model), put_code_in=with_code, load_seconds=seconds, as_json=as_json
+    )
+    if exit_code == UNHEALTHY and not with_code and not as_json:
+        typer.echo(
+            "That is the model with the code inside of it; --with-code puts the pipeline's in.",
+            err=True,
+        )
+    raise typer.Exit(exit_code)

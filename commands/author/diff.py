@@ -1,0 +1,158 @@
+"""``diff``: what changes between two commits, or between a commit and what is deployed."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from commands.terminal import places
+from commands.terminal.aws import Aws, AwsCallError, UnknownNameError, calls, read_definition
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import Json, Local, Profile, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from constructs_lib.diff import App
+    from constructs_lib.diff.resources import Replacing
+
+
+def diff(
+    old: Annotated[str | None, typer.Argument(help="A commit; by default HEAD.")] = None,
+    new: Annotated[
+        str | None, typer.Argument(help="A commit; by default the files as they are.")
+    ] = None,
+    *,
+    deployed: Annotated[
+        bool,
+        typer.Option("--deployed", help="Compare what is deployed with the working tree, or OLD."),
+    ] = False,
+    exit_code: Annotated[
+        bool, typer.Option("--exit-code", help="Exit with 4 when anything changes.")
+    ] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
+    ] = False,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Tell in words what changes between two commits.
+
+    What changes per pipeline and step, which steps run anew, and what is replaced. By default from
+    the last commit to the files as they are.
+
+    Examples:
+        release diff
+        release diff main HEAD --markdown
+        release diff --deployed --profile prod --exit-code
+    """
+    from rich.console import Console
+
+    from constructs_lib import diff as diffs
+
+    if deployed:
+        if new is not None:
+            raise typer.BadParameter("--deployed takes at most one commit")
+        aws = Aws.chosen(local=local, profile=profile, region=region)
+        sides = _deployed_and(old, aws, in_doubt_fail=exit_code)
+    else:
+        if local or profile or region:
+            raise typer.BadParameter("--local, --profile and --region go with --deployed")
+        sides = _commits(old or "HEAD", new)
+    found = diffs.compare_apps(*sides, _rules_of_replacement())
+    if as_json:
+        typer.echo(diffs.as_json(found))
+    elif markdown:
+        typer.echo(diffs.as_markdown(found))
+    else:
+        Console(soft_wrap=True).print(diffs.as_text(found), end="")
+    raise typer.Exit(ExitCode.CHANGED if exit_code and found.changed else ExitCode.DONE)
+
+
+def _rules_of_replacement() -> Replacing:
+    """AWS's published rules, which come with the packages for development."""
+    if find_spec("cfnlint") is None:
+        typer.echo(
+            "warning: whether resources other than pipelines are replaced is not told: cfn-lint,"
+            " which has AWS's rules, is not installed ('make setup' does it).",
+            err=True,
+        )
+        return lambda *_: []
+    from local.emulator.cloudformation.schemas import replacing_properties
+
+    def rules(
+        resource_type: str, before: Mapping[str, Any], after: Mapping[str, Any]
+    ) -> Collection[str]:
+        try:
+            return replacing_properties(resource_type, before, after)
+        except KeyError:  # a custom resource: AWS publishes no rules
+            return []
+
+    return rules
+
+
+def _commits(old: str, new: str | None) -> tuple[App, App]:
+    with ThreadPoolExecutor(2) as pool:
+        sides = [pool.submit(_synthesized, commit) for commit in (old, new)]
+        return sides[0].result(), sides[1].result()
+
+
+def _synthesized(commit: str | None) -> App:
+    from constructs_lib.diff.sources import app_of_commit, app_of_working_tree
+
+    if commit is None:
+        return app_of_working_tree(places.ROOT)
+    return app_of_commit(commit, places.ROOT)
+
+
+def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple[App, App]:
+    from constructs_lib.diff.sources import deployed_app
+
+    new = _synthesized(commit)
+
+    def definition(name: str) -> dict[str, Any] | None:
+        try:
+            return read_definition(aws, name)
+        except UnknownNameError:
+            return None
+
+    told: set[str] = set()
+
+    def template(stack: str, region: str | None) -> dict[str, Any] | None:
+        try:
+            return _template(aws, stack, region)
+        except AwsCallError as error:
+            if in_doubt_fail:  # else the exit code would say that nothing changes
+                raise
+            # The definitions can be compared all the same.
+            cause = str(error).partition(": ")[2]
+            typer.echo(
+                f"warning: {stack} is not compared"
+                + (" for the same reason" if cause in told else f": {error}"),
+                err=True,
+            )
+            told.add(cause)
+            return dict(new.templates[stack])
+
+    return deployed_app(new, definition, template), new
+
+
+def _template(aws: Aws, stack: str, region: str | None) -> dict[str, Any] | None:
+    """Read the template that a stack was last deployed with; ``None`` when there is no stack."""
+    cloudformation = aws.client("cloudformation", region)
+    with calls(f"Cannot read the template of the stack {stack!r}"):
+        try:
+            answer = cloudformation.get_template(StackName=stack, TemplateStage="Original")
+        except cloudformation.exceptions.ClientError as error:
+            if "does not exist" in error.response["Error"]["Message"]:
+                return None
+            raise
+    template = answer["TemplateBody"]  # which botocore has parsed, if it is JSON
+    if not isinstance(template, dict):
+        raise AwsCallError(f"The template of the stack {stack!r} is not JSON, as CDK's are.")
+    return template

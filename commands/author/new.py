@@ -1,0 +1,154 @@
+"""``new``: makes the folder of a pipeline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from commands.terminal import places
+from commands.terminal.options import Json, print_json
+from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import RegionCode
+
+_EXAMPLE: Final = Path(__file__).resolve().parents[2] / "pipelines" / "returns_risk"
+_TYPES: Final = ("NUMERIC", "TEXT")
+
+
+class NewPipelineError(ReleaseError):
+    """The folder cannot be made."""
+
+
+def new(
+    name: Annotated[str, typer.Argument(help="Folder to make in pipelines/, e.g. my_model.")],
+    *,
+    owner: Annotated[
+        str | None, typer.Option(help="Author and owner: a team's name. Without it, new asks.")
+    ] = None,
+    variable: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:NUMERIC or NAME:TEXT, an input of the model; once for each."),
+    ] = None,
+    registration_region: Annotated[
+        list[RegionCode] | None,
+        typer.Option(help="Where to register; once for each region. By default NA."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a pipeline's folder out of the example.
+
+    A config and inference code to change. Asks for the owner, the model's inputs and the regions,
+    unless the owner is given.
+
+    Examples:
+        release new my_model
+        release new my_model --owner my-team --variable age:NUMERIC --registration-region EU
+    """
+    from constructs_lib.configs.folder import config_path, refuse_name
+
+    folder = places.pipelines_folder(places.read_settings()) / name
+    if Path(name).name != name:
+        raise NewPipelineError(f"{name!r} is not a name of a folder, such as my_model.")
+    refuse_name(name)
+    if folder.exists():
+        raise NewPipelineError(f"{folder} is there already: choose another name.")
+    if owner is None:
+        owner, variable, registration_region = _answers(variable, registration_region)
+    document = _config(name, owner, _variables(variable), registration_region or [RegionCode.NA])
+    try:
+        shutil.copytree(
+            _EXAMPLE / "inference",
+            folder / "inference",
+            ignore=shutil.ignore_patterns("__pycache__"),
+        )
+        (folder / "config.json").write_text(json.dumps(document, indent=2) + "\n")
+    except OSError as error:
+        raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
+    try:
+        config_path(folder.parent, name)  # refuses names that no stack can have
+    except ReleaseError:
+        shutil.rmtree(folder)
+        raise
+    _tell(folder, as_json=as_json)
+
+
+def _answers(
+    variables: list[str] | None, regions: list[RegionCode] | None
+) -> tuple[str, list[str], list[RegionCode]]:
+    """Ask for what was not given."""
+    if not _on_a_terminal():
+        raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
+    owner = typer.prompt("Owner of the model (a team's name)", err=True)
+    if not variables:
+        question = "Inputs, such as 'age:NUMERIC reason:TEXT' (empty: those of the example)"
+        variables = typer.prompt(
+            question, "", show_default=False, value_proc=_variable_words, err=True
+        )
+    if not regions:
+        question = f"Regions to register in, of {', '.join(RegionCode)}"
+        regions = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
+    return owner, variables, regions
+
+
+def _on_a_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _variable_words(text: str) -> list[str]:
+    words = text.split()
+    _variables(words)
+    return words
+
+
+def _region_codes(text: str) -> list[RegionCode]:
+    try:
+        return [RegionCode(word.upper()) for word in text.replace(",", " ").split()]
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}: allowed are {', '.join(RegionCode)}") from error
+
+
+def _tell(folder: Path, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder)})
+        return
+    typer.echo(
+        f"Made {folder}. Next:\n"
+        f"  1. put your code into {folder}/inference/inference.py\n"
+        f"  2. adapt {folder}/config.json: outputs, content types, domain and limits are the"
+        " example's\n"
+        f"  3. release validate {folder.name}"
+    )
+
+
+def _variables(given: list[str] | None) -> list[list[str]] | None:
+    variables = [each.rpartition(":") for each in given or []]
+    for variable, _, kind in variables:
+        if not variable or kind not in _TYPES:
+            raise typer.BadParameter(
+                f"{variable or kind!r} is not of the form NAME:NUMERIC or NAME:TEXT"
+            )
+    return [[variable, kind] for variable, _, kind in variables] or None
+
+
+def _config(
+    name: str, owner: str, variables: list[list[str]] | None, regions: list[RegionCode]
+) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((_EXAMPLE / "config.json").read_text())
+    shared = document["configuration"]["shared"]
+    shared |= {
+        "author": owner,
+        "model_owner": owner,
+        "pipeline_name": name.replace("_", "-"),
+        "pipeline_description": f"Releases the model {name}",
+        "model_registration_objective": name.replace("_", "-"),
+        "region": regions[0].value,
+        "registration_regions": [region.value for region in regions],
+    }
+    if variables:
+        shared["source_model_inference_input_variable_list"] = variables
+        document["configuration"]["specific"]["Payload"].pop("special_field_values", None)
+    return document

@@ -1,0 +1,86 @@
+"""``package``: puts a pipeline's inference code into a model, on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from commands.terminal import places
+from commands.terminal.options import Folder, Json, print_json
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from constructs_lib.release.packager import Packaged
+
+_ROUTINE: Final = ("method: ", "wrote ", "left out 0 ")
+
+
+def package(
+    name: Folder,
+    model: Annotated[Path, typer.Argument(help="A model.tar.gz, or a folder laid out like one.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write model.tar.gz and manifest.json to; by default"
+            " .local/packaged/NAME."
+        ),
+    ] = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Put the inference code into a model, as Package does.
+
+    Runs the pipeline's own packaging script on this machine: the same archive gives the same bytes
+    as in AWS.
+
+    Examples:
+        release package returns_risk pipelines/returns_risk/model/model.tar.gz
+        release package my_model trained/ --output packaged
+    """
+    from rich.console import Console
+
+    from constructs_lib.progress import bytes_bar
+    from constructs_lib.release import packager as archive_packager
+
+    configs = places.load_configs(places.read_settings(), name)
+    source = archive_packager.archive_of(model)
+    size = source.stat().st_size if source.is_file() else _folder_bytes(source)
+    folder = output or places.shown(places.STATE / "packaged" / name)
+    console = Console(stderr=True)
+    with bytes_bar(f"Packaging {model.name}", size, console) as advance:
+        packaged = archive_packager.package(
+            configs,
+            source,
+            folder,
+            on_read=advance,
+            on_line=lambda line: _pass_on(line, console),
+        )
+    _tell(name, packaged, as_json=as_json)
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _pass_on(line: str, console: Console) -> None:
+    """Print what the script says, but for what every run says or the summary tells."""
+    if not line.startswith(_ROUTINE):
+        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _tell(name: str, packaged: Packaged, *, as_json: bool) -> None:
+    from rich.filesize import decimal
+
+    facts = packaged.facts
+    if as_json:
+        print_json({"model": str(packaged.model), "manifest": str(packaged.manifest), **facts})
+        return
+    size = decimal(packaged.model.stat().st_size)
+    typer.echo(f"Packaged  {packaged.model} ({size})")
+    typer.echo(f"manifest  {packaged.manifest}")
+    typer.echo(f"sha256    {facts['sha256']}")
+    typer.echo(f"code      {facts['code_sha256']}")
+    typer.echo(f"\nNext: release check-archive {name} {packaged.model}")

@@ -1,0 +1,1 @@
+"""Commands that work on an AWS: the real one, or with ``--local`` the embedded one."""

@@ -1,0 +1,115 @@
+"""``doctor``: checks what the app needs, and says how to get what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from commands.health.checks import Check
+from commands.terminal import places
+from commands.terminal.aws import Aws
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import Json, Local, Profile, Region, print_json
+from constructs_lib.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from commands.health.account import AppNeeds
+    from commands.health.quotas import InstanceNeed
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.settings import Settings
+
+_MARKS: Final = {"ok": "ok", "problem": "PROBLEM", "unknown": "not checked"}
+
+
+def doctor(
+    *,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Check this machine, the configs and the AWS account.
+
+    Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region,
+    and the quotas that the pipelines need. Tells how to fix each problem, and exits with 1 if there
+    is one. Without credentials it checks everything else, and says what it did not check.
+
+    Examples:
+        release doctor
+        release doctor --profile prod
+    """
+    checks = list(_checks(local=local, profile=profile, region=region))
+    if as_json:
+        print_json([asdict(check) for check in checks])
+    else:
+        _print(checks)
+    failed = any(check.state == "problem" for check in checks)
+    raise typer.Exit(ExitCode.ERROR if failed else ExitCode.DONE)
+
+
+def _print(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from commands.terminal.tables import state_text
+
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for check in checks:
+        detail = Text(check.detail, overflow="fold")
+        if check.fix:
+            detail.append(f"\nfix: {check.fix}", "bold")
+        table.add_row(state_text(_MARKS[check.state]), check.name, detail)
+    Console().print(table)
+
+
+def _checks(*, local: bool, profile: str | None, region: str | None) -> Iterator[Check]:
+    from commands.health.account import account_checks
+    from commands.health.machine import machine_checks
+    from constructs_lib.configs.folder import load_pipelines
+
+    yield from machine_checks()
+    pipelines: dict[str, PipelineConfigs] = {}
+    try:
+        settings = places.read_settings()
+    except ReleaseError as error:
+        yield Check("settings", "problem", str(error), "Correct cdk.json.")
+        return
+    yield Check("settings", "ok", "cdk.json")
+    try:
+        pipelines = load_pipelines(places.pipelines_folder(settings))
+        needs = _needs(settings, pipelines)
+        yield Check("pipelines", "ok", ", ".join(pipelines))
+    except ReleaseError as error:
+        yield Check("pipelines", "problem", str(error), "See: release validate")
+        needs = _needs(settings, {})
+    aws = Aws.chosen(local=local, profile=profile, region=region or settings.home_region)
+    yield from account_checks(aws, needs)
+
+
+def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppNeeds:
+    from commands.health.account import AppNeeds
+
+    registered = {
+        code.aws_region for each in pipelines.values() for code in each.registration.regions
+    }
+    return AppNeeds(
+        account=settings.account,
+        regions=tuple(sorted({settings.home_region, *registered})),
+        instances=tuple(_instances(settings, pipelines)),
+        creates_vpc=settings.existing_vpc is None,
+        network_stack=f"{settings.app_name}-network",
+    )
+
+
+def _instances(
+    settings: Settings, pipelines: Mapping[str, PipelineConfigs]
+) -> Iterator[InstanceNeed]:
+    from commands.health.quotas import needs_of
+
+    with places.compilation(pipelines, settings, no_cache=False) as compiled:
+        for name in pipelines:
+            yield from needs_of(compiled[name].pipeline, settings.home_code)

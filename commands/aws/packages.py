@@ -1,0 +1,164 @@
+"""``packages``, ``approve`` and ``reject``: the registered versions."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from commands.registry.registry import ModelPackage, set_approval, with_medians
+from commands.registry.registry import packages as read_packages
+from commands.terminal.aws import Aws, UnknownNameError
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import (
+    Json,
+    Local,
+    Pipeline,
+    Profile,
+    Region,
+    RegistryRegion,
+    print_json,
+)
+
+Limit = Annotated[int, typer.Option(min=1, help="So many versions per region, newest first.")]
+Version = Annotated[
+    int | None, typer.Option(min=1, help="Version; by default the newest of each region.")
+]
+Comment = Annotated[str | None, typer.Option(help="Kept with the decision (1,024 characters).")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def packages(
+    pipeline: Pipeline,
+    *,
+    compare: Annotated[
+        tuple[int, int] | None,
+        typer.Option(metavar="A B", help="Put two versions side by side instead."),
+    ] = None,
+    limit: Limit = 5,
+    in_region: RegistryRegion = None,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Show or compare the registered versions of every region.
+
+    With their approval, what verification measured, and the digest of the packaged model.
+
+    Examples:
+        release packages returns-risk
+        release packages returns-risk --compare 1 2 --in-region us-east-1
+    """
+    from commands.registry import versions
+
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    found = read_packages(aws, pipeline, in_region, limit=limit, versions=compare or ())
+    found = with_medians(aws, found)
+    if as_json:
+        print_json([package.as_json() for package in found])
+    elif compare:
+        versions.show_comparison(found, compare)
+    elif found:
+        versions.show(found)
+    else:
+        typer.echo(f"{pipeline} has registered nothing yet.")
+
+
+def approve(
+    pipeline: Pipeline,
+    *,
+    version: Version = None,
+    comment: Comment = None,
+    yes: Yes = False,
+    in_region: RegistryRegion = None,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Approve a version in every region that registered it.
+
+    Or in one region. By default the newest version of each; shows them and asks first.
+
+    Examples:
+        release approve returns-risk --comment "Reviewed by the risk team"
+        release approve returns-risk --version 2 --in-region eu-west-1 --yes
+    """
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    chosen = _chosen(aws, pipeline, version, in_region)
+    _decide(aws, chosen, "Approved", comment, yes=yes, as_json=as_json)
+
+
+def reject(
+    pipeline: Pipeline,
+    *,
+    version: Version = None,
+    comment: Comment = None,
+    yes: Yes = False,
+    in_region: RegistryRegion = None,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Reject a version in every region that registered it.
+
+    Or in one region. By default the newest version of each; shows them and asks first.
+
+    Examples:
+        release reject returns-risk --comment "Too slow for EU" --in-region eu-west-1
+    """
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    chosen = _chosen(aws, pipeline, version, in_region)
+    _decide(aws, chosen, "Rejected", comment, yes=yes, as_json=as_json)
+
+
+def _chosen(
+    aws: Aws, pipeline: str, version: int | None, in_region: str | None
+) -> list[ModelPackage]:
+    versions = () if version is None else (version,)
+    chosen = read_packages(aws, pipeline, in_region, limit=1, versions=versions)
+    if not chosen:
+        raise UnknownNameError(
+            "Nothing is registered yet: start an execution first (release start)."
+        )
+    return chosen
+
+
+def _decide(
+    aws: Aws,
+    chosen: list[ModelPackage],
+    status: str,
+    comment: str | None,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    for package in chosen:
+        typer.echo(
+            f"{package.region}  {package.group} version {package.version}:"
+            f" {package.approval_status} -> {status}",
+            err=True,
+        )
+    if not yes and not typer.confirm(f"Make {_these(chosen)} {status}?", err=True):
+        typer.echo("Nothing changed.", err=True)
+        raise typer.Exit(ExitCode.ERROR)
+    done: list[ModelPackage] = []
+    try:
+        for package in chosen:
+            set_approval(aws, package, status, comment)
+            done.append(package)
+    finally:  # when a region refuses, too: what was done before is done
+        _tell(done, status, as_json=as_json)
+
+
+def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json([{**package.as_json(), "approval_status": status} for package in done])
+    elif done:
+        typer.echo(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
+
+
+def _these(packages: list[ModelPackage]) -> str:
+    return "this version" if len(packages) == 1 else f"these {len(packages)} versions"

@@ -1,0 +1,122 @@
+"""``start``: starts an execution of a deployed pipeline."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from commands.aws.status import wait_for
+from commands.executions import read_state
+from commands.local.run import run_locally
+from commands.terminal.aws import Aws, AwsCallError, calls, read_definition
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import (
+    Json,
+    Local,
+    Model,
+    Parameter,
+    Pipeline,
+    Profile,
+    Region,
+    given_parameters,
+    print_json,
+    refuse_missing_parameters,
+)
+from constructs_lib.release.incoming import (
+    ModelArtifactError,
+    artifact_bucket,
+    incoming_key,
+    model_file,
+)
+
+
+def start(
+    pipeline: Pipeline,
+    *,
+    model: Model = None,
+    parameter: Parameter = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Stay until it has ended; exit with 1 if it failed.")
+    ] = False,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Start an execution of a deployed pipeline.
+
+    A local model file is uploaded first, to a key that names its content. The embedded AWS executes
+    nothing itself: there, this is the command run, which always waits.
+
+    Examples:
+        release start returns-risk --model model.tar.gz --wait
+        release start returns-risk --model s3://BUCKET/incoming/model.tar.gz --profile prod
+    """
+    parameters = given_parameters(parameter, model)
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    if aws.endpoint_url:
+        run_locally(pipeline, model, parameters, aws.endpoint_url, region, as_json=as_json)
+    definition = read_definition(aws, pipeline)
+    refuse_missing_parameters(definition, parameters, model)
+    if model is not None:
+        parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
+    arn = _start(aws, pipeline, parameters)
+    if not as_json:
+        same_aws = f" --profile {profile}" if profile else ""
+        same_aws += f" --region {region}" if region else ""
+        typer.echo(f"Started {arn}")
+        if not wait:
+            typer.echo(f"Follow it: release status {pipeline} --watch{same_aws}")
+    if not wait:
+        if as_json:
+            print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})
+        return
+    state = read_state(aws, pipeline, arn)
+    state = wait_for(aws, state, show=not as_json)
+    if as_json:
+        print_json(state.as_json())
+    raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
+
+
+def _start(aws: Aws, pipeline: str, parameters: dict[str, str]) -> str:
+    with calls(f"Cannot start {pipeline}"):
+        response = aws.client("sagemaker").start_pipeline_execution(
+            PipelineName=pipeline,
+            PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
+        )
+    arn: str = response["PipelineExecutionArn"]
+    return arn
+
+
+def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) -> str:
+    if model.startswith("s3://"):
+        return model
+    path = model_file(model)
+    bucket = artifact_bucket(pipeline, definition)
+    try:
+        uri = f"s3://{bucket}/{incoming_key(pipeline, path)}"
+    except OSError as error:
+        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
+    _upload(aws, path, bucket, uri)
+    return uri
+
+
+def _upload(aws: Aws, path: Path, bucket: str, uri: str) -> None:
+    from boto3.exceptions import S3UploadFailedError
+    from rich.console import Console
+
+    from constructs_lib.progress import bytes_bar
+
+    client = aws.client("s3")
+    key = uri.removeprefix(f"s3://{bucket}/")
+    size = path.stat().st_size
+    with (
+        calls(f"Cannot upload {path} to {uri}"),
+        bytes_bar(f"Uploading {path.name}", size, Console(stderr=True)) as advance,
+    ):
+        try:
+            client.upload_file(str(path), bucket, key, Callback=advance)
+        except S3UploadFailedError as error:
+            raise AwsCallError(f"Cannot upload {path} to {uri}: {error}.") from error

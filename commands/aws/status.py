@@ -1,0 +1,139 @@
+"""``status``: how an execution stands."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from commands.executions import read_state
+from commands.executions.states import ExecutionState, StepState
+from commands.terminal.aws import Aws
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import (
+    ExecutionId,
+    Json,
+    Local,
+    Pipeline,
+    Profile,
+    Region,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+_POLL_SECONDS_EMBEDDED: Final = 0.5
+_POLL_SECONDS: Final = 5.0
+_NEWS: Final = frozenset({"Executing", "Failed"})
+"""States of steps whose log is worth a look while the execution runs."""
+
+
+def status(
+    pipeline: Pipeline,
+    execution: ExecutionId = None,
+    *,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Stay until the execution has ended.")
+    ] = False,
+    region: Region = None,
+    local: Local = False,
+    profile: Profile = None,
+    as_json: Json = False,
+) -> None:
+    """Show an execution: steps, durations, reasons, logs.
+
+    Exits with 1 when the execution failed or was stopped.
+
+    Examples:
+        release status returns-risk
+        release status returns-risk --watch --local
+    """
+    aws = Aws.chosen(local=local, profile=profile, region=region)
+    state = read_state(aws, pipeline, execution)
+    if watch and not state.has_ended:
+        state = wait_for(aws, state, show=not as_json)
+    elif not as_json:
+        _print(state)
+    if as_json:
+        print_json(state.as_json())
+    raise typer.Exit(ExitCode.ERROR if state.status in {"Failed", "Stopped"} else ExitCode.DONE)
+
+
+def wait_for(aws: Aws, state: ExecutionState, *, show: bool) -> ExecutionState:
+    """Read an execution until it has ended; with ``show``, a live table on a terminal."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console(quiet=not show)
+    seconds = _POLL_SECONDS_EMBEDDED if aws.is_embedded else _POLL_SECONDS
+    with Live(table(state), console=console, auto_refresh=False) as live:
+        while not state.has_ended:
+            live.update(table(state), refresh=console.is_terminal)
+            time.sleep(seconds)
+            state = read_state(aws, state.pipeline, state.arn)
+        live.update(table(state))
+    _print_logs(state, console)
+    return state
+
+
+def _print(state: ExecutionState) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(table(state))
+    _print_logs(state, console)
+
+
+def _print_logs(state: ExecutionState, console: Console) -> None:
+    """Print where logs are, each link on a line of its own: it stays one that can be clicked."""
+    logs = {step.name: step.log for step in state.steps if step.log}
+    if logs:
+        console.print("\nLogs", style="bold")
+    width = max(map(len, logs), default=0)
+    for name, log in logs.items():
+        console.print(f"{name:{width}}  {log}", markup=False, highlight=False, soft_wrap=True)
+
+
+def table(state: ExecutionState) -> Group:
+    """Draw an execution and its steps; while it runs, also where to look at what is running."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from commands.terminal.tables import STYLES, plain_table, state_text
+
+    title = Text.assemble(
+        (f"Execution {state.id} of {state.pipeline}: ", "bold"),
+        (state.status, STYLES.get(state.status, "bold")),
+        f", {_shown_seconds(state.duration_in_second)}",
+    )
+    steps = plain_table("step", "state", "duration", "reason", numbers=("duration",))
+    for step in state.steps:
+        waits = step.status == "NotExecuted" and not step.reason and not state.has_ended
+        steps.add_row(
+            Text(step.name, style=_link(step)),
+            state_text("waiting" if waits else step.status),
+            _shown_seconds(step.duration_in_second),
+            Text(step.reason or ""),
+        )
+    running = [] if state.has_ended else [step for step in state.steps if step.status in _NEWS]
+    logs = [Text(f"\n{step.name}: {step.log}", _link(step)) for step in running if step.log]
+    return Group(title, "", steps, *logs)
+
+
+def _link(step: StepState) -> str:
+    """Return a style that opens the log when it is clicked, in terminals that can."""
+    is_url = step.log is not None and step.log.startswith("https://")
+    return f"link {step.log}" if is_url else ""
+
+
+def _shown_seconds(seconds: float | None) -> str:
+    """Write a duration: ``5.1 s``, ``2 min 5 s``, ``3 h 20 min``."""
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,23 @@
+"""Reads executions, wherever they run."""
+
+from __future__ import annotations
+
+from commands.executions.local import read_local_state
+from commands.executions.real import read_real_state
+from commands.executions.states import ExecutionState
+from commands.terminal.aws import Aws
+
+
+def read_state(aws: Aws, pipeline: str, execution: str | None) -> ExecutionState:
+    """Read an execution, by default the newest.
+
+    The embedded AWS keeps no steps: those of local executions are read from the records that
+    ``run`` and ``demo`` leave in ``.local``.
+
+    Raises:
+        UnknownNameError: There is no such pipeline or execution.
+        AwsCallError: AWS refused.
+    """
+    if aws.is_embedded:
+        return read_local_state(pipeline, execution and execution.rpartition("/")[2])
+    return read_real_state(aws, pipeline, execution)

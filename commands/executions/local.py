@@ -1,0 +1,92 @@
+"""Executions on the embedded AWS: the records that ``run`` and ``demo`` leave in ``.local``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from commands.executions.states import ExecutionState, StepState, reason_of_reuse, seconds_between
+from commands.terminal import places
+from commands.terminal.aws import UnknownNameError
+from constructs_lib.errors import ReleaseError
+from constructs_lib.suggestions import suggestion
+
+if TYPE_CHECKING:
+    from local.runner import Execution
+
+
+def read_local_state(pipeline: str, execution: str | None) -> ExecutionState:
+    """Read an execution, by default the newest.
+
+    Raises:
+        UnknownNameError: No record is of such a pipeline or execution.
+    """
+    folders = {
+        path.parent.name: path.parent
+        for state in (places.STATE / "demo" / "executions", places.STATE / "executions")
+        for path in state.glob("*/execution.json")
+    }
+    wanted = [folders[execution]] if execution in folders else folders.values()
+    records = [record for record in map(_record, wanted) if record]
+    found = [record for record in records if record.pipeline_name == pipeline]
+    if not found or execution not in (None, *folders):
+        raise _unknown_local_execution(pipeline, execution, records)
+    return of_record(max(found, key=lambda each: each.start_time))
+
+
+def _record(folder: Path) -> Execution | None:
+    """Read a record; a damaged one hides no other."""
+    from local.runner import read_execution
+
+    try:
+        return read_execution(folder)
+    except ReleaseError as error:
+        typer.echo(f"warning: {error}", err=True)
+        return None
+
+
+def _unknown_local_execution(
+    pipeline: str, execution: str | None, records: list[Execution]
+) -> UnknownNameError:
+    known = [record.id for record in records if record.pipeline_name == pipeline]
+    if execution and known:
+        return UnknownNameError(
+            f"{pipeline} has no local execution {execution!r}.{suggestion(execution, known)}"
+        )
+    others = {record.pipeline_name for record in records}
+    return UnknownNameError(
+        f"No local execution of {pipeline!r} is recorded in {places.shown(places.STATE)}."
+        f"{suggestion(pipeline, others) if others else ''}"
+        f" Start one: release run {pipeline} --model FILE."
+    )
+
+
+def of_record(record: Execution) -> ExecutionState:
+    """Put the record of a local execution in the words of a real one."""
+    return ExecutionState(
+        pipeline=record.pipeline_name,
+        id=record.id,
+        arn=record.arn,
+        status=str(record.status),
+        start_time=record.start_time,
+        end_time=record.end_time,
+        failure_reason=record.failure_reason,
+        steps=tuple(
+            StepState(
+                name=step.name,
+                status=str(step.status),
+                duration_in_second=seconds_between(step.start_time, step.end_time),
+                reason=step.reason or reason_of_reuse(step.cache_hit),
+                log=_shown_log(step.log_path),
+                start_time=step.start_time,
+                end_time=step.end_time,
+            )
+            for step in record.steps
+        ),
+    )
+
+
+def _shown_log(path: Path | None) -> str | None:
+    return str(places.shown(path)) if path and path.exists() else None

@@ -1,0 +1,1 @@
+"""Commands that start the embedded AWS, or release models there."""

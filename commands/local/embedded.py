@@ -1,0 +1,97 @@
+"""``demo``, ``emulator`` and ``deploy-local``: the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from typing import Annotated
+
+import typer
+
+from commands.local.run import end_with
+from commands.terminal import places
+from commands.terminal.options import EMULATOR_PORT, LOCAL_ENDPOINT, Endpoint, Json, print_json
+from constructs_lib.errors import ReleaseError
+
+
+class PortError(ReleaseError):
+    """The embedded AWS cannot listen where it was told to."""
+
+
+def demo(*, as_json: Json = False) -> None:
+    """Deploy to an embedded AWS and release the example model.
+
+    Everything in one go, in half a minute. What it leaves in .local/demo, the commands status, logs
+    and report read.
+
+    Examples:
+        release demo
+    """
+    from rich.console import Console
+
+    from local.demo import run_demo
+
+    end_with(run_demo(places.STATE / "demo", Console(stderr=as_json)), as_json=as_json)
+
+
+def emulator(
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where to listen on localhost; 0: anywhere.")
+    ] = EMULATOR_PORT,
+    *,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one line of JSON when it is ready, instead of text."),
+    ] = False,
+) -> None:
+    """Run an embedded AWS until Ctrl-C.
+
+    It starts empty, and what is in it is gone when it stops.
+
+    Examples:
+        release emulator
+        release emulator --port 5000
+    """
+    from local.emulator import environment_for
+    from local.emulator.server import serve
+
+    def tell(endpoint: str) -> None:
+        variables = environment_for(endpoint)
+        if as_json:
+            typer.echo(json.dumps({"endpoint": endpoint, "environment": variables}))
+            return
+        typer.echo(f"Embedded AWS at {endpoint}, until Ctrl-C. For other tools in another shell:\n")
+        for variable, value in variables.items():
+            typer.echo(f"export {variable}={value}")
+
+    _refuse_taken(port)
+    serve(port=port, log_file=places.STATE / "emulator.log", on_ready=tell)
+
+
+def _refuse_taken(port: int) -> None:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError as error:
+        raise PortError(
+            f"Cannot listen on port {port} of localhost: {os.strerror(error.errno or 0)}. Stop what"
+            " listens there (another embedded AWS?), or give another --port."
+        ) from error
+
+
+def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT, *, as_json: Json = False) -> None:
+    """Deploy the app to a running embedded AWS.
+
+    With the real CDK CLI: synthesis, bootstrap and all stacks.
+
+    Examples:
+        release deploy-local
+    """
+    from rich.console import Console
+
+    from local.release import LocalAws, deploy_app
+
+    assembly = deploy_app(LocalAws(endpoint), places.STATE / "deployment", Console(stderr=as_json))
+    if as_json:
+        stacks = [{"name": name, "region": assembly.region(name)} for name in assembly.stack_names]
+        print_json({"endpoint": endpoint, "stacks": stacks})

@@ -1,0 +1,140 @@
+"""The table of commands, and the program over it that imports a command's module when needed."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.help_texts import PlainCommand, description, examples, name_values
+from constructs_lib.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typer._click import Command, Context, Parameter
+
+GROUPS: Final = {
+    "A pipeline's folder: no AWS is needed": {
+        "new": "commands.author.new",
+        "validate": "commands.author.validate",
+        "definition": "commands.author.definition",
+        "diff": "commands.author.diff",
+        "graph": "commands.author.graph",
+        "payloads": "commands.author.payloads",
+        "package": "commands.author.package",
+        "check-archive": "commands.author.check_archive",
+    },
+    "The embedded AWS": {
+        "demo": "commands.local.embedded",
+        "emulator": "commands.local.embedded",
+        "deploy-local": "commands.local.embedded",
+        "run": "commands.local.run",
+        "report": "commands.local.report",
+    },
+    "AWS: the real one, or with --local the embedded one": {
+        "start": "commands.aws.start",
+        "status": "commands.aws.status",
+        "logs": "commands.aws.logs",
+        "packages": "commands.aws.packages",
+        "approve": "commands.aws.packages",
+        "reject": "commands.aws.packages",
+        "execution-document": "commands.aws.execution_document",
+        "doctor": "commands.aws.doctor",
+    },
+}
+"""Commands by what they need, in the order of help."""
+COMMANDS: Final = {name: module for group in GROUPS.values() for name, module in group.items()}
+"""Module of each command. The function is called as the command is."""
+
+
+_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+class LazyCommands(TyperGroup):
+    """Finds commands in the table and imports only the one that is called."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        """Return the parameters, named as those of the commands."""
+        params = super().get_params(ctx)
+        for param in params:
+            name_values(param)
+        return params
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002  # the base class's signature
+        """Return every command's name."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """Import a command; None when there is none of that name."""
+        if cmd_name in COMMANDS and cmd_name not in self.commands:
+            self.commands[cmd_name] = command(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """Find the command that is called; Typer suggests out of ``commands`` if there is none."""
+        if args[0] not in COMMANDS:
+            self.commands = {name: command(name) for name in COMMANDS}
+        return super().resolve_command(ctx, args)
+
+
+def command(name: str) -> Command:
+    """Import a command of the table."""
+    single = typer.Typer(add_completion=False)
+    single.command(
+        name,
+        cls=PlainCommand,
+        help=description(function(name)),
+        epilog="\n".join(["Examples:", *examples(function(name))]),
+        rich_help_panel=next(title for title, group in GROUPS.items() if name in group),
+    )(function(name))
+    return typer.main.get_command(single)
+
+
+def function(name: str) -> Callable[..., Any]:
+    """Import the function of a command of the table."""
+    found: Callable[..., Any] = getattr(import_module(COMMANDS[name]), name.replace("-", "_"))
+    return found
+
+
+app = typer.Typer(
+    help="Release PyTorch models through SageMaker Pipelines.",
+    epilog="release COMMAND --help tells more of a command, with examples.",
+    cls=LazyCommands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def _release() -> None:
+    """Make a group of the program: its commands come from the table."""
+
+
+def main(**options: Any) -> None:
+    """Run the command line; bad input ends with its message and an exit code, see ExitCode.
+
+    So does a file or folder that cannot be used, wherever that shows: the disk is full, or the
+    user may not write there.
+    """
+    try:
+        app(**options)
+    except ReleaseError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(getattr(error, "exit_code", ExitCode.ERROR))
+    except OSError as error:
+        if error.filename is None and error.errno not in _DISK_FULL:
+            raise
+        place = error.filename or "the output"
+        typer.echo(f"error: Cannot use {place}: {error.strerror}.", err=True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered would fail once more
+        sys.exit(ExitCode.ERROR)

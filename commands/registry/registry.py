@@ -1,0 +1,211 @@
+"""The model packages of a pipeline, in every region that it registers in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+import typer
+
+from commands.terminal.aws import (
+    Aws,
+    AwsCallError,
+    UnknownNameError,
+    calls,
+    read_definition,
+    read_s3_object,
+)
+from constructs_lib.language.steps import steps_of
+from constructs_lib.release.s3_uris import bucket_and_key
+
+_GROUP_ARGUMENT: Final = "model_package_group_name"
+_MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
+_MEDIAN: Final = "latency_p50_in_millisecond"
+_READERS: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelPackage:
+    """One version in the SageMaker Model Registry of one region."""
+
+    region: str
+    group: str
+    version: int
+    arn: str
+    approval_status: str
+    approval_description: str | None
+    creation_time: str
+    artifact_uri: str | None
+    metadata: dict[str, str]
+    measured: dict[str, float] = field(default_factory=dict)
+    """What verification measured: latencies in milliseconds, error rate and requests a second."""
+
+    @property
+    def artifact_sha256(self) -> str | None:
+        """Digest of the packaged model, as the registration noted it."""
+        return self.metadata.get("artifact_sha256")
+
+    @property
+    def evaluation_uri(self) -> str | None:
+        """S3 URI of ``evaluation.json``; None for a model that was not verified."""
+        return self.metadata.get("evaluation")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints."""
+        return asdict(self)
+
+
+def groups(definition: dict[str, Any], home_region: str) -> dict[str, str]:
+    """Return the model package group by the AWS region that a pipeline registers in."""
+    found = {}
+    for step in steps_of(definition):
+        arguments = step.get("Arguments") or {}
+        if step["Type"] == "RegisterModel":
+            found[home_region] = arguments["ModelPackageGroupName"]
+        elif _GROUP_ARGUMENT in arguments:
+            found[arguments["aws_region"]] = arguments[_GROUP_ARGUMENT]
+    return found
+
+
+def packages(
+    aws: Aws, pipeline: str, region: str | None, *, limit: int, versions: Iterable[int] = ()
+) -> list[ModelPackage]:
+    """Read versions of every region, or of one, newest first.
+
+    Args:
+        aws: Where the pipeline is deployed.
+        pipeline: Its name.
+        region: AWS region to look at; None is all.
+        limit: So many versions per region, unless ``versions`` chooses.
+        versions: The versions to read.
+
+    Raises:
+        UnknownNameError: There is no such pipeline, it does not register in the region, or no
+            region has one of the versions.
+        AwsCallError: AWS refused.
+    """
+    definition = read_definition(aws, pipeline)
+    by_region = groups(definition, aws.home_region)
+    if region is not None and region not in by_region:
+        raise UnknownNameError(
+            f"{pipeline} does not register in {region}; it does in {', '.join(by_region)}."
+        )
+    return versions_of(aws, definition, region, limit=limit, versions=versions)
+
+
+def versions_of(
+    aws: Aws,
+    definition: dict[str, Any],
+    region: str | None = None,
+    *,
+    limit: int,
+    versions: Iterable[int] = (),
+) -> list[ModelPackage]:
+    """Read versions as :func:`packages` does, of a definition that was read already."""
+    listed = {
+        each: _summaries(aws, each, group)
+        for each, group in sorted(groups(definition, aws.home_region).items())
+        if region in (None, each)
+    }
+    wanted = set(versions)
+    _refuse_unknown(wanted, {version for each in listed.values() for version in each})
+    return [
+        _describe(aws, each, arn)
+        for each, arns in listed.items()
+        for version, arn in (arns.items() if wanted else list(arns.items())[:limit])
+        if not wanted or version in wanted
+    ]
+
+
+def _summaries(aws: Aws, region: str, group: str) -> dict[int, str]:
+    """Return the ARN of each version, the newest first."""
+    client = aws.client("sagemaker", region)
+    with calls(f"Cannot list the packages of {group} in {region}"):
+        pages = client.get_paginator("list_model_packages").paginate(
+            ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
+        )
+        summaries = [each for page in pages for each in page["ModelPackageSummaryList"]]
+    arns = {each["ModelPackageVersion"]: each["ModelPackageArn"] for each in summaries}
+    return dict(sorted(arns.items(), reverse=True))
+
+
+def _refuse_unknown(wanted: set[int], known: set[int]) -> None:
+    for version in sorted(wanted - known):
+        raise UnknownNameError(
+            f"Nothing is registered as version {version}."
+            f" There are: {', '.join(map(str, sorted(known))) or 'none'}."
+        )
+
+
+def _describe(aws: Aws, region: str, arn: str) -> ModelPackage:
+    with calls(f"Cannot read {arn}"):
+        description = aws.client("sagemaker", region).describe_model_package(ModelPackageName=arn)
+    containers = description.get("InferenceSpecification", {}).get("Containers") or [{}]
+    metadata = description.get("CustomerMetadataProperties") or {}
+    return ModelPackage(
+        region=region,
+        group=description["ModelPackageGroupName"],
+        version=description["ModelPackageVersion"],
+        arn=description["ModelPackageArn"],
+        approval_status=description["ModelApprovalStatus"],
+        approval_description=description.get("ApprovalDescription"),
+        creation_time=description["CreationTime"].isoformat(),
+        artifact_uri=containers[0].get("ModelDataUrl"),
+        metadata=metadata,
+        measured={name: float(metadata[name]) for name in _MEASURED if name in metadata},
+    )
+
+
+def with_medians(aws: Aws, found: list[ModelPackage]) -> list[ModelPackage]:
+    """Add the median latency, which only ``evaluation.json`` tells; without it if unreadable.
+
+    The regions hold copies of one file under one key, so each release's is read once.
+    """
+    uris = {_key(each): (each.region, each.evaluation_uri) for each in found if each.evaluation_uri}
+    clients = {region: aws.client("s3", region) for region, _ in uris.values()}
+    medians = {}
+    with ThreadPoolExecutor(_READERS) as pool:
+        reading = {
+            key: pool.submit(read_s3_object, clients[region], uri)
+            for key, (region, uri) in uris.items()
+        }
+        for key, content in reading.items():
+            try:
+                medians[key] = _median(json.loads(content.result()))
+            except (AwsCallError, ValueError) as error:
+                typer.echo(f"warning: a p50 is missing: {error}", err=True)
+    return [
+        replace(each, measured={_MEDIAN: median, **each.measured})
+        if (median := medians.get(_key(each))) is not None
+        else each
+        for each in found
+    ]
+
+
+def _key(package: ModelPackage) -> str:
+    return bucket_and_key(package.evaluation_uri or "")[1]
+
+
+def _median(evaluation: Any) -> float | None:
+    load = evaluation.get("load") if isinstance(evaluation, dict) else None
+    median: float | None = (load or {}).get("latency_in_millisecond", {}).get("p50")
+    return median
+
+
+def set_approval(aws: Aws, package: ModelPackage, status: str, comment: str | None) -> None:
+    """Approve or reject a version.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    request: dict[str, Any] = {"ModelPackageArn": package.arn, "ModelApprovalStatus": status}
+    if comment:
+        request["ApprovalDescription"] = comment
+    if aws.is_embedded and package.metadata:
+        # The embedded AWS forgets the metadata that an update does not repeat.
+        request["CustomerMetadataProperties"] = package.metadata
+    with calls(f"Cannot update {package.arn}"):
+        aws.client("sagemaker", package.region).update_model_package(**request)

@@ -1,0 +1,142 @@
+"""Options and arguments that several commands have."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, Final
+
+import typer
+
+from commands.terminal.completion import folder_names, pipeline_names
+from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import AWS_REGIONS
+
+EMULATOR_PORT: Final = 4566
+LOCAL_ENDPOINT: Final = f"http://localhost:{EMULATOR_PORT}"
+
+
+def _known_region(region: str | None) -> str | None:
+    if region is not None and region not in AWS_REGIONS.values():
+        raise typer.BadParameter(f"{region!r} is not one of {', '.join(AWS_REGIONS.values())}")
+    return region
+
+
+def known_endpoint(url: str) -> str:
+    """Return the URL of an embedded AWS.
+
+    Raises:
+        typer.BadParameter: It is none.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise typer.BadParameter(
+            f"{url!r} is not the URL of an embedded AWS, such as {LOCAL_ENDPOINT}"
+        )
+    return url
+
+
+def _complete_region(incomplete: str) -> list[str]:
+    return [region for region in AWS_REGIONS.values() if region.startswith(incomplete)]
+
+
+Region = Annotated[
+    str | None,
+    typer.Option(
+        help="AWS region of the pipeline; by default the app's home region.",
+        callback=_known_region,
+        autocompletion=_complete_region,
+    ),
+]
+RegistryRegion = Annotated[
+    str | None,
+    typer.Option(
+        help="Only this AWS region's registry; by default all of the pipeline's.",
+        callback=_known_region,
+        autocompletion=_complete_region,
+    ),
+]
+Endpoint = Annotated[
+    str,
+    typer.Option(
+        help="URL of a running embedded AWS.", envvar="AWS_ENDPOINT_URL", callback=known_endpoint
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Compile anew, and keep nothing of it.")]
+Local = Annotated[
+    bool,
+    typer.Option(
+        "--local", help="Talk to the embedded AWS, at AWS_ENDPOINT_URL or http://localhost:4566."
+    ),
+]
+Profile = Annotated[
+    str | None, typer.Option(help="Profile of the AWS credentials; by default AWS_PROFILE.")
+]
+Model = Annotated[
+    str | None, typer.Option(help="s3:// URI of a model.tar.gz, or a file to upload first.")
+]
+Parameter = Annotated[
+    list[str] | None, typer.Option(help="NAME=VALUE of another pipeline parameter.")
+]
+Folder = Annotated[str, typer.Argument(help="A folder in pipelines/.", autocompletion=folder_names)]
+Folders = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Folders in pipelines/; by default all of them.", autocompletion=folder_names
+    ),
+]
+Pipeline = Annotated[
+    str, typer.Argument(help="Name of a deployed pipeline.", autocompletion=pipeline_names)
+]
+ExecutionId = Annotated[
+    str | None, typer.Argument(help="Id or ARN of an execution; by default the newest.")
+]
+
+_MODEL_PARAMETER: Final = "ModelS3Uri"
+
+
+def given_parameters(assignments: list[str] | None, model: str | None) -> dict[str, str]:
+    """Read ``--parameter NAME=VALUE`` options.
+
+    Raises:
+        typer.BadParameter: One has no value, or names what ``--model`` gives.
+    """
+    for assignment in assignments or []:
+        if "=" not in assignment:
+            raise typer.BadParameter(f"{assignment!r} is not of the form NAME=VALUE")
+    parameters = dict(assignment.split("=", 1) for assignment in assignments or [])
+    if model is not None and _MODEL_PARAMETER in parameters:
+        raise typer.BadParameter(f"give --model or --parameter {_MODEL_PARAMETER}=..., not both")
+    return parameters
+
+
+class MissingParameterError(ReleaseError):
+    """An execution needs a parameter that was not given."""
+
+
+def refuse_missing_parameters(
+    definition: Mapping[str, Any], given: Collection[str], model: str | None
+) -> None:
+    """Refuse to start an execution without a parameter that has no default.
+
+    Raises:
+        MissingParameterError: Names it, and how to give it.
+    """
+    names = {
+        each["Name"] for each in definition.get("Parameters", ()) if "DefaultValue" not in each
+    }
+    missing = sorted(names.difference(given, [_MODEL_PARAMETER] if model else []))
+    if _MODEL_PARAMETER in missing:
+        raise MissingParameterError(
+            "The pipeline releases a model, and none was given: add --model, with a model.tar.gz or"
+            " its S3 URI."
+        )
+    if missing:
+        raise MissingParameterError(
+            f"The pipeline needs the parameter {missing[0]}: add --parameter {missing[0]}=VALUE."
+        )
+
+
+def print_json(document: Any) -> None:
+    """Print what ``--json`` promises: one document, times as ISO 8601."""
+    typer.echo(json.dumps(document, indent=2, default=str))

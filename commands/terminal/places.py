@@ -1,0 +1,92 @@
+"""Where the app and its local state are, and the app's settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from constructs_lib.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs_lib.compilation.parent import Compilation
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.settings import Settings
+
+ROOT: Path = Path(__file__).resolve().parents[2]
+"""The app's folder; tests set another."""
+STATE: Final = ROOT / ".local"
+"""What local commands leave behind; may be deleted at any time."""
+
+
+def shown(path: Path) -> Path:
+    """Return the path as a person in the current folder would write it."""
+    return Path(os.path.relpath(path))
+
+
+def pipelines_folder(settings: Settings) -> Path:
+    """Return the folder with one folder per pipeline, as a person would write it."""
+    return shown(ROOT / settings.pipelines_dir)
+
+
+def read_settings() -> Settings:
+    """Read the app's settings, as the app does, from ``cdk.json``.
+
+    Raises:
+        SettingsError: The file cannot be read, or a setting in it is wrong.
+    """
+    from constructs_lib.settings import Settings, SettingsError
+
+    path = ROOT / "cdk.json"
+    try:
+        context = json.loads(path.read_text())["context"]
+    except (OSError, ValueError, KeyError) as error:
+        raise SettingsError(f"Cannot read the app's context from {path}: {error!r}.") from error
+    return Settings.from_context(context.get)
+
+
+def load_configs(settings: Settings, name: str) -> PipelineConfigs:
+    """Load the configs of a folder in the folder of pipelines.
+
+    Raises:
+        ReleaseError: There is no such folder, or its config cannot be used.
+    """
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.configs.folder import config_path
+
+    return PipelineConfigs.load(config_path(pipelines_folder(settings), name))
+
+
+def compilation(
+    pipelines: Mapping[str, PipelineConfigs], settings: Settings, *, no_cache: bool
+) -> Compilation:
+    """Compile pipelines as the app does, with the app's cache of compiled definitions.
+
+    Args:
+        pipelines: Configs by name.
+        settings: The app's settings.
+        no_cache: Compile all of them anew, and keep nothing.
+    """
+    from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
+
+    cache = None if no_cache else ROOT / CACHE_FOLDER
+    return Compilation(pipelines, home_region=settings.home_region, cache=cache)
+
+
+class OutputError(ReleaseError):
+    """A file that a command was asked to write cannot be written."""
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that the user named.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error

@@ -1,0 +1,1 @@
+"""Policies, statements, and what they name."""

@@ -1,0 +1,39 @@
+"""The data outside the app's buckets that the steps of a pipeline read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.release.s3_uris import bucket_and_key
+from constructs_lib.settings import Settings
+
+
+def readable_s3_uris(configs: PipelineConfigs) -> Iterator[str]:
+    """Name the data that steps read."""
+    if configs.base.bucket:
+        yield f"s3://{configs.base.bucket}/"
+    sources = [configs.model.get_source_dir()]
+    if configs.training is not None:
+        yield configs.training.input_path
+        sources.append(configs.training.get_source_dir())
+    yield from (source for source in sources if isinstance(source, str))
+
+
+def writable_s3_uris(configs: PipelineConfigs, settings: Settings) -> Iterator[str]:
+    """Name the data that steps write, and read again."""
+    if configs.training is not None:
+        yield configs.training.output_path
+        if configs.training.checkpoint_path:
+            yield configs.training.checkpoint_path
+    yield from settings.additional_s3_prefixes
+
+
+def data_buckets(pipelines: Iterable[PipelineConfigs], settings: Settings) -> list[str]:
+    """Name the buckets of all that the steps of several pipelines read and write."""
+    uris = {
+        uri
+        for configs in pipelines
+        for uri in (*readable_s3_uris(configs), *writable_s3_uris(configs, settings))
+    }
+    return sorted({bucket_and_key(uri)[0] for uri in uris})

@@ -1,0 +1,1 @@
+"""SageMaker's pipeline definition language: facts and walks over plain JSON."""

@@ -1,0 +1,1 @@
+"""What is registered of a model, and the documents about it."""

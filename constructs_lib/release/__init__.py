@@ -1,0 +1,1 @@
+"""The files of a release: archives, payloads, where they are, and whether they will do."""

@@ -1,0 +1,192 @@
+"""Packages a model on this machine as the Package step would, with the same script."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.errors import ReleaseError
+from constructs_lib.registration.request import registration_file, registration_request
+from constructs_lib.release.archives import folder_archive
+from constructs_lib.release.payloads import payload_archive
+
+MODEL: Final = "model.tar.gz"
+MANIFEST: Final = "manifest.json"
+
+# Nothing is pulled or registered: the file is there because the script is called with one.
+_IMAGE: Final = "local"
+_PROGRESS: Final = re.compile(r"(?P<megabytes>[\d.]+) of [\d.]+ MB read")
+_DIGESTS: Final = ("sha256", "code_sha256")
+"""What the steps after Package need of its manifest, whoever wrote the script."""
+_PROGRESS_SECONDS: Final = 0.2
+
+
+class PackagingError(ReleaseError):
+    """A model that cannot be packaged; holds what the script says."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packaged:
+    """What packaging wrote."""
+
+    model: Path
+    manifest: Path
+    facts: dict[str, Any]
+    """Content of the manifest: digests, sizes and counts."""
+
+
+def archive_of(model: Path) -> Path:
+    """Return the path of what is to be packaged.
+
+    Raises:
+        PackagingError: There is nothing, or a folder that holds the archive beside other things.
+    """
+    if not model.exists():
+        raise PackagingError(
+            f"There is no {model}. Give a {MODEL}, or a folder laid out like its content."
+        )
+    if (model / MODEL).exists():
+        raise PackagingError(f"{model} is a folder that holds a {MODEL}: give {model / MODEL}.")
+    return model
+
+
+def package(
+    configs: PipelineConfigs,
+    model: Path,
+    folder: Path,
+    *,
+    on_read: Callable[[int], None],
+    on_line: Callable[[str], None],
+) -> Packaged:
+    """Put a pipeline's inference code into a model, in a child process that runs its script.
+
+    Args:
+        configs: The pipeline's configs.
+        model: A ``model.tar.gz``, or a folder laid out like its content.
+        folder: Gets the packaged ``model.tar.gz`` and its ``manifest.json``.
+        on_read: Told, again and again, how many bytes of the model were read since the last time.
+        on_line: Told what else the script prints.
+
+    Raises:
+        PackagingError: The script refuses the model or the code, or cannot write.
+        ReleaseError: The inference code cannot be packed.
+    """
+    output, manifest = folder / MODEL, folder / MANIFEST
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".packaging-") as temporary:
+            with _as_archive(model, folder, Path(temporary)) as archive:
+                command = [sys.executable, configs.package.get_script_path()]
+                command += ["--model", str(archive), "--output", str(output)]
+                command += _other_arguments(configs, Path(temporary))
+                errors = _run(command, on_read, lambda line: on_line(_named(line, archive, model)))
+                if errors is not None:
+                    raise PackagingError(_named(errors, archive, model))
+            facts = json.loads(manifest.read_text())
+    except OSError as error:
+        raise PackagingError(
+            f"Cannot write to {folder}: {error.strerror}. Give another folder as --output."
+        ) from error
+    except ValueError as error:
+        raise PackagingError(
+            f"{manifest}, as the script wrote it, is not JSON: {error}."
+        ) from error
+    if missing := [name for name in _DIGESTS if name not in facts]:
+        raise PackagingError(f"{manifest}, as the script wrote it, has no {', '.join(missing)}.")
+    return Packaged(model=output, manifest=manifest, facts=facts)
+
+
+@contextmanager
+def _as_archive(model: Path, output_folder: Path, temporary: Path) -> Iterator[Path]:
+    """Provide a folder as the plain tar that the script also takes."""
+    if not model.is_dir():
+        yield model
+        return
+    if output_folder.resolve().is_relative_to(model.resolve()):
+        raise PackagingError(
+            f"{output_folder} is inside of {model}, which is to be packaged: give another --output."
+        )
+    path = temporary / "model.tar"
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:
+        for entry in sorted(model.iterdir()):
+            tar.add(entry, entry.name, filter=_canonical)
+    yield path
+    path.unlink()
+
+
+def _canonical(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Keep what another user or day would change out of the digest."""
+    member.uid = member.gid = 0
+    member.uname = member.gname = ""
+    member.mtime = 0
+    member.mode = 0o755 if member.isdir() else 0o644
+    return member
+
+
+def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
+    """Return what the step tells the script beside the model and where to write it."""
+    code, payload, request = (
+        folder / name for name in ("code.tar.gz", "payload.tar.gz", "registration.json")
+    )
+    code.write_bytes(folder_archive(_code_folder(configs)))
+    payload.write_bytes(payload_archive(configs.payload))
+    regions = configs.registration.regions
+    request.write_bytes(
+        registration_file([registration_request(configs, each, _IMAGE) for each in regions])
+    )
+    released = folder / "released"
+    return [
+        *("--code", str(code), "--entry-point", configs.model.inference_entry_point),
+        *("--manifest", str(released / MANIFEST)),
+        *("--copy", str(payload), str(released / payload.name)),
+        *("--copy", str(request), str(released / request.name)),
+        *(["--progress-seconds", str(_PROGRESS_SECONDS)] * configs.package.uses_own_script),
+        *(configs.package.processing_script_arguments or []),
+    ]
+
+
+def _code_folder(configs: PipelineConfigs) -> Path:
+    source = configs.model.get_source_dir()
+    if not isinstance(source, Path):
+        raise PackagingError(
+            f"source_dir of PytorchModel is {source!r}; packaging on this machine needs a local"
+            " folder with the inference code."
+        )
+    return source
+
+
+def _named(message: str, archive: Path, model: Path) -> str:
+    """Let a message name what the user gave."""
+    return message.replace(str(archive), str(model))
+
+
+def _run(
+    command: list[str], on_read: Callable[[int], None], on_line: Callable[[str], None]
+) -> str | None:
+    """Run the script; returns what it says is wrong, if it fails."""
+    read_bytes = 0
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+    ):
+        for line in process.stdout or ():
+            if progress := _PROGRESS.match(line):
+                now = int(float(progress["megabytes"]) * 1e6)
+                on_read(now - read_bytes)
+                read_bytes = now
+            else:
+                on_line(line.rstrip())
+        if not process.wait():
+            return None
+        errors.seek(0)
+        return errors.read().strip().removeprefix("error: ") or f"{command[1]} failed."

@@ -1,0 +1,72 @@
+"""Generates the sample payload of a model from its input variables.
+
+Everything here is a pure function: the same config gives the same bytes, on any day.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Final
+
+from constructs_lib.configs.registration import (
+    TIMESTAMP_PLACEHOLDER,
+    PayloadConfig,
+    VariableType,
+)
+from constructs_lib.release.archives import archive
+
+
+def payload_archive(config: PayloadConfig) -> bytes:
+    """The ``.tar.gz`` with one sample request per content type at its root.
+
+    AWS: SamplePayloadUrl of CreateModelPackage names such an archive.
+    """
+    return archive(sample_payloads(config))
+
+
+def sample_payloads(config: PayloadConfig) -> dict[str, bytes]:
+    """One sample request per content type, by file name (``payload_text_csv_0.csv``)."""
+    payloads = {}
+    for index, content_type in enumerate(config.source_model_inference_content_types):
+        extension, render = _RENDERERS[content_type]
+        name = f"payload_{content_type.replace('/', '_')}_{index}.{extension}"
+        payloads[name] = render(sample_values(config)).encode()
+    return payloads
+
+
+def sample_values(config: PayloadConfig) -> dict[str, float | str]:
+    """A value for each input variable, in the declared order."""
+    # The start of the config's day: a clock would make another archive of the same config.
+    timestamp = f"{config.current_date} 00:00:00"
+    special = {
+        name: template.replace(TIMESTAMP_PLACEHOLDER, timestamp)
+        for name, template in (config.special_field_values or {}).items()
+    }
+    defaults: dict[VariableType, float | str] = {
+        VariableType.NUMERIC: config.default_numeric_value,
+        VariableType.TEXT: config.default_text_value,
+    }
+    return {
+        name: special.get(name, defaults[variable_type])
+        for name, variable_type in config.input_variables.items()
+    }
+
+
+def _csv(values: dict[str, float | str]) -> str:
+    """One line without header, quoted where needed (RFC 4180)."""
+    line = io.StringIO()
+    csv.writer(line).writerow(values.values())
+    return line.getvalue().removesuffix(csv.excel.lineterminator)
+
+
+def _json(values: dict[str, float | str]) -> str:
+    return json.dumps(values, ensure_ascii=False, allow_nan=False)
+
+
+_RENDERERS: Final[dict[str, tuple[str, Callable[[dict[str, float | str]], str]]]] = {
+    "text/csv": ("csv", _csv),
+    "application/json": ("json", _json),
+}

@@ -1,0 +1,100 @@
+"""Child processes: a time limit, a log file, and an end for everything they started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import IO, Final
+
+from local.runner.language.errors import ExecutionStoppedError
+
+_POLL_SECONDS: Final = 0.02
+# A process that left the group may hold stderr open for ever.
+_DRAIN_SECONDS: Final = 5
+# What a container would have of its own; nothing else of this process reaches a child.
+_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+
+
+@dataclass(frozen=True)
+class ChildResult:
+    """How a child ended; ``last_error_line`` is the last line it wrote to stderr."""
+
+    exit_code: int
+    timed_out: bool
+    last_error_line: str
+
+
+def run_child(
+    command: Sequence[str],
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    log_path: Path,
+    timeout_seconds: float,
+    stopping: Event,
+) -> ChildResult:
+    """Run ``command`` in ``folder`` with only ``environment``, appending its output to the log.
+
+    However it ends, the whole process group is killed, as with a container.
+
+    Raises:
+        ExecutionStoppedError: ``stopping`` was set meanwhile.
+    """
+    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    with log_path.open("ab", buffering=0) as log:
+        process = subprocess.Popen(
+            command,
+            env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        assert process.stderr is not None  # noqa: S101
+        errors = _ErrorLines(process.stderr, log)
+        errors.start()
+        try:
+            in_time = _wait(process, time.monotonic() + timeout_seconds, stopping)
+        finally:
+            _kill_group(process)
+            errors.join(_DRAIN_SECONDS)
+    return ChildResult(process.returncode, timed_out=not in_time, last_error_line=errors.last)
+
+
+class _ErrorLines(Thread):
+    """Copies a child's stderr into the log and remembers the last line."""
+
+    def __init__(self, stream: IO[bytes], log: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self._stream = stream
+        self._log = log
+        self.last = ""
+
+    def run(self) -> None:
+        with self._stream:
+            for line in self._stream:
+                self._log.write(line)
+                self.last = line.decode(errors="replace").strip() or self.last
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float, stopping: Event) -> bool:
+    while process.poll() is None:
+        if stopping.wait(_POLL_SECONDS):
+            raise ExecutionStoppedError
+        if time.monotonic() >= deadline:
+            return False
+    return True
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()

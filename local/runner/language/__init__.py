@@ -1,0 +1,1 @@
+"""The pipeline definition language, as the runner interprets it."""
