@@ -26,12 +26,9 @@ from constructs_lib.deploy_time_values import (
 )
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
+from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.load_test_request import LoadTestRequestError, load_test_request
-from constructs_lib.registration.request import (
-    RegistrationRequest,
-    registration_file,
-    registration_request,
-)
+from constructs_lib.registration.request import RegistrationRequest, registration_request
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content

@@ -16,7 +16,7 @@ from constructs_lib.registration.execution_document import (
     fill_execution_document,
     step_configs_of_deployed_pipeline,
 )
-from constructs_lib.registration.request import registration_file
+from constructs_lib.registration.file import registration_file
 from constructs_lib.steps.sdk import PipelineSession
 
 logger = logging.getLogger(__name__)

@@ -20,7 +20,8 @@ from typing import Any, Self
 from benchmarks.faults.invariants import Registry
 from benchmarks.faults.proxy import FaultProxy
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration.request import RegistrationRequest, registration_file
+from constructs_lib.registration.file import registration_file
+from constructs_lib.registration.request import RegistrationRequest
 from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws
 

@@ -19,7 +19,7 @@ from commands.terminal.aws import (
     read_s3_object,
 )
 from constructs_lib.language.steps import steps_of
-from constructs_lib.release.s3_uris import bucket_and_key
+from constructs_lib.s3_uris import bucket_and_key
 
 _GROUP_ARGUMENT: Final = "model_package_group_name"
 _MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")

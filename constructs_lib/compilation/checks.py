@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Final
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
 from constructs_lib.linter import lint, lint_request
-from constructs_lib.registration.request import registration_findings
+from constructs_lib.registration.load_test_request import load_test_request
+from constructs_lib.registration.model_package import model_package_arguments
+from constructs_lib.registration.request import RegistrationRequest
 
 _GIVEN_BY_CLOUDFORMATION: Final = {
     "ClientRequestToken": "${Token}",
     "RoleArn": "${ExecutionRoleArn}",
 }
+_GIVEN_BY_A_RELEASE: Final = {
+    "JobName": "load-test",
+    "RoleArn": "arn:aws:iam::123456789012:role/load-test",
+}
+_PACKAGE: Final = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/1"
 
 
 def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> list[Finding]:
@@ -40,4 +48,28 @@ def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> l
             for finding in registration_findings(registration)
             if (finding.step, finding.message) not in told
         ]
+    if configs.payload.load_test_in_aws:
+        # The same in every region: only the home region's version is tested.
+        findings += load_test_findings(next(iter(compiled.registration_requests.values())))
     return findings
+
+
+def registration_findings(request: RegistrationRequest) -> list[Finding]:
+    """List what CreateModelPackage would reject of a registration, or what is likely a mistake."""
+    arguments = model_package_arguments(
+        request,
+        dict.fromkeys(request.value_names, "${KnownLater}"),
+        lambda parts: "".join(map(str, parts)),
+    )
+    step = f"Registration-{request.region_code}"
+    found = lint_request("CreateModelPackage", arguments)
+    return [dataclasses.replace(finding, step=step) for finding in found]
+
+
+def load_test_findings(request: RegistrationRequest) -> list[Finding]:
+    """List what CreateInferenceRecommendationsJob would reject of a load test."""
+    arguments = load_test_request(request)
+    config = {**arguments["InputConfig"], "ModelPackageVersionArn": _PACKAGE}
+    complete = {**arguments, **_GIVEN_BY_A_RELEASE, "InputConfig": config}
+    found = lint_request("CreateInferenceRecommendationsJob", complete)
+    return [dataclasses.replace(finding, step="LoadTest") for finding in found]

@@ -19,7 +19,8 @@ from typing import Any, Final
 from constructs_lib.errors import ReleaseError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration.request import read_registration_file
+from constructs_lib.registration.file import read_registration_file
+from constructs_lib.registration.step_config import step_config
 from constructs_lib.text_files import replace_text
 
 REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
@@ -156,7 +157,7 @@ def step_configs_of_deployed_pipeline(
             "pipeline again."
         )
     return {
-        name: requests[RegionCode(code)].step_config(sample_payload_uri)
+        name: step_config(requests[RegionCode(code)], sample_payload_uri)
         for name, (code, sample_payload_uri) in registrations.items()
     }
 

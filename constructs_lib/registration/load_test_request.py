@@ -19,11 +19,6 @@ _START_SECONDS: Final = 1800
 """How long an endpoint may take to start, and to be taken away again."""
 _NAME_LENGTH: Final = 40
 """Leaves room for a version and a digest in the 64 characters of a job's name."""
-_KNOWN_AT_RUN_TIME: Final = {
-    "JobName": "load-test",
-    "RoleArn": "arn:aws:iam::123456789012:role/load-test",
-}
-_PACKAGE: Final = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/1"
 
 
 class LoadTestRequestError(ReleaseError):
@@ -53,7 +48,7 @@ def load_test_request(request: RegistrationRequest) -> dict[str, Any]:
         )
     ramp = _ramp(math.ceil(load.expected_tps * load.max_latency_in_millisecond / 1000))
     warm_up = _phase(spawn_rate=0, seconds=_WARM_UP_SECONDS)
-    arguments = {
+    return {
         "JobType": "Advanced",
         "JobDescription": f"Load test of {request.model_package_group_name}"[:128],
         "InputConfig": {
@@ -70,8 +65,6 @@ def load_test_request(request: RegistrationRequest) -> dict[str, Any]:
             "FlatInvocations": "Stop",
         },
     }
-    _check(arguments)
-    return arguments
 
 
 def job_name_prefix(model_package_group_name: str) -> str:
@@ -90,14 +83,3 @@ def _ramp(users: int) -> dict[str, int]:
 def _phase(*, spawn_rate: int, seconds: int) -> dict[str, int]:
     """Describe a phase: one user at first, and ``spawn_rate`` more of them each minute."""
     return {"InitialNumberOfUsers": 1, "SpawnRate": spawn_rate, "DurationInSeconds": seconds}
-
-
-def _check(arguments: dict[str, Any]) -> None:
-    # Here: it takes as long to import as everything else that a compiled pipeline needs.
-    from constructs_lib.linter import lint_request
-
-    config = {**arguments["InputConfig"], "ModelPackageVersionArn": _PACKAGE}
-    complete = {**arguments, **_KNOWN_AT_RUN_TIME, "InputConfig": config}
-    if findings := lint_request("CreateInferenceRecommendationsJob", complete):
-        problems = "\n".join(f"  {finding}" for finding in findings)
-        raise LoadTestRequestError(f"SageMaker would refuse the load test:\n{problems}")

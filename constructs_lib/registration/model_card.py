@@ -13,15 +13,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from constructs_lib.registration.request import MEASURED_NUMBERS, RegistrationRequest
 from constructs_lib.service_model import max_length
-
-if TYPE_CHECKING:
-    from constructs_lib.registration.request import RegistrationRequest
-
-MEASURED_NUMBERS: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
-"""What verification measures and a model package tells, named as in ``evaluation.json``."""
 
 _MAX_TEXT_LENGTH: Final = 2048
 _MAX_DETAIL_LENGTH: Final = 1024

@@ -1,48 +1,30 @@
 """What is registered in one region: one typed object, from which everything else is derived.
 
-    config -> RegistrationRequest -+-> STEP_CONFIG of the execution document
+    config -> RegistrationRequest -+-> STEP_CONFIG of the execution document (step_config.py)
                                    +-> CreateModelPackage arguments of the home region's step
+                                   |   (model_package.py, with the model card of model_card.py)
                                    +-> registration.json, which the other regions' function reads
+                                       (file.py)
 
 A request is static: it is complete when the pipeline is synthesized. Buckets, URIs and ARNs are
-known when the pipeline is deployed or runs; they are arguments of its methods.
+known when the pipeline is deployed or runs; they are arguments of what renders it.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import re
-import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from constructs_lib.configs import VariableType
-from constructs_lib.deploy_time_values import holds_variable
+from constructs_lib.configs import PipelineConfigs, VariableType
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration.model_card import (
-    MEASURED_NUMBERS,
-    OpenValue,
-    model_card_content,
-    shortened,
-)
-from constructs_lib.release.s3_uris import bucket_and_key
-from constructs_lib.service_model import (
-    enum_values,
-    matches_pattern,
-    max_length,
-)
+from constructs_lib.service_model import max_length
 
-if TYPE_CHECKING:
-    from constructs_lib.configs import PipelineConfigs
-    from constructs_lib.findings import Finding
-
-SCHEMA_VERSION: Final = 1
-"""Version of the registration file; ``jobs/register_model.py`` reads the same one."""
+MEASURED_NUMBERS: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
+"""What verification measures and a model package tells, named as in ``evaluation.json``."""
 
 _RELEASE_VALUES: Final = (
     "model_data_url",
@@ -62,17 +44,6 @@ _VERIFICATION_VALUES: Final = (
     *MEASURED_NUMBERS,
 )
 _TRAINING_VALUES: Final = ("training_job_arn",)
-
-Joiner = Callable[[Sequence[object]], object]
-"""Makes one text of parts, of which some may be known only when the pipeline runs."""
-
-STEP_CONFIG_ENVIRONMENT: Final = (
-    "SAGEMAKER_CONTAINER_LOG_LEVEL",
-    "SAGEMAKER_PROGRAM",
-    "SAGEMAKER_REGION",
-    "SAGEMAKER_SUBMIT_DIRECTORY",
-)
-"""The part of the container's environment that execution documents hold."""
 
 
 class RegistrationRequestError(ReleaseError):
@@ -95,7 +66,7 @@ class RegistrationRequest(BaseModel):
     Made by :func:`registration_request`, which checks it against the service model::
 
         request = registration_request(configs, RegionCode.EU, image_uri)
-        request.step_config("s3://bucket/payload.tar.gz")["source_model_region"]  # "eu-west-1"
+        step_config(request, "s3://bucket/payload.tar.gz")["source_model_region"]  # "eu-west-1"
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -133,7 +104,7 @@ class RegistrationRequest(BaseModel):
 
     @property
     def value_names(self) -> tuple[str, ...]:
-        """The values that :meth:`model_package_arguments` takes. Texts, except for the numbers.
+        """The values that :func:`.model_package_arguments` takes. Texts, except for the numbers.
 
         =============================  ==========================================================
         ``model_data_url``             S3 URI of the packaged ``model.tar.gz``, in this region
@@ -158,134 +129,6 @@ class RegistrationRequest(BaseModel):
             *_RELEASE_VALUES,
             *(_VERIFICATION_VALUES if self.is_verified else ()),
             *(_TRAINING_VALUES if self.training_data_uri is not None else ()),
-        )
-
-    def step_config(self, sample_payload_s3_uri: str) -> dict[str, Any]:
-        """Render ``STEP_CONFIG`` of this region's step in an execution document.
-
-        Args:
-            sample_payload_s3_uri: Where the payload archive is that the region's model package
-                names.
-        """
-        bucket, key = bucket_and_key(sample_payload_s3_uri)
-        return {
-            "model_domain": self.model_domain,
-            "model_objective": self.model_objective,
-            "model_owner": self.model_owner,
-            "model_registration_region": str(self.region_code),
-            "source_model_region": self.aws_region,
-            "source_model_inference_image_arn": self.image_uri,
-            "source_model_inference_content_types": list(self.content_types),
-            "source_model_inference_response_types": list(self.response_types),
-            "source_model_inference_input_variable_list": [
-                [name, variable_type.value] for name, variable_type in self.input_variables
-            ],
-            "source_model_inference_output_variable_list": {
-                name: variable_type.value for name, variable_type in self.output_variables
-            },
-            "source_model_environment_variable_map": {
-                name: self.environment[name] for name in STEP_CONFIG_ENVIRONMENT
-            },
-            "load_testing_info_map": {
-                "sample_payload_s3_bucket": bucket,
-                "sample_payload_s3_key": key,
-                "expected_tps": self.load_test.expected_tps,
-                "max_latency_in_millisecond": self.load_test.max_latency_in_millisecond,
-                "max_acceptable_error_rate": self.load_test.max_acceptable_error_rate,
-                "instance_type_list": list(self.inference_instance_types),
-            },
-        }
-
-    def model_package_arguments(self, values: Mapping[str, object], join: Joiner) -> dict[str, Any]:
-        """Render the arguments of CreateModelPackage, as botocore names them.
-
-        Args:
-            values: What :attr:`value_names` names: text, or anything that stands for it until the
-                pipeline runs, such as a pipeline parameter. They are passed on as they are.
-            join: Makes one text of texts and values.
-        """
-        arguments = {
-            "ModelPackageGroupName": self.model_package_group_name,
-            "ModelPackageDescription": _service_text(self.description, "EntityDescription"),
-            "InferenceSpecification": self._inference_specification(values["model_data_url"]),
-            # The service's own enumerations (Inference Recommender); the business terms are below.
-            "Domain": "MACHINE_LEARNING",
-            "Task": "OTHER",
-            "SamplePayloadUrl": values["sample_payload_url"],
-            "ModelApprovalStatus": values["model_approval_status"],
-            "SkipModelValidation": "None",
-            "CustomerMetadataProperties": self._customer_metadata(values, join),
-            "ModelCard": {
-                "ModelCardStatus": "Draft",
-                "ModelCardContent": join(
-                    [
-                        values[part.name] if isinstance(part, OpenValue) else part
-                        for part in model_card_content(self)
-                    ]
-                ),
-            },
-        }
-        if self.is_verified:
-            statistics = {"ContentType": "application/json", "S3Uri": values["evaluation_uri"]}
-            arguments["ModelMetrics"] = {"ModelQuality": {"Statistics": statistics}}
-        return arguments
-
-    def _customer_metadata(self, values: Mapping[str, object], join: Joiner) -> dict[str, object]:
-        identifiers = {
-            "pipeline_name": self.pipeline_name,
-            "pipeline_version": self.pipeline_version,
-            "model_registration_region": str(self.region_code),
-            "registration_request": values["registration_request_uri"],
-            "pipeline_execution_arn": values["pipeline_execution_arn"],
-            "artifact_sha256": values["artifact_sha256"],
-            "code_sha256": values["code_sha256"],
-            "packaging_manifest": values["packaging_manifest_uri"],
-            "verification": self.verification,
-        }
-        if self.is_verified:
-            identifiers |= {
-                "verification_verdict": values["verdict"],
-                "evaluation": values["evaluation_uri"],
-                # Numbers, and the service takes texts.
-                **{name: join([values[name]]) for name in MEASURED_NUMBERS},
-            }
-        texts = {
-            "model_owner": self.model_owner,
-            "model_domain": self.model_domain,
-            "model_objective": self.model_objective,
-        }
-        return customer_metadata(identifiers=identifiers, texts=texts)
-
-    def _inference_specification(self, model_data_url: object) -> dict[str, Any]:
-        specification = {
-            "Containers": [
-                {
-                    "Image": self.image_uri,
-                    "ModelDataUrl": model_data_url,
-                    "Environment": dict(self.environment),
-                    "Framework": "PYTORCH",
-                    "FrameworkVersion": self.framework_version,
-                }
-            ],
-            "SupportedContentTypes": list(self.content_types),
-            "SupportedResponseMIMETypes": list(self.response_types),
-            "SupportedRealtimeInferenceInstanceTypes": list(self.inference_instance_types),
-        }
-        # Fewer types can run batch transform, and the service takes no empty list of them.
-        transform_types = set(enum_values("TransformInstanceType"))
-        if types := [name for name in self.inference_instance_types if name in transform_types]:
-            specification["SupportedTransformInstanceTypes"] = types
-        return specification
-
-    def model_package_template(self) -> dict[str, Any]:
-        """Render :meth:`model_package_arguments` as the registration file holds it.
-
-        ``{"$slot": name}`` stands for a value, ``{"$join": [...]}`` for one text made of texts
-        and slots; ``jobs/register_model.py`` fills them.
-        """
-        return self.model_package_arguments(
-            {name: {"$slot": name} for name in self.value_names},
-            lambda parts: {"$join": list(parts)},
         )
 
 
@@ -332,19 +175,6 @@ def registration_request(
     )
 
 
-def registration_findings(request: RegistrationRequest) -> list[Finding]:
-    """List what CreateModelPackage would reject of a registration, or what is likely a mistake."""
-    # Here: it takes as long to import as everything else that a compiled pipeline needs.
-    from constructs_lib.linter import lint_request
-
-    arguments = request.model_package_arguments(
-        dict.fromkeys(request.value_names, "${KnownLater}"), lambda parts: "".join(map(str, parts))
-    )
-    step = f"Registration-{request.region_code}"
-    found = lint_request("CreateModelPackage", arguments)
-    return [dataclasses.replace(finding, step=step) for finding in found]
-
-
 def model_package_group_name(pipeline_name: str) -> str:
     """Return the name of the model package group that a pipeline registers in, in each region.
 
@@ -357,86 +187,3 @@ def model_package_group_name(pipeline_name: str) -> str:
         return name
     digest = hashlib.sha256(pipeline_name.encode()).hexdigest()[:8]
     return f"{name[: longest - len(digest) - 1].rstrip('-')}-{digest}"
-
-
-def customer_metadata(
-    *, identifiers: Mapping[str, object], texts: Mapping[str, str]
-) -> dict[str, object]:
-    """Build CustomerMetadataProperties of what the service takes: few characters, and few of them.
-
-    Args:
-        identifiers: Kept exactly. A value that is no text, or text with a
-            ``${Name}``, stands for one that is known when the pipeline is deployed or runs.
-        texts: People's words, whose full form is in the model card. Each run of characters that
-            the service does not take, such as commas, quotes and braces, becomes one space; what
-            is too long ends in ``...``; what has nothing left is left out.
-
-    Raises:
-        RegistrationRequestError: An identifier cannot be kept exactly.
-    """
-    for name, value in identifiers.items():
-        is_known = isinstance(value, str) and not holds_variable(value)
-        if is_known and not _is_metadata_value(str(value)):
-            raise RegistrationRequestError(
-                f"{name} is {value!r}, which a model package's metadata cannot hold. Allowed are "
-                f"1 to {max_length('CustomerMetadataValue')} letters, digits, spaces and "
-                "_ . : / = + - @; choose another value in the config."
-            )
-    cleaned = {name: _service_text(text, "CustomerMetadataValue") for name, text in texts.items()}
-    return {**identifiers, **{name: text for name, text in cleaned.items() if text}}
-
-
-def _is_metadata_value(text: str) -> bool:
-    fits = 1 <= len(text) <= max_length("CustomerMetadataValue")
-    return fits and matches_pattern("CustomerMetadataValue", text)
-
-
-def _service_text(text: str, shape_name: str) -> str:
-    """Make a text one that the service takes: other characters become spaces, a long one is cut."""
-    # Composed: a letter and its accent apart are a letter and a mark, which not every type takes.
-    taken = unicodedata.normalize("NFC", text)
-    if not matches_pattern(shape_name, taken):
-        taken = "".join(
-            character if matches_pattern(shape_name, character) else " " for character in taken
-        )
-    return shortened(" ".join(taken.split()), max_length(shape_name))
-
-
-def registration_file(requests: Iterable[RegistrationRequest]) -> bytes:
-    """Write the requests of all regions as the canonical JSON of ``registration.json``.
-
-    The same requests give the same bytes: CDK ships the file as an asset, named by its content.
-    """
-    regions = {
-        str(request.region_code): {
-            "request": request.model_dump(mode="json"),
-            "model_package_arguments": request.model_package_template(),
-        }
-        for request in requests
-    }
-    document = {"schema_version": SCHEMA_VERSION, "regions": regions}
-    text = json.dumps(document, sort_keys=True, indent=2, separators=(",", ": "))
-    return f"{text}\n".encode("ascii")
-
-
-def read_registration_file(content: bytes) -> dict[RegionCode, RegistrationRequest]:
-    """Read what :func:`registration_file` wrote.
-
-    Raises:
-        RegistrationRequestError: It is not such a file, or one of another version.
-    """
-    try:
-        document = json.loads(content)
-        version = document["schema_version"]
-        if version != SCHEMA_VERSION:
-            raise RegistrationRequestError(
-                f"The registration file has schema_version {version!r}, this app reads "
-                f"{SCHEMA_VERSION}. Deploy the pipeline again with this version of the app."
-            )
-        requests = [
-            RegistrationRequest.model_validate(region["request"])
-            for region in document["regions"].values()
-        ]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise RegistrationRequestError(f"Not a registration file: {error}") from error
-    return {request.region_code: request for request in requests}

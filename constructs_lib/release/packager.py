@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
-from constructs_lib.registration.request import registration_file, registration_request
+from constructs_lib.registration.file import registration_file
+from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
 from constructs_lib.release.payloads import payload_archive
 

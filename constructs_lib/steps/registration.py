@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from constructs_lib.registration.model_card import MEASURED_NUMBERS
-from constructs_lib.registration.request import RegistrationRequest
+from constructs_lib.registration.model_package import model_package_arguments
+from constructs_lib.registration.request import MEASURED_NUMBERS, RegistrationRequest
 from constructs_lib.steps.context import SAMPLE_PAYLOAD, StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import api_retries
@@ -80,7 +80,7 @@ class ModelRegistrationStepBuilder:
             "sample_payload_url": self._sample_payload_uri(request),
             **self._measured(staged),
         }
-        arguments = request.model_package_arguments(values, _joined)
+        arguments = model_package_arguments(request, values, _joined)
         return ModelStep(
             name=step_name(request),
             step_args=_register(self.context, arguments),

@@ -10,7 +10,9 @@ from constructs_lib.registration.execution_document import (
     ExecutionDocumentError,
     step_configs_of_deployed_pipeline,
 )
-from constructs_lib.registration.request import RegistrationRequest, registration_file
+from constructs_lib.registration.file import registration_file
+from constructs_lib.registration.request import RegistrationRequest
+from constructs_lib.registration.step_config import step_config
 
 FILE_URI = "s3://assets/0123.json"
 COPY_URI = "s3://artifacts/returns-risk/registration/abc/registration.json"
@@ -96,9 +98,9 @@ def read_s3_object(uri: str) -> bytes:
 def test_step_configs_are_those_of_the_deployed_requests() -> None:
     definition = {"Steps": [PACKAGE, home_step(), lambda_step()]}
     assert step_configs_of_deployed_pipeline(definition, read_s3_object) == {
-        "Registration-NA": request_for(RegionCode.NA).step_config("s3://assets/payload.tar.gz"),
-        "Registration-EU": request_for(RegionCode.EU).step_config(
-            "s3://registry-eu/payload.tar.gz"
+        "Registration-NA": step_config(request_for(RegionCode.NA), "s3://assets/payload.tar.gz"),
+        "Registration-EU": step_config(
+            request_for(RegionCode.EU), "s3://registry-eu/payload.tar.gz"
         ),
     }
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.registration.execution_document import fill_execution_document, read_document
-from constructs_lib.registration.request import RegistrationRequestError, read_registration_file
+from constructs_lib.registration.file import read_registration_file
+from constructs_lib.registration.request import RegistrationRequestError
 from local.runner.language.errors import ReferenceResolutionError
 from local.runner.language.references import Scope, functions_in, references_in, resolve
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from constructs_lib.linter import lint_request
-from constructs_lib.registration.request import RegistrationRequestError, customer_metadata
+from constructs_lib.registration.model_package import customer_metadata
+from constructs_lib.registration.request import RegistrationRequestError
 
 
 def metadata_of(text: str) -> object:

@@ -8,6 +8,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from constructs_lib.compilation.checks import load_test_findings
 from constructs_lib.jobs.load_test import job_request
 from constructs_lib.linter import lint_request
 from constructs_lib.regions import RegionCode
@@ -77,18 +78,22 @@ def test_every_instance_type_is_tested_once_and_in_time(make_request: MakeReques
     assert sum(each["DurationInSeconds"] for each in phases) < config["JobDurationInSeconds"]
 
 
-@pytest.mark.parametrize(
-    ("types", "message"),
-    [
-        (("ml.m5.large",) * 11, "at most 10 instance types"),
-        (("ml.nothing.large",), "SageMaker would refuse the load test"),
-    ],
-)
-def test_what_the_service_would_refuse_is_told(
-    make_request: MakeRequest, types: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(LoadTestRequestError, match=message):
-        _arguments(make_request, inference_instance_types=types)
+def test_more_instance_types_than_a_test_takes_are_refused(make_request: MakeRequest) -> None:
+    with pytest.raises(LoadTestRequestError, match="at most 10 instance types"):
+        _arguments(make_request, inference_instance_types=("ml.m5.large",) * 11)
+
+
+def test_what_the_service_would_refuse_is_found(make_request: MakeRequest) -> None:
+    request = make_request(RegionCode.NA, inference_instance_types=("ml.nothing.large",))
+
+    (finding,) = load_test_findings(request)
+
+    assert (finding.severity, finding.step) == ("error", "LoadTest")
+    assert "ml.nothing.large" in str(finding.value)
+
+
+def test_a_sound_load_test_has_no_findings(make_request: MakeRequest) -> None:
+    assert load_test_findings(make_request(RegionCode.NA)) == []
 
 
 def test_what_is_sent_is_what_the_service_takes(

@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft7Validator
 from sagemaker.core.shapes.model_card_shapes import ModelCardContent
 
-from constructs_lib.registration.model_card import MEASURED_NUMBERS, OpenValue, model_card_content
-from constructs_lib.registration.request import RegistrationRequest
+from constructs_lib.registration.model_card import OpenValue, model_card_content
+from constructs_lib.registration.request import MEASURED_NUMBERS, RegistrationRequest
 
 MakeRequest = Callable[..., RegistrationRequest]
 

@@ -17,7 +17,8 @@ from moto import mock_aws
 
 from constructs_lib.jobs import register_model
 from constructs_lib.jobs.register_model import RegistrationError, handler
-from constructs_lib.registration.request import RegistrationRequest, registration_file
+from constructs_lib.registration.file import registration_file
+from constructs_lib.registration.request import RegistrationRequest
 
 HOME_BUCKET = "artifacts-us-east-1"
 BUCKET = "registry-eu-west-1"

@@ -10,18 +10,19 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
 
+from constructs_lib.compilation.checks import registration_findings
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.linter import lint_request
 from constructs_lib.regions import RegionCode
+from constructs_lib.registration.file import read_registration_file, registration_file
+from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.registration.request import (
     RegistrationRequest,
     RegistrationRequestError,
     model_package_group_name,
-    read_registration_file,
-    registration_file,
-    registration_findings,
     registration_request,
 )
+from constructs_lib.registration.step_config import step_config
 
 IMAGE = "763104351884.dkr.ecr.{}.amazonaws.com/pytorch-inference:2.1.0-cpu-py310"
 BUSINESS_TEXT = 'Find "abuse", {all} of it'
@@ -107,9 +108,9 @@ def test_the_request_is_of_its_region(configs: PipelineConfigs) -> None:
 
 
 def test_step_config_has_the_keys_that_orchestrators_know(configs: PipelineConfigs) -> None:
-    step_config = request_for(configs, RegionCode.FE).step_config("s3://bucket/a/payload.tar.gz")
-    assert json.loads(json.dumps(step_config)) == step_config
-    assert step_config == {
+    config = step_config(request_for(configs, RegionCode.FE), "s3://bucket/a/payload.tar.gz")
+    assert json.loads(json.dumps(config)) == config
+    assert config == {
         "model_domain": "ReturnsAndRefunds",
         "model_objective": "ReturnAbuseRisk",
         "source_model_inference_content_types": ["text/csv"],
@@ -139,19 +140,19 @@ def test_step_config_has_the_keys_that_orchestrators_know(configs: PipelineConfi
 
 def test_each_step_config_is_an_object_of_its_own(configs: PipelineConfigs) -> None:
     request = request_for(configs, RegionCode.NA)
-    first, second = (request.step_config("s3://bucket/payload.tar.gz") for _ in range(2))
+    first, second = (step_config(request, "s3://bucket/payload.tar.gz") for _ in range(2))
     first["load_testing_info_map"]["instance_type_list"].append("ml.c5.large")
     first["source_model_environment_variable_map"].clear()
-    assert second == request.step_config("s3://bucket/payload.tar.gz")
+    assert second == step_config(request, "s3://bucket/payload.tar.gz")
 
 
 def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
     types = ["ml.m5.xlarge", "ml.m5d.large"]
     configs = PipelineConfigs.load(config_file(tmp_path, inference_instance_types=types))
     request = request_for(configs, RegionCode.NA)
-    step_config = request.step_config("s3://bucket/payload.tar.gz")
-    inference = request.model_package_arguments(LATE_VALUES, joined)["InferenceSpecification"]
-    assert step_config["load_testing_info_map"]["instance_type_list"] == types
+    config = step_config(request, "s3://bucket/payload.tar.gz")
+    inference = model_package_arguments(request, LATE_VALUES, joined)["InferenceSpecification"]
+    assert config["load_testing_info_map"]["instance_type_list"] == types
     assert inference["SupportedRealtimeInferenceInstanceTypes"] == types
     assert inference["SupportedTransformInstanceTypes"] == ["ml.m5.xlarge"]
 
@@ -160,7 +161,7 @@ def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
 def test_the_service_takes_the_arguments_of_each_region(
     configs: PipelineConfigs, code: RegionCode
 ) -> None:
-    arguments = request_for(configs, code).model_package_arguments(LATE_VALUES, joined)
+    arguments = model_package_arguments(request_for(configs, code), LATE_VALUES, joined)
     service = ServiceModel(Loader().load_service_model("sagemaker", "service-2"))
     operation = service.operation_model("CreateModelPackage")
     report = ParamValidator().validate(arguments, operation.input_shape)
@@ -169,7 +170,7 @@ def test_the_service_takes_the_arguments_of_each_region(
 
 
 def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None:
-    arguments = request_for(configs, RegionCode.EU).model_package_arguments(LATE_VALUES, joined)
+    arguments = model_package_arguments(request_for(configs, RegionCode.EU), LATE_VALUES, joined)
     specification = arguments["InferenceSpecification"]
     (container,) = specification["Containers"]
     assert arguments["ModelPackageGroupName"] == "returns-risk"
@@ -214,7 +215,7 @@ def test_values_of_the_run_are_passed_on_as_they_are(
 ) -> None:
     request = make_request(verification="enforce")
     late = {name: object() for name in request.value_names}
-    arguments = request.model_package_arguments(late, list)
+    arguments = model_package_arguments(request, late, list)
     metadata = arguments["CustomerMetadataProperties"]
     assert arguments["ModelApprovalStatus"] is late["model_approval_status"]
     assert metadata["artifact_sha256"] is late["artifact_sha256"]
@@ -225,7 +226,7 @@ def test_values_of_the_run_are_passed_on_as_they_are(
 def test_a_model_that_is_not_verified_has_no_measured_numbers(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
-    arguments = make_request(verification="off").model_package_arguments(LATE_VALUES, joined)
+    arguments = model_package_arguments(make_request(verification="off"), LATE_VALUES, joined)
     assert "ModelMetrics" not in arguments
     assert arguments["CustomerMetadataProperties"]["verification"] == "off"
     assert "error_rate" not in arguments["CustomerMetadataProperties"]
@@ -239,20 +240,20 @@ def test_a_model_that_is_not_verified_has_no_measured_numbers(
 def test_business_text_of_a_config_may_be_any_text(tmp_path: Path, field: str) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, **{field: BUSINESS_TEXT}))
     request = request_for(configs, RegionCode.EU)
-    metadata = request.model_package_arguments(LATE_VALUES, joined)["CustomerMetadataProperties"]
+    metadata = model_package_arguments(request, LATE_VALUES, joined)["CustomerMetadataProperties"]
     assert "Find abuse all of it" in metadata.values()
-    assert BUSINESS_TEXT in request.step_config("s3://bucket/payload.tar.gz").values()
+    assert BUSINESS_TEXT in step_config(request, "s3://bucket/payload.tar.gz").values()
 
 
 def test_business_text_reaches_the_metadata_cleaned_and_the_rest_in_full(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
     request = make_request(model_objective=BUSINESS_TEXT)
-    arguments = request.model_package_arguments(LATE_VALUES, joined)
+    arguments = model_package_arguments(request, LATE_VALUES, joined)
     assert lint_request("CreateModelPackage", arguments) == []
     metadata = arguments["CustomerMetadataProperties"]
     assert metadata["model_objective"] == "Find abuse all of it"
-    assert request.step_config("s3://b/p.tar.gz")["model_objective"] == BUSINESS_TEXT
+    assert step_config(request, "s3://b/p.tar.gz")["model_objective"] == BUSINESS_TEXT
     assert (
         BUSINESS_TEXT
         in json.loads(arguments["ModelCard"]["ModelCardContent"])["business_details"].values()

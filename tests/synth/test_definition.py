@@ -18,6 +18,7 @@ from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.load_test_request import LoadTestRequestError
+from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
 
 WritePipeline = Callable[[Path, str], Path]
@@ -373,8 +374,8 @@ def test_the_home_registration_is_what_the_request_says(
             )
         },
     }
-    assert compiled == request.model_package_arguments(
-        values, lambda parts: {"Std:Join": {"On": "", "Values": list(parts)}}
+    assert compiled == model_package_arguments(
+        request, values, lambda parts: {"Std:Join": {"On": "", "Values": list(parts)}}
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.release.s3_uris import bucket_and_key
+from constructs_lib.s3_uris import bucket_and_key
 from constructs_lib.settings import Settings
 
 

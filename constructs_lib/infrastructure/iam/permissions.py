@@ -13,7 +13,7 @@ from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.network_statements import network_statements
 from constructs_lib.infrastructure.iam.policies import Statement, grant
-from constructs_lib.release.s3_uris import bucket_and_key
+from constructs_lib.s3_uris import bucket_and_key
 
 
 @dataclass(frozen=True, kw_only=True)
