@@ -12,7 +12,6 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
 from constructs_lib.infrastructure.iam.data_locations import data_buckets
 from constructs_lib.infrastructure.tags import tag_pipeline, tag_resources
-from constructs_lib.parameter_defaults import with_default
 from constructs_lib.regions import RegionCode
 from constructs_lib.release.files import release_files
 from constructs_lib.settings import PipelineOperations, Settings
@@ -99,8 +98,8 @@ class _ReleaseStacks:
     def add_pipeline(self, name: str, configs: PipelineConfigs, checked: CheckedPipeline) -> None:
         """Add one pipeline's stack and its model package groups."""
         settings = self._settings
-        compiled = with_default(
-            checked.pipeline, "ModelApprovalStatus", settings.model_approval_status
+        compiled = checked.pipeline.with_default(
+            "ModelApprovalStatus", settings.model_approval_status
         )
         stack = PipelineStack(
             self._app,

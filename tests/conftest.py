@@ -30,6 +30,13 @@ for _name in list(os.environ):
 os.environ["CDK_DISABLE_CLI_TELEMETRY"] = "true"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option with which ``make docs`` writes the table of rooms anew."""
+    parser.addoption(
+        "--update-architecture", action="store_true", help="rewrite the table of rooms"
+    )
+
+
 class NetworkUsedError(AssertionError):
     """A test reached for a host other than this machine."""
 

@@ -10,8 +10,7 @@ import pytest
 from aws_cdk.assertions import Template
 
 from app import build_app
-from constructs_lib.compiled_pipeline import CompiledPipeline
-from constructs_lib.parameter_defaults import UnknownParameterError, with_default
+from constructs_lib.compiled_pipeline import CompiledPipeline, UnknownParameterError
 from constructs_lib.settings import Settings, SettingsError
 from tests.synth.conftest import ROOT, cdk_context
 
@@ -142,7 +141,7 @@ def test_a_default_that_the_pipeline_does_not_take_is_refused(
     )
 
     with pytest.raises(UnknownParameterError, match=message):
-        with_default(pipeline, parameter, value)
+        pipeline.with_default(parameter, value)
 
 
 _HOLD_DATA = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::SageMaker::ModelPackageGroup")
