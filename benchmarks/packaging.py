@@ -1,4 +1,4 @@
-"""Time ``package_model.py`` against today's habit: extract to disk, tar again at gzip level 9.
+"""Time the packaging job against today's habit: extract to disk, tar again at gzip level 9.
 
 Run it with ``make bench-packaging``, or directly::
 

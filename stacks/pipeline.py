@@ -124,8 +124,8 @@ class PipelineStack(Stack):
     def _upload(self, files: ReleaseFiles) -> dict[str, s3_assets.Asset]:
         """Make an asset of each file, by the name of its variable in the definition."""
         contents = {
-            "PackagingScript": ("package_model.py", files.packaging_script),
-            "VerificationScript": ("verify_model.py", files.verification_script),
+            "PackagingScript": (files.packaging_script_name, files.packaging_script),
+            "VerificationScript": ("verify_model.zip", files.verification_script),
             "InferenceCode": ("inference_code.tar.gz", files.inference_code),
             "TrainingCode": ("training_code.tar.gz", files.training_code),
             "SamplePayload": ("sample_payload.tar.gz", files.sample_payload),

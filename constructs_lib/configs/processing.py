@@ -20,7 +20,8 @@ from constructs_lib.configs.types import (
 
 PIPELINE_OPTIONS: Final = ("--model", "--code", "--output", "--manifest", "--entry-point", "--copy")
 """What the pipeline tells its packaging script; see ``steps/packaging.py``."""
-OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model.py"
+OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model"
+"""Folder of the job, which is shipped as an archive; see ``jobs/archive.py``."""
 
 
 def _names(value: Any) -> Any:
@@ -144,7 +145,7 @@ class PackageStepConfig(ProcessingStepConfigBase):
         return self.processing_entry_point == self.OWN_ENTRY_POINT and not Path(script).is_file()
 
     def get_script_path(self) -> str:
-        """The packaging script as an absolute path."""
+        """The packaging script as an absolute path, of the app's own the folder."""
         script = None if self.uses_own_script else super().get_script_path()
         return script or str(OWN_PACKAGING_SCRIPT)
 

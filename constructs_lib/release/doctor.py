@@ -10,7 +10,7 @@ from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
-from constructs_lib.jobs import verify_model
+from constructs_lib.jobs.archive import job_archive
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.payloads import payload_archive
@@ -51,7 +51,9 @@ def examine(
     """
     code = _code_folder(configs) if put_code_in else None
     with tempfile.TemporaryDirectory(prefix="archive-doctor-") as temporary:
-        command = [sys.executable, verify_model.__file__, "--model", str(model)]
+        script = Path(temporary) / "verify_model.zip"
+        script.write_bytes(job_archive("verify_model"))
+        command = [sys.executable, str(script), "--model", str(model)]
         command += _request_files(configs, Path(temporary))
         command += ["--load-seconds", str(load_seconds)]
         command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]

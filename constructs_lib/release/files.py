@@ -9,10 +9,11 @@ from typing import Final
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
+from constructs_lib.jobs.archive import script_content
 from constructs_lib.release.archives import folder_archive
 from constructs_lib.release.payloads import payload_archive
 
-VERIFICATION_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "verify_model.py"
+VERIFICATION_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "verify_model"
 
 
 class MissingSourceError(ReleaseError):
@@ -23,6 +24,8 @@ class MissingSourceError(ReleaseError):
 class ReleaseFiles:
     """Content of each file, canonical: the same configs and code give the same bytes."""
 
+    packaging_script_name: str
+    """Whose end tells how it is stored: a user's own is one Python file."""
     packaging_script: bytes
     verification_script: bytes | None
     """None when models are not verified."""
@@ -47,9 +50,10 @@ def release_files(configs: PipelineConfigs, compiled: CompiledPipeline) -> Relea
         ReleaseError: A folder is missing or holds what cannot be released.
     """
     return ReleaseFiles(
-        packaging_script=Path(configs.package.get_script_path()).read_bytes(),
+        packaging_script_name=f"package_model.{'zip' if configs.package.uses_own_script else 'py'}",
+        packaging_script=script_content(Path(configs.package.get_script_path())),
         verification_script=(
-            VERIFICATION_SCRIPT.read_bytes() if configs.payload.verification != "off" else None
+            script_content(VERIFICATION_SCRIPT) if configs.payload.verification != "off" else None
         ),
         inference_code=_code_archive(configs.model, "PytorchModel"),
         training_code=_code_archive(configs.training, "PytorchTraining")

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
+from constructs_lib.jobs.archive import script_content
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
@@ -87,7 +88,7 @@ def package(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".packaging-") as temporary:
             with _as_archive(model, folder, Path(temporary)) as archive:
-                command = [sys.executable, configs.package.get_script_path()]
+                command = [sys.executable, str(_script(configs, Path(temporary)))]
                 command += ["--model", str(archive), "--output", str(output)]
                 command += _other_arguments(configs, Path(temporary))
                 errors = _run(command, on_read, lambda line: on_line(_named(line, archive, model)))
@@ -132,6 +133,16 @@ def _canonical(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.mtime = 0
     member.mode = 0o755 if member.isdir() else 0o644
     return member
+
+
+def _script(configs: PipelineConfigs, folder: Path) -> Path:
+    """Return the script to run: a user's own where it lies, the app's as it is shipped."""
+    script = Path(configs.package.get_script_path())
+    if not configs.package.uses_own_script:
+        return script
+    path = folder / f"{script.name}.zip"
+    path.write_bytes(script_content(script))
+    return path
 
 
 def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:

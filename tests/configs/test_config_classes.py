@@ -318,7 +318,7 @@ def test_the_apps_own_script_packages_by_default(data: Path) -> None:
     assert Path(package.get_script_path()).parts[-3:] == (
         "constructs_lib",
         "jobs",
-        "package_model.py",
+        "package_model",
     )
 
 

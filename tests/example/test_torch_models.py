@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.jobs import verify_model
+from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.verify_model.default_functions import UnsupportedTypeError
+from constructs_lib.jobs.verify_model.handler import ModelHandler, wire_bytes
+from constructs_lib.jobs.verify_model.job import VerificationJob
+from constructs_lib.jobs.verify_model.verification import verify
 from constructs_lib.release.archives import archive
 
 torch = pytest.importorskip("torch")
@@ -67,14 +71,16 @@ def evaluate(
     }
     (folder / "payload.tar.gz").write_bytes(archive(payload))
     (folder / "registration.json").write_text(json.dumps({"regions": {"NA": {"request": request}}}))
-    job = verify_model.Job(
+    (folder / "verify_model.zip").write_bytes(job_archive("verify_model"))
+    job = VerificationJob(
+        program=folder / "verify_model.zip",
         model=model_dir,
         payload=folder / "payload.tar.gz",
         request=folder / "registration.json",
         load_seconds=load_seconds,
         workers=1,
     )
-    return verify_model.verify(job)
+    return verify(job)
 
 
 @pytest.mark.parametrize(
@@ -188,7 +194,7 @@ def real_answer(
     if "status" in answer:
         return without_place(content.partition("\n")[0])
     try:
-        return verify_model.wire_bytes(content)
+        return wire_bytes(content)
     except (TypeError, UnicodeError) as error:
         return str(error)
 
@@ -237,14 +243,14 @@ def test_the_defaults_answer_as_the_real_handler_service(
     [content] = real.handle([{"body": body}], context)
     sys.modules.pop("verified_defaults", None)
 
-    handler = verify_model.Handler(SimpleNamespace())
+    handler = ModelHandler(SimpleNamespace())
     handler.load(str(model_dir))
     if "status" in answer:
-        with pytest.raises(verify_model.UnsupportedTypeError):
+        with pytest.raises(UnsupportedTypeError):
             handler.answer(body, content_type, accept)
         return
     ours, kind = handler.answer(body, content_type, accept)
-    assert (verify_model.wire_bytes(ours), kind) == (
-        verify_model.wire_bytes(content),
+    assert (wire_bytes(ours), kind) == (
+        wire_bytes(content),
         answer["kind"],
     )

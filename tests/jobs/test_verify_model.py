@@ -5,7 +5,6 @@ Archives are unpacked by the script under test only, below a temporary folder.
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import io
 import json
@@ -17,24 +16,17 @@ import tarfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.jobs import verify_model
-from constructs_lib.jobs.verify_model import (
-    Arrivals,
-    Load,
-    LoadResult,
-    WorkerEndedError,
-    load_numbers,
-)
+from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
+from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 
-SCRIPT = Path(verify_model.__file__)
 EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
 
 GOOD = """
@@ -64,7 +56,15 @@ def with_predict(body: str) -> str:
 
 
 @pytest.fixture
-def verify(tmp_path: Path) -> Verify:
+def script(tmp_path: Path) -> Path:
+    """The job as the pipeline ships it."""
+    path = tmp_path / "verify_model.zip"
+    path.write_bytes(job_archive("verify_model"))
+    return path
+
+
+@pytest.fixture
+def verify(tmp_path: Path, script: Path) -> Verify:
     """Judges files, or a ready archive, as the job does."""
 
     def run(
@@ -97,7 +97,7 @@ def verify(tmp_path: Path) -> Verify:
         model.write_bytes(content)
         payload.write_bytes(archive(payloads))
         registration.write_text(json.dumps({"regions": {"NA": {"request": request}}}))
-        command = [python, "-B", str(SCRIPT), "--model", str(model), "--payload", str(payload)]
+        command = [python, "-B", str(script), "--model", str(model), "--payload", str(payload)]
         command += ["--request", str(registration), "--region-code", "NA"]
         command += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
         command += ["--memory-limit", "500", *options]
@@ -480,7 +480,7 @@ def test_what_the_code_prints_is_logged_up_to_a_limit(verify: Verify) -> None:
 
     assert evaluation["verdict"] == "passed", evaluation["findings"]
     assert "seen" in evaluation["log"]
-    assert len(evaluation["log"]) < 2 * verify_model.LOG_BYTES
+    assert len(evaluation["log"]) < 2 * LOG_BYTES
 
 
 def test_the_code_runs_with_the_environment_of_the_container(verify: Verify) -> None:
@@ -591,10 +591,7 @@ def test_the_start_of_another_worker_is_no_latency_of_the_request_before() -> No
         time.sleep(0.5)
         return worker
 
-    verification = SimpleNamespace(
-        start_worker=start_worker, memory=SimpleNamespace(exceeded=False)
-    )
-    load = Load(cast("Any", verification), cast("Any", ["payload"]))
+    load = LoadTest(cast("Any", ["payload"]), cast("Any", start_worker))
     result = load.run([cast("Any", worker)], Arrivals(20, 0.1), grace_seconds=5)
 
     # The second request waits for the start, the first one does not.
@@ -619,11 +616,6 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def test_the_script_is_valid_in_the_oldest_container() -> None:
-    assert PYTHONS[0] == 8
-    ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
-
-
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_the_script_judges_in_the_python_of_every_container(verify: Verify, minor: int) -> None:
     python = interpreter(f"3.{minor}")
@@ -639,9 +631,9 @@ def test_the_script_judges_in_the_python_of_every_container(verify: Verify, mino
     assert {each["code"] for each in broken["findings"]} == {"handler-exited"}
 
 
-def test_a_request_of_another_region_cannot_be_judged(tmp_path: Path) -> None:
+def test_a_request_of_another_region_cannot_be_judged(tmp_path: Path, script: Path) -> None:
     (tmp_path / "registration.json").write_text('{"regions": {}}')
-    command = [sys.executable, str(SCRIPT), "--model", str(tmp_path), "--payload", "none"]
+    command = [sys.executable, str(script), "--model", str(tmp_path), "--payload", "none"]
     command += ["--request", str(tmp_path / "registration.json")]
 
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -14,7 +14,9 @@ from unittest.mock import ANY
 import pytest
 from sagemaker_inference.transformer import Transformer
 
-from constructs_lib.jobs.verify_model import Handler, Limits, unpack, wire_bytes
+from constructs_lib.jobs.common.limits import Limits
+from constructs_lib.jobs.verify_model.handler import ModelHandler, wire_bytes
+from constructs_lib.jobs.verify_model.unpacking import unpack
 
 EXAMPLE_CODE = Path(__file__).parents[2] / "pipelines/returns_risk/inference/inference.py"
 _NUMBERS = itertools.count()
@@ -108,7 +110,7 @@ def our_answer(name: str, model_dir: Path, body: bytes, content_type: str, accep
     """What the script's handler answers; ANY for an error that it words better."""
     sys.modules.pop(name, None)  # as fresh as for the toolkit
     try:
-        handler = Handler(importlib.import_module(name))
+        handler = ModelHandler(importlib.import_module(name))
         if handler.problems():
             return "error", ANY
         handler.load(str(model_dir))

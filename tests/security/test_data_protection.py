@@ -206,11 +206,13 @@ def test_what_calls_no_aws_api_is_isolated_from_the_network(proofs: dict[str, Pr
     assert connected == {"Train"}
 
 
-@pytest.mark.parametrize("script", ["package_model.py", "verify_model.py"])
-def test_the_scripts_of_isolated_jobs_know_no_aws_api(script: str) -> None:
+@pytest.mark.parametrize("job", ["package_model", "verify_model"])
+def test_the_scripts_of_isolated_jobs_know_no_aws_api(job: str) -> None:
     imported = {
         alias.name.partition(".")[0]
-        for node in ast.walk(ast.parse((JOBS / script).read_text()))
+        for folder in ("common", job)
+        for module in (JOBS / folder).rglob("*.py")
+        for node in ast.walk(ast.parse(module.read_text()))
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in (
             node.names if isinstance(node, ast.Import) else [ast.alias(node.module or "")]

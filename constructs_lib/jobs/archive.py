@@ -1,0 +1,76 @@
+"""Ships a job of several modules as one zip file, which Python runs as it is.
+
+The same modules give the same bytes on every machine: order, dates and modes are fixed, and nothing
+is compressed. Beside ``__main__.py`` the archive holds one package, which is this folder with what
+the job needs of it, so its modules import each other as they do here. To get one as a file::
+
+    python -m constructs_lib.jobs.archive package_model
+    python package_model.zip --help
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import stat
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+PACKAGE: Final = "pytorch_model_release_jobs"
+"""Name of the archives' package; no module of a model's code is called so."""
+
+_JOBS: Final = Path(__file__).parent
+_SHARED: Final = "common"
+_MAIN: Final = """\
+from {package}.{job}.command_line import run
+
+if __name__ == "__main__":
+    run()
+"""
+_DATE: Final = (1980, 1, 1, 0, 0, 0)
+"""The first that zip files know."""
+_MODE: Final = stat.S_IFREG | 0o644
+_UNIX: Final = 3
+
+
+def script_content(script: Path) -> bytes:
+    """Read what is shipped of a script: of a file itself, of a job's folder its archive."""
+    return job_archive(script.name) if script.parent == _JOBS else script.read_bytes()
+
+
+@functools.cache
+def job_archive(job: str) -> bytes:
+    """Make the archive of a job.
+
+    Args:
+        job: Name of its folder, beside this module.
+    """
+    main = _MAIN.format(package=PACKAGE, job=job).encode()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(_member("__main__.py"), main)
+        for module in _modules(job):
+            name = f"{PACKAGE}/{module.relative_to(_JOBS).as_posix()}"
+            archive.writestr(_member(name), module.read_bytes())
+    return buffer.getvalue()
+
+
+def _modules(job: str) -> Iterator[Path]:
+    yield _JOBS / "__init__.py"
+    for folder in sorted((_SHARED, job)):
+        yield from sorted((_JOBS / folder).rglob("*.py"))
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(name, _DATE)
+    member.create_system = _UNIX
+    member.external_attr = _MODE << 16
+    return member
+
+
+if __name__ == "__main__":
+    for _job in sys.argv[1:]:
+        Path(f"{_job}.zip").write_bytes(job_archive(_job))

@@ -1,0 +1,1 @@
+"""What the jobs that are shipped as archives share."""

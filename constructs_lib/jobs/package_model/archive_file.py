@@ -1,0 +1,142 @@
+"""A gzip file or a plain tar file, as verified segments within the limits."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from ..common.limits import GIB, KIB, Limits
+from .errors import RefusedError
+from .inflating import Inflate, Segment
+from .reading import ByteSource
+from .tar_headers import BLOCK, ZEROS, checksum_holds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz")
+"""By which the archive in a folder is known; CDK cuts the names of its assets to ``<hash>.gz``."""
+
+
+def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
+    """The unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file.
+
+    Raises:
+        RefusedError: it is neither, or damaged.
+    """
+    start = source.unread()
+    if start.startswith(b"\x1f\x8b"):
+        yield from verified(gunzip(source, inflate))
+    elif len(start) >= BLOCK and (start[:BLOCK] == ZEROS or checksum_holds(start[:BLOCK])):
+        yield from plain(source)
+    else:
+        raise RefusedError(f"is {format_of(start)}, not a gzip-compressed tar archive")
+
+
+def format_of(start: bytes) -> str:
+    """What a file that is not an archive looks like."""
+    known = {
+        b"PK": "a zip file",
+        b"BZh": "compressed with bzip2",
+        b"\xfd7zXZ": "compressed with xz",
+        b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    }
+    if not start:
+        return "empty (0 bytes)"
+    return next(
+        (name for magic, name in known.items() if start.startswith(magic)), "something else"
+    )
+
+
+def plain(source: ByteSource) -> Iterator[Segment]:
+    """A file as it is."""
+    while True:
+        data = source.unread()
+        if not data:
+            return
+        source.skip(len(data))
+        yield Segment(data, source.position)
+
+
+def gunzip(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
+    """One or more gzip members (RFC 1952), and zeros after them."""
+    more = True
+    while more:
+        read_gzip_header(source)
+        for segment in inflate(source):
+            if not segment.ends_stream:
+                yield segment
+                continue
+            trailer = struct.unpack("<II", source.read(8))
+            more = another_gzip_member(source)
+            # The last block says that it is the last one: it can stand only at the very end.
+            blocks = None if more else segment.blocks
+            yield segment._replace(blocks=blocks, trailer=trailer)
+
+
+def read_gzip_header(source: ByteSource) -> None:
+    """Read over the header of a gzip member."""
+    header = bytearray(source.read(10))
+    flags = header[3]
+    if not header.startswith(b"\x1f\x8b\x08") or flags & 0b1110_0000:
+        raise RefusedError(f"has a bad gzip header before byte {source.position:,}")
+    if flags & 4:
+        size = source.read(2)
+        header += size + source.read(int.from_bytes(size, "little"))
+    for text in (8, 16):
+        while flags & text:
+            byte = source.read(1)
+            header += byte
+            if byte == b"\0" or len(header) > 128 * KIB:
+                break
+    if flags & 2 and int.from_bytes(source.read(2), "little") != zlib.crc32(header) & 0xFFFF:
+        raise RefusedError(f"has a damaged gzip header before byte {source.position:,}")
+
+
+def another_gzip_member(source: ByteSource) -> bool:
+    """Whether another gzip member follows. Nothing may follow but that, or zeros up to the end."""
+    if source.unread().startswith(b"\x1f"):
+        return True
+    while True:
+        rest = source.unread()
+        if rest.strip(b"\0"):
+            raise RefusedError(
+                f"has something else after its gzip data, from byte {source.position:,} on"
+            )
+        if not rest:
+            return False
+        source.skip(len(rest))
+
+
+def verified(segments: Iterator[Segment]) -> Iterator[Segment]:
+    """The same segments, with each gzip member's size and CRC checked."""
+    crc, size = 0, 0
+    for segment in segments:
+        crc, size = zlib.crc32(segment.data, crc), size + len(segment.data)
+        if segment.trailer is not None:
+            if segment.trailer != (crc, size & 0xFFFFFFFF):
+                raise RefusedError("is damaged: its data does not match its CRC (copy it again)")
+            crc, size = 0, 0
+        yield segment
+
+
+MAX_CODE_BYTES = GIB
+
+
+def limited(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
+    """The same segments, up to the limits of size and compression ratio."""
+    unpacked = 0
+    for segment in segments:
+        unpacked += len(segment.data)
+        if unpacked > limits.unpacked_bytes:
+            raise RefusedError(
+                f"unpacks to more than {limits.unpacked_bytes:,} bytes (the limit of "
+                f"--max-unpacked-bytes, and {MAX_CODE_BYTES:,} for code)"
+            )
+        if unpacked > limits.bytes_by_ratio(segment.position):
+            raise RefusedError(
+                f"unpacks to more than {limits.ratio} times its size (--max-ratio), as "
+                "decompression bombs do"
+            )
+        yield segment

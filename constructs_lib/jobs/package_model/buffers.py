@@ -1,0 +1,11 @@
+"""How much is read and inflated at a time."""
+
+from __future__ import annotations
+
+from ..common.limits import KIB, MIB
+
+READ_BYTES = 256 * KIB
+SEGMENT_BYTES = MIB
+"""How much to inflate before looking for the next block boundary to cut at."""
+SEGMENT_LIMIT_BYTES = 2 * MIB
+"""How far to look for it. A segment that finds none is compressed anew instead of copied."""

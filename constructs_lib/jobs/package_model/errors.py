@@ -1,0 +1,50 @@
+"""What ends the job, and how its one line names the input or the member."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..common.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class RefusedError(JobError):
+    """An input that is not accepted."""
+
+
+class UnwritableError(JobError):
+    """An output that cannot be written."""
+
+
+class StoppedError(JobError):
+    """A signal to stop."""
+
+
+def shown(name: str) -> str:
+    """A member's name as an error shows it: quoted, on one line, not endless."""
+    quoted = repr(name)
+    return quoted if len(quoted) <= 200 else f"{quoted[:150]}...{quoted[-40:]}"
+
+
+@contextlib.contextmanager
+def about(name: str) -> Iterator[None]:
+    """Let the errors inside begin with a member's name."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RefusedError(f"member {shown(name)} {error}") from None
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let the errors inside begin with an input's path."""
+    try:
+        yield
+    except RefusedError as error:
+        raise RefusedError(f"{path}: {error}") from None
+    except OSError as error:
+        raise RefusedError(f"{path}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,209 @@
+"""Inflates one deflate stream as segments, with the blocks they can be copied from."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import zlib
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ..common.limits import KIB
+from . import buffers
+from .errors import RefusedError
+from .reading import ByteSource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Blocks(NamedTuple):
+    """Whole deflate blocks as they stand in the input."""
+
+    compressed: bytes
+    first_bit: int
+    """Where they start in the first byte; bits count from the lowest."""
+    end_bit: int
+    """Where they end, counted from the first byte's lowest bit."""
+    reach: int
+    """How many bytes before them their data may refer to."""
+
+
+class Segment(NamedTuple):
+    """A piece of the unpacked input."""
+
+    data: bytes
+    position: int
+    """How much of the input file was read up to its end."""
+    blocks: Blocks | None = None
+    """What the data was inflated from, if that can be copied."""
+    ends_stream: bool = False
+    trailer: tuple[int, int] | None = None
+    """At the end of a gzip member: the CRC-32 and the size (modulo 2**32) it promises."""
+
+
+class Inflate(Protocol):
+    """Inflates one deflate stream, and leaves the source just behind it."""
+
+    def __call__(self, source: ByteSource, /) -> Iterator[Segment]:
+        """The stream's data; the last segment has ``ends_stream`` set."""
+
+
+def inflate_with_zlib(source: ByteSource) -> Iterator[Segment]:
+    """Inflate one deflate stream with Python's zlib, which does not tell where blocks start."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    while not inflater.eof:
+        chunk = source.unread()
+        try:
+            data = inflater.decompress(chunk, buffers.SEGMENT_BYTES)
+        except zlib.error as error:
+            raise damaged(source, str(error)) from None
+        if not chunk and not data and not inflater.eof:
+            raise truncated()
+        rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
+        source.skip(len(chunk) - len(rest))
+        yield Segment(data, source.position, ends_stream=inflater.eof)
+
+
+def damaged(source: ByteSource, reason: str) -> RefusedError:
+    """The error for data that cannot be inflated."""
+    return RefusedError(f"is damaged near byte {source.position:,}: {reason}")
+
+
+def truncated() -> RefusedError:
+    """The error for compressed data that ends too early."""
+    return RefusedError("is truncated: its compressed data ends too early (copy it again)")
+
+
+class ZStream(ctypes.Structure):
+    """``z_stream`` of zlib.h."""
+
+    _fields_ = (
+        ("next_in", ctypes.c_void_p),
+        ("avail_in", ctypes.c_uint),
+        ("total_in", ctypes.c_ulong),
+        ("next_out", ctypes.c_void_p),
+        ("avail_out", ctypes.c_uint),
+        ("total_out", ctypes.c_ulong),
+        ("msg", ctypes.c_char_p),
+        ("state", ctypes.c_void_p),
+        ("zalloc", ctypes.c_void_p),
+        ("zfree", ctypes.c_void_p),
+        ("opaque", ctypes.c_void_p),
+        ("data_type", ctypes.c_int),
+        ("adler", ctypes.c_ulong),
+        ("reserved", ctypes.c_ulong),
+    )
+
+
+Z_NO_FLUSH, Z_BLOCK = 0, 5
+Z_OK, Z_STREAM_END, Z_BUF_ERROR = 0, 1, -5
+UNUSED_BITS, IN_LAST_BLOCK, AT_BOUNDARY = 0b11_1111, 64, 128
+"""The parts of ``data_type`` that inflate() sets, see zlib.h."""
+
+
+def load_libz() -> ctypes.CDLL | None:
+    """The zlib that Python itself uses, for the one option Python does not offer: ``Z_BLOCK``."""
+    for name in ("libz.so.1", "libz.dylib"):
+        with contextlib.suppress(OSError):
+            libz = ctypes.CDLL(name)
+            libz.zlibVersion.restype = ctypes.c_char_p
+            stream = ctypes.POINTER(ZStream)
+            libz.inflateInit2_.argtypes = (stream, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
+            libz.inflate.argtypes = (stream, ctypes.c_int)
+            libz.inflateEnd.argtypes = (stream,)
+            return libz
+    return None
+
+
+class BlockInflater:
+    """Inflates one deflate stream into segments that start and end at block boundaries."""
+
+    def __init__(self, libz: ctypes.CDLL, source: ByteSource) -> None:
+        """Start where the source stands."""
+        self._libz = libz
+        self._source = source
+        self._stream = ZStream()
+        self._buffer = ctypes.create_string_buffer(buffers.SEGMENT_LIMIT_BYTES)
+        self._produced = 0
+        self._taken: list[bytes] = []
+        self._taken_bytes = 0
+
+    def segments(self) -> Iterator[Segment]:
+        """The segments; the last one has ``ends_stream`` set."""
+        size = ctypes.sizeof(self._stream)
+        version = self._libz.zlibVersion()
+        if self._libz.inflateInit2_(self._stream, -zlib.MAX_WBITS, version, size) != Z_OK:
+            raise RefusedError(f"cannot be inflated: libz {version!r} refuses to start")
+        try:
+            yield from self._segments()
+        finally:
+            self._libz.inflateEnd(self._stream)
+
+    def _segments(self) -> Iterator[Segment]:
+        at_boundary, first_bit, total = True, 0, 0
+        while True:
+            status = self._fill(whole=at_boundary)
+            data = ctypes.string_at(self._buffer, self._produced)
+            compressed = b"".join(self._taken)
+            ends_stream = status == Z_STREAM_END
+            found = ends_stream or self._at_boundary()
+            unused = 0 if ends_stream else self._stream.data_type & UNUSED_BITS
+            blocks = None
+            if at_boundary and found:
+                reach = min(total, 32 * KIB)
+                blocks = Blocks(compressed, first_bit, 8 * len(compressed) - unused, reach)
+            yield Segment(data, self._source.position, blocks, ends_stream)
+            if ends_stream:
+                return
+            at_boundary, first_bit, total = found, -unused % 8, total + len(data)
+            self._start(compressed[-1:] if unused else b"")
+
+    def _start(self, partial_byte: bytes) -> None:
+        self._produced = 0
+        self._taken = [partial_byte]
+        self._taken_bytes = 0
+
+    def _fill(self, *, whole: bool) -> int:
+        """Inflate up to a good place to cut, or to the limits. Returns inflate()'s status."""
+        while True:
+            full = max(self._produced, self._taken_bytes)
+            cut = not whole or full >= buffers.SEGMENT_BYTES
+            room = (buffers.SEGMENT_LIMIT_BYTES if cut else buffers.SEGMENT_BYTES) - self._produced
+            if full >= buffers.SEGMENT_LIMIT_BYTES or not room:
+                return Z_BUF_ERROR
+            status = self._inflate(Z_BLOCK if cut else Z_NO_FLUSH, room)
+            if status == Z_STREAM_END or (cut and self._at_boundary()):
+                return status
+
+    def _at_boundary(self) -> bool:
+        """Whether another block starts here, in the byte taken last or the one after it."""
+        flags = int(self._stream.data_type)
+        one_more_block = flags & (IN_LAST_BLOCK | AT_BOUNDARY) == AT_BOUNDARY
+        return one_more_block and flags & UNUSED_BITS < 8
+
+    def _inflate(self, flush: int, room: int) -> int:
+        """One call of inflate() on the source's current chunk."""
+        chunk, at = self._source.window()
+        stream = self._stream
+        stream.next_in = ctypes.cast(ctypes.c_char_p(chunk), ctypes.c_void_p).value or 0
+        stream.next_in += at
+        stream.avail_in = available = len(chunk) - at
+        stream.next_out = ctypes.addressof(self._buffer) + self._produced
+        stream.avail_out = room
+        status = int(self._libz.inflate(stream, flush))
+        used = available - stream.avail_in
+        if status not in (Z_OK, Z_STREAM_END, Z_BUF_ERROR):
+            self._source.skip(used)
+            raise damaged(self._source, (stream.msg or b"not deflate data").decode())
+        if status == Z_BUF_ERROR and not available and not self._at_boundary():
+            raise truncated()
+        self._source.skip(used)
+        self._taken.append(chunk[at : at + used])
+        self._taken_bytes += used
+        self._produced += room - stream.avail_out
+        return status
+
+
+def inflate_with_libz(libz: ctypes.CDLL) -> Inflate:
+    """Inflating that keeps the deflate blocks for copying."""
+    return lambda source: BlockInflater(libz, source).segments()

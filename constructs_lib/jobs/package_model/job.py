@@ -1,0 +1,282 @@
+"""The job: from the paths of its inputs to the packaged archive and its manifest."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from ..common.limits import MIB, Limits
+from .archive_file import ARCHIVE_SUFFIXES, limited, read_archive
+from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
+from .inference_code import CodeMember, admit_code, code_folders, code_tar, read_code
+from .inflating import Inflate, inflate_with_libz, inflate_with_zlib, load_libz
+from .inventory import Inventory
+from .new_file import NewFile
+from .reading import ByteSource, hashed, prefetch, read_chunks
+from .rules import CODE_FOLDER, ModelRules
+from .tar_scanner import TarScanner
+from .writing import GzipSink, Splicer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 5.0
+
+
+class PackagingJob(NamedTuple):
+    """What the command line asks for."""
+
+    model: Path
+    code: Path
+    output: Path
+    manifests: tuple[Path, ...]
+    """The same manifest in each place: beside the archive, and where the next steps look for it."""
+    entry_point: str | None = None
+    copies: tuple[tuple[Path, Path], ...] = ()
+    """Files that are published beside the archive as they are: source and destination."""
+    single_folder: str = "refuse"
+    recompress: bool = False
+    limits: Limits = Limits()
+    progress_seconds: float = PROGRESS_SECONDS
+
+
+class Progress:
+    """Logs how far the input is read, with rate and time left, every few seconds."""
+
+    def __init__(self, total_bytes: int, every_seconds: float = PROGRESS_SECONDS) -> None:
+        """Start the clock."""
+        self._total = total_bytes
+        self._every = every_seconds
+        self._start = self._last = time.monotonic()
+
+    def update(self, done_bytes: int) -> None:
+        """Log a line if the last one is long enough ago."""
+        now = time.monotonic()
+        if now - self._last < self._every:
+            return
+        self._last = now
+        rate = max(done_bytes / (now - self._start), 1.0)
+        logger.info(
+            "%.1f of %.1f MB read (%d %%), %.0f MB/s, %.0f s left",
+            done_bytes / 1e6,
+            self._total / 1e6,
+            100 * done_bytes / max(self._total, 1),
+            rate / 1e6,
+            (self._total - done_bytes) / rate,
+        )
+
+
+def find_model(path: Path) -> Path:
+    """The model archive: the path itself, or the one archive in that folder."""
+    if not path.is_dir():
+        return path
+    names = sorted(entry.name for entry in path.iterdir())
+    archives = [name for name in names if name.endswith(ARCHIVE_SUFFIXES)]
+    if len(archives) != 1:
+        raise RefusedError(
+            f"{path}: a folder has to hold exactly one archive ({', '.join(ARCHIVE_SUFFIXES)}), "
+            f"this one holds {shown(', '.join(names))}"
+        )
+    return path / archives[0]
+
+
+def find_file(path: Path) -> Path:
+    """A file to copy: the path itself, or the only file in that folder."""
+    if not path.is_dir():
+        return path
+    files = sorted(path.iterdir())
+    if len(files) != 1 or files[0].is_dir():
+        raise RefusedError(f"{path}: a folder to copy from has to hold just one file")
+    return files[0]
+
+
+def check_paths(inputs: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Refuse absent inputs, and outputs that would change one or overwrite each other."""
+    for path in inputs:
+        if not path.exists():
+            raise RefusedError(f"{path}: no such file or folder")
+    taken = {path.resolve() for path in inputs}
+    folders = {path for path in taken if path.is_dir()}
+    for path in outputs:
+        resolved = path.resolve()
+        if resolved.is_dir():
+            raise UnwritableError(f"cannot write {path}: it is a folder, give the path of a file")
+        if resolved in taken:
+            raise UnwritableError(f"cannot write {path}: it is also another file of this job")
+        if folders.intersection(resolved.parents):
+            raise UnwritableError(f"cannot write {path}: it is inside of an input")
+        taken.add(resolved)
+
+
+def check_disk(output: Path, needed_bytes: int) -> None:
+    """Refuse to start what cannot end."""
+    free = shutil.disk_usage(output.parent).free
+    if free < needed_bytes:
+        raise UnwritableError(
+            f"cannot write {output}: the disk has {free:,} bytes left, {needed_bytes:,} are needed"
+        )
+
+
+def check_entry_point(job: PackagingJob, code: Sequence[CodeMember]) -> None:
+    """Refuse code without the entry point that the model server will look for."""
+    paths = [member.path for member in code]
+    if job.entry_point is None or job.entry_point in paths:
+        return
+    raise RefusedError(
+        f"{job.code}: has no entry point {shown(job.entry_point)} at its root; "
+        f"it holds {shown(', '.join(paths[:20]))}"
+    )
+
+
+def choose_inflate(job: PackagingJob) -> Inflate:
+    """The fast way if there is a libz; says in the log which one it is."""
+    libz = None if job.recompress else load_libz()
+    if libz is None:
+        why = "as asked" if job.recompress else "no libz found"
+        logger.info("method: compressing everything anew (%s)", why)
+        return inflate_with_zlib
+    logger.info("method: copying compressed blocks (libz %s)", libz.zlibVersion().decode())
+    return inflate_with_libz(libz)
+
+
+def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
+    """Write the code's members. Returns their SHA-256."""
+    digest = hashlib.sha256()
+    for piece in code_tar(code):
+        digest.update(piece)
+        sink.compress(piece)
+    return digest.hexdigest()
+
+
+def copy_model(
+    model: Path, job: PackagingJob, sink: GzipSink, inventory: Inventory
+) -> tuple[str, ModelRules]:
+    """Write the model's members. Returns the SHA-256 of the whole archive and what was decided."""
+    rules = ModelRules(inventory, job.single_folder)
+    scanner = TarScanner(rules.visit)
+    splicer = Splicer(scanner, sink)
+    inflate = choose_inflate(job)
+    digest = hashlib.sha256()
+    progress = Progress(model.stat().st_size, job.progress_seconds)
+    with naming(model), model.open("rb", buffering=0) as file:
+        # Reading and hashing, inflating, and everything else: one thread each.
+        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as inflater:
+            source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 4))
+            segments = prefetch(read_archive(source, inflate), inflater, 3)
+            for segment in limited(segments, job.limits):
+                splicer.add(segment)
+                progress.update(segment.position)
+        scanner.finish()
+        rules.finish()
+    return digest.hexdigest(), rules
+
+
+def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, Any]:
+    """Write all of the packaged archive. Returns its manifest."""
+    with contextlib.ExitStack() as stack:
+        compressors = stack.enter_context(ThreadPoolExecutor(min(os.cpu_count() or 1, 4)))
+        unpacked_code = stack.enter_context(
+            tempfile.SpooledTemporaryFile(16 * MIB, dir=str(job.output.parent))
+        )
+        code = read_code(job.code, job.limits, unpacked_code)
+        check_entry_point(job, code)
+        check_disk(job.output, model.stat().st_size + sum(member.size for member in code))
+        inventory = Inventory(job.limits.members)
+        with naming(job.code):
+            admit_code(code, inventory)
+        sink = GzipSink(output.write, compressors)
+        code_sha256 = write_code(code, sink)
+        source_sha256, rules = copy_model(model, job, sink, inventory)
+        sink.finish()
+        sha256 = output.complete()
+    logger.info(
+        "left out %d old members of %s/; %.0f %% of the output was copied as it is",
+        rules.replaced_count,
+        CODE_FOLDER,
+        100 * sink.copied_bytes / output.size_bytes,
+    )
+    return {
+        "sha256": sha256,
+        "size_bytes": output.size_bytes,
+        "unpacked_size_bytes": sink.unpacked_bytes,
+        "member_count": len(code_folders(code)) + len(code) + rules.member_count,
+        "code_sha256": code_sha256,
+        "source_sha256": source_sha256,
+        "source_size_bytes": model.stat().st_size,
+    }
+
+
+def package(job: PackagingJob) -> None:
+    """Make the packaged archive, its manifest and the copies, all or nothing.
+
+    Raises:
+        JobError: there is no output then, not even one of an earlier run.
+    """
+    started = time.monotonic()
+    model = find_model(job.model)
+    to_copy = {destination: find_file(source) for source, destination in job.copies}
+    outputs = [job.output, *job.manifests, *to_copy]
+    check_paths([model, job.code, *to_copy.values()], outputs)
+    for path in outputs:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    with contextlib.ExitStack() as stack:
+        files = [stack.enter_context(NewFile(path)) for path in outputs]
+        output = files[0]
+        manifest_files = files[1 : 1 + len(job.manifests)]
+        copies = files[1 + len(job.manifests) :]
+        manifest = write_archive(job, model, output)
+        for manifest_file in manifest_files:
+            manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
+        for copy, source in zip(copies, to_copy.values()):  # noqa: B905 strict is 3.10
+            copy.write_all(source)
+        for file in files:
+            file.complete()
+        ignore_signals()
+        for file in files:
+            file.commit()
+    logger.info(
+        "wrote %s: %.1f MB, %d members, in %.1f s",
+        job.output,
+        output.size_bytes / 1e6,
+        manifest["member_count"],
+        time.monotonic() - started,
+    )
+
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+def ignore_signals() -> None:
+    """Let no signal interrupt what has to be done as a whole."""
+    for each in SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def stopping_cleanly() -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the job as an error does, so that it cleans up."""
+
+    def stop(number: int, _frame: object) -> NoReturn:
+        ignore_signals()
+        raise StoppedError(f"stopped by {signal.Signals(number).name}")
+
+    handlers = {each: signal.signal(each, stop) for each in SIGNALS}
+    try:
+        yield
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)

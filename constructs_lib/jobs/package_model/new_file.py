@@ -1,0 +1,116 @@
+"""A file that is written by a thread and appears only when it is complete."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import hashlib
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ..common.limits import MIB
+from .errors import UnwritableError, naming
+from .reading import read_chunks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    Output = bytes | memoryview
+
+SYNC_BYTES = 16 * MIB
+"""How often written data is pushed to the disk, so that the last push has little left to do."""
+
+
+class NewFile:
+    """A file that appears under its name only when it is complete.
+
+    Written by a thread, and hashed on the way. Nothing is left of it when its ``with`` ends with an
+    error.
+    """
+
+    DEPTH = 12
+    """How many pieces may wait to be written."""
+
+    def __init__(self, path: Path) -> None:
+        """Prepare; the file is made with the first write."""
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self._file: IO[bytes] | None = None
+        self._writer, self._syncer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._pending: collections.deque[Future[None]] = collections.deque()
+        self._digest = hashlib.sha256()
+        self._sync: Future[None] | None = None
+        self._unsynced_bytes = 0
+        self.size_bytes = 0
+
+    def __enter__(self) -> NewFile:
+        """The file itself is made with the first write: from here on it is cleaned up."""
+        return self
+
+    def __exit__(self, error: object, *_: object) -> None:
+        """After an error, leave neither the file nor a part of it."""
+        self._writer.shutdown()
+        self._syncer.shutdown()
+        if self._file is not None:
+            self._file.close()
+        for path in (self._partial, self._path) if error else ():
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+
+    def write(self, data: Output | Future[bytes]) -> None:
+        """Append data, soon."""
+        self._pending.append(self._writer.submit(self._write, data))
+        if len(self._pending) > self.DEPTH:
+            self._pending.popleft().result()
+
+    def write_all(self, source: Path) -> None:
+        """Append all of another file."""
+        with naming(source), source.open("rb") as file:
+            for chunk in read_chunks(file):
+                self.write(chunk)
+
+    def complete(self) -> str:
+        """Wait until all is on the disk. Returns the SHA-256 of it."""
+        while self._pending:
+            self._pending.popleft().result()
+        self._writer.submit(self._start_sync).result()
+        self._wait_for_sync()
+        return self._digest.hexdigest()
+
+    def commit(self) -> None:
+        """Give the file its name."""
+        self._partial.replace(self._path)
+
+    def _write(self, item: Output | Future[bytes]) -> None:
+        data = memoryview(item.result() if isinstance(item, Future) else item)
+        self._digest.update(data)
+        self.size_bytes += len(data)
+        self._unsynced_bytes += len(data)
+        with self._writing():
+            if self._file is None:
+                self._file = self._partial.open("wb", buffering=0)
+            while data:
+                data = data[self._file.write(data) :]
+        if self._unsynced_bytes >= SYNC_BYTES and (self._sync is None or self._sync.done()):
+            self._start_sync()
+
+    def _start_sync(self) -> None:
+        self._wait_for_sync()
+        if self._file is not None:
+            self._sync = self._syncer.submit(os.fsync, self._file.fileno())
+            self._unsynced_bytes = 0
+
+    def _wait_for_sync(self) -> None:
+        """A failed write may show only here, and only once."""
+        if self._sync is not None:
+            with self._writing():
+                self._sync.result()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnwritableError(f"cannot write {self._path}: {error.strerror}") from None

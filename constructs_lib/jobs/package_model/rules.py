@@ -1,0 +1,125 @@
+"""What becomes of each member of the model archive."""
+
+from __future__ import annotations
+
+import stat
+
+from .errors import RefusedError, about, shown
+from .inventory import Inventory, Warnings, check_target
+from .tar_headers import (
+    FOLDER,
+    HARD_LINK,
+    SYMLINK,
+    Member,
+    normalized,
+    renamed,
+    without_set_id_bits,
+)
+from .tar_scanner import Edit
+
+CODE_FOLDER = "code"
+
+
+class ModelRules:
+    """Decides, member by member, what becomes of the model archive."""
+
+    def __init__(self, inventory: Inventory, single_folder: str) -> None:
+        """Start with the paths that are taken, and what to do about a single folder."""
+        self._inventory = inventory
+        self._single_folder = single_folder
+        self._flatten = single_folder == "flatten"
+        self._top: str | None = None
+        self._in_one_folder = True
+        self._warnings = Warnings()
+        self._is_empty = True
+        self.member_count = 0
+        """Members kept."""
+        self.replaced_count = 0
+        """Members of the model's own ``code/``."""
+
+    def visit(self, member: Member) -> Edit | None:
+        """What to change about a member; None to keep it as it is."""
+        with about(member.path or "."):
+            return self._visit(member)
+
+    def _visit(self, member: Member) -> Edit | None:
+        if member.kind == SYMLINK:
+            check_target(member.path, member.target)
+        path = self._placed(member)
+        if path is None or in_code(path):
+            self.replaced_count += path is not None
+            return Edit(member.start, member.end)
+        self._admit(member, path)
+        self.member_count += 1
+        headers = member.headers
+        if path != member.path:
+            headers = renamed(member, path, self._placed_target(member))
+        if member.mode & (stat.S_ISUID | stat.S_ISGID):
+            self._warnings.add("has its setuid or setgid bit dropped", path)
+            headers = [*headers[:-1], without_set_id_bits(headers[-1])]
+        if headers is member.headers:
+            return None
+        replacement = b"".join(header.padded() for header in headers)
+        return Edit(member.start, member.data_start, replacement)
+
+    def _placed(self, member: Member) -> str | None:
+        """The member's path in the output; None for the single folder that is taken away."""
+        if not member.path:
+            if member.kind != FOLDER:
+                raise RefusedError(f"is a {member.kind} without a name")
+            return ""
+        top, slash, rest = member.path.partition("/")
+        inside = bool(slash) or member.kind == FOLDER
+        if self._top is None:
+            self._top = top
+            self._flatten = self._flatten and inside and top != CODE_FOLDER
+        self._in_one_folder = self._in_one_folder and inside and top == self._top
+        if not self._flatten:
+            return member.path
+        if not self._in_one_folder:
+            raise RefusedError(
+                f"is not inside of {shown(self._top)}: flattening needs a single folder"
+            )
+        return rest or None
+
+    def _placed_target(self, member: Member) -> str:
+        """What a link points to in the output: hard links name their file from the root."""
+        if self._flatten and member.kind == HARD_LINK:
+            return normalized(member.target).partition("/")[2]
+        return member.target
+
+    def _admit(self, member: Member, path: str) -> None:
+        """Check a member that stays against those before it."""
+        if not path:
+            return
+        self._is_empty = False
+        target = self._placed_target(member)
+        if member.kind == HARD_LINK and in_code(normalized(target)):
+            raise RefusedError(
+                f"is a hard link to {shown(target)}, in the {CODE_FOLDER}/ that is replaced"
+            )
+        if self._inventory.add(path, member.kind, target):
+            self._warnings.add("is there more than once (the last one counts)", path)
+
+    def finish(self) -> None:
+        """All members were seen.
+
+        Raises:
+            RefusedError: the archive as a whole is not a model.
+        """
+        self._warnings.close()
+        self._inventory.check_symlinks()
+        if self._is_empty:
+            raise RefusedError(f"holds no model: nothing is in it outside of {CODE_FOLDER}/")
+        if self._in_one_folder and self._single_folder == "refuse":
+            top = shown(self._top or "")
+            raise RefusedError(
+                f"has everything inside of one folder, {top}, but the model's files belong at its "
+                f"root: make it with `tar -czf model.tar.gz -C {top} .`, or pass --single-folder "
+                "flatten (or keep)"
+            )
+
+
+def in_code(path: str) -> bool:
+    """Whether a path is ``code`` or inside of it."""
+    return path == CODE_FOLDER or path.startswith(CODE_FOLDER + "/")

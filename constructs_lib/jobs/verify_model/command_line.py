@@ -1,0 +1,103 @@
+"""The command line of the job."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..common.command_line import Parser
+from ..common.errors import JobError
+from .job import VerificationJob
+from .serving import serve_from_command_line
+from .verification import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def positive(text: str) -> float:
+    """A number above zero."""
+    number = float(text)
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError(text)
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Zero or a positive number."""
+    return 0.0 if float(text) == 0 else positive(text)
+
+
+def make_parser() -> Parser:
+    """The command line's options."""
+    parser = Parser(description="Let a packaged model answer its own sample payloads.")
+    path: dict[str, Any] = {"type": Path, "required": True}
+    parser.add_argument("--model", **path, help="archive, or folder laid out like one")
+    parser.add_argument("--payload", **path, help="archive of sample payloads")
+    parser.add_argument("--request", **path, help="registration.json")
+    parser.add_argument("--output", type=Path, help="evaluation.json to write; makes this a job")
+    parser.add_argument("--json", action="store_true", help="print the evaluation")
+    parser.add_argument("--region-code", help="whose request to take; default: the first")
+    parser.add_argument("--code", type=Path, help="folder that packaging would put in as code/")
+    parser.add_argument(
+        "--load-seconds", type=not_negative, default=30.0, help="0: only answer the payloads"
+    )
+    parser.add_argument("--request-timeout", type=positive, default=60.0)
+    parser.add_argument("--startup-timeout", type=positive, default=300.0)
+    parser.add_argument("--memory-limit", type=int, help="of all workers together, MB")
+    parser.add_argument("--workers", type=int, help="default: as the model server's")
+    return parser
+
+
+def write_atomically(path: Path, evaluation: Mapping[str, Any]) -> None:
+    """The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(as_text(evaluation), encoding="utf-8")
+    partial.replace(path)
+
+
+def as_text(evaluation: Mapping[str, Any]) -> str:
+    """The evaluation as JSON, without what JSON does not know (NaN)."""
+    return json.dumps(evaluation, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def show(evaluation: Mapping[str, Any]) -> None:
+    """Every finding with its fix, and the verdict."""
+    for finding in evaluation["findings"]:
+        sys.stdout.write(f"{finding['severity']}: {finding['code']}: {finding['message']}\n")
+        sys.stdout.write(f"  fix: {finding['fix']}\n")
+    sys.stdout.write(f"{evaluation['verdict']}: {evaluation['summary']}\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Judge one model. Returns the exit code: in a job 0 when it could judge."""
+    given = make_parser().parse_args(arguments)
+    as_json = given.json
+    del given.json
+    job = VerificationJob(program=Path(sys.argv[0]).resolve(), **vars(given))
+    try:
+        evaluation = verify(job)
+        if job.output is not None:
+            write_atomically(job.output, evaluation)
+    except (JobError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        return 130
+    if as_json:
+        sys.stdout.write(as_text(evaluation))
+    else:
+        show(evaluation)
+    return 0 if job.output is not None or evaluation["verdict"] == "passed" else 1
+
+
+def run() -> NoReturn:
+    """Be the process of the job, or one of its workers."""
+    if sys.argv[1:2] == ["--serve"]:
+        serve_from_command_line(sys.argv[2:])
+    sys.exit(main())

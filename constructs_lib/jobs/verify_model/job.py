@@ -1,0 +1,49 @@
+"""What the job is asked to do."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..common.errors import JobError
+from ..common.limits import Limits
+
+
+class VerificationJob(NamedTuple):
+    """What the command line asks for."""
+
+    model: Path
+    payload: Path
+    request: Path
+    program: Path
+    """What a worker process runs: the archive of this job."""
+    output: Path | None = None
+    region_code: str | None = None
+    code: Path | None = None
+    load_seconds: float = 30.0
+    request_timeout: float = 60.0
+    startup_timeout: float = 300.0
+    memory_limit: int | None = None
+    workers: int | None = None
+    limits: Limits = Limits()
+
+
+def read_request(path: Path, region_code: str | None) -> dict[str, Any]:
+    """One region's registration request.
+
+    Raises:
+        JobError: the file is none, or lacks the region.
+    """
+    try:
+        regions = json.loads(path.read_text(encoding="utf-8"))["regions"]
+        code = region_code or next(iter(regions))
+        request = regions[code]["request"]
+        for name in ("content_types", "response_types", "output_variables", "environment"):
+            request[name]
+        for name in ("expected_tps", "max_latency_in_millisecond", "max_acceptable_error_rate"):
+            request["load_test"][name]
+    except (OSError, ValueError, KeyError, TypeError, StopIteration) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise JobError(f"{path}: not a registration file with that region ({reason})") from None
+    return request  # type: ignore[no-any-return]

@@ -1,0 +1,178 @@
+"""Sends payloads at the expected rate, and measures."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .payloads import Payload
+from .worker import Worker, WorkerEndedError, WorkerSilentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+RESTARTS = 3
+"""How often the load test replaces a worker that died, as the model server does."""
+HISTOGRAM_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000)
+"""Milliseconds; what is above the last one is in a bucket without bound."""
+
+
+class Arrivals:
+    """Open-loop arrivals: when each request is due does not depend on how fast answers come.
+
+    A worker takes the next one when it is free. Latency counts from when it was due, so that the
+    time a request waits behind a slow one is not left out.
+    """
+
+    def __init__(self, tps: float, seconds: float) -> None:
+        """Requests evenly spread over the time; at least one."""
+        self.count = max(1, round(tps * seconds))
+        self.tps = tps
+        self.start = time.monotonic()
+        self._next = 0
+        self._lock = threading.Lock()
+
+    @property
+    def seconds(self) -> float:
+        """How long requests arrive."""
+        return self.count / self.tps
+
+    def take(self) -> int | None:
+        """The number of the next request, when it is due; None when there is none left."""
+        with self._lock:
+            number = self._next
+            self._next += 1
+        if number >= self.count:
+            return None
+        time.sleep(max(0.0, self.due(number) - time.monotonic()))
+        return number
+
+    def due(self, number: int) -> float:
+        """When a request should be sent."""
+        return self.start + number / self.tps
+
+
+class LoadResult(NamedTuple):
+    """What was measured of every request."""
+
+    latencies: list[float]
+    """Seconds."""
+    errors: int
+    last_end: float
+    """Seconds after the first arrival."""
+
+
+class LoadTest:
+    """Drives workers with the payloads at the expected rate."""
+
+    def __init__(
+        self, payloads: Sequence[Payload], replacement: Callable[[], Worker | None]
+    ) -> None:
+        """Take what is to be sent, and what makes a worker in place of one that died."""
+        self._make_replacement = replacement
+        self._payloads = payloads
+        self._latencies: list[float] = []
+        self._errors = 0
+        self._last_end = 0.0
+        self._lock = threading.Lock()
+        self._restarts = RESTARTS
+
+    def run(
+        self, workers: Sequence[Worker], arrivals: Arrivals, grace_seconds: float
+    ) -> LoadResult:
+        """Send everything; what is not answered some time after the last arrival is an error."""
+        deadline = arrivals.start + arrivals.seconds + grace_seconds
+        threads = [
+            threading.Thread(target=self._drive, args=(worker, arrivals, deadline))
+            for worker in workers
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        for number in range(len(self._latencies), arrivals.count):
+            self._note(deadline - arrivals.due(number), deadline - arrivals.start, is_error=True)
+        return LoadResult(sorted(self._latencies), self._errors, self._last_end)
+
+    def _drive(self, first: Worker, arrivals: Arrivals, deadline: float) -> None:
+        worker: Worker | None = first
+        while worker is not None and time.monotonic() < deadline:
+            number = arrivals.take()
+            if number is None:
+                return
+            payload = self._payloads[number % len(self._payloads)]
+            is_error = has_ended = True
+            try:
+                reply = worker.ask(payload, max(0.0, deadline - time.monotonic()))
+                is_error, has_ended = "failure" in reply, False
+            except (WorkerEndedError, WorkerSilentError):
+                worker.stop()
+            end = time.monotonic()
+            self._note(end - arrivals.due(number), end - arrivals.start, is_error=is_error)
+            if has_ended:
+                worker = self._replacement()
+
+    def _replacement(self) -> Worker | None:
+        with self._lock:
+            self._restarts -= 1
+            if self._restarts < 0:
+                return None
+        return self._make_replacement()
+
+    def _note(self, latency: float, end: float, *, is_error: bool) -> None:
+        with self._lock:
+            self._latencies.append(latency)
+            self._errors += is_error
+            self._last_end = max(self._last_end, end)
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The nearest-rank percentile of sorted values."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def histogram(latencies: Sequence[float]) -> list[dict[str, Any]]:
+    """How many latencies (ms) are in each bucket of fixed bounds."""
+    buckets: list[dict[str, Any]] = []
+    below = 0
+    for bound in HISTOGRAM_BOUNDS:
+        count = sum(latency <= bound for latency in latencies)
+        buckets.append({"up_to_in_millisecond": float(bound), "count": count - below})
+        below = count
+    return [*buckets, {"up_to_in_millisecond": None, "count": len(latencies) - below}]
+
+
+def load_numbers(
+    result: LoadResult, arrivals: Arrivals, workers: int, allowed_seconds: float
+) -> dict[str, Any]:
+    """The ``load`` section of the evaluation.
+
+    A model keeps up when the last answer comes within the allowed latency of the last arrival; its
+    achieved rate then equals the offered one.
+    """
+    milliseconds = [1000 * latency for latency in result.latencies]
+    span = max(arrivals.seconds, result.last_end - allowed_seconds)
+    return {
+        "offered_tps": float(arrivals.tps),
+        "achieved_tps": rounded(arrivals.tps * min(1.0, arrivals.seconds / span)),
+        "duration_in_second": rounded(arrivals.seconds),
+        "request_count": arrivals.count,
+        "error_count": result.errors,
+        "error_rate": result.errors / arrivals.count,
+        "workers": workers,
+        "latency_in_millisecond": {
+            "mean": rounded(sum(milliseconds) / len(milliseconds)),
+            "p50": rounded(percentile(milliseconds, 0.5)),
+            "p90": rounded(percentile(milliseconds, 0.9)),
+            "p99": rounded(percentile(milliseconds, 0.99)),
+            "max": rounded(milliseconds[-1]),
+        },
+        "histogram": histogram(milliseconds),
+    }
+
+
+def rounded(number: float) -> float:
+    """To microseconds of a millisecond value."""
+    return round(float(number), 3)

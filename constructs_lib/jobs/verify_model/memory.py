@@ -1,0 +1,67 @@
+"""The memory of the worker processes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .worker import Worker
+
+SAMPLE_SECONDS = 0.05
+
+
+class MemorySampler:
+    """Samples the resident memory of workers and their children, where the system tells it."""
+
+    def __init__(self, limit_bytes: int | None) -> None:
+        """Start sampling."""
+        self._limit = limit_bytes
+        self._workers: list[Worker] = []
+        self._end = threading.Event()
+        self.samples: list[int] = []
+        self.exceeded = False
+        self._thread = threading.Thread(target=self._sample, daemon=True)
+        self._thread.start()
+
+    def watch(self, worker: Worker) -> None:
+        """Count a worker."""
+        self._workers.append(worker)
+
+    def stop(self) -> None:
+        """End the sampling."""
+        self._end.set()
+        self._thread.join()
+
+    @property
+    def peak_bytes(self) -> int | None:
+        """The largest sum seen; None when the system tells nothing."""
+        return max(self.samples, default=0) or None
+
+    def _sample(self) -> None:
+        while not self._end.wait(SAMPLE_SECONDS):
+            pids = {worker.process.pid for worker in self._workers}
+            total = sum(resident_bytes(pids))
+            if total:
+                self.samples.append(total)
+            if self._limit is not None and total > self._limit:
+                self.exceeded = True
+                for pid in pids:
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        os.killpg(pid, signal.SIGKILL)
+
+
+def resident_bytes(sessions: set[int]) -> Iterator[int]:
+    """Memory of each process of the sessions, from ``/proc``."""
+    page = os.sysconf("SC_PAGE_SIZE")
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[3]) in sessions:
+                yield int(fields[21]) * page

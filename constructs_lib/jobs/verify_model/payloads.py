@@ -1,0 +1,64 @@
+"""The sample payloads."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tarfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..common.errors import JobError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Payload:
+    """One sample request, asking for one response type."""
+
+    def __init__(self, name: str, body: bytes, content_type: str, accept: str) -> None:
+        """Encode it for a worker."""
+        self.name = name
+        self.content_type = content_type
+        self.accept = accept
+        request = {
+            "body": base64.b64encode(body).decode("ascii"),
+            "content_type": content_type,
+            "accept": accept,
+        }
+        self.line = json.dumps(request).encode("ascii") + b"\n"
+
+    def __str__(self) -> str:
+        """As a message names it."""
+        return f"{self.name} ({self.content_type} to {self.accept})"
+
+
+def read_payloads(archive_path: Path, request: Mapping[str, Any]) -> list[Payload]:
+    """Every sample payload with every response type.
+
+    Raises:
+        JobError: the archive cannot be read, or holds no payload of a declared type.
+    """
+    files = {}
+    try:
+        with tarfile.open(str(archive_path)) as archive:
+            for member in archive:
+                if member.isfile():
+                    files[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]
+    except (OSError, tarfile.TarError, EOFError) as error:
+        raise JobError(f"{archive_path}: no payload archive: {error}") from None
+    payloads = []
+    for content_type in request["content_types"]:
+        stem = f"payload_{content_type.replace('/', '_')}_"
+        names = [name for name in sorted(files) if name.startswith(stem)]
+        if not names:
+            raise JobError(
+                f"{archive_path}: has no sample payload of {content_type}, only {sorted(files)}"
+            )
+        for name in names:
+            payloads += [
+                Payload(name, files[name], content_type, accept)
+                for accept in request["response_types"]
+            ]
+    return payloads

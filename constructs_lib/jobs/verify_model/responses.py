@@ -1,0 +1,133 @@
+"""Compares responses with what is declared."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from .content_types import CSV
+from .findings import shortened
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ResponseError(Exception):
+    """A response that is not what the registration declares."""
+
+    def __init__(self, code: str, message: str, fix: str) -> None:
+        """A message that goes on after the payload's name."""
+        super().__init__(message)
+        self.code = code
+        self.fix = fix
+
+
+def check_response(
+    body: bytes, content_type: str, accept: str, variables: Sequence[Sequence[str]]
+) -> None:
+    """Compare a response with what is declared.
+
+    Raises:
+        ResponseError: it differs.
+    """
+    if content_type.split(";")[0].strip().lower() != accept.lower():
+        raise ResponseError(
+            "response-content-type",
+            f"is answered with content type {content_type!r}",
+            f"Let output_fn return {accept} when that is accepted, or declare the other type.",
+        )
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ResponseError(
+            "response-not-utf8",
+            f"is answered with bytes that are not UTF-8 (at byte {error.start})",
+            "Let output_fn return text, or bytes of text encoded as UTF-8.",
+        ) from None
+    records = csv_records(text) if accept == CSV else json_records(text)
+    if not records:
+        raise ResponseError(
+            "response-empty",
+            "is answered without any record",
+            "Let output_fn return one record per record of the request.",
+        )
+    for record in records:
+        check_record(record, variables)
+
+
+def csv_records(text: str) -> list[Any]:
+    """The lines of a CSV response."""
+    return [row for row in csv.reader(io.StringIO(text)) if row]
+
+
+def json_records(text: str) -> list[Any]:
+    """The objects, or rows of values, of a JSON response."""
+    try:
+        content = json.loads(text)
+    except ValueError as error:
+        raise ResponseError(
+            "response-not-json",
+            f"is answered with what is no JSON: {shortened(error)}",
+            "Let output_fn return json.dumps of one object that names the output variables.",
+        ) from None
+    if isinstance(content, list) and all(isinstance(item, (dict, list)) for item in content):
+        return content
+    return [content]
+
+
+def check_record(record: Any, variables: Sequence[Sequence[str]]) -> None:
+    """Compare one record with the declared output variables."""
+    names = [name for name, _ in variables]
+    if isinstance(record, list):
+        if len(record) != len(names):
+            raise ResponseError(
+                "output-count",
+                f"is answered with {len(record)} values; declared are {len(names)}: {names}",
+                "Return one value per declared output variable, or correct "
+                "source_model_inference_output_variable_list.",
+            )
+        record = dict(zip(names, record))  # noqa: B905 strict is 3.10
+    if not isinstance(record, dict):
+        raise ResponseError(
+            "output-wrong-type",
+            f"is answered with a {type(record).__name__}; needed is an object that names {names}",
+            "Return an object of output variables.",
+        )
+    missing = [name for name in names if name not in record]
+    if missing:
+        raise ResponseError(
+            "output-missing",
+            f"is answered without {missing}; the response has {sorted(map(str, record))[:20]}",
+            "Return the declared output variables by name, or correct "
+            "source_model_inference_output_variable_list.",
+        )
+    for name, kind in variables:
+        check_value(name, kind, record[name])
+
+
+def check_value(name: str, kind: str, value: Any) -> None:
+    """Compare one value with its declared type."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    fix = f"Return {name} as {kind}, or declare its other type."
+    if kind == "TEXT":
+        if not isinstance(value, str):
+            message = f"is answered with {name} {shortened(repr(value))}, which is no text"
+            raise ResponseError("output-wrong-type", message, fix)
+        return
+    try:
+        number = math.inf if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None or isinstance(value, bool):
+        message = f"is answered with {name} {shortened(repr(value))}, which is no number"
+        raise ResponseError("output-wrong-type", message, fix)
+    if not math.isfinite(number):
+        raise ResponseError(
+            "output-not-finite",
+            f"is answered with {name} {number}, which is no finite number",
+            "Look for divisions by zero, logarithms of zero and missing inputs in predict_fn.",
+        )

@@ -1,0 +1,94 @@
+"""In the worker process: runs the model's code."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import importlib
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NoReturn
+
+from .findings import shortened
+from .handler import ModelHandler, wire_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def failure(error: BaseException, code_folder: str) -> dict[str, str]:
+    """What an exception says, and the line of the model's code that it came from."""
+    where = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename.startswith(code_folder + os.sep):
+            where = f"{os.path.relpath(frame.filename, code_folder)} line {frame.lineno}"
+    if isinstance(error, SyntaxError) and error.filename:
+        where = f"{Path(error.filename).name} line {error.lineno}"
+    missing = error.name if isinstance(error, ModuleNotFoundError) else ""
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    message = shortened(text or "no message")
+    return {
+        "type": type(error).__name__,
+        "message": message,
+        "where": where,
+        "missing": missing or "",
+    }
+
+
+def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[bytes]) -> None:
+    """Load the model, then answer requests, one JSON document per line."""
+
+    def reply(**content: object) -> None:
+        replies.write(json.dumps(content).encode("ascii") + b"\n")
+        replies.flush()
+
+    code_folder = str(Path(model_dir) / "code")
+    sys.path.insert(0, code_folder)
+    stages = ["import"]
+    try:
+        handler = ModelHandler(importlib.import_module(module_name))
+        reply(stage="imported", functions=handler.describe(), problems=handler.problems())
+        if handler.problems():
+            return
+        handler.load(model_dir, stages.append)
+    except Exception as error:  # noqa: BLE001 - the model's code may raise anything
+        reply(stage=stages[-1], failure=failure(error, code_folder))
+        return
+    reply(stage="loaded")
+    for line in requests:
+        request = json.loads(line)
+        body = base64.b64decode(request["body"])
+        try:
+            response, kind = handler.answer(body, request["content_type"], request["accept"])
+            content = wire_bytes(response)
+        except Exception as error:  # noqa: BLE001
+            reply(failure=failure(error, code_folder))
+            continue
+        reply(body=base64.b64encode(content).decode("ascii"), content_type=str(kind))
+
+
+def serve_from_command_line(arguments: Sequence[str]) -> NoReturn:
+    """Be a worker. Ends without waiting for threads that the model's code leaves behind."""
+    model_dir, module_name, request_fd, reply_fd = arguments
+    code = 0
+    try:
+        # The archive of this job is no place for the model's code to import from.
+        sys.path.pop(0)
+        for descriptor in (int(request_fd), int(reply_fd)):
+            # A process that the code leaves behind must not keep the connection open.
+            os.set_inheritable(descriptor, False)  # noqa: FBT003
+        with os.fdopen(int(request_fd), "rb") as requests, os.fdopen(int(reply_fd), "wb") as out:
+            serve(model_dir, module_name, requests, out)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:  # noqa: BLE001 - whatever it is, it ends this process
+        traceback.print_exc()
+        code = 1
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code & 0xFF)
