@@ -30,7 +30,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCRIPT = Path(__file__).parents[1] / "constructs_lib" / "jobs" / "package_model.py"
+ROOT = Path(__file__).parents[1]
+SCRIPT = "package_model.zip"
 SETS = ("f32", "bf16", "small", "random")
 WANTED_RATIOS = {"f32": 6.0, "bf16": 12.0, "small": 20.0, "random": 9.0}
 WANTED_SIZE_RATIO = 1.15
@@ -102,6 +103,12 @@ def write_code(folder: Path) -> None:
     (folder / "requirements.txt").write_text("numpy\n")
 
 
+def write_script(folder: Path) -> None:
+    """Write the packaging job, as the pipeline ships it."""
+    command = [sys.executable, "-m", "constructs_lib.jobs.archive", "package_model"]
+    subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True)
+
+
 # --- Methods: what is compared with the packaging job ---------------------------------------------
 
 
@@ -142,7 +149,7 @@ def command(method: str, model: Path, code: Path, output: Path) -> list[str]:
         return [sys.executable, __file__, "--run", method, str(model), str(code), str(output)]
     options = ["--recompress"] if method == "recompress" else []
     files = ["--model", str(model), "--code", str(code), "--output", str(output)]
-    return [sys.executable, str(SCRIPT), *files, *options]
+    return [sys.executable, str(model.with_name(SCRIPT)), *files, *options]
 
 
 # --- Measuring ------------------------------------------------------------------------------------
@@ -268,6 +275,7 @@ def main() -> int:
     say("set     method      wall s   cpu s   ratio   RSS MB  disk MB    size")
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         write_code(Path(folder) / "code")
+        write_script(Path(folder))
         missed = [
             goal
             for name in given.sets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -91,13 +92,31 @@ def test_only_the_builders_and_the_definition_import_that_module() -> None:
     assert {name for name in importers if not name.startswith("constructs_lib/steps/")} <= allowed
 
 
-@pytest.mark.parametrize("module", _modules("constructs_lib/jobs"), ids=lambda path: path.stem)
+JOBS = ROOT / "constructs_lib" / "jobs"
+JOB_MODULES = pytest.mark.parametrize(
+    "module", _modules("constructs_lib/jobs"), ids=lambda path: str(path.relative_to(JOBS))
+)
+
+
+@JOB_MODULES
 def test_job_scripts_stand_alone(module: Path) -> None:
     # urllib3 comes with botocore
     in_the_container = {"boto3", "botocore", "isal", "numpy", "torch", "urllib3"}
     allowed = sys.stdlib_module_names | in_the_container
 
     assert {name.split(".")[0] for name in layers.imports(module)} <= allowed
+
+
+@JOB_MODULES
+def test_jobs_share_one_folder_and_nothing_else(module: Path) -> None:
+    here = module.parent.relative_to(JOBS).parts
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = here[: len(here) + 1 - node.level]
+            target = (*start, *(node.module or "").split("."))
+            assert here, f"{module.name} is a file of its own and imports {target}"
+            assert node.level <= len(here) + 1
+            assert target[0] in (here[0], "common"), target
 
 
 @pytest.mark.parametrize(

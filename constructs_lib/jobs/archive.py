@@ -21,6 +21,8 @@ from typing import Final
 
 PACKAGE: Final = "pytorch_model_release_jobs"
 """Name of the archives' package; no module of a model's code is called so."""
+JOBS: Final = ("package_model", "verify_model")
+"""Folders beside this module."""
 
 _JOBS: Final = Path(__file__).parent
 _SHARED: Final = "common"
@@ -46,7 +48,7 @@ def job_archive(job: str) -> bytes:
     """Make the archive of a job.
 
     Args:
-        job: Name of its folder, beside this module.
+        job: One of :data:`JOBS`.
     """
     main = _MAIN.format(package=PACKAGE, job=job).encode()
     buffer = io.BytesIO()
@@ -71,6 +73,13 @@ def _member(name: str) -> zipfile.ZipInfo:
     return member
 
 
+def main() -> None:
+    """Write the archives of the jobs that the command line names to the current folder."""
+    for job in sys.argv[1:]:
+        if job not in JOBS:
+            sys.exit(f"error: there is no job {job!r}; there are {', '.join(JOBS)}")
+        Path(f"{job}.zip").write_bytes(job_archive(job))
+
+
 if __name__ == "__main__":
-    for _job in sys.argv[1:]:
-        Path(f"{_job}.zip").write_bytes(job_archive(_job))
+    main()

@@ -36,7 +36,7 @@ EVALUATION: Final = "evaluation.json"
 
 _STEP_NAME: Final = "Verify"
 _OLDEST_PYTHON: Final = (3, 8)
-"""Of ``jobs/verify_model.py``; its tests run it in each Python that containers have."""
+"""Of ``jobs/verify_model/``; its tests run it in each Python that containers have."""
 _MODEL_INPUT: Final = "/opt/ml/processing/input/model"
 _SCRIPT_INPUT: Final = "/opt/ml/processing/input/code"
 _REGISTRATION_INPUT: Final = "/opt/ml/processing/input/registration"

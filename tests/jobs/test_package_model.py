@@ -37,6 +37,7 @@ from constructs_lib.jobs.package_model.job import Progress
 from constructs_lib.jobs.package_model.tar_headers import Member, with_checksum
 from constructs_lib.jobs.package_model.tar_scanner import TarScanner
 from constructs_lib.jobs.package_model.writing import deflate
+from tests.jobs.pythons import PYTHONS, interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -1058,3 +1059,18 @@ def test_wrong_usage_exits_with_2_and_one_line(
     assert raised.value.code == 2
     assert error.startswith("error: ")
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_the_archive_packages_alike_in_the_python_of_every_container(
+    bench: Workbench, minor: int
+) -> None:
+    expected = bench.run(packed(tar(member("a", NOISE), member("code/old.py")))).manifest
+    bench.output.unlink()
+
+    command = [interpreter(f"3.{minor}"), "-I", str(bench.script), *bench.arguments()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert "method: copying compressed blocks" in done.stdout
+    assert json.loads(bench.output.with_name("manifest.json").read_text()) == expected

@@ -5,11 +5,8 @@ Archives are unpacked by the script under test only, below a temporary folder.
 
 from __future__ import annotations
 
-import importlib.util
 import io
 import json
-import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -26,6 +23,7 @@ from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
+from tests.jobs.pythons import PYTHONS, interpreter
 
 EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
 
@@ -360,6 +358,21 @@ def test_a_handler_that_raises_for_one_content_type_answers_the_other(verify: Ve
     }
 
 
+def test_the_code_imports_its_own_modules_and_none_of_the_job(verify: Verify) -> None:
+    names = ["common", "errors", "handler", "job", "load", "worker"]
+    modules = {f"code/{name}.py": f"NAME = 'own {name}'\n" for name in names}
+    report = (
+        f"print('seen:', *[__import__(name).NAME for name in {names}]); "
+        "print('path:', sys.argv[0] in map(os.path.realpath, sys.path)); return 0.5"
+    )
+
+    evaluation = verify({**code(with_predict(report)), **modules})
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    assert "seen: " + " ".join(f"own {name}" for name in names) in evaluation["log"]
+    assert "path: False" in evaluation["log"]
+
+
 def test_a_hanging_handler_is_ended(verify: Verify) -> None:
     evaluation = verify(code(hanging("True")), "--request-timeout", "0.5")
 
@@ -550,26 +563,6 @@ def test_a_model_that_keeps_up_achieves_what_was_offered() -> None:
     assert fell_behind["achieved_tps"] == 10
 
 
-def pythons_of_containers() -> list[int]:
-    """Which Python 3 each container of the SDK's table has that the script supports."""
-    spec = importlib.util.find_spec("sagemaker.core")
-    assert spec is not None
-    assert spec.origin is not None
-    table = json.loads(
-        Path(spec.origin).with_name("image_uri_config").joinpath("pytorch.json").read_text()
-    )
-    names = {
-        name
-        for image in table["inference"]["versions"].values()
-        for name in image.get("py_versions", [])
-    }
-    minors = {int(name.removeprefix("py3")) for name in names if re.fullmatch(r"py3\d+", name)}
-    return sorted(minor for minor in minors if (3, minor) >= (3, 8))
-
-
-PYTHONS = pythons_of_containers()
-
-
 class EndingWorker:
     """Ends at its first request; the one in its place answers."""
 
@@ -599,28 +592,9 @@ def test_the_start_of_another_worker_is_no_latency_of_the_request_before() -> No
     assert result.latencies[0] < 0.4 < result.latencies[1]
 
 
-def interpreter(version: str) -> str | None:
-    """A Python of that version on this machine, if there is one."""
-    installed = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")
-    for candidate in (shutil.which(f"python{version}"), *map(str, installed)):
-        if (
-            candidate is not None
-            and subprocess.run(
-                [candidate, "-c", f"import sys; assert sys.version.startswith('{version}.')"],
-                capture_output=True,
-                check=False,
-            ).returncode
-            == 0
-        ):
-            return candidate
-    return None
-
-
 @pytest.mark.parametrize("minor", PYTHONS)
 def test_the_script_judges_in_the_python_of_every_container(verify: Verify, minor: int) -> None:
     python = interpreter(f"3.{minor}")
-    if python is None:
-        pytest.skip(f"no Python 3.{minor} on this machine")
 
     good = verify(code(GOOD), python=python)
     broken = verify(code(with_predict("sys.exit(4)")), python=python)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app import build_app
+from constructs_lib.jobs.archive import job_archive
 from tests.synth.app_copy import assembly, copy_app, run
 from tests.synth.conftest import cdk_context
 
@@ -73,6 +75,18 @@ def test_two_machines_synthesize_the_same_bytes(one: dict[str, bytes], tmp_path:
 
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_the_archives_of_jobs_are_uploaded_as_they_are(one: dict[str, bytes]) -> None:
+    manifest = json.loads(one["model-release-pipeline-returns-risk.assets.json"])
+    assets = {each.get("displayName"): each for each in manifest["files"].values()}
+
+    for name, job in (("PackagingScript", "package_model"), ("VerificationScript", "verify_model")):
+        source = assets[name]["source"]
+        [destination] = assets[name]["destinations"].values()
+        assert source["packaging"] == "file"
+        assert one[source["path"]] == job_archive(job)
+        assert destination["objectKey"] == f"{sha256(job_archive(job)).hexdigest()}.zip"
 
 
 def test_one_process_synthesizes_the_same_bytes_twice(tmp_path: Path) -> None:
