@@ -83,7 +83,7 @@ def test_another_checkout_makes_the_same_bytes(job: str, tmp_path: Path) -> None
 
 
 def test_a_job_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
-    command = [sys.executable, FOLDER / "archive.py", "pack_model"]
+    command = [sys.executable, str(FOLDER / "archive.py"), "pack_model"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
 
     assert result.returncode == 1
