@@ -21,7 +21,7 @@ from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs import archive
 from constructs_lib.jobs.archive import JOBS, PACKAGE, job_archive, script_content
-from constructs_lib.release_files import release_files
+from constructs_lib.release.files import release_files
 
 FOLDER = Path(archive.__file__).parent
 EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk"
