@@ -46,7 +46,7 @@ METHODS = (
 """``recompress``: what the job does without libz. ``isal``: another library, for comparison."""
 
 
-class Result(NamedTuple):
+class PackagingCost(NamedTuple):
     """What one run of one method took."""
 
     wall_seconds: float
@@ -179,7 +179,7 @@ def watch_disk(folder: Path, stop: threading.Event, peaks: list[int]) -> None:
         peaks.append(disk_bytes(folder))
 
 
-def measure(method: str, model: Path, code: Path, folder: Path) -> Result:
+def measure(method: str, model: Path, code: Path, folder: Path) -> PackagingCost:
     """Run a method once, in a new folder that is removed afterwards."""
     folder.mkdir()
     output = folder / "model.tar.gz"
@@ -197,7 +197,7 @@ def measure(method: str, model: Path, code: Path, folder: Path) -> Result:
     peaks.append(disk_bytes(folder))
     if process.returncode:
         raise SystemExit(f"{method} failed with exit code {process.returncode}")
-    result = Result(
+    result = PackagingCost(
         wall_seconds=wall_seconds,
         cpu_seconds=usage.ru_utime + usage.ru_stime,
         peak_rss_mb=usage.ru_maxrss / 1024,
@@ -208,9 +208,9 @@ def measure(method: str, model: Path, code: Path, folder: Path) -> Result:
     return result
 
 
-def median(results: list[Result]) -> Result:
+def median(results: list[PackagingCost]) -> PackagingCost:
     """The median of every column; the maximum of memory and disk."""
-    return Result(
+    return PackagingCost(
         wall_seconds=statistics.median(result.wall_seconds for result in results),
         cpu_seconds=statistics.median(result.cpu_seconds for result in results),
         peak_rss_mb=max(result.peak_rss_mb for result in results),
@@ -219,7 +219,7 @@ def median(results: list[Result]) -> Result:
     )
 
 
-def report(name: str, method: str, result: Result, base: Result) -> list[str]:
+def report(name: str, method: str, result: PackagingCost, base: PackagingCost) -> list[str]:
     """Print a row of the table. Returns what falls short of the goals."""
     ratio = base.wall_seconds / result.wall_seconds
     size_ratio = result.output_mb / base.output_mb
@@ -239,7 +239,7 @@ def compare(name: str, methods: list[str], rounds: int, mib: int, folder: Path) 
     """Generate a set, let the methods take turns, print the rows. Returns the goals missed."""
     model, code = folder / f"{name}.tar.gz", folder / "code"
     subprocess.run([sys.executable, __file__, "--generate", name, str(mib), str(model)], check=True)
-    results: dict[str, list[Result]] = {method: [] for method in methods}
+    results: dict[str, list[PackagingCost]] = {method: [] for method in methods}
     for _ in range(rounds):
         for method in methods:
             results[method].append(measure(method, model, code, folder / "run"))

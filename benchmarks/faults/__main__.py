@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from benchmarks.faults import deployed, scenarios
 from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed
-from benchmarks.faults.scenarios import Result, Scenario
+from benchmarks.faults.scenarios import Scenario, ScenarioResult
 from benchmarks.faults.world import World
 
 _WORLDS = 2
@@ -44,10 +44,10 @@ class Row:
     """The scenarios of one kind."""
 
     name: str
-    results: tuple[Result, ...]
+    results: tuple[ScenarioResult, ...]
 
     @property
-    def broken(self) -> list[Result]:
+    def broken(self) -> list[ScenarioResult]:
         """The results with broken invariants."""
         return [result for result in self.results if result.violations]
 
@@ -82,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(row.broken for row in rows))
 
 
-def _results(*, every_call: bool) -> Iterator[tuple[str, Result]]:
+def _results(*, every_call: bool) -> Iterator[tuple[str, ScenarioResult]]:
     with World() as world:
         plan = scenarios.call_plan(world)
     todo: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
@@ -93,7 +93,7 @@ def _results(*, every_call: bool) -> Iterator[tuple[str, Result]]:
         *scenarios.slow_connections(plan),
     ):
         todo.put(scenario)
-    work: list[Callable[[], list[tuple[str, Result]]]] = [
+    work: list[Callable[[], list[tuple[str, ScenarioResult]]]] = [
         _run_deployed,
         *(lambda: _run_function(todo) for _ in range(_WORLDS)),
     ]
@@ -103,8 +103,8 @@ def _results(*, every_call: bool) -> Iterator[tuple[str, Result]]:
             yield from future.result()
 
 
-def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Result]]:
-    results: list[tuple[str, Result]] = []
+def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, ScenarioResult]]:
+    results: list[tuple[str, ScenarioResult]] = []
     with World() as world:
         while True:
             try:
@@ -116,7 +116,7 @@ def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Result]]
                 sys.stderr.write(f"{left} scenarios of the function left\n")
 
 
-def _run_deployed() -> list[tuple[str, Result]]:
+def _run_deployed() -> list[tuple[str, ScenarioResult]]:
     with Deployed() as pipeline:
         return [
             *((fault.row, deployed.run(pipeline, fault)) for fault in RUNNER_FAULTS),
@@ -125,8 +125,8 @@ def _run_deployed() -> list[tuple[str, Result]]:
         ]
 
 
-def _rows(results: Iterable[tuple[str, Result]]) -> list[Row]:
-    by_row: dict[str, list[Result]] = {}
+def _rows(results: Iterable[tuple[str, ScenarioResult]]) -> list[Row]:
+    by_row: dict[str, list[ScenarioResult]] = {}
     for name, result in results:
         by_row.setdefault(name, []).append(result)
     return [Row(name, tuple(found)) for name, found in sorted(by_row.items())]

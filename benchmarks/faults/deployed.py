@@ -21,7 +21,7 @@ from typing import Any, Self
 
 from benchmarks.faults.invariants import Registry
 from benchmarks.faults.proxy import FaultProxy
-from benchmarks.faults.scenarios import Result, matching
+from benchmarks.faults.scenarios import ScenarioResult, matching
 from local.cdk import CdkCli
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
@@ -275,7 +275,7 @@ class Deployed:
         return result.returncode == -signal.SIGKILL
 
 
-def run(deployed: Deployed, fault: RunnerFault) -> Result:
+def run(deployed: Deployed, fault: RunnerFault) -> ScenarioResult:
     """Release a new model under a fault, and once more without."""
     model = deployed.new_model()
     before = deployed.registry.contents()
@@ -288,7 +288,7 @@ def run(deployed: Deployed, fault: RunnerFault) -> Result:
     found += [*deployed.registry.violations(), *_unreported(deployed, before, first)]
     second = deployed.execute(model)
     found += _after_rerun(deployed, before, second)
-    return Result(
+    return ScenarioResult(
         f"{fault.row.partition(': ')[2]}: {fault.label}",
         faults=faults,
         survived=first is not None and first.status is ExecutionStatus.SUCCEEDED,
@@ -297,7 +297,7 @@ def run(deployed: Deployed, fault: RunnerFault) -> Result:
     )
 
 
-def run_at_once(deployed: Deployed) -> Result:
+def run_at_once(deployed: Deployed) -> ScenarioResult:
     """Execute the pipeline three times at once: twice for one new model, once for another."""
     models = [deployed.new_model(), deployed.new_model()]
     before = deployed.registry.contents()
@@ -306,10 +306,12 @@ def run_at_once(deployed: Deployed) -> Result:
     found = list(deployed.registry.violations())
     found += [str(each.failure_reason) for each in executions if each.failed_step is not None]
     found += _not_new(deployed, before, count=len(models))
-    return Result("two of one model, one of another", 2, survived=True, violations=tuple(found))
+    return ScenarioResult(
+        "two of one model, one of another", 2, survived=True, violations=tuple(found)
+    )
 
 
-def run_during_deployment(deployed: Deployed) -> Result:
+def run_during_deployment(deployed: Deployed) -> ScenarioResult:
     """Deploy another config and other inference code while an execution runs."""
     model = deployed.new_model()
     before = deployed.registry.contents()
@@ -334,7 +336,7 @@ def run_during_deployment(deployed: Deployed) -> Result:
         for code in REGIONS
         if deployed.newest_objective(code) != OBJECTIVE
     ]
-    return Result("another definition and code", 1, survived=True, violations=tuple(found))
+    return ScenarioResult("another definition and code", 1, survived=True, violations=tuple(found))
 
 
 def _not_new(deployed: Deployed, before: Mapping[str, list[str]], *, count: int) -> Iterator[str]:

@@ -12,8 +12,8 @@ from benchmarks.faults.world import (
     REGIONS,
     Content,
     Faults,
+    FunctionRelease,
     Outcome,
-    Release,
     World,
     bucket_of,
 )
@@ -36,7 +36,7 @@ _TIMEOUT_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
-class Result:
+class ScenarioResult:
     """What came of one scenario."""
 
     scenario: str
@@ -99,7 +99,7 @@ def _applies(kind: str, call: str) -> bool:
 
 def call_plan(world: World) -> dict[str, tuple[str, ...]]:
     """Run a release without faults; returns the AWS calls of each step, in order."""
-    release = Release(world, world.content())
+    release = FunctionRelease(world, world.content())
     return {outcome.step: outcome.calls for outcome in release.run()}
 
 
@@ -171,16 +171,16 @@ def slow_connections(plan: Mapping[str, Sequence[str]]) -> Iterator[Scenario]:
             yield Scenario("slow connection", label, {step: {"rules": rules}})
 
 
-def run(world: World, scenario: Scenario) -> Result:
+def run(world: World, scenario: Scenario) -> ScenarioResult:
     """Release a new content under the scenario's faults, and once more without any."""
     content = world.content()
-    first = Release(world, content).run(scenario.faults)
+    first = FunctionRelease(world, content).run(scenario.faults)
     faults = sum(outcome.faults for outcome in first)
     found = [] if faults else ["nothing was injected"]
     found += _after_faults(world, content, first)
-    second = Release(world, content).run()
+    second = FunctionRelease(world, content).run()
     found += _after_rerun(world, content, second)
-    return Result(
+    return ScenarioResult(
         scenario.label,
         faults=faults,
         survived=all(outcome.succeeded for outcome in first),

@@ -207,7 +207,7 @@ def _location(code: RegionCode) -> dict[str, Any]:
     return {"CreateBucketConfiguration": {"LocationConstraint": code.aws_region}}
 
 
-class Release:
+class FunctionRelease:
     """One execution of the part of the pipeline that the function is in.
 
     It decides as the definition does: nothing is registered unless every Stage step succeeded, and

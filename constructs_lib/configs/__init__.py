@@ -18,7 +18,7 @@ from constructs_lib.configs.files import (
 from constructs_lib.configs.generations import Generation
 from constructs_lib.configs.model import PytorchModelCreationConfig
 from constructs_lib.configs.pipeline import PipelineConfigs
-from constructs_lib.configs.problems import ConfigFileError, Problem
+from constructs_lib.configs.problems import ConfigFileError, ConfigProblem
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.registration import (
     ModelRegistrationConfig,
@@ -33,13 +33,13 @@ __all__ = [
     "BasePipelineConfig",
     "ConfigFile",
     "ConfigFileError",
+    "ConfigProblem",
     "Generation",
     "Hyperparameters",
     "ModelRegistrationConfig",
     "PackageStepConfig",
     "PayloadConfig",
     "PipelineConfigs",
-    "Problem",
     "ProcessingStepConfigBase",
     "PytorchModelCreationConfig",
     "PytorchTrainingConfig",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from constructs_lib.configs.problems import Problem, shown
+from constructs_lib.configs.problems import ConfigProblem, shown
 
 _DEEPEST: Final = 100
 _LARGEST: Final = 4 * 1024**2
@@ -39,29 +39,29 @@ def child_path(path: str, key: str | int) -> str:
     return f"{path}.{key}" if re.fullmatch(r"\w+", key) else f"{path}[{json.dumps(key)}]"
 
 
-def read_document(file: Path) -> tuple[dict[str, Any] | None, list[Problem]]:
+def read_document(file: Path) -> tuple[dict[str, Any] | None, list[ConfigProblem]]:
     """Read a file that holds one JSON object; ``None`` when there is nothing to go on with."""
     try:
         with file.open("rb") as stream:
             content = stream.read(_LARGEST + 1)
         if len(content) > _LARGEST:
-            return None, [Problem("$", f"is larger than {_LARGEST} bytes: no config is")]
+            return None, [ConfigProblem("$", f"is larger than {_LARGEST} bytes: no config is")]
         if not content.strip():
-            return None, [Problem("$", "the file is empty: it must hold a JSON object")]
+            return None, [ConfigProblem("$", "the file is empty: it must hold a JSON object")]
         document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Object)
     except OSError as error:
-        return None, [Problem("$", f"cannot read the file: {error.strerror or error}")]
+        return None, [ConfigProblem("$", f"cannot read the file: {error.strerror or error}")]
     except UnicodeDecodeError as error:
-        return None, [Problem("$", f"is not UTF-8 text (byte {error.start}: {error.reason})")]
+        return None, [ConfigProblem("$", f"is not UTF-8 text (byte {error.start}: {error.reason})")]
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        return None, [Problem("$", f"is not JSON: {where}: {error.msg}")]
+        return None, [ConfigProblem("$", f"is not JSON: {where}: {error.msg}")]
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
-        return None, [Problem("$", f"cannot be read as JSON: {error}")]
+        return None, [ConfigProblem("$", f"cannot be read as JSON: {error}")]
     if not isinstance(document, dict):
-        return None, [Problem("$", "must be a JSON object", shown(document))]
+        return None, [ConfigProblem("$", "must be a JSON object", shown(document))]
     unusable = [
-        Problem(path, message)
+        ConfigProblem(path, message)
         for path, depth, value in _walk(document)
         if (message := _why_unusable(value, depth))
     ]
@@ -102,16 +102,18 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
 
 
-def _problems_at(path: str, value: Any) -> Iterator[Problem]:
+def _problems_at(path: str, value: Any) -> Iterator[ConfigProblem]:
     if isinstance(value, _Object):
         for key in value.repeated:
-            yield Problem(child_path(path, key), "is there more than once: keep one of them")
+            yield ConfigProblem(child_path(path, key), "is there more than once: keep one of them")
     for text in _texts(value):
         if match := _INVISIBLE.search(text):
             code = f"U+{ord(match[0]):04X}"
-            yield Problem(path, f"holds the invisible character {code}: remove it", shown(text))
+            yield ConfigProblem(
+                path, f"holds the invisible character {code}: remove it", shown(text)
+            )
     if isinstance(value, int | float) and not _is_finite(value):
-        yield Problem(path, "must be a finite number", shown(value))
+        yield ConfigProblem(path, "must be a finite number", shown(value))
 
 
 def _is_finite(number: float) -> bool:

@@ -23,8 +23,8 @@ from constructs_lib.configs.document import child_path, read_document
 from constructs_lib.configs.generations import Generation, Section, read_sections
 from constructs_lib.configs.problems import (
     ConfigFileError,
+    ConfigProblem,
     Findings,
-    Problem,
     did_you_mean,
     shown,
 )
@@ -47,8 +47,8 @@ class ConfigFile:
     """Every step that the file declares, also those whose fields are wrong."""
     configs: dict[str, BasePipelineConfig]
     """The steps without problems, by step key."""
-    problems: tuple[Problem, ...]
-    warnings: tuple[Problem, ...]
+    problems: tuple[ConfigProblem, ...]
+    warnings: tuple[ConfigProblem, ...]
 
     def locate(self, step: str, field: str) -> tuple[str, Any]:
         """The JSON path and value of a step's field; without value when it is not in the file."""
@@ -123,7 +123,9 @@ def load_configs(
     return config_file.configs
 
 
-def raise_or_warn(file: Path, problems: tuple[Problem, ...], warnings: tuple[Problem, ...]) -> None:
+def raise_or_warn(
+    file: Path, problems: tuple[ConfigProblem, ...], warnings: tuple[ConfigProblem, ...]
+) -> None:
     """Log the warnings; raise the problems if there are any."""
     for warning in warnings:
         logger.warning("%s: %s", file, warning)
@@ -131,7 +133,9 @@ def raise_or_warn(file: Path, problems: tuple[Problem, ...], warnings: tuple[Pro
         raise ConfigFileError(file, problems)
 
 
-def _unknown_fields(sections: list[Section], config_classes: ConfigClasses) -> Iterator[Problem]:
+def _unknown_fields(
+    sections: list[Section], config_classes: ConfigClasses
+) -> Iterator[ConfigProblem]:
     anywhere = {name for each in config_classes.values() for name in each.model_fields}
     for section in sections:
         own = set(section.config_class.model_fields)
@@ -140,7 +144,7 @@ def _unknown_fields(sections: list[Section], config_classes: ConfigClasses) -> I
             for name in layer.fields:
                 if name not in known:
                     message = f"unknown field, ignored{did_you_mean(name, sorted(known))}"
-                    yield Problem(child_path(layer.path, name), message)
+                    yield ConfigProblem(child_path(layer.path, name), message)
 
 
 def _build(
@@ -161,23 +165,27 @@ def _build(
         return None
 
 
-def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> Problem:
+def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> ConfigProblem:
     name, *inner = error["loc"]
     located = section.located()
     if name in located:
         path, value = located[str(name)][0], error["input"]
         for key in inner:
             path = child_path(path, key)
-        return Problem(path, _message(error), None if error["type"] == "missing" else shown(value))
+        return ConfigProblem(
+            path, _message(error), None if error["type"] == "missing" else shown(value)
+        )
     if error["type"] == "missing":
         field = section.config_class.model_fields[str(name)]
         message = f"is required: {field.description}"
-        return Problem(_path_of_missing(str(name), section, sections), message)
+        return ConfigProblem(_path_of_missing(str(name), section, sections), message)
     for other in error.get("ctx", {}).get("other_fields", ()):
         if other in located:
             path, value = located[other]
-            return Problem(path, _message(error), shown(value))
-    return Problem(child_path(section.home, str(name)), _message(error), shown(error["input"]))
+            return ConfigProblem(path, _message(error), shown(value))
+    return ConfigProblem(
+        child_path(section.home, str(name)), _message(error), shown(error["input"])
+    )
 
 
 def _path_of_missing(name: str, section: Section, sections: list[Section]) -> str:
@@ -224,7 +232,7 @@ def save_configs(
         text = json.dumps(document, indent=2, sort_keys=True, allow_nan=False)
         replace_text(file, f"{text}\n")
     except OSError as error:
-        problem = Problem("$", f"cannot write the file: {error.strerror or error}")
+        problem = ConfigProblem("$", f"cannot write the file: {error.strerror or error}")
         raise ConfigFileError(file, [problem]) from error
 
 

@@ -22,7 +22,7 @@ from constructs_lib.configs.classes import (
     is_step_key,
 )
 from constructs_lib.configs.document import child_path
-from constructs_lib.configs.problems import Findings, Problem, did_you_mean, shown
+from constructs_lib.configs.problems import ConfigProblem, Findings, did_you_mean, shown
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 
 _KEY_SUFFIX_FIELDS: Final = {"job_type", "data_type", "mode"}
@@ -107,9 +107,9 @@ def _object(
         return value
     path = child_path(path, name)
     if name in parent:
-        findings.problems.append(Problem(path, "must be a JSON object", shown(value)))
+        findings.problems.append(ConfigProblem(path, "must be a JSON object", shown(value)))
     elif required:
-        findings.problems.append(Problem(path, "is required: a JSON object"))
+        findings.problems.append(ConfigProblem(path, "is required: a JSON object"))
     return None
 
 
@@ -123,14 +123,14 @@ def _detect(
     if "step_names" in metadata and "config_types" not in metadata and not nested:
         return Generation.G1
     if "config_types" not in metadata or "step_names" in metadata or not nested:
-        findings.problems.append(Problem("$", _NO_GENERATION))
+        findings.problems.append(ConfigProblem("$", _NO_GENERATION))
         return None
     config_types = _object(metadata, "$.metadata", "config_types", findings)
     if config_types is None:
         return None
     by_class = _is_by_class(config_types, config_classes)
     if by_class is None:
-        problem = Problem("$.metadata.config_types", _NO_DIRECTION, shown(config_types))
+        problem = ConfigProblem("$.metadata.config_types", _NO_DIRECTION, shown(config_types))
         findings.problems.append(problem)
         return None
     if by_class:
@@ -186,13 +186,13 @@ def _declared_steps(
     for left, right in declared.items():
         path = child_path(f"$.metadata.{name}", left)
         if not isinstance(right, str):
-            findings.problems.append(Problem(path, "must be text", shown(right)))
+            findings.problems.append(ConfigProblem(path, "must be text", shown(right)))
             continue
         key, class_name = (right, left) if by_class else (left, right)
         step = _declared_step(key, class_name, path, config_classes, findings)
         if step and step.current_key in steps:
             message = f"step {shown(step.current_key)} is declared twice"
-            findings.problems.append(Problem(path, message))
+            findings.problems.append(ConfigProblem(path, message))
         elif step:
             steps[step.current_key] = step
     return list(steps.values())
@@ -208,7 +208,7 @@ def _declared_step(
             f"unknown config class; known: {', '.join(config_classes)}"
             f"{did_you_mean(class_name, known)}"
         )
-        findings.problems.append(Problem(path, message, shown(class_name)))
+        findings.problems.append(ConfigProblem(path, message, shown(class_name)))
         return None
     current_key = current_step_key(key, config_class)
     if current_key is None:
@@ -217,7 +217,7 @@ def _declared_step(
             f"is not a step key of {config_class.__name__}: use {expected}, "
             f"or {expected}_<value> for one of several"
         )
-        findings.problems.append(Problem(path, message, shown(key)))
+        findings.problems.append(ConfigProblem(path, message, shown(key)))
         return None
     return _Step(key, current_key, config_class)
 
@@ -231,12 +231,14 @@ def _flat_sections(
     path = "$.metadata.config_sources"
     sources = _object(metadata, "$.metadata", "config_sources", findings) or {}
     findings.problems.extend(
-        Problem(child_path(path, name), "must be a list of step keys", shown(owners))
+        ConfigProblem(child_path(path, name), "must be a list of step keys", shown(owners))
         for name, owners in sources.items()
         if not isinstance(owners, list)
     )
     findings.warnings.extend(
-        Problem(child_path("$.configuration", name), "no step in config_sources has it, ignored")
+        ConfigProblem(
+            child_path("$.configuration", name), "no step in config_sources has it, ignored"
+        )
         for name in configuration
         if name not in sources
     )
@@ -291,7 +293,7 @@ def _warn_of_unknown(
     path: str, found: Iterable[str], known: Iterable[str], findings: Findings
 ) -> None:
     findings.warnings.extend(
-        Problem(child_path(path, name), f"unknown key, ignored{did_you_mean(name, known)}")
+        ConfigProblem(child_path(path, name), f"unknown key, ignored{did_you_mean(name, known)}")
         for name in found
         if name not in known
     )

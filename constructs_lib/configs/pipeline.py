@@ -11,7 +11,7 @@ from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES
 from constructs_lib.configs.files import ConfigFile, raise_or_warn, read_config_file
 from constructs_lib.configs.model import PytorchModelCreationConfig
-from constructs_lib.configs.problems import Problem, shown
+from constructs_lib.configs.problems import ConfigProblem, shown
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
 from constructs_lib.configs.training import PytorchTrainingConfig
@@ -43,7 +43,7 @@ class PipelineConfigs:
     payload: PayloadConfig
     processing: ProcessingStepConfigBase | None = None
     training: PytorchTrainingConfig | None = None
-    warnings: tuple[Problem, ...] = field(default=(), compare=False)
+    warnings: tuple[ConfigProblem, ...] = field(default=(), compare=False)
     """What is odd in the file, such as unknown fields."""
     file: ConfigFile | None = field(default=None, compare=False, repr=False)
     """What they were read from; tells where a field is set."""
@@ -86,7 +86,7 @@ def _only(file: ConfigFile, config_class: type[_Config]) -> _Config:
     return cast("_Config", file.configs[_steps(file, config_class)[0]])
 
 
-def _section_problems(file: ConfigFile) -> Iterator[Problem]:
+def _section_problems(file: ConfigFile) -> Iterator[ConfigProblem]:
     if file.generation is None:
         return  # what hides the sections is a problem of its own
     required = ", ".join(each.STEP_KEY for each in REQUIRED)
@@ -95,20 +95,20 @@ def _section_problems(file: ConfigFile) -> Iterator[Problem]:
         steps = _steps(file, config_class)
         if not steps and config_class in REQUIRED:
             found = ", ".join(each.step for each in file.sections) or "none"
-            yield Problem(
+            yield ConfigProblem(
                 "$.metadata",
                 f"section {config_class.STEP_KEY} ({config_class.__name__}) is missing; "
                 f"required: {required}; optional: {optional}; found: {found}",
             )
         if len(steps) > 1:
-            yield Problem(
+            yield ConfigProblem(
                 "$.metadata",
                 f"holds several sections of {config_class.__name__}: {', '.join(steps)}; "
                 "a pipeline takes one",
             )
 
 
-def _contradictions(file: ConfigFile) -> Iterator[Problem]:
+def _contradictions(file: ConfigFile) -> Iterator[ConfigProblem]:
     """Sections that describe the same registration must not differ."""
     shared = ("region", *_registration_fields())
     pairs = (
@@ -131,11 +131,11 @@ def _registration_fields() -> list[str]:
 
 def _differences(
     file: ConfigFile, first: str, second: str, fields: tuple[str, ...]
-) -> Iterator[Problem]:
+) -> Iterator[ConfigProblem]:
     for name in fields:
         values = [getattr(file.configs[step], name) for step in (first, second)]
         if values[1] not in (None, values[0]):
             path, _ = file.locate(second, name)
             other_path, _ = file.locate(first, name)
             message = f"contradicts {other_path}, which is {shown(values[0])}: make them the same"
-            yield Problem(path, message, shown(values[1]))
+            yield ConfigProblem(path, message, shown(values[1]))

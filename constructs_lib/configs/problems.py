@@ -16,7 +16,7 @@ _LONGEST_SHOWN_VALUE = 80
 
 
 @dataclass(frozen=True)
-class Problem:
+class ConfigProblem:
     """One thing that is wrong (or, as a warning, odd) in a config file."""
 
     path: str
@@ -36,14 +36,14 @@ class Problem:
 class Findings:
     """Collects what reading a file brings up."""
 
-    problems: list[Problem] = field(default_factory=list)
-    warnings: list[Problem] = field(default_factory=list)
+    problems: list[ConfigProblem] = field(default_factory=list)
+    warnings: list[ConfigProblem] = field(default_factory=list)
 
 
 class ConfigFileError(ReleaseError):
     """A config file that cannot be used: ``problems`` holds everything found in it."""
 
-    def __init__(self, file: Path, problems: Sequence[Problem]) -> None:
+    def __init__(self, file: Path, problems: Sequence[ConfigProblem]) -> None:
         """Say everything that is wrong with ``file``."""
         self.file = file
         self.problems = tuple(problems)

@@ -8,7 +8,7 @@ render     for people, as Markdown, as JSON
 """
 
 from constructs_lib.diff.changes import AppDiff, Change, PipelineDiff, StackDiff, StepDiff
-from constructs_lib.diff.pipelines import Pipeline, compare, compare_pipelines
+from constructs_lib.diff.pipelines import ComparedPipeline, compare, compare_pipelines
 from constructs_lib.diff.render import as_json, as_markdown, as_text
 from constructs_lib.diff.resources import compare_stacks
 from constructs_lib.diff.sources import App, compare_apps
@@ -17,7 +17,7 @@ __all__ = [
     "App",
     "AppDiff",
     "Change",
-    "Pipeline",
+    "ComparedPipeline",
     "PipelineDiff",
     "StackDiff",
     "StepDiff",

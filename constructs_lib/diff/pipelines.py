@@ -20,7 +20,7 @@ _DIGITS_SHOWN: Final = 12
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pipeline:
+class ComparedPipeline:
     """One side of a comparison."""
 
     name: str
@@ -31,14 +31,14 @@ class Pipeline:
 
 
 def compare_pipelines(
-    old: Mapping[str, Pipeline], new: Mapping[str, Pipeline]
+    old: Mapping[str, ComparedPipeline], new: Mapping[str, ComparedPipeline]
 ) -> list[PipelineDiff]:
     """Compare pipelines by their key, which outlives a change of their names."""
     keys = [*new, *(key for key in old if key not in new)]
     return [compare(old.get(key), new.get(key)) for key in keys]
 
 
-def compare(old: Pipeline | None, new: Pipeline | None) -> PipelineDiff:
+def compare(old: ComparedPipeline | None, new: ComparedPipeline | None) -> PipelineDiff:
     """Tell everything that differs between two definitions.
 
     Args:
@@ -60,7 +60,7 @@ def compare(old: Pipeline | None, new: Pipeline | None) -> PipelineDiff:
 class _Comparison:
     """Two pipelines, their steps flat and matched."""
 
-    def __init__(self, old: Pipeline, new: Pipeline) -> None:
+    def __init__(self, old: ComparedPipeline, new: ComparedPipeline) -> None:
         self.old, self.new = old, new
         self.after = flat_steps(new.definition)
         original = flat_steps(old.definition)
@@ -184,7 +184,9 @@ def _defaults(definition: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_deployed(new: Pipeline, name: str, definition: Any, values: Mapping[str, str]) -> Pipeline:
+def as_deployed(
+    new: ComparedPipeline, name: str, definition: Any, values: Mapping[str, str]
+) -> ComparedPipeline:
     """Return the deployed side of a comparison.
 
     A value that the new side knows only as a CloudFormation expression cannot be compared with a

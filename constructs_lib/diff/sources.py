@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from constructs_lib.diff.changes import AppDiff
 from constructs_lib.diff.deployed import with_variables
-from constructs_lib.diff.pipelines import Pipeline, as_deployed, compare_pipelines
+from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare_pipelines
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
 
@@ -32,7 +32,7 @@ class SourceError(ReleaseError):
 class App:
     """One side of a comparison."""
 
-    pipelines: Mapping[str, Pipeline]
+    pipelines: Mapping[str, ComparedPipeline]
     """By a key that outlives a change of their names: stack and logical id."""
     templates: Mapping[str, Template]
     """By the name of their stack."""
@@ -223,13 +223,13 @@ def read_assembly(folder: Path) -> App:
     )
 
 
-def _pipeline(properties: Mapping[str, Any], place: str) -> Pipeline:
+def _pipeline(properties: Mapping[str, Any], place: str) -> ComparedPipeline:
     name, definition = properties.get("PipelineName"), properties["PipelineDefinition"]
     match name, definition.get("PipelineDefinitionBody"):
         case str(), {"Fn::Sub": [str(body), dict(values)]}:
-            return Pipeline(name=name, definition=json.loads(body), values=values)
+            return ComparedPipeline(name=name, definition=json.loads(body), values=values)
         case str(), {"Fn::Sub": str(body)} | str(body):
-            return Pipeline(name=name, definition=json.loads(body))
+            return ComparedPipeline(name=name, definition=json.loads(body))
     raise SourceError(
         f"The template holds the pipeline {place} in a form that cannot be compared: its name and"
         " its PipelineDefinitionBody have to be texts, or an Fn::Sub of one."

@@ -17,7 +17,7 @@ class GraphError(ReleaseError):
 
 
 @dataclass(frozen=True)
-class Branch:
+class GraphBranch:
     """The branch of a condition in which a step stands."""
 
     condition: str
@@ -30,7 +30,7 @@ class GraphStep:
 
     name: str
     type: str
-    branch: Branch | None = None
+    branch: GraphBranch | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -116,7 +116,7 @@ def read_dag(definition: Mapping[str, Any]) -> Dag:
 
 
 def _flat(
-    steps: list[Mapping[str, Any]], branch: Branch | None
+    steps: list[Mapping[str, Any]], branch: GraphBranch | None
 ) -> Iterator[tuple[GraphStep, Mapping[str, Any]]]:
     for content in steps:
         arguments = content.get("Arguments") or {}
@@ -128,7 +128,7 @@ def _flat(
         }
         yield GraphStep(content["Name"], content["Type"], branch), own
         for key, outcome in _BRANCHES:
-            yield from _flat(arguments.get(key) or [], Branch(content["Name"], outcome))
+            yield from _flat(arguments.get(key) or [], GraphBranch(content["Name"], outcome))
 
 
 def _sources(step: GraphStep, content: Mapping[str, Any]) -> list[str]:

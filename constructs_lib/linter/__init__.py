@@ -21,7 +21,7 @@ from constructs_lib.findings import Finding, Path, Problem, render_path
 from constructs_lib.linter.arguments import ShapeChecker, argument_problems
 from constructs_lib.linter.form import form_problems
 from constructs_lib.linter.graph import graph_problems
-from constructs_lib.linter.pipeline import Pipeline
+from constructs_lib.linter.pipeline import DefinitionParts
 from constructs_lib.linter.prose_rules import prose_rule_problems
 from constructs_lib.linter.shapes import request_shape
 from constructs_lib.service_model import max_length
@@ -39,7 +39,7 @@ def lint(definition: Mapping[str, Any]) -> list[Finding]:
     Returns:
         The findings; none for a sound definition.
     """
-    pipeline = Pipeline.parse(definition)
+    pipeline = DefinitionParts.parse(definition)
     return [
         _finding(problem, pipeline.step_names_by_path)
         for problem in _problems(definition, pipeline)
@@ -57,7 +57,7 @@ def lint_request(operation: str, arguments: Mapping[str, Any]) -> list[Finding]:
     return [_finding(problem, {}) for problem in problems]
 
 
-def _problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+def _problems(definition: Mapping[str, Any], pipeline: DefinitionParts) -> Iterator[Problem]:
     yield from _size_problems(definition)
     yield from form_problems(definition, pipeline)
     yield from graph_problems(definition, pipeline)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.expressions import is_expression, text_fragments
-from constructs_lib.linter.pipeline import Pipeline, Step
+from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep
 from constructs_lib.linter.references import DanglingReferenceError, resolve
 from constructs_lib.linter.shapes import Shape, request_shape, service_shape
 from constructs_lib.linter.step_types import STEP_TYPES
@@ -40,7 +40,7 @@ _FITTING_VALUE_TYPES: Final = {
 ``to_string()`` of the SDK's variables is for."""
 
 
-def argument_problems(step: Step, pipeline: Pipeline) -> Iterator[Problem]:
+def argument_problems(step: DefinitionStep, pipeline: DefinitionParts) -> Iterator[Problem]:
     """Check a step's arguments, as far as they are the request of an API."""
     step_type, path = STEP_TYPES.get(step.type_name), (*step.path, "Arguments")
     if step_type is None or not isinstance(step.content.get("Arguments"), Mapping):
@@ -59,7 +59,7 @@ def argument_problems(step: Step, pipeline: Pipeline) -> Iterator[Problem]:
 class ShapeChecker:
     """Compares values with shapes."""
 
-    pipeline: Pipeline | None = None
+    pipeline: DefinitionParts | None = None
     """Where pipeline variables lead to; ``None`` where there may be none."""
     supplied_members: tuple[str, ...] = ()
     """The required members that may be missing, because the pipeline service fills them."""
@@ -130,7 +130,7 @@ def _expression_problems(
         yield from text_problems(text_fragments(value), shape, path, value)
 
 
-def _value_type(expression: Mapping[str, Any], pipeline: Pipeline) -> str | None:
+def _value_type(expression: Mapping[str, Any], pipeline: DefinitionParts) -> str | None:
     if "Std:Join" in expression:
         return "String"
     try:

@@ -10,7 +10,12 @@ from typing import Any, Final
 from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.arguments import ShapeChecker
 from constructs_lib.linter.expressions import find_functions, is_expression, text_fragments
-from constructs_lib.linter.pipeline import Parameter, Pipeline, Step, entries_by_name
+from constructs_lib.linter.pipeline import (
+    DefinitionParameter,
+    DefinitionParts,
+    DefinitionStep,
+    entries_by_name,
+)
 from constructs_lib.linter.shapes import definition_shape
 from constructs_lib.linter.step_types import STEP_TYPES, UNCHECKED_STEP_TYPES
 from constructs_lib.linter.texts import text_problems
@@ -19,7 +24,7 @@ _PROPERTY_FILE: Final = re.compile(r"Steps\.[\w-]+\.PropertyFiles(\.\w+|\['[^']+
 _TRIGGERS: Final = ("Completed", "Failed", "Stopped", "Any")
 
 
-def form_problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+def form_problems(definition: Mapping[str, Any], pipeline: DefinitionParts) -> Iterator[Problem]:
     """Check the top level, parameters, the entries of steps, and how pipeline variables look."""
     yield from _compare(definition, "Definition", ())
     yield from _duplicate_parameters(pipeline)
@@ -35,7 +40,7 @@ def _compare(value: object, shape_name: str, path: Path) -> Iterator[Problem]:
     return ShapeChecker().problems(value, definition_shape(shape_name), path)
 
 
-def _duplicate_parameters(pipeline: Pipeline) -> Iterator[Problem]:
+def _duplicate_parameters(pipeline: DefinitionParts) -> Iterator[Problem]:
     counts = Counter(parameter.name for parameter in pipeline.parameters)
     for parameter in pipeline.parameters:
         if counts[parameter.name] > 1:
@@ -43,7 +48,7 @@ def _duplicate_parameters(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*parameter.path, "Name"), message, parameter.name)
 
 
-def _parameter_problems(parameter: Parameter) -> Iterator[Problem]:
+def _parameter_problems(parameter: DefinitionParameter) -> Iterator[Problem]:
     content, path = parameter.content, parameter.path
     shape_name = f"{parameter.type_name}Parameter"
     if definition_shape(shape_name) is None:
@@ -57,7 +62,7 @@ def _parameter_problems(parameter: Parameter) -> Iterator[Problem]:
         yield Problem((*path, "DefaultValue"), message, default)
 
 
-def _step_problems(step: Step) -> Iterator[Problem]:
+def _step_problems(step: DefinitionStep) -> Iterator[Problem]:
     if step.type_name in UNCHECKED_STEP_TYPES:
         message = f"steps of type {step.type_name} are not checked"
         yield Problem((*step.path, "Type"), message, step.type_name, "warning")
@@ -76,7 +81,7 @@ def _step_problems(step: Step) -> Iterator[Problem]:
             yield from _condition_problems(condition, path)
 
 
-def _dependency_problems(step: Step) -> Iterator[Problem]:
+def _dependency_problems(step: DefinitionStep) -> Iterator[Problem]:
     for index, entry in enumerate(_list(step.content.get("DependsOn"))):
         path = (*step.path, "DependsOn", index)
         match entry:
@@ -86,7 +91,7 @@ def _dependency_problems(step: Step) -> Iterator[Problem]:
         yield Problem(path, message, entry)
 
 
-def _policy_problems(step: Step) -> Iterator[Problem]:
+def _policy_problems(step: DefinitionStep) -> Iterator[Problem]:
     """Check what the shapes of policies cannot say."""
     for index, policy in enumerate(_list(step.content.get("RetryPolicies"))):
         if _has_both_or_neither(policy, "MaxAttempts", "ExpireAfterMin"):
@@ -98,7 +103,7 @@ def _policy_problems(step: Step) -> Iterator[Problem]:
         yield Problem((*step.path, "CacheConfig"), message, cache)
 
 
-def _property_file_problems(step: Step) -> Iterator[Problem]:
+def _property_file_problems(step: DefinitionStep) -> Iterator[Problem]:
     """A property file is read from one of the job's own outputs."""
     config = step.arguments.get("ProcessingOutputConfig")
     outputs = config.get("Outputs") if isinstance(config, Mapping) else None
@@ -110,7 +115,7 @@ def _property_file_problems(step: Step) -> Iterator[Problem]:
             yield Problem((*step.path, "PropertyFiles", index, "OutputName"), message, name)
 
 
-def _message_problems(step: Step) -> Iterator[Problem]:
+def _message_problems(step: DefinitionStep) -> Iterator[Problem]:
     """The message of a Fail step, as far as it is known, has a limited length."""
     message = step.arguments.get("ErrorMessage")
     if step.type_name == "Fail" and message is not None:

@@ -9,11 +9,11 @@ from typing import Any
 
 from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.expressions import find_references
-from constructs_lib.linter.pipeline import Pipeline, Step
+from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep
 from constructs_lib.linter.references import DanglingReferenceError, resolve
 
 
-def graph_problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+def graph_problems(definition: Mapping[str, Any], pipeline: DefinitionParts) -> Iterator[Problem]:
     """Check names, dependencies, references and parameters."""
     yield from _duplicate_names(pipeline)
     yield from _unknown_dependencies(pipeline)
@@ -23,7 +23,7 @@ def graph_problems(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterato
     yield from _cycles(pipeline)
 
 
-def _duplicate_names(pipeline: Pipeline) -> Iterator[Problem]:
+def _duplicate_names(pipeline: DefinitionParts) -> Iterator[Problem]:
     counts = Counter(step.name for step in pipeline.steps)
     for step in pipeline.steps:
         if counts[step.name] > 1 and pipeline.steps_by_name[step.name] is not step:
@@ -31,7 +31,7 @@ def _duplicate_names(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*step.path, "Name"), message, step.name)
 
 
-def _unknown_dependencies(pipeline: Pipeline) -> Iterator[Problem]:
+def _unknown_dependencies(pipeline: DefinitionParts) -> Iterator[Problem]:
     for step in pipeline.steps:
         for path, name in _declared_dependencies(step):
             if name not in pipeline.steps_by_name:
@@ -39,7 +39,7 @@ def _unknown_dependencies(pipeline: Pipeline) -> Iterator[Problem]:
                 yield Problem(path, f"unknown step {name!r}; there is {known}", name)
 
 
-def _declared_dependencies(step: Step) -> Iterator[tuple[Path, str]]:
+def _declared_dependencies(step: DefinitionStep) -> Iterator[tuple[Path, str]]:
     """Find the names in ``DependsOn``, written as text or as ``{"Step": ..., "Trigger": ...}``."""
     entries = step.content.get("DependsOn")
     for index, entry in enumerate(entries if isinstance(entries, list) else []):
@@ -48,7 +48,7 @@ def _declared_dependencies(step: Step) -> Iterator[tuple[Path, str]]:
             yield (*step.path, "DependsOn", index), name
 
 
-def _nested_conditions(pipeline: Pipeline) -> Iterator[Problem]:
+def _nested_conditions(pipeline: DefinitionParts) -> Iterator[Problem]:
     """No condition in a branch of another.
 
     Source: https://docs.aws.amazon.com/sagemaker/latest/dg/build-and-manage-steps-types.html,
@@ -60,7 +60,9 @@ def _nested_conditions(pipeline: Pipeline) -> Iterator[Problem]:
             yield Problem((*step.path, "Type"), message, step.name)
 
 
-def _dangling_references(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+def _dangling_references(
+    definition: Mapping[str, Any], pipeline: DefinitionParts
+) -> Iterator[Problem]:
     for reference in find_references(definition, ()):
         try:
             resolve(reference.text, pipeline)
@@ -68,7 +70,9 @@ def _dangling_references(definition: Mapping[str, Any], pipeline: Pipeline) -> I
             yield Problem(reference.path, str(error), reference.text)
 
 
-def _unused_parameters(definition: Mapping[str, Any], pipeline: Pipeline) -> Iterator[Problem]:
+def _unused_parameters(
+    definition: Mapping[str, Any], pipeline: DefinitionParts
+) -> Iterator[Problem]:
     used = {reference.text for reference in find_references(definition, ())}
     for parameter in pipeline.parameters:
         if f"Parameters.{parameter.name}" not in used:
@@ -76,7 +80,7 @@ def _unused_parameters(definition: Mapping[str, Any], pipeline: Pipeline) -> Ite
             yield Problem(parameter.path, message, parameter.name, "warning")
 
 
-def _cycles(pipeline: Pipeline) -> Iterator[Problem]:
+def _cycles(pipeline: DefinitionParts) -> Iterator[Problem]:
     try:
         TopologicalSorter(
             {step.name: _dependencies(step, pipeline) for step in pipeline.steps}
@@ -87,7 +91,7 @@ def _cycles(pipeline: Pipeline) -> Iterator[Problem]:
         yield Problem(step.path, f"the steps wait for each other: {' -> '.join(cycle)}", step.name)
 
 
-def _dependencies(step: Step, pipeline: Pipeline) -> set[str]:
+def _dependencies(step: DefinitionStep, pipeline: DefinitionParts) -> set[str]:
     names = {name for _, name in _declared_dependencies(step)}
     for reference in find_references(step.own_content, step.path):
         try:

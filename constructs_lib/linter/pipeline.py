@@ -13,7 +13,7 @@ _BRANCHES: Final = ("IfSteps", "ElseSteps", "ForEachBody")
 
 
 @dataclass(frozen=True)
-class Parameter:
+class DefinitionParameter:
     """An entry of ``Parameters``."""
 
     path: Path
@@ -31,7 +31,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Step:
+class DefinitionStep:
     """An entry of ``Steps``, or of a branch of a condition."""
 
     path: Path
@@ -68,19 +68,19 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Pipeline:
+class DefinitionParts:
     """The parts of a definition that rules look up."""
 
-    parameters: tuple[Parameter, ...]
-    steps: tuple[Step, ...]
+    parameters: tuple[DefinitionParameter, ...]
+    steps: tuple[DefinitionStep, ...]
     """All steps, those of branches after their condition."""
 
     @classmethod
-    def parse(cls, definition: Mapping[str, Any]) -> Pipeline:
+    def parse(cls, definition: Mapping[str, Any]) -> DefinitionParts:
         """Collect what can be found; anything out of form is left to the form rules."""
         return cls(
             parameters=tuple(
-                Parameter(("Parameters", index), entry)
+                DefinitionParameter(("Parameters", index), entry)
                 for index, entry in _objects(definition.get("Parameters"))
             ),
             steps=tuple(_find_steps(definition.get("Steps"), ("Steps",), None)),
@@ -92,7 +92,7 @@ class Pipeline:
         return {parameter.name: parameter.type_name for parameter in self.parameters}
 
     @cached_property
-    def steps_by_name(self) -> Mapping[str, Step]:
+    def steps_by_name(self) -> Mapping[str, DefinitionStep]:
         """The steps by name; of several with one name the first."""
         return {step.name: step for step in reversed(self.steps)}
 
@@ -107,9 +107,9 @@ def entries_by_name(entries: object, name_member: str) -> dict[str, Mapping[str,
     return {_text(entry.get(name_member)): entry for _, entry in _objects(entries)}
 
 
-def _find_steps(entries: object, path: Path, parent: str | None) -> Iterator[Step]:
+def _find_steps(entries: object, path: Path, parent: str | None) -> Iterator[DefinitionStep]:
     for index, entry in _objects(entries):
-        step = Step((*path, index), entry, parent)
+        step = DefinitionStep((*path, index), entry, parent)
         yield step
         for branch in _BRANCHES:
             branch_path = (*step.path, "Arguments", branch)

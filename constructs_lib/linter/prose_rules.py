@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
 from constructs_lib.linter.expressions import find_objects, known_text, text_fragments
-from constructs_lib.linter.pipeline import Pipeline, Step, entries_by_name
+from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep, entries_by_name
 from constructs_lib.linter.step_types import STEP_TYPES
 from constructs_lib.service_model.instances import has_local_storage
 
@@ -19,7 +19,7 @@ _ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazo
 _MOST_ENVIRONMENT_BYTES: Final = 32 * 1024
 
 
-def prose_rule_problems(pipeline: Pipeline) -> Iterator[Problem]:
+def prose_rule_problems(pipeline: DefinitionParts) -> Iterator[Problem]:
     """Check storage keys, archives, environments and images of the steps that call SageMaker."""
     steps = [step for step in pipeline.steps if _calls_sagemaker(step)]
     for step in steps:
@@ -31,11 +31,11 @@ def prose_rule_problems(pipeline: Pipeline) -> Iterator[Problem]:
     yield from _image_region_problems(steps)
 
 
-def _calls_sagemaker(step: Step) -> bool:
+def _calls_sagemaker(step: DefinitionStep) -> bool:
     return step.type_name in STEP_TYPES and bool(STEP_TYPES[step.type_name].create)
 
 
-def _arguments(step: Step) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+def _arguments(step: DefinitionStep) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Find the objects in a step's arguments."""
     return find_objects(step.arguments, (*step.path, "Arguments"))
 
@@ -69,7 +69,7 @@ def _archive_problems(value: Mapping[str, Any], path: Path) -> Iterator[Problem]
             yield Problem((*path, member), message, value[member])
 
 
-def _environment_problems(step: Step) -> Iterator[Problem]:
+def _environment_problems(step: DefinitionStep) -> Iterator[Problem]:
     """The environments of all containers of a model have at most 32 KB.
 
     Source: ``Environment`` of ContainerDefinition.
@@ -93,7 +93,7 @@ def _environment_problems(step: Step) -> Iterator[Problem]:
         yield Problem((*step.path, "Arguments"), message, size_bytes)
 
 
-def _image_region_problems(steps: Sequence[Step]) -> Iterator[Problem]:
+def _image_region_problems(steps: Sequence[DefinitionStep]) -> Iterator[Problem]:
     """All steps run in the pipeline's region, and take images from the ECR of that region.
 
     Source: ``Image`` of ContainerDefinition.
@@ -107,7 +107,7 @@ def _image_region_problems(steps: Sequence[Step]) -> Iterator[Problem]:
             yield Problem(path, message, image)
 
 
-def _find_images(step: Step) -> Iterator[tuple[Path, str, str]]:
+def _find_images(step: DefinitionStep) -> Iterator[tuple[Path, str, str]]:
     """Find the images in ECR: path, URI and region."""
     for path, value in _arguments(step):
         for member in _IMAGE_MEMBERS:

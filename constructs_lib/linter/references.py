@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from constructs_lib.linter.pipeline import Pipeline, Step, entries_by_name
+from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep, entries_by_name
 from constructs_lib.linter.shapes import definition_shape, response_shape
 from constructs_lib.linter.step_types import STEP_TYPES
 
@@ -57,7 +57,7 @@ class DanglingReferenceError(Exception):
     """A reference leads nowhere; the message says why and what there is instead."""
 
 
-def resolve(reference: str, pipeline: Pipeline) -> Target:
+def resolve(reference: str, pipeline: DefinitionParts) -> Target:
     """Follow a reference such as ``Steps.Train.ModelArtifacts.S3ModelArtifacts``.
 
     Raises:
@@ -82,7 +82,7 @@ def resolve(reference: str, pipeline: Pipeline) -> Target:
     return Target(pipeline.parameter_types[name])
 
 
-def _property_type(step: Step, path: str) -> str | None:
+def _property_type(step: DefinitionStep, path: str) -> str | None:
     if step.type_name not in STEP_TYPES:
         return None
     match step.type_name, _parse_keys(path):
@@ -112,7 +112,7 @@ def _parse_keys(path: str) -> list[Key]:
     ]
 
 
-def _response_type(step: Step, keys: list[Key]) -> str | None:
+def _response_type(step: DefinitionStep, keys: list[Key]) -> str | None:
     """Follow keys through the response of the operation that describes what the step made."""
     step_type = STEP_TYPES[step.type_name]
     members: dict[str, Any] = dict.fromkeys(step_type.properties or (), definition_shape("Text"))

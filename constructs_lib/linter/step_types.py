@@ -19,7 +19,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class StepType:
+class StepOperations:
     """What SageMaker calls to run a step, and whose response are the step's properties."""
 
     create: str = ""
@@ -35,22 +35,22 @@ class StepType:
 
 
 STEP_TYPES: Final = {
-    "AutoML": StepType("CreateAutoMLJob", "AutoMLJobName", ("DescribeAutoMLJob",)),
-    "Callback": StepType(),
-    "ClarifyCheck": StepType(
+    "AutoML": StepOperations("CreateAutoMLJob", "AutoMLJobName", ("DescribeAutoMLJob",)),
+    "Callback": StepOperations(),
+    "ClarifyCheck": StepOperations(
         "CreateProcessingJob",
         "ProcessingJobName",
         properties=("BaselineUsedForDriftCheckConstraints", "CalculatedBaselineConstraints"),
     ),
-    "Condition": StepType(),
-    "EMR": StepType(
+    "Condition": StepOperations(),
+    "EMR": StepOperations(
         parts={
             "StepConfig": Part("emr", "StepConfig", ("Name",)),
             "ClusterConfig": Part("emr", "RunJobFlowInput", ("Name",)),
         },
         properties=None,
     ),
-    "EMRServerless": StepType(
+    "EMRServerless": StepOperations(
         parts={
             "JobConfig": Part(
                 "emr-serverless", "StartJobRunRequest", ("applicationId", "clientToken")
@@ -61,18 +61,20 @@ STEP_TYPES: Final = {
         },
         properties=None,
     ),
-    "Endpoint": StepType("CreateEndpoint", "EndpointName", ("DescribeEndpoint",)),
-    "EndpointConfig": StepType(
+    "Endpoint": StepOperations("CreateEndpoint", "EndpointName", ("DescribeEndpoint",)),
+    "EndpointConfig": StepOperations(
         "CreateEndpointConfig", "EndpointConfigName", ("DescribeEndpointConfig",)
     ),
-    "Fail": StepType(),
-    "InferenceComponent": StepType(
+    "Fail": StepOperations(),
+    "InferenceComponent": StepOperations(
         "CreateInferenceComponent", "InferenceComponentName", ("DescribeInferenceComponent",)
     ),
-    "Lambda": StepType(),
-    "Model": StepType("CreateModel", "ModelName", ("DescribeModel",)),
-    "Processing": StepType("CreateProcessingJob", "ProcessingJobName", ("DescribeProcessingJob",)),
-    "QualityCheck": StepType(
+    "Lambda": StepOperations(),
+    "Model": StepOperations("CreateModel", "ModelName", ("DescribeModel",)),
+    "Processing": StepOperations(
+        "CreateProcessingJob", "ProcessingJobName", ("DescribeProcessingJob",)
+    ),
+    "QualityCheck": StepOperations(
         "CreateProcessingJob",
         "ProcessingJobName",
         properties=(
@@ -80,10 +82,12 @@ STEP_TYPES: Final = {
             *("CalculatedBaselineConstraints", "CalculatedBaselineStatistics"),
         ),
     ),
-    "RegisterModel": StepType("CreateModelPackage", describe=("DescribeModelPackage",)),
-    "Training": StepType("CreateTrainingJob", "TrainingJobName", ("DescribeTrainingJob",)),
-    "Transform": StepType("CreateTransformJob", "TransformJobName", ("DescribeTransformJob",)),
-    "Tuning": StepType(
+    "RegisterModel": StepOperations("CreateModelPackage", describe=("DescribeModelPackage",)),
+    "Training": StepOperations("CreateTrainingJob", "TrainingJobName", ("DescribeTrainingJob",)),
+    "Transform": StepOperations(
+        "CreateTransformJob", "TransformJobName", ("DescribeTransformJob",)
+    ),
+    "Tuning": StepOperations(
         "CreateHyperParameterTuningJob",
         "HyperParameterTuningJobName",
         ("DescribeHyperParameterTuningJob", "ListTrainingJobsForHyperParameterTuningJob"),

@@ -17,7 +17,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class Finding(_Part):
+class VerificationFinding(_Part):
     """Something wrong with the model, and how to correct it."""
 
     severity: Literal["error", "warning"]
@@ -98,7 +98,7 @@ class Evaluation(_Part):
     gate: Gate
     limits: dict[str, float | None] = {}
     environment: Environment = Environment()
-    findings: list[Finding] = []
+    findings: list[VerificationFinding] = []
     payloads: list[PayloadAnswer] = []
     cold_load_in_second: float | None = None
     load: Load | None = None

@@ -26,7 +26,7 @@ REPORT_NAME: Final = "report.html"
 _STYLE_PATH: Final = Path(__file__).with_name("style.css")
 
 
-class _Section(NamedTuple):
+class _ReportSection(NamedTuple):
     id: str
     title: str
     content: Html | None
@@ -123,7 +123,7 @@ def _failure(execution: Execution) -> Html | None:
     )
 
 
-def _section(section: _Section) -> Html:
+def _section(section: _ReportSection) -> Html:
     title_id = f"{section.id}-title"
     return element(
         "section",
@@ -134,23 +134,23 @@ def _section(section: _Section) -> Html:
     )
 
 
-def _sections(execution: Execution, observations: Observations) -> Iterator[_Section]:
+def _sections(execution: Execution, observations: Observations) -> Iterator[_ReportSection]:
     evaluation = find_evaluation(execution.steps)
     warnings = list(_warnings(execution, observations, evaluation and evaluation[1]))
-    yield _Section("failed-logs", "Logs of failed steps", _failed_logs(execution))
+    yield _ReportSection("failed-logs", "Logs of failed steps", _failed_logs(execution))
     if any(step.depends_on for step in execution.steps):
-        yield _Section("graph", "Graph", draw_graph(execution.steps))
-    yield _Section("timeline", "Timeline", draw_timeline(execution))
-    yield _Section("warnings", "Warnings", _list(warnings) if warnings else None)
-    yield _Section(
+        yield _ReportSection("graph", "Graph", draw_graph(execution.steps))
+    yield _ReportSection("timeline", "Timeline", draw_timeline(execution))
+    yield _ReportSection("warnings", "Warnings", _list(warnings) if warnings else None)
+    yield _ReportSection(
         "verification",
         "Verification",
         show_verification(*evaluation) if evaluation else element("p", _WITHOUT_VERIFICATION),
     )
-    yield _Section("packages", "Registered packages", show_packages(observations.packages))
-    yield _Section("steps", "Steps", show_steps(execution, observations))
-    yield _Section("parameters", "Parameters", _parameters(execution))
-    yield _Section("environment", "Environment", _environment(observations, evaluation))
+    yield _ReportSection("packages", "Registered packages", show_packages(observations.packages))
+    yield _ReportSection("steps", "Steps", show_steps(execution, observations))
+    yield _ReportSection("parameters", "Parameters", _parameters(execution))
+    yield _ReportSection("environment", "Environment", _environment(observations, evaluation))
 
 
 _WITHOUT_VERIFICATION: Final = (

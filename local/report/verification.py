@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from local.report.evaluation import Bucket, Evaluation, Finding, Load, PayloadAnswer
+from local.report.evaluation import Bucket, Evaluation, Load, PayloadAnswer, VerificationFinding
 from local.report.formats import ABSENT, code_of, number, size, value_of
 from local.report.html import Html, element, join
 from local.report.states import badge
@@ -33,7 +33,7 @@ def show_verification(step: str, evaluation: Evaluation | str) -> Html:
     )
 
 
-def _findings(findings: Sequence[Finding]) -> Html | None:
+def _findings(findings: Sequence[VerificationFinding]) -> Html | None:
     if not findings:
         return None
     rows = [

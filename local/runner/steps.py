@@ -30,7 +30,7 @@ from local.runner.language.errors import (
 )
 from local.runner.language.graph import Dependencies
 from local.runner.language.parameters import to_text
-from local.runner.language.references import Scope, resolve
+from local.runner.language.references import StepScope, resolve
 from local.runner.language.retries import RetryPolicy, matching_policy
 from local.runner.records import Execution, ExecutionRecorder, StepStatus, now
 
@@ -188,7 +188,7 @@ class StepRunner:
     def _resolved_arguments(self, step: Step, *, job_name: str) -> dict[str, Any]:
         execution = self.recorder.execution
         finished = [item for item in execution.steps if item.status is StepStatus.SUCCEEDED]
-        scope = Scope(
+        scope = StepScope(
             step=step.name,
             parameters=execution.parameters,
             variables=_execution_variables(execution, job_name),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.configs import ConfigFileError, PipelineConfigs, Problem
+from constructs_lib.configs import ConfigFileError, ConfigProblem, PipelineConfigs
 
 DATA = Path(__file__).parent / "data"
 
@@ -40,10 +40,10 @@ def write_config(tmp_path: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture
-def problems_of(write_config: Callable[..., Path]) -> Callable[..., tuple[Problem, ...]]:
+def problems_of(write_config: Callable[..., Path]) -> Callable[..., tuple[ConfigProblem, ...]]:
     """The problems of a config file with the given edits."""
 
-    def problems(*edits: Edit, generation: str = "g3") -> tuple[Problem, ...]:
+    def problems(*edits: Edit, generation: str = "g3") -> tuple[ConfigProblem, ...]:
         with pytest.raises(ConfigFileError) as error:
             PipelineConfigs.load(write_config(*edits, generation=generation))
         return error.value.problems

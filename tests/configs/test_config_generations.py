@@ -10,16 +10,16 @@ import pytest
 from constructs_lib.configs import (
     CONFIG_CLASSES,
     ConfigFileError,
+    ConfigProblem,
     Generation,
     PackageStepConfig,
     PipelineConfigs,
-    Problem,
     load_configs,
     read_config_file,
 )
 
 CONFIG_TYPES = "$.metadata.config_types"
-Problems = Callable[..., tuple[Problem, ...]]
+Problems = Callable[..., tuple[ConfigProblem, ...]]
 Write = Callable[..., Path]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.configs import ConfigFileError, PipelineConfigs, Problem, load_configs
+from constructs_lib.configs import ConfigFileError, ConfigProblem, PipelineConfigs, load_configs
 from constructs_lib.errors import ReleaseError
 
 SHARED = "$.configuration.shared"
@@ -15,7 +15,7 @@ PROCESSING = "$.configuration.processing"
 INPUTS = "source_model_inference_input_variable_list"
 OUTPUTS = "source_model_inference_output_variable_list"
 HYPERPARAMETERS = f"{SPECIFIC}.PytorchTraining.hyperparameters"
-Problems = Callable[..., tuple[Problem, ...]]
+Problems = Callable[..., tuple[ConfigProblem, ...]]
 Write = Callable[..., Path]
 
 
@@ -59,7 +59,7 @@ def test_the_error_names_the_file_and_each_problem(write_config: Write) -> None:
 def test_a_shared_value_is_reported_once_however_many_steps_take_it(problems_of: Problems) -> None:
     [problem] = problems_of((f"{SHARED}.current_date", "14.3.2026"))
 
-    assert problem == Problem(
+    assert problem == ConfigProblem(
         f"{SHARED}.current_date",
         'must be a date as YYYY-MM-DD, for example "2026-01-31"',
         '"14.3.2026"',

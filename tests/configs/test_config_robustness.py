@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructs_lib.configs import ConfigFileError, PipelineConfigs, Problem
+from constructs_lib.configs import ConfigFileError, ConfigProblem, PipelineConfigs
 
 DATA = Path(__file__).parent / "data"
 DOCUMENTS = {file.stem: json.loads(file.read_text()) for file in DATA.glob("*.json")}
@@ -64,7 +64,7 @@ def test_whatever_is_in_a_file_it_loads_or_its_problems_are_listed(
     assert all(problem.path.startswith("$") for problem in problems)
 
 
-def _problems(file: Path) -> tuple[Problem, ...]:
+def _problems(file: Path) -> tuple[ConfigProblem, ...]:
     try:
         PipelineConfigs.load(file)
     except ConfigFileError as error:

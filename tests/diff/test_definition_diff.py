@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructs_lib.diff import Change, Pipeline, PipelineDiff, compare
+from constructs_lib.diff import Change, ComparedPipeline, PipelineDiff, compare
 from constructs_lib.diff.leaves import differences
 
 GOLDEN = sorted((Path(__file__).parents[1] / "synth" / "golden").glob("*.json"))
@@ -56,8 +56,8 @@ def diff(
     new_values: dict[str, Any] | None = None,
 ) -> PipelineDiff:
     return compare(
-        Pipeline(name="p", definition=old, values=old_values or {}),
-        Pipeline(name="p", definition=new, values=new_values or {}),
+        ComparedPipeline(name="p", definition=old, values=old_values or {}),
+        ComparedPipeline(name="p", definition=new, values=new_values or {}),
     )
 
 
@@ -222,7 +222,8 @@ def test_a_step_that_moves_into_a_branch_is_told() -> None:
 
 def test_a_changed_name_replaces_the_pipeline() -> None:
     result = compare(
-        Pipeline(name="old", definition=definition()), Pipeline(name="new", definition=definition())
+        ComparedPipeline(name="old", definition=definition()),
+        ComparedPipeline(name="new", definition=definition()),
     )
 
     assert result.status == "changed"
@@ -278,7 +279,7 @@ def test_changed_code_and_parameter_defaults_reach_the_cache() -> None:
 
 def test_a_replaced_pipeline_has_no_cached_results() -> None:
     steps = definition(processing("A", **CACHED), processing("B"))
-    sides = (Pipeline(name=name, definition=steps) for name in ("old", "new"))
+    sides = (ComparedPipeline(name=name, definition=steps) for name in ("old", "new"))
 
     (step,) = compare(*sides).steps
 

@@ -14,7 +14,7 @@ import pytest
 from constructs_lib.diff import (
     App,
     AppDiff,
-    Pipeline,
+    ComparedPipeline,
     PipelineDiff,
     as_json,
     as_markdown,
@@ -124,19 +124,23 @@ VALUES = {
 }
 
 
-def compiled(path: Path) -> Pipeline:
+def compiled(path: Path) -> ComparedPipeline:
     values = {"InferenceCodeKey": "cccc.gz", "PackagingScriptKey": "dddd.py", "SubnetId": {"R": 1}}
-    return Pipeline(name="returns-risk", definition=json.loads(path.read_text()), values=values)
+    return ComparedPipeline(
+        name="returns-risk", definition=json.loads(path.read_text()), values=values
+    )
 
 
-def diff_with_deployed(new: Pipeline, read: Callable[[str], dict[str, Any] | None]) -> PipelineDiff:
+def diff_with_deployed(
+    new: ComparedPipeline, read: Callable[[str], dict[str, Any] | None]
+) -> PipelineDiff:
     app = App(pipelines={"k": new}, templates={})
     old = deployed_app(app, read, lambda *_: None)
     (diff,) = compare_pipelines(old.pipelines, app.pipelines)
     return diff
 
 
-def deployed(pipeline: Pipeline, **changed: str) -> dict[str, Any]:
+def deployed(pipeline: ComparedPipeline, **changed: str) -> dict[str, Any]:
     text = json.dumps(pipeline.definition)
     for name, value in {**VALUES, **changed}.items():
         text = text.replace(f"${{{name}}}", value)
@@ -192,12 +196,12 @@ def test_a_pipeline_that_is_not_deployed_is_new() -> None:
     assert (diff.name, diff.status) == ("returns-risk", "added")
 
 
-def stop(message: str, name: str = "p") -> Pipeline:
+def stop(message: str, name: str = "p") -> ComparedPipeline:
     step = {"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": message}}
-    return Pipeline(name=name, definition={"Steps": [step]})
+    return ComparedPipeline(name=name, definition={"Steps": [step]})
 
 
-def difference(old: Pipeline, new: Pipeline) -> AppDiff:
+def difference(old: ComparedPipeline, new: ComparedPipeline) -> AppDiff:
     return AppDiff(pipelines=tuple(compare_pipelines({"k": old}, {"k": new})), stacks=())
 
 
@@ -220,10 +224,10 @@ def test_of_long_values_people_read_what_differs() -> None:
 
 
 def test_paths_that_only_name_other_content_are_told_in_one_line() -> None:
-    def files(digest: str) -> Pipeline:
+    def files(digest: str) -> ComparedPipeline:
         arguments = {name: f"s3://b/p/{digest}/{name}.json" for name in ("first", "second")}
         step = {"Name": "Stage", "Type": "Lambda", "Arguments": arguments}
-        return Pipeline(name="p", definition={"Steps": [step]})
+        return ComparedPipeline(name="p", definition={"Steps": [step]})
 
     diff = difference(files("0123456789abcdef"), files("fedcba9876543210"))
 

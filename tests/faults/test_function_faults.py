@@ -21,7 +21,7 @@ from benchmarks.faults.scenarios import (
     run,
     single_faults,
 )
-from benchmarks.faults.world import HOME, Content, Release, World, bucket_of
+from benchmarks.faults.world import HOME, Content, FunctionRelease, World, bucket_of
 from constructs_lib.regions import RegionCode
 
 EU = RegionCode.EU
@@ -55,7 +55,7 @@ def test_a_release_calls_what_the_faults_are_injected_in(plan: dict[str, tuple[s
 
 def test_broken_invariants_are_noticed(world: World) -> None:
     content = world.content()
-    Release(world, content).run()
+    FunctionRelease(world, content).run()
     registry = world.registry(content)
     (package,) = registry.packages("EU")
     uri = package["InferenceSpecification"]["Containers"][0]["ModelDataUrl"]
@@ -74,7 +74,7 @@ def test_broken_invariants_are_noticed(world: World) -> None:
     s3.delete_object(Bucket=bucket, Key=key)
     assert "points to no artifact" in violations()
     s3.put_object(Bucket=bucket, Key=key, Body=content.artifact)
-    Release(world, content, register_again="yes").run()
+    FunctionRelease(world, content, register_again="yes").run()
     assert "EU: 2 model packages of the content" in violations()
     assert list(unreported(registry, [], "another digest"))
     assert not list(unreported(registry, ["Registration-EU"], "another digest"))
@@ -115,19 +115,19 @@ def test_a_partial_failure_names_its_region_and_what_to_do(
     denied = {"error": {"code": "AccessDeniedException", "status": 400}}
     rules = [{"service": "sagemaker", "operation": "CreateModelPackage", **denied}]
 
-    outcomes = Release(world, content).run({"Registration-EU": {"rules": rules}})
+    outcomes = FunctionRelease(world, content).run({"Registration-EU": {"rules": rules}})
 
     (failed,) = [outcome for outcome in outcomes if not outcome.succeeded]
     assert failed.error.startswith("Registration in EU (eu-west-1) failed while registering")
     assert "Start the pipeline again with the same parameters" in failed.error
     assert world.registry(content).contents() == {"NA": [content.sha256], "EU": []}
-    Release(world, content).run()
+    FunctionRelease(world, content).run()
     assert _registered_once(world, content)
 
 
 def test_what_another_running_execution_has_claimed_is_waited_for(world: World) -> None:
     content = world.content()
-    first, second = Release(world, content), Release(world, content)
+    first, second = FunctionRelease(world, content), FunctionRelease(world, content)
     assert first.stage(HOME).succeeded
 
     outcome = second.stage(EU, {"Stage-EU": {"settings": {"_LONGEST_WAIT_SECONDS": 0.2}}})
@@ -139,11 +139,11 @@ def test_what_another_running_execution_has_claimed_is_waited_for(world: World) 
 
 def test_the_claim_of_an_execution_that_has_ended_is_taken_over(world: World) -> None:
     content = world.content()
-    first = Release(world, content)
+    first = FunctionRelease(world, content)
     assert first.stage(HOME).outputs["state"] == "staged"
     first.end()
 
-    second = Release(world, content).run()
+    second = FunctionRelease(world, content).run()
 
     assert all(outcome.succeeded for outcome in second)
     assert _registered_once(world, content)
@@ -151,8 +151,8 @@ def test_the_claim_of_an_execution_that_has_ended_is_taken_over(world: World) ->
 
 def test_two_executions_of_the_same_content_at_once_register_it_once(world: World) -> None:
     content = world.content()
-    first = Release(world, content)
-    second = Release(world, content, world.more_functions())
+    first = FunctionRelease(world, content)
+    second = FunctionRelease(world, content, world.more_functions())
 
     _at_once(first, second)
 
@@ -162,8 +162,8 @@ def test_two_executions_of_the_same_content_at_once_register_it_once(world: Worl
 
 def test_two_executions_of_different_content_at_once_do_not_meet(world: World) -> None:
     contents = world.content(), world.content()
-    first = Release(world, contents[0])
-    second = Release(world, contents[1], world.more_functions())
+    first = FunctionRelease(world, contents[0])
+    second = FunctionRelease(world, contents[1], world.more_functions())
 
     _at_once(first, second)
 
@@ -171,7 +171,7 @@ def test_two_executions_of_different_content_at_once_do_not_meet(world: World) -
         assert _registered_once(world, content)
 
 
-def _at_once(*releases: Release) -> None:
+def _at_once(*releases: FunctionRelease) -> None:
     threads = [Thread(target=release.run) for release in releases]
     for thread in threads:
         thread.start()
@@ -181,9 +181,9 @@ def _at_once(*releases: Release) -> None:
 
 def test_content_is_registered_again_once_per_execution_that_asks(world: World) -> None:
     content = world.content()
-    Release(world, content).run()
+    FunctionRelease(world, content).run()
 
-    Release(world, content, register_again="yes").run()
+    FunctionRelease(world, content, register_again="yes").run()
 
     registry = world.registry(content)
     assert registry.contents()["EU"] == [content.sha256] * 2
@@ -208,7 +208,7 @@ def _copied(world: World, content: Content) -> list[str]:
 
 def test_a_large_artifact_is_copied_in_parts_and_only_once(world: World) -> None:
     content = world.content(size=LARGE)
-    release = Release(world, content)
+    release = FunctionRelease(world, content)
     options = {"Stage-EU": {"transfer": IN_PARTS}}
 
     first, second = release.stage(EU, options), release.stage(EU, options)
@@ -231,28 +231,28 @@ def test_a_copy_in_parts_that_fails_leaves_neither_an_object_nor_an_upload(world
     ]
     options = {"transfer": {**IN_PARTS, "max_concurrency": 1}}
 
-    outcomes = Release(world, content).run({"Stage-EU": {**options, "rules": rules}})
+    outcomes = FunctionRelease(world, content).run({"Stage-EU": {**options, "rules": rules}})
 
     assert "AbortMultipartUpload" in outcomes[1].calls
     assert "UploadPartCopy" in outcomes[1].error
     assert _copied(world, content) == []
     assert _uploads(world) == []
     assert world.registry(content).contents() == {"NA": [], "EU": []}
-    Release(world, content).run({"Stage-EU": options})
+    FunctionRelease(world, content).run({"Stage-EU": options})
     assert _registered_once(world, content)
 
 
 def test_a_copy_in_parts_that_is_killed_leaves_no_object(world: World) -> None:
     content = world.content(size=LARGE)
     options = {"transfer": {**IN_PARTS, "max_concurrency": 1}}
-    undisturbed = Release(world, world.content(size=LARGE)).run({"Stage-EU": options})[1]
+    undisturbed = FunctionRelease(world, world.content(size=LARGE)).run({"Stage-EU": options})[1]
     last_part = len(undisturbed.calls) - undisturbed.calls[::-1].index("UploadPartCopy")
     kill = {"number": last_part, "when": "after"}
 
-    Release(world, content).run({"Stage-EU": {**options, "kill": kill}})
+    FunctionRelease(world, content).run({"Stage-EU": {**options, "kill": kill}})
 
     assert _copied(world, content) == []
     (upload,) = _uploads(world)  # the bucket's lifecycle aborts it
     assert upload["Key"].startswith(content.group)
-    Release(world, content).run({"Stage-EU": options})
+    FunctionRelease(world, content).run({"Stage-EU": options})
     assert _registered_once(world, content)

@@ -16,7 +16,7 @@ from constructs_lib.registration.execution_document import fill_execution_docume
 from constructs_lib.registration.file import read_registration_file
 from constructs_lib.registration.request import RegistrationRequestError
 from local.runner.language.errors import ReferenceResolutionError
-from local.runner.language.references import Scope, functions_in, references_in, resolve
+from local.runner.language.references import StepScope, functions_in, references_in, resolve
 
 STEP_CONFIGS: dict[str, dict[str, Any]] = {
     "Registration-NA": {"model_owner": "team", "load_testing_info_map": {"expected_tps": 2}},
@@ -152,7 +152,7 @@ EXPRESSIONS = st.recursive(
     ),
     max_leaves=10,
 )
-SCOPE = Scope(
+SCOPE = StepScope(
     step="Package",
     parameters={"Bucket": "models", "Count": 3},
     variables={"Name": "release"},

@@ -37,7 +37,7 @@ _PATH_TOKEN: Final = re.compile(
 
 
 @dataclass(frozen=True)
-class Scope:
+class StepScope:
     """What the references of ``step`` can see.
 
     ``properties`` and ``property_files`` hold finished steps by name; property files by their
@@ -51,7 +51,7 @@ class Scope:
     property_files: Mapping[str, Mapping[str, Any]]
 
 
-def resolve(value: Any, scope: Scope) -> Any:
+def resolve(value: Any, scope: StepScope) -> Any:
     """Replace every reference within ``value``, which is JSON, by what it refers to.
 
     Raises:
@@ -98,7 +98,7 @@ def functions_in(value: Any) -> Iterator[tuple[str, Any]]:
                 yield from functions_in(item)
 
 
-def _get(expression: str, scope: Scope) -> Any:
+def _get(expression: str, scope: StepScope) -> Any:
     source, _, rest = expression.partition(".")
     match source:
         case "Parameters" if rest in scope.parameters:
@@ -112,7 +112,7 @@ def _get(expression: str, scope: Scope) -> Any:
     raise _unresolved(expression, scope, "there is no such value")
 
 
-def _property_file(expression: str, scope: Scope) -> Any:
+def _property_file(expression: str, scope: StepScope) -> Any:
     name, _, file_name = expression.removeprefix("Steps.").partition(".PropertyFiles.")
     files = scope.property_files.get(name, {})
     if file_name not in files:
@@ -120,13 +120,13 @@ def _property_file(expression: str, scope: Scope) -> Any:
     return files[file_name]
 
 
-def _walk(value: Any, path: str, *, expression: str, scope: Scope) -> Any:
+def _walk(value: Any, path: str, *, expression: str, scope: StepScope) -> Any:
     for token in _path_tokens(path, expression=expression, scope=scope):
         value = _child(value, token, expression=expression, scope=scope)
     return value
 
 
-def _child(value: Any, token: str | int, *, expression: str, scope: Scope) -> Any:
+def _child(value: Any, token: str | int, *, expression: str, scope: StepScope) -> Any:
     match value:
         case list() if isinstance(token, int) and token < len(value):
             return value[token]
@@ -147,7 +147,7 @@ def _keys(value: Any) -> list[str]:
     return sorted(value) if isinstance(value, dict) else []
 
 
-def _path_tokens(path: str, *, expression: str, scope: Scope) -> Iterator[str | int]:
+def _path_tokens(path: str, *, expression: str, scope: StepScope) -> Iterator[str | int]:
     position = 0
     while position < len(path):
         match = _PATH_TOKEN.match(path, position)
@@ -157,5 +157,5 @@ def _path_tokens(path: str, *, expression: str, scope: Scope) -> Iterator[str | 
         yield int(match["index"]) if match["index"] else match["name"] or match["quoted"]
 
 
-def _unresolved(expression: str, scope: Scope, why: str) -> ReferenceResolutionError:
+def _unresolved(expression: str, scope: StepScope, why: str) -> ReferenceResolutionError:
     return ReferenceResolutionError(f"Step '{scope.step}' refers to '{expression}', but {why}.")

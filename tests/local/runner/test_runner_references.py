@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from local.runner.language.errors import ReferenceResolutionError
-from local.runner.language.references import Scope, references_in, resolve
+from local.runner.language.references import StepScope, references_in, resolve
 
-SCOPE = Scope(
+SCOPE = StepScope(
     step="Package",
     parameters={"Bucket": "models", "Count": 3, "Rate": 0.5, "Debug": True},
     variables={"PipelineExecutionId": "abc123", "PipelineName": "release"},
