@@ -10,8 +10,8 @@ import typer
 
 from commands.terminal import places
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError, calls, read_definition
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import Json, Local, Profile, Region
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from constructs_lib.diff.resources import Replacing
 
 
+@with_aws_options
 def diff(
     old: Annotated[str | None, typer.Argument(help="A commit; by default HEAD.")] = None,
     new: Annotated[
@@ -36,10 +37,7 @@ def diff(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown, for a pull request.")
     ] = False,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Tell in words what changes between two commits.
 
@@ -58,14 +56,13 @@ def diff(
     if deployed:
         if new is not None:
             raise typer.BadParameter("--deployed takes at most one commit")
-        aws = Aws.chosen(local=local, profile=profile, region=region)
-        sides = _deployed_and(old, aws, in_doubt_fail=exit_code)
+        sides = _deployed_and(old, options.aws(), in_doubt_fail=exit_code)
     else:
-        if local or profile or region:
+        if options.choose_an_aws:
             raise typer.BadParameter("--local, --profile and --region go with --deployed")
         sides = _commits(old or "HEAD", new)
     found = diffs.compare_apps(*sides, _rules_of_replacement())
-    if as_json:
+    if options.as_json:
         typer.echo(diffs.as_json(found))
     elif markdown:
         typer.echo(diffs.as_markdown(found))

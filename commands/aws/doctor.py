@@ -10,9 +10,9 @@ import typer
 
 from commands.health.checks import Check
 from commands.terminal import places
-from commands.terminal.aws import Aws
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import Json, Local, Profile, Region, print_json
+from commands.terminal.options import print_json
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -24,13 +24,8 @@ if TYPE_CHECKING:
 _MARKS: Final = {"ok": "ok", "problem": "PROBLEM", "unknown": "not checked"}
 
 
-def doctor(
-    *,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
-) -> None:
+@with_aws_options
+def doctor(*, options: AwsOptions) -> None:
     """Check this machine, the configs and the AWS account.
 
     Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region,
@@ -41,8 +36,8 @@ def doctor(
         release doctor
         release doctor --profile prod
     """
-    checks = list(_checks(local=local, profile=profile, region=region))
-    if as_json:
+    checks = list(_checks(options))
+    if options.as_json:
         print_json([asdict(check) for check in checks])
     else:
         _print(checks)
@@ -66,7 +61,7 @@ def _print(checks: list[Check]) -> None:
     Console().print(table)
 
 
-def _checks(*, local: bool, profile: str | None, region: str | None) -> Iterator[Check]:
+def _checks(options: AwsOptions) -> Iterator[Check]:
     from commands.health.account import account_checks
     from commands.health.machine import machine_checks
     from constructs_lib.configs.folder import load_pipelines
@@ -86,8 +81,7 @@ def _checks(*, local: bool, profile: str | None, region: str | None) -> Iterator
     except ReleaseError as error:
         yield Check("pipelines", "problem", str(error), "See: release validate")
         needs = _needs(settings, {})
-    aws = Aws.chosen(local=local, profile=profile, region=region or settings.home_region)
-    yield from account_checks(aws, needs)
+    yield from account_checks(options.aws(), needs)
 
 
 def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppNeeds:

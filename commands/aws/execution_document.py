@@ -10,13 +10,15 @@ import typer
 
 from commands.registry.registry import versions_of
 from commands.terminal.aws import Aws, read_definition, read_s3_object
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.completion import pipeline_names
-from commands.terminal.options import Json, Local, Profile, Region, print_json
+from commands.terminal.options import print_json
 
 _LOOKED_AT: Final = 50
 """So many versions of a region are looked through for a model."""
 
 
+@with_aws_options
 def execution_document(
     document: Annotated[Path, typer.Argument(help="The execution document (JSON) to fill.")],
     pipeline: Annotated[
@@ -33,10 +35,7 @@ def execution_document(
         str | None,
         typer.Option(help="Add what was measured of the model with this digest, or start of one."),
     ] = None,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Fill an execution document from a deployed pipeline.
 
@@ -52,7 +51,7 @@ def execution_document(
 
     logging.basicConfig(format="warning: %(message)s")
     content = documents.read_document(document)
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     definition = read_definition(aws, pipeline)
     s3 = aws.client("s3")
     step_configs = documents.step_configs_of_deployed_pipeline(
@@ -62,7 +61,7 @@ def execution_document(
         step_configs = _with_numbers(step_configs, aws, definition, sha256)
     filled = documents.fill_execution_document(content, step_configs)
     documents.write_document(filled, output or document)
-    if as_json:
+    if options.as_json:
         print_json({"document": str(output or document), "step_configs": step_configs})
     else:
         typer.echo(f"Wrote {output or document}")

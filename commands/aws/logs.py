@@ -11,26 +11,17 @@ import typer
 from commands.executions import read_state
 from commands.executions.states import StepState
 from commands.terminal.aws import Aws, UnknownNameError, calls
-from commands.terminal.options import (
-    ExecutionId,
-    Json,
-    Local,
-    Pipeline,
-    Profile,
-    Region,
-    print_json,
-)
+from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.options import ExecutionId, Pipeline, print_json
 
 
+@with_aws_options
 def logs(
     pipeline: Pipeline,
     step: Annotated[str, typer.Argument(help="Name of a step, for example Package.")],
     execution: ExecutionId = None,
     *,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Print the log of a step.
 
@@ -40,14 +31,14 @@ def logs(
         release logs returns-risk Verify
         release logs returns-risk Package EXECUTION --profile prod
     """
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     state = read_state(aws, pipeline, execution).step(step)
     if state.log is None:
         raise UnknownNameError(
             f"The step {step} ({state.status}) has no log: it started no job and no function."
         )
     lines = _local(state) if aws.is_embedded else _real(aws, state)
-    if as_json:
+    if options.as_json:
         print_json({"step": step, "log": state.log, "lines": list(lines)})
     else:
         for line in lines:

@@ -9,16 +9,9 @@ import typer
 from commands.registry.registry import ModelPackage, set_approval, with_medians
 from commands.registry.registry import packages as read_packages
 from commands.terminal.aws import Aws, UnknownNameError
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import (
-    Json,
-    Local,
-    Pipeline,
-    Profile,
-    Region,
-    RegistryRegion,
-    print_json,
-)
+from commands.terminal.options import Pipeline, RegistryRegion, print_json
 
 Limit = Annotated[int, typer.Option(min=1, help="So many versions per region, newest first.")]
 Version = Annotated[
@@ -28,6 +21,7 @@ Comment = Annotated[str | None, typer.Option(help="Kept with the decision (1,024
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
+@with_aws_options
 def packages(
     pipeline: Pipeline,
     *,
@@ -37,10 +31,7 @@ def packages(
     ] = None,
     limit: Limit = 5,
     in_region: RegistryRegion = None,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Show or compare the registered versions of every region.
 
@@ -52,10 +43,10 @@ def packages(
     """
     from commands.registry import versions
 
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     found = read_packages(aws, pipeline, in_region, limit=limit, versions=compare or ())
     found = with_medians(aws, found)
-    if as_json:
+    if options.as_json:
         print_json([package.as_json() for package in found])
     elif compare:
         versions.show_comparison(found, compare)
@@ -65,6 +56,7 @@ def packages(
         typer.echo(f"{pipeline} has registered nothing yet.")
 
 
+@with_aws_options
 def approve(
     pipeline: Pipeline,
     *,
@@ -72,10 +64,7 @@ def approve(
     comment: Comment = None,
     yes: Yes = False,
     in_region: RegistryRegion = None,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Approve a version in every region that registered it.
 
@@ -85,11 +74,12 @@ def approve(
         release approve returns-risk --comment "Reviewed by the risk team"
         release approve returns-risk --version 2 --in-region eu-west-1 --yes
     """
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     chosen = _chosen(aws, pipeline, version, in_region)
-    _decide(aws, chosen, "Approved", comment, yes=yes, as_json=as_json)
+    _decide(aws, chosen, "Approved", comment, yes=yes, as_json=options.as_json)
 
 
+@with_aws_options
 def reject(
     pipeline: Pipeline,
     *,
@@ -97,10 +87,7 @@ def reject(
     comment: Comment = None,
     yes: Yes = False,
     in_region: RegistryRegion = None,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Reject a version in every region that registered it.
 
@@ -109,9 +96,9 @@ def reject(
     Examples:
         release reject returns-risk --comment "Too slow for EU" --in-region eu-west-1
     """
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     chosen = _chosen(aws, pipeline, version, in_region)
-    _decide(aws, chosen, "Rejected", comment, yes=yes, as_json=as_json)
+    _decide(aws, chosen, "Rejected", comment, yes=yes, as_json=options.as_json)
 
 
 def _chosen(

@@ -11,15 +11,12 @@ from commands.aws.status import wait_for
 from commands.executions import read_state
 from commands.local.run import run_locally
 from commands.terminal.aws import Aws, AwsCallError, calls, read_definition
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import (
-    Json,
-    Local,
     Model,
     Parameter,
     Pipeline,
-    Profile,
-    Region,
     given_parameters,
     print_json,
     refuse_missing_parameters,
@@ -32,6 +29,7 @@ from constructs_lib.release.incoming import (
 )
 
 
+@with_aws_options
 def start(
     pipeline: Pipeline,
     *,
@@ -40,10 +38,7 @@ def start(
     wait: Annotated[
         bool, typer.Option("--wait", help="Stay until it has ended; exit with 1 if it failed.")
     ] = False,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Start an execution of a deployed pipeline.
 
@@ -55,27 +50,29 @@ def start(
         release start returns-risk --model s3://BUCKET/incoming/model.tar.gz --profile prod
     """
     parameters = given_parameters(parameter, model)
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     if aws.endpoint_url:
-        run_locally(pipeline, model, parameters, aws.endpoint_url, region, as_json=as_json)
+        run_locally(
+            pipeline, model, parameters, aws.endpoint_url, options.region, as_json=options.as_json
+        )
     definition = read_definition(aws, pipeline)
     refuse_missing_parameters(definition, parameters, model)
     if model is not None:
         parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
     arn = _start(aws, pipeline, parameters)
-    if not as_json:
-        same_aws = f" --profile {profile}" if profile else ""
-        same_aws += f" --region {region}" if region else ""
+    if not options.as_json:
+        same_aws = f" --profile {options.profile}" if options.profile else ""
+        same_aws += f" --region {options.region}" if options.region else ""
         typer.echo(f"Started {arn}")
         if not wait:
             typer.echo(f"Follow it: release status {pipeline} --watch{same_aws}")
     if not wait:
-        if as_json:
+        if options.as_json:
             print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})
         return
     state = read_state(aws, pipeline, arn)
-    state = wait_for(aws, state, show=not as_json)
-    if as_json:
+    state = wait_for(aws, state, show=not options.as_json)
+    if options.as_json:
         print_json(state.as_json())
     raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
 

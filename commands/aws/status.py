@@ -10,16 +10,9 @@ import typer
 from commands.executions import read_state
 from commands.executions.states import ExecutionState, StepState
 from commands.terminal.aws import Aws
+from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import (
-    ExecutionId,
-    Json,
-    Local,
-    Pipeline,
-    Profile,
-    Region,
-    print_json,
-)
+from commands.terminal.options import ExecutionId, Pipeline, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -30,6 +23,7 @@ _NEWS: Final = frozenset({"Executing", "Failed"})
 """States of steps whose log is worth a look while the execution runs."""
 
 
+@with_aws_options
 def status(
     pipeline: Pipeline,
     execution: ExecutionId = None,
@@ -37,10 +31,7 @@ def status(
     watch: Annotated[
         bool, typer.Option("--watch", help="Stay until the execution has ended.")
     ] = False,
-    region: Region = None,
-    local: Local = False,
-    profile: Profile = None,
-    as_json: Json = False,
+    options: AwsOptions,
 ) -> None:
     """Show an execution: steps, durations, reasons, logs.
 
@@ -50,13 +41,13 @@ def status(
         release status returns-risk
         release status returns-risk --watch --local
     """
-    aws = Aws.chosen(local=local, profile=profile, region=region)
+    aws = options.aws()
     state = read_state(aws, pipeline, execution)
     if watch and not state.has_ended:
-        state = wait_for(aws, state, show=not as_json)
-    elif not as_json:
+        state = wait_for(aws, state, show=not options.as_json)
+    elif not options.as_json:
         _print(state)
-    if as_json:
+    if options.as_json:
         print_json(state.as_json())
     raise typer.Exit(ExitCode.ERROR if state.status in {"Failed", "Stopped"} else ExitCode.DONE)
 

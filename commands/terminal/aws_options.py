@@ -1,0 +1,59 @@
+"""The options that every command has that talks to an AWS, as one bundle."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import Any
+
+from commands.terminal.aws import Aws
+from commands.terminal.options import Json, Local, Profile, Region
+
+
+@dataclass(frozen=True)
+class AwsOptions:
+    """Which AWS to talk to, and how to answer; each field is an option of the command line."""
+
+    region: Region = None
+    local: Local = False
+    profile: Profile = None
+    as_json: Json = False
+
+    @property
+    def choose_an_aws(self) -> bool:
+        """Whether one of them was given that chooses an AWS."""
+        return bool(self.region or self.local or self.profile)
+
+    def aws(self) -> Aws:
+        """Choose the AWS, and say on stderr which it is."""
+        return Aws.chosen(local=self.local, profile=self.profile, region=self.region)
+
+
+def with_aws_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each field of ``AwsOptions``.
+
+    Args:
+        command: Takes them as one, by the keyword ``options``. Typer reads the signature of what
+            this returns, which has the single options in its place.
+    """
+    signature = inspect.signature(command, eval_str=True)
+    single = inspect.signature(AwsOptions, eval_str=True).parameters.values()
+    parameters = [
+        each
+        for parameter in signature.parameters.values()
+        for each in (_by_keyword(single) if parameter.name == "options" else [parameter])
+    ]
+
+    @functools.wraps(command)
+    def called(*arguments: Any, **values: Any) -> None:
+        options = AwsOptions(**{each.name: values.pop(each.name) for each in fields(AwsOptions)})
+        command(*arguments, options=options, **values)
+
+    called.__dict__["__signature__"] = signature.replace(parameters=parameters)
+    return called
+
+
+def _by_keyword(parameters: Iterable[inspect.Parameter]) -> list[inspect.Parameter]:
+    return [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
