@@ -60,7 +60,7 @@ class PackagingCost(NamedTuple):
 
 
 def contents(name: str, mib: int) -> Iterator[tuple[str, bytes]]:
-    """The files of a set; half of them stand before ``code/`` and half behind it."""
+    """Return the files of a set; half of them stand before ``code/`` and half behind it."""
     import numpy as np
 
     random = np.random.default_rng(seed=1)
@@ -144,7 +144,7 @@ COMPARED = {"baseline": baseline, "isal": isal}
 
 
 def command(method: str, model: Path, code: Path, output: Path) -> list[str]:
-    """The command line that runs a method."""
+    """Return the command line that runs a method."""
     if method in COMPARED:
         return [sys.executable, __file__, "--run", method, str(model), str(code), str(output)]
     options = ["--recompress"] if method == "recompress" else []
@@ -209,7 +209,7 @@ def measure(method: str, model: Path, code: Path, folder: Path) -> PackagingCost
 
 
 def median(results: list[PackagingCost]) -> PackagingCost:
-    """The median of every column; the maximum of memory and disk."""
+    """Return the median of every column; of memory and disk the maximum."""
     return PackagingCost(
         wall_seconds=statistics.median(result.wall_seconds for result in results),
         cpu_seconds=statistics.median(result.cpu_seconds for result in results),

@@ -33,7 +33,7 @@ class CdkError(ReleaseError):
 
 
 def _ignore(_line: str) -> None:
-    """The default receiver of output lines."""
+    """Return the default receiver of output lines."""
 
 
 @dataclass(frozen=True)

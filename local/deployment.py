@@ -49,7 +49,7 @@ class Assembly:
         return sorted({self.region(stack) for stack in self._stacks})
 
     def region(self, stack: str) -> str:
-        """The AWS region of a stack."""
+        """Return the AWS region of a stack."""
         environment: str = self._stacks[stack]["environment"]
         return environment.rpartition("/")[2]
 

@@ -30,7 +30,7 @@ class Registry:
         ]
 
     def contents(self) -> dict[str, list[str]]:
-        """The digests that are registered, by region: the result of releases."""
+        """Return the digests that are registered, by region: the result of releases."""
         return {
             code: sorted(_sha256(package) for package in self.packages(code))
             for code in self.regions

@@ -104,7 +104,7 @@ def call_plan(world: World) -> dict[str, tuple[str, ...]]:
 
 
 def kills(plan: Mapping[str, Sequence[str]]) -> Iterator[Scenario]:
-    """The function dies before and after every call that it makes."""
+    """Let the function die before and after every call that it makes."""
     for when, row in (
         ("before", "process killed before a call"),
         ("after", "process killed, call served"),
@@ -119,7 +119,7 @@ def kills(plan: Mapping[str, Sequence[str]]) -> Iterator[Scenario]:
 def single_faults(
     plan: Mapping[str, Sequence[str]], *, every_call: bool = False
 ) -> Iterator[Scenario]:
-    """Calls go wrong once, in every way.
+    """Let each call go wrong once, in every way.
 
     Args:
         plan: The calls of each step.

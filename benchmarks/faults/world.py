@@ -171,7 +171,7 @@ class Content:
         return hashlib.sha256(self.artifact).hexdigest()
 
     def files(self) -> dict[str, bytes]:
-        """What Package and Verify write, by the name that the steps give each."""
+        """Return what Package and Verify write, by the name that the steps give each."""
         requests = [_request(code, self.group) for code in REGIONS]
         return {
             "model_artifact_uri": self.artifact,
@@ -192,12 +192,12 @@ _FILE_NAMES = {
 
 
 def bucket_of(code: RegionCode) -> str:
-    """The bucket of a region's releases."""
+    """Return the bucket of a region's releases."""
     return "artifacts" if code is HOME else f"registry-{code.aws_region}"
 
 
 def key_of(code: RegionCode) -> str:
-    """The KMS key of a region's releases."""
+    """Return the KMS key of a region's releases."""
     return f"arn:aws:kms:{code.aws_region}:123456789012:alias/returns-risk"
 
 

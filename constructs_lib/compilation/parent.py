@@ -255,7 +255,7 @@ def _digest(text: str) -> str:
 
 @cache
 def _environment() -> list[str]:
-    """What compiles: Python, every installed library, and every module of this package."""
+    """Digest what compiles: Python, every installed library, and every module of this package."""
     # Named by their folders: to read the metadata of 170 takes longer than all the rest.
     site_packages = Path(pydantic.__file__).parents[1]
     libraries = sorted(folder.stem for folder in site_packages.glob("*.dist-info"))

@@ -131,11 +131,11 @@ class BasePipelineConfig(BaseModel):
         return type(self) is type(other) and self.__dict__ == other.__dict__
 
     def resolve_path(self, path: str) -> Path:
-        """A local path of this config as an absolute one (relative ones start at the file)."""
+        """Make a local path of this config absolute; a relative one starts at the file's folder."""
         return (self._root / path).resolve()
 
     def get_source_dir(self) -> Path | str | None:
-        """The code's folder as an absolute path, or its s3:// location as it is."""
+        """Return the code's folder as an absolute path, or its s3:// location as it is."""
         if self.source_dir is None or not is_local(self.source_dir):
             return self.source_dir
         return self.resolve_path(self.source_dir)

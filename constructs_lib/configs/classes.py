@@ -36,12 +36,12 @@ OTHER_CLASS_NAMES: Final = {
 
 
 def find_class(name: str, config_classes: ConfigClasses) -> ConfigClass | None:
-    """The class of this name, current or other; ``None`` when there is none."""
+    """Return the class of this name, current or earlier; ``None`` when there is none."""
     return config_classes.get(OTHER_CLASS_NAMES.get(name, name))
 
 
 def current_step_key(key: str, config_class: ConfigClass) -> str | None:
-    """The current form of a step key of this class; ``None`` when it is none of its keys.
+    """Return the current form of a step key of this class; ``None`` when it is none of its keys.
 
     A key may carry ``_<value>`` of a job type, data type or mode: ``Training_calibration`` is
     ``PytorchTraining_calibration``.

@@ -33,7 +33,7 @@ class _Object(dict[str, Any]):
 
 
 def child_path(path: str, key: str | int) -> str:
-    """The JSON path of a member or item."""
+    """Return the JSON path of a member or item."""
     if isinstance(key, int):
         return f"{path}[{key}]"
     return f"{path}.{key}" if re.fullmatch(r"\w+", key) else f"{path}[{json.dumps(key)}]"
@@ -98,7 +98,7 @@ def _why_unusable(value: Any, depth: int) -> str | None:
 
 
 def _texts(value: Any) -> list[str]:
-    """A text, or the keys of an object."""
+    """Return a text, or the keys of an object."""
     return [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
 
 

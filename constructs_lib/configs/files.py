@@ -51,16 +51,16 @@ class ConfigFile:
     warnings: tuple[ConfigProblem, ...]
 
     def locate(self, step: str, field: str) -> tuple[str, Any]:
-        """The JSON path and value of a step's field; without value when it is not in the file."""
+        """Return the JSON path and value of a step's field; no value when it is not in the file."""
         section = next(each for each in self.sections if each.step == step)
         return section.located().get(field, (child_path(section.home, field), None))
 
     def step_of(self, config_class: type[BasePipelineConfig]) -> str:
-        """The key of the step that is of exactly this class."""
+        """Return the key of the step that is of exactly this class."""
         return next(each.step for each in self.sections if each.config_class is config_class)
 
     def home_of(self, step: str) -> str:
-        """The JSON path of the place that is a step's own."""
+        """Return the JSON path of the place that is a step's own."""
         return next(each.home for each in self.sections if each.step == step)
 
 
@@ -291,7 +291,7 @@ def _configuration(
 
 
 def _shared(fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """The fields that at least two configs have, and all of those with the same value."""
+    """Return the fields that at least two configs have, all with the same value."""
     values: dict[str, list[Any]] = {}
     for each in fields.values():
         for name, value in each.items():
@@ -304,7 +304,7 @@ def _shared(fields: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _set(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields without those that are ``None``: in files, null is the same as absent."""
+    """Return the fields without those that are ``None``: in files, null is the same as absent."""
     return {name: value for name, value in fields.items() if value is not None}
 
 

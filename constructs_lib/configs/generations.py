@@ -309,7 +309,7 @@ def _layer(path: str, fields: dict[str, Any], *, shared: bool = False) -> Layer:
 
 
 def _without_markers(value: Any) -> Any:
-    """The value without the type markers that a later tool leaves in objects."""
+    """Return the value without the type markers that a later tool leaves in objects."""
     if isinstance(value, dict):
         return {
             name: _without_markers(each)

@@ -42,7 +42,7 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     max_payload_size: int = Field(6, ge=1, le=100, description="Largest request, MB")
 
     def container_environment(self, aws_region: str) -> dict[str, str]:
-        """The environment of the inference container in an AWS region such as ``eu-west-1``.
+        """Return the environment of the inference container in an AWS region such as ``eu-west-1``.
 
         The same for the model that CreateModel tries and for the one that is registered.
         """

@@ -78,7 +78,7 @@ class PipelineConfigs:
 
 
 def _steps(file: ConfigFile, config_class: type[BasePipelineConfig]) -> list[str]:
-    """The step keys of exactly this class, in the order of the file."""
+    """Return the step keys of exactly this class, in the order of the file."""
     return [each.step for each in file.sections if each.config_class is config_class]
 
 

@@ -27,7 +27,7 @@ class ConfigProblem:
     """The value got, as JSON text; ``None`` when there is none."""
 
     def __str__(self) -> str:
-        """The problem on one line."""
+        """Return the problem on one line."""
         got = "" if self.value is None else f" (got {self.value})"
         return f"{self.path}: {self.message}{got}"
 
@@ -52,7 +52,7 @@ class ConfigFileError(ReleaseError):
 
 
 def shown(value: object) -> str:
-    """The value as JSON text, shortened to fit on a line."""
+    """Return the value as JSON text, shortened to fit on a line."""
     text = json.dumps(value, default=str)
     if len(text) <= _LONGEST_SHOWN_VALUE:
         return text
@@ -67,7 +67,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def broken_rule(message: str, *other_fields: str) -> PydanticCustomError:
-    """The error that a validator raises for a rule of this project.
+    """Make the error that a validator raises for a rule of this project.
 
     ``other_fields`` took part in the rule: when the field itself is left to its default, the
     problem is reported at the first of them that the file holds.

@@ -83,7 +83,7 @@ class ProcessingStepConfigBase(BasePipelineConfig):
     )
 
     def get_instance_type(self, size: Literal["small", "large"] | None = None) -> str:
-        """The instance type of the given size; by default as use_large_processing_instance says.
+        """Return the instance type of a size; by default as use_large_processing_instance says.
 
         Raises:
             ValueError: another size than small and large.
@@ -101,7 +101,7 @@ class ProcessingStepConfigBase(BasePipelineConfig):
         return instance_type
 
     def get_script_path(self) -> str | None:
-        """The script as an absolute path or s3:// URI; ``None`` without an entry point."""
+        """Return the script as an absolute path or s3:// URI; ``None`` without an entry point."""
         directory = self.processing_source_dir or self.source_dir
         if self.processing_entry_point is None or directory is None:
             return None
@@ -145,7 +145,7 @@ class PackageStepConfig(ProcessingStepConfigBase):
         return self.processing_entry_point == self.OWN_ENTRY_POINT and not Path(script).is_file()
 
     def get_script_path(self) -> str:
-        """The packaging script as an absolute path, of the app's own the folder."""
+        """Return the packaging script as an absolute path, of the app's own the folder."""
         script = None if self.uses_own_script else super().get_script_path()
         return script or str(OWN_PACKAGING_SCRIPT)
 

@@ -80,7 +80,7 @@ def _pairs(value: Any) -> list[tuple[str, VariableType]]:
 
 
 def _wrong_variable(item: Any) -> tuple[object, str] | None:
-    """What is wrong with ``[name, type]``, and the value that is."""
+    """Return what is wrong with ``[name, type]``, and the value that is."""
     if not isinstance(item, list | tuple) or len(item) != len(Variable.__annotations__):
         return item, "must be [name, type]"
     name, type_name = item
@@ -180,7 +180,7 @@ class ModelRegistrationConfig(BasePipelineConfig):
         return dict(self.source_model_inference_input_variable_list)
 
     def get_variable_schema(self) -> VariableSchema:
-        """What the model takes and answers, as names and types in their order."""
+        """Return what the model takes and answers, as names and types in their order."""
         return {
             "input": _variable_set(self.input_variables),
             "output": _variable_set(self.source_model_inference_output_variable_list),

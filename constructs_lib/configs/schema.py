@@ -24,7 +24,7 @@ SCHEMA_FILE: Final = Path(__file__).with_name("config.schema.json")
 
 
 def config_schema() -> dict[str, Any]:
-    """The JSON Schema (draft 2020-12) of a config file of the current generation."""
+    """Return the JSON Schema (draft 2020-12) of a config file of the current generation."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of a model release",
@@ -40,7 +40,7 @@ def config_schema() -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The canonical text of ``config_schema``."""
+    """Return the canonical text of ``config_schema``."""
     return json.dumps(config_schema(), indent=2, sort_keys=True) + "\n"
 
 
@@ -101,7 +101,7 @@ def _reference(name: str) -> dict[str, str]:
 
 
 def _definitions() -> dict[str, Any]:
-    """A definition for each class, of what it adds to its parent, and for the types they share."""
+    """Define each class by what it adds to its parent, and the types that they share."""
     _, schema = models_json_schema([(each, "validation") for each in CONFIG_CLASSES.values()])
     definitions: dict[str, Any] = _without_titles(schema["$defs"])
     own = {name: _own_part(each, definitions) for name, each in CONFIG_CLASSES.items()}
@@ -109,7 +109,7 @@ def _definitions() -> dict[str, Any]:
 
 
 def _own_part(config_class: ConfigClass, definitions: dict[str, Any]) -> dict[str, Any]:
-    """A class's definition without what follows from its parent's.
+    """Return a class's definition without what follows from its parent's.
 
     Nothing is required of a step, because a field may be in shared; and any other field is let
     through, because the app takes an unknown field for a warning.
@@ -130,7 +130,7 @@ def _own_part(config_class: ConfigClass, definitions: dict[str, Any]) -> dict[st
 
 
 def _without_titles(schema: Any) -> Any:
-    """The schema without the titles that repeat its names."""
+    """Return the schema without the titles that repeat its names."""
     if isinstance(schema, dict):
         return {name: _without_titles(each) for name, each in schema.items() if name != "title"}
     return [_without_titles(each) for each in schema] if isinstance(schema, list) else schema

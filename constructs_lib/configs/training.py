@@ -144,7 +144,7 @@ class PytorchTrainingConfig(BasePipelineConfig):
     )
 
     def sagemaker_hyperparameters(self) -> dict[str, str]:
-        """The hyperparameters as CreateTrainingJob takes them: every value a string."""
+        """Return the hyperparameters as CreateTrainingJob takes them: every value a string."""
         return self.hyperparameters.to_strings()
 
     @field_validator("input_path", "output_path", "checkpoint_path")

@@ -58,7 +58,7 @@ def _check_relative(text: str) -> str:
 
 
 def root_of(info: ValidationInfo) -> Path:
-    """The folder that relative local paths of the config under validation are relative to."""
+    """Return the folder that relative paths of the config under validation start from."""
     return Path((info.context or {}).get("root", "."))
 
 
@@ -78,7 +78,7 @@ def _check_source_dir(text: str, info: ValidationInfo) -> str:
 
 
 def _look_at(path: Path) -> str:
-    """What a path leads to: ``a folder``, ``a file``, ``not there``."""
+    """Return what a path leads to: ``a folder``, ``a file``, ``not there``."""
     try:
         return "a folder" if path.is_dir() else "a file" if path.is_file() else "not there"
     except OSError as error:  # such as a name that is too long

@@ -104,7 +104,7 @@ def _policy_problems(step: DefinitionStep) -> Iterator[Problem]:
 
 
 def _property_file_problems(step: DefinitionStep) -> Iterator[Problem]:
-    """A property file is read from one of the job's own outputs."""
+    """Check that a property file is read from one of the job's own outputs."""
     config = step.arguments.get("ProcessingOutputConfig")
     outputs = config.get("Outputs") if isinstance(config, Mapping) else None
     names = entries_by_name(outputs, "OutputName")
@@ -116,7 +116,7 @@ def _property_file_problems(step: DefinitionStep) -> Iterator[Problem]:
 
 
 def _message_problems(step: DefinitionStep) -> Iterator[Problem]:
-    """The message of a Fail step, as far as it is known, has a limited length."""
+    """Check the length of a Fail step's message, as far as it is known."""
     message = step.arguments.get("ErrorMessage")
     if step.type_name == "Fail" and message is not None:
         path = (*step.path, "Arguments", "ErrorMessage")

@@ -70,7 +70,7 @@ def _archive_problems(value: Mapping[str, Any], path: Path) -> Iterator[Problem]
 
 
 def _environment_problems(step: DefinitionStep) -> Iterator[Problem]:
-    """The environments of all containers of a model have at most 32 KB.
+    """Check that the environments of all containers of a model have at most 32 KB.
 
     Source: ``Environment`` of ContainerDefinition.
     """

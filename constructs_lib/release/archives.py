@@ -28,7 +28,7 @@ class ArchiveError(ReleaseError):
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:
-    """The canonical tar.gz of files by their names.
+    """Return the canonical tar.gz of files by their names.
 
     Args:
         members: Content by path within the archive: relative, ``/`` between folders.
@@ -48,12 +48,12 @@ def archive(members: Mapping[str, bytes]) -> bytes:
 
 
 def folder_archive(folder: Path) -> bytes:
-    """The canonical tar.gz of a folder's files; see ``read_folder`` for which."""
+    """Return the canonical tar.gz of a folder's files; see ``read_folder`` for which."""
     return archive(read_folder(folder))
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:
-    """The files of a folder and its subfolders by relative path, without hidden files and caches.
+    """Read a folder's files by relative path, subfolders too, hidden files and caches not.
 
     Links to files within the folder count as copies of those.
 
@@ -101,7 +101,7 @@ def _check_name(name: str) -> None:
 
 
 def _stored_gzip(data: bytes) -> bytes:
-    """A gzip stream (RFC 1952) of stored deflate blocks (RFC 1951, 3.2.4), no name, no time."""
+    """Make a gzip stream (RFC 1952) of stored blocks (RFC 1951, 3.2.4), no name, no time."""
     header = b"\x1f\x8b\x08\0" + bytes(4) + b"\0\xff"  # flags, time, extra flags, unknown system
     starts = range(0, len(data), _LARGEST_STORED_BLOCK) or range(1)
     blocks = []

@@ -20,7 +20,7 @@ from constructs_lib.release.archives import archive
 
 
 def payload_archive(config: PayloadConfig) -> bytes:
-    """The ``.tar.gz`` with one sample request per content type at its root.
+    """Return the ``.tar.gz`` with one sample request per content type at its root.
 
     AWS: SamplePayloadUrl of CreateModelPackage names such an archive.
     """
@@ -38,7 +38,7 @@ def sample_payloads(config: PayloadConfig) -> dict[str, bytes]:
 
 
 def sample_values(config: PayloadConfig) -> dict[str, float | str]:
-    """A value for each input variable, in the declared order."""
+    """Return a value for each input variable, in the declared order."""
     # The start of the config's day: a clock would make another archive of the same config.
     timestamp = f"{config.current_date} 00:00:00"
     special = {

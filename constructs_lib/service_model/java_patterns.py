@@ -1,8 +1,8 @@
-"""The patterns of AWS service models, which are Java's, in Python.
+r"""The patterns of AWS service models, which are Java's, in Python.
 
 Python reads most of them as Java does. Four things differ:
 
-- ``\\p{L}`` (letters) and the like, which Python does not know;
+- ``\p{L}`` (letters) and the like, which Python does not know;
 - characters beyond U+FFFF, which Java writes as two surrogates;
 - line ends, of which Java has more, and digits, words and spaces, of which Java has ASCII's only;
 - ``${1,256}``, which Java takes for an end of the text, that many times.

@@ -57,7 +57,7 @@ def produced(step: StepExecution) -> list[Item]:
 
 
 def model_package_arn(step: StepExecution) -> str | None:
-    """The model package that a step registered."""
+    """Return the model package that a step registered."""
     return next((item.uri for item in produced(step) if ":model-package/" in item.uri), None)
 
 

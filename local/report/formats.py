@@ -18,7 +18,7 @@ _HOUR_SECONDS: Final = 3_600
 
 
 def time_of(moment: datetime | None) -> Html:
-    """A moment as date and time, as its record has it (UTC)."""
+    """Return a moment as date and time, as its record has it (UTC)."""
     if moment is None:
         return element("span", "not recorded", class_="absent")
     text = f"{moment:%Y-%m-%d %H:%M:%S} UTC"
@@ -26,7 +26,7 @@ def time_of(moment: datetime | None) -> Html:
 
 
 def duration(seconds: float | None) -> str:
-    """A duration, in the unit that its length asks for."""
+    """Return a duration, in the unit that its length asks for."""
     if seconds is None:
         return ABSENT
     if seconds < _MINUTE_SECONDS:
@@ -37,7 +37,7 @@ def duration(seconds: float | None) -> str:
 
 
 def size(count: int) -> str:
-    """A number of bytes, decimal as in S3's price list."""
+    """Return a number of bytes, decimal as in S3's price list."""
     amount, unit = float(count), 0
     while amount >= 1000 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1000, unit + 1
@@ -45,7 +45,7 @@ def size(count: int) -> str:
 
 
 def number(value: float | None, unit: str = "") -> str:
-    """A measured number with its unit; what was not measured says so."""
+    """Return a measured number with its unit, or that it was not measured."""
     if value is None:
         return "not measured"
     text = f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
@@ -63,5 +63,5 @@ def value_of(value: Any) -> Html:
 
 
 def code_of(value: Any) -> Html:
-    """An identifier, a URI or a digest."""
+    """Return an identifier, a URI or a digest."""
     return element("code", value_of(value))

@@ -89,7 +89,7 @@ def _drawing(steps: Sequence[StepExecution], layout: _Layout) -> Html:
 
 
 def _edges(steps: Sequence[StepExecution]) -> dict[str, frozenset[str]]:
-    """What each step waits for directly: what another of them waits for goes without saying."""
+    """Return what each step waits for, but for what another of these waits for."""
     known = {step.name for step in steps}
     direct = {step.name: frozenset(step.depends_on) & known for step in steps}
     ancestors = _ancestors(direct)
@@ -112,7 +112,7 @@ def _ancestors(direct: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]
 
 
 def _layers(steps: Sequence[StepExecution]) -> list[list[str]]:
-    """The steps by the length of the longest way to them."""
+    """Return the steps by the length of the longest way to them."""
     ancestors = _ancestors(_edges(steps))
     depth: dict[str, int] = {}
     for name in sorted(ancestors, key=lambda name: len(ancestors[name])):

@@ -29,7 +29,7 @@ def link_to_log(execution: Execution, step: StepExecution) -> Html | None:
 
 
 def tail_of_log(execution: Execution, step: StepExecution) -> str:
-    """The last lines of a step's log; empty without a log."""
+    """Return the last lines of a step's log; empty without a log."""
     path = _log_path(execution, step)
     if path is None:
         return ""

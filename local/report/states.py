@@ -30,26 +30,26 @@ _WORDS: Final = {
 
 
 def state_of(step: StepExecution) -> str:
-    """The state of a step; a result that was reused is a state of its own."""
+    """Return the state of a step; a reused result is a state of its own."""
     return "Reused" if step.cache_hit else step.status.value
 
 
 def word(state: str) -> str:
-    """A state in words."""
+    """Return a state in words."""
     return _WORDS.get(state, state)
 
 
 def sign(state: str) -> str:
-    """The sign of a state."""
+    """Return the sign of a state."""
     return _SIGNS[state]
 
 
 def css_class(state: str) -> str:
-    """The class that gives a state its colours."""
+    """Return the class that gives a state its colours."""
     return f"state-{state.lower()}"
 
 
 def badge(state: str) -> Html:
-    """A state as sign and word."""
+    """Return a state as sign and word."""
     mark = element("span", sign(state), aria_hidden="true")
     return element("span", mark, f" {word(state)}", class_=f"badge {css_class(state)}")

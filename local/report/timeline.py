@@ -30,7 +30,7 @@ def _took(step: StepExecution) -> Html:
 
 
 def _bar(execution: Execution, step: StepExecution) -> Html:
-    """A bar for the eye; the table tells its length in the next column."""
+    """Draw a bar for the eye; the table tells its length in the next column."""
     if step.start_time is None:
         return element("span", "did not start", class_="absent")
     end = max((each.end_time for each in execution.steps if each.end_time), default=step.start_time)

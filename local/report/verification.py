@@ -94,7 +94,7 @@ def _limit(limit: float | None, setting: str, unit: str) -> str:
 
 
 def _share(measured: float | None, limit: float | None, setting: str) -> str:
-    """The measured number in relation to its limit; the verdict is the verification's own."""
+    """Set a measured number beside its limit; the verdict is the verification's own."""
     if measured is None or not limit:
         return ABSENT
     above = measured > limit and setting != _EXPECTED_TPS

@@ -193,7 +193,7 @@ def without_nulls(value: Any) -> Any:
 
 
 def response_properties(response: Mapping[str, Any]) -> dict[str, Any]:
-    """The members of a Describe* response as JSON values; times become ISO 8601 texts."""
+    """Return the members of a Describe* response as JSON values; times become ISO 8601 texts."""
     members = {name: item for name, item in response.items() if name != "ResponseMetadata"}
     properties: dict[str, Any] = json.loads(json.dumps(members, default=_iso_time))
     return properties

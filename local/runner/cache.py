@@ -32,7 +32,7 @@ _KEY_ATTRIBUTES: Final[Mapping[StepType, tuple[str, ...]]] = {
 
 
 def cache_key(step: Step, arguments: Mapping[str, Any]) -> str | None:
-    """The key of a step with resolved ``arguments``; None when the step is not cached."""
+    """Return the key of a step with resolved ``arguments``; None when the step is not cached."""
     attributes = _KEY_ATTRIBUTES.get(step.type)
     if step.cache_expires_after is None or attributes is None:
         return None
@@ -52,7 +52,7 @@ class EarlierResult:
 def find_cached(
     executions: Iterable[Execution], key: str, *, ended_after: datetime
 ) -> EarlierResult | None:
-    """The most recent success with ``key``; results that were reused themselves do not count."""
+    """Find the most recent success with ``key`` that was not itself reused."""
     candidates = [
         EarlierResult(execution.arn, step, step.end_time)
         for execution in executions

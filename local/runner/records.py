@@ -122,7 +122,7 @@ class Execution:
         return f"Step '{step.name}' failed: {step.reason}{log}"
 
     def step(self, name: str) -> StepExecution:
-        """The step called ``name``; KeyError if there is none."""
+        """Return the step called ``name``; KeyError if there is none."""
         for step in self.steps:
             if step.name == name:
                 return step
@@ -154,7 +154,7 @@ class ExecutionRecorder:
             return replace(self._header, steps=tuple(self._steps.values()))
 
     def step(self, name: str) -> StepExecution:
-        """A step as it stands."""
+        """Return a step as it stands."""
         return self._steps[name]
 
     @property
@@ -196,7 +196,7 @@ class ExecutionRecorder:
 
 
 def now() -> datetime:
-    """The current time, in UTC."""
+    """Return the current time, in UTC."""
     return datetime.now(UTC)
 
 

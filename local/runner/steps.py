@@ -203,7 +203,7 @@ class StepRunner:
 
 
 def _generated_name(execution_id: str, step_name: str) -> str:
-    """A name as the service makes it for jobs and models: unique, at most 63 characters."""
+    """Make a name as the service does for jobs and models: unique, at most 63 characters."""
     alphabet = string.ascii_lowercase + string.digits
     suffix = "".join(secrets.choice(alphabet) for _ in range(_RANDOM_CHARACTERS))
     prefix = f"pipelines-{execution_id}-{re.sub('[^A-Za-z0-9]+', '-', step_name)}"

@@ -102,7 +102,7 @@ class Container:
         )
 
     def message(self, container_path: str) -> str:
-        """The first kilobyte of a file in which the script explains its end; may be empty."""
+        """Return the first kilobyte of the file in which a script explains its end, if any."""
         path = self.path(container_path)
         if not path.is_file():
             return ""
@@ -110,7 +110,7 @@ class Container:
 
 
 def max_runtime_seconds(arguments: Mapping[str, Any]) -> int:
-    """A job's time limit; a day unless its arguments say otherwise."""
+    """Return a job's time limit; a day unless its arguments say otherwise."""
     condition = arguments.get("StoppingCondition") or {}
     return int(condition.get("MaxRuntimeInSeconds", _DAY_SECONDS))
 

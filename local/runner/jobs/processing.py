@@ -80,7 +80,7 @@ def run_processing_job(run: StepRun) -> dict[str, Any]:
 def read_property_files(
     aws: EmulatedAws, step: Step, properties: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The contents of a finished step's property files by name; those that are no JSON are absent.
+    """Read a finished step's property files by name; those that are no JSON are absent.
 
     Raises:
         StepFailedError: S3 does not answer.

@@ -44,7 +44,7 @@ def has_objects(s3: Any, uri: str) -> bool:
 
 
 def read_object(s3: Any, uri: str) -> bytes:
-    """The content of the object at ``uri``."""
+    """Return the content of the object at ``uri``."""
     location = S3Location.parse(uri)
     content: bytes = s3.get_object(Bucket=location.bucket, Key=location.key)["Body"].read()
     return content
@@ -92,7 +92,7 @@ def upload_file(s3: Any, path: Path, uri: str, *, kms_key_id: str | None) -> Non
 
 
 def child_path(folder: Path, relative: str) -> Path:
-    """A path below ``folder``.
+    """Return a path below ``folder``.
 
     Raises:
         StepFailedError: ``relative`` leads out of the folder.
@@ -104,7 +104,7 @@ def child_path(folder: Path, relative: str) -> Path:
 
 
 def _keys(s3: Any, location: S3Location) -> Iterator[str]:
-    """The key itself, then those below it as a folder, without folder markers."""
+    """Return the key itself, then those below it as a folder, without folder markers."""
     below = location.key.rstrip("/") + "/" if location.key else ""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=location.bucket, Prefix=location.key

@@ -158,7 +158,7 @@ def _unpack(archive: Path, folder: Path) -> None:
 
 
 def _decoded(text: str) -> Any:
-    """A hyperparameter's value: the SDK writes JSON, other callers plain texts."""
+    """Return a hyperparameter's value: the SDK writes JSON, other callers plain texts."""
     try:
         return json.loads(text)
     except json.JSONDecodeError:

@@ -16,7 +16,7 @@ Dependencies = Mapping[str, frozenset[str]]
 
 
 def dependencies_of(definition: PipelineDefinition) -> Dependencies:
-    """What each step waits for: DependsOn, references, and the Condition step around it.
+    """Return what each step waits for: DependsOn, references, and the Condition step around it.
 
     Raises:
         DefinitionError: a step is unknown, or steps wait for each other.

@@ -89,5 +89,5 @@ def convert(text: str, to_type: ParameterType, *, owner: str) -> Scalar:
 
 
 def to_text(value: object) -> str:
-    """A value as the service writes it into a string; nested values become JSON."""
+    """Return a value as the service writes it into a string; nested values become JSON."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -52,7 +52,7 @@ AUTOMATIC_RETRIES: Final = RetryPolicy(frozenset({SERVICE_FAULT, THROTTLING}))
 def matching_policy(
     policies: Sequence[RetryPolicy], exception_type: str | None
 ) -> RetryPolicy | None:
-    """The policy for a failure: the step's own first, then the automatic one."""
+    """Return the policy for a failure: the step's own first, then the automatic one."""
     return next(
         (
             policy

@@ -210,7 +210,7 @@ def _update_topic_policy(context: Context, current: Resource, properties: Proper
 
 
 def _delete_topic_policy(_context: Context, _current: Resource) -> None:
-    """A topic cannot be without a policy: CloudFormation leaves the last one in place."""
+    """Leave the last policy in place, as CloudFormation does: a topic cannot be without one."""
 
 
 def _set_topic_policies(context: Context, topics: list[str], policy: str) -> None:
