@@ -51,7 +51,7 @@ GROUPS: Final = {
 }
 """Commands by what they need, in the order of help."""
 COMMANDS: Final = {name: module for group in GROUPS.values() for name, module in group.items()}
-"""Module of each command. The function is called as the command is."""
+"""Module of each command; the function in it has the command's name."""
 
 
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)

@@ -56,7 +56,7 @@ class DeployTimeVariableError(ReleaseError):
 
 
 class ReleasePipeline(Pipeline):  # type: ignore[misc]
-    """The SDK's pipeline, whose definition compiles offline and holds nothing the service lacks."""
+    """The SDK's pipeline, compiled offline and without members that the service does not know."""
 
     def definition(self) -> str:
         """Compile to canonical JSON: the same configs give the same text."""
@@ -177,8 +177,8 @@ def _steps(
         model_data=source_artifact,
         inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
         entry_point=configs.model.inference_entry_point,
-        # Train writes each artifact to a path of its own. A given one may be overwritten in place,
-        # and a reused result would then register the model of before.
+        # The cache compares URIs. Train writes each artifact to a new one; an artifact that a user
+        # gives may be overwritten in place, and a reused result would register the old model.
         cache_config=reuse_for_30_days() if configs.training is not None else None,
     )
     provenance = Provenance(

@@ -24,7 +24,7 @@ class DeployTimeValues:
     execution_role_arn: str = (
         "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ExecutionRoleName}"
     )
-    """Has to look like a role ARN: the SDK asks IAM about anything else."""
+    """Has the form of a role ARN: with any other text, the SDK would call IAM."""
     artifact_bucket_name: str = "${ArtifactBucketName}"
     encryption_key_arn: str = "${EncryptionKeyArn}"
     subnet_id: str = "${SubnetId}"

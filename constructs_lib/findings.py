@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Problem:
-    """A finding in the making: the step it is in follows from the path."""
+    """What a rule reports; it becomes a ``Finding`` when the step is known, from the path."""
 
     path: Path
     message: str

@@ -24,7 +24,7 @@ _SHOWN_LINES: Final = 15
 _STACK_FRAME: Final = re.compile(r"\s+at ")
 _CONCURRENT_DEPLOYMENTS: Final = 4
 
-# Nothing that is not a deployment: no questions, no look at the network, no colours in the log.
+# Keeps the CLI from asking questions, from looking for news on the network, and from colours.
 _COMMON_OPTIONS: Final = ("--ci", "--no-color", "--no-notices", "--no-version-reporting")
 
 

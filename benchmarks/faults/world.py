@@ -1,4 +1,4 @@
-"""An embedded AWS with what the stacks would have made, and releases in it whose end is judged."""
+"""An embedded AWS with the resources of the stacks, and releases in it to inject faults into."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _rows(
 
 
 def _facts(package: ModelPackage) -> dict[str, str]:
-    """Return what tells versions apart, without what merely names places in S3."""
+    """Return a version's properties for a comparison, but for S3 URIs and ARNs."""
     metadata = {
         name: value
         for name, value in sorted(package.metadata.items())

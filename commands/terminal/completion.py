@@ -11,12 +11,12 @@ from commands.terminal import places
 
 
 def folder_names(incomplete: str) -> list[str]:
-    """Return the folders of pipelines that start so."""
+    """Return the folders of pipelines whose names start with what was typed."""
     return [name for name in sorted(_configs()) if name.startswith(incomplete)]
 
 
 def pipeline_names(incomplete: str) -> list[str]:
-    """Return the names that pipelines have in SageMaker, those that start so."""
+    """Return the pipelines whose names in SageMaker start with what was typed."""
     names = {name for path in _configs().values() for name in _pipeline_names(path)}
     return [name for name in sorted(names) if name.startswith(incomplete)]
 

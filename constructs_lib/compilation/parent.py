@@ -61,7 +61,7 @@ class CompilationError(ReleaseError):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedPipeline:
-    """A compiled pipeline, and what SageMaker would refuse of it (which config field, each)."""
+    """A compiled pipeline, and what SageMaker would refuse of it, traced to config fields."""
 
     pipeline: CompiledPipeline
     findings: tuple[Finding, ...]
@@ -245,7 +245,7 @@ def cache_key(configs: PipelineConfigs, home_region: str) -> str:
         for name, section in vars(configs).items()
         if isinstance(section, BasePipelineConfig)
     }
-    # In the order of the configs: that of variables is the order of a payload's columns.
+    # Keys are not sorted: the order of the variables is the order of a payload's columns.
     return _digest(json.dumps([sections, home_region, _environment()]))
 
 
@@ -256,7 +256,8 @@ def _digest(text: str) -> str:
 @cache
 def _environment() -> list[str]:
     """Digest what compiles: Python, every installed library, and every module of this package."""
-    # Named by their folders: to read the metadata of 170 takes longer than all the rest.
+    # Folder names tell name and version; reading the metadata of 170 libraries would take longer
+    # than everything else here.
     site_packages = Path(pydantic.__file__).parents[1]
     libraries = sorted(folder.stem for folder in site_packages.glob("*.dist-info"))
     return [sys.version, *libraries, source_digest(_PACKAGE)]

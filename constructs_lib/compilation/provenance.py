@@ -154,10 +154,11 @@ ORIGINS: Final[Table] = {
     }.items()
     for path, origins in table.items()
 }
-"""By ``step:path``, the path being in the step's arguments: the fields that a value is made of, the
-likeliest first. The name of a step goes without its region code. A longer path goes before a
-shorter one, the empty one is for everything else in the step, and the empty step for everything
-else; a section without a field stands for several of its fields."""
+"""The config fields that a value in the definition comes from, the likeliest first.
+
+Keys are ``step:path``: the step's name without its region code, and a path in its arguments. The
+longest path that fits is taken. An empty path stands for the rest of the step, an empty step for
+the rest of the definition. An origin that names a section only stands for several of its fields."""
 
 _KEY: Final = re.compile(r"\.(\w+)|\[(\d+)\]|\['(.*?)'\]")
 _REGION_CODE: Final = re.compile(rf"-?({'|'.join(RegionCode)})$")

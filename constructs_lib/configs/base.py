@@ -45,7 +45,7 @@ CurrentDate = Annotated[
     AfterValidator(_check_date),
 ]
 RESERVED_PREFIXES: Final = ("incoming", "tmp")
-"""Prefixes of the artifact bucket beside one for each pipeline: given models, and what expires."""
+"""Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
 
 
 def _check_not_reserved(name: str) -> str:

@@ -117,7 +117,7 @@ def _problems_at(path: str, value: Any) -> Iterator[ConfigProblem]:
 
 
 def _is_finite(number: float) -> bool:
-    """Whether JSON readers everywhere can hold the number; Python's integers have no end."""
+    """Whether the number fits a double, which is what other readers of JSON make of it."""
     try:
         return math.isfinite(number)
     except OverflowError:

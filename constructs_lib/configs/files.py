@@ -33,7 +33,8 @@ from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
 
-# A default that cannot be derived follows from another problem; NaN is one of the document's.
+# Not told twice: a default that cannot be derived follows from a problem with another field, and
+# NaN was found when the document was read.
 _REPORTED_ALREADY: Final = {"default_factory_not_called", "finite_number"}
 
 
@@ -152,7 +153,7 @@ def _build(
 ) -> BasePipelineConfig | None:
     fields = _set({name: value for name, (_, value) in section.located().items()})
     try:
-        # As JSON, because in strict mode Python's lists, texts and numbers are taken too literally.
+        # From JSON: of Python values, strict mode would refuse a list where a tuple is declared.
         return section.config_class.model_validate_json(
             json.dumps(fields), strict=True, context=context
         )

@@ -26,7 +26,7 @@ from constructs_lib.configs.problems import ConfigProblem, Findings, did_you_mea
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 
 _KEY_SUFFIX_FIELDS: Final = {"job_type", "data_type", "mode"}
-"""Fields whose value the step key carries; no class of this app has them."""
+"""Fields of the earlier system that became suffixes of step keys; no class here has them."""
 _NO_GENERATION: Final = (
     "cannot tell which generation this file is: it needs metadata.config_types with "
     "configuration.shared and configuration.specific (or, as the oldest files, "
@@ -139,7 +139,7 @@ def _detect(
 
 
 def _is_by_class(config_types: dict[str, Any], config_classes: ConfigClasses) -> bool | None:
-    """Whether the keys are class names; ``None`` when there is no telling, or both occur."""
+    """Whether the keys are class names; ``None`` when that is unclear, or only some are."""
 
     def is_class(name: str) -> bool:
         return find_class(name, config_classes) is not None

@@ -80,7 +80,7 @@ def broken_rule(message: str, *other_fields: str) -> PydanticCustomError:
 def broken_rules(
     title: str, errors: Iterable[tuple[tuple[str | int, ...], object, str]]
 ) -> ValidationError:
-    """Several broken rules inside one field, each as (location in the field, value, message)."""
+    """Make one error of several broken rules in a field: (location in it, value, message)."""
     return ValidationError.from_exception_data(
         title,
         [

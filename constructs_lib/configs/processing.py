@@ -32,7 +32,7 @@ ChannelNames = Annotated[
     list[str],
     BeforeValidator(_names, json_schema_input_type=list[str] | dict[str, str]),
 ]
-"""Names of a job's inputs or outputs; of a mapping from name to description, the names."""
+"""Names of a job's inputs or outputs; earlier files map each name to a description."""
 
 
 class ProcessingStepConfigBase(BasePipelineConfig):

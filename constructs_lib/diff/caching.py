@@ -99,7 +99,7 @@ def _signature(step: FlatStep, side: Side, seen: tuple[str, ...]) -> dict[str, s
 
 
 def _resolved(value: Any, side: Side, seen: tuple[str, ...]) -> Any:
-    """Replace what a value refers to by something that differs when that does."""
+    """Replace each reference by something that changes when what it refers to changes."""
     match value:
         case {"Get": str(reference)} if len(value) == 1:
             return _target(reference, side, seen)
@@ -121,7 +121,7 @@ def _target(reference: str, side: Side, seen: tuple[str, ...]) -> Any:
         return reference
     step = side.steps[name]
     if is_cached(step):
-        # The same key gives the same earlier result, and so the same properties.
+        # An unchanged cache key finds the same earlier result, and so the same properties.
         return [reference, _digest(_signature(step, side, seen))]
     requested = _requested(step.arguments, path)
     if requested is None:

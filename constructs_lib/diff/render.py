@@ -116,7 +116,7 @@ def _style(change: Change) -> str:
 
 
 def _told(changes: Sequence[Change]) -> list[Change]:
-    """Tell in one line of all texts in which nothing but the same digest is another one."""
+    """Merge changes into one where the texts differ in the same digest only."""
     told: list[Change] = []
     moved: dict[tuple[str, str], list[Change]] = {}
     for change in changes:

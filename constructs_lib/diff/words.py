@@ -58,7 +58,7 @@ _LABELS: Final = tuple(
         (r"PipelineExperimentConfig(?P<rest>\..+)?", "experiment{rest}"),
     )
 )
-"""From the most special to the most general; what none matches is told by its path."""
+"""The first pattern that matches a path names it in words; without one, the path is shown."""
 
 _PARAMETER: Final = re.compile(r"Parameters\.(?P<name>[^.]+)(?:\.(?P<member>.+))?")
 _PARAMETER_MEMBERS: Final = {

@@ -27,7 +27,7 @@ class Layout:
     centres: Mapping[str, float]
     widths: Mapping[str, float]
     ways: Mapping[Edge, tuple[str, ...]]
-    """What each edge passes, both ends included, one per row."""
+    """The step or waypoint of each row that an edge passes, from its source to its target."""
 
     @property
     def width(self) -> float:
@@ -110,7 +110,7 @@ def _crossings(rows: Sequence[Sequence[str]], links: Sequence[tuple[str, str]]) 
 def _centres(
     rows: Sequence[Sequence[str]], links: Sequence[tuple[str, str]], widths: Mapping[str, float]
 ) -> dict[str, float]:
-    """Draw each to the middle of its neighbours, as near as the row's order allows."""
+    """Move each step towards the middle of its neighbours, as far as the row's order allows."""
     below: dict[str, list[str]] = {}
     around: dict[str, list[str]] = {}
     for upper, lower in links:
@@ -123,7 +123,7 @@ def _centres(
     for sweep in range(_SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
             centres |= _spread(row, _middles(row, around, centres), widths)
-    for row in reversed(rows):  # a chain that is still on its way hangs straight
+    for row in reversed(rows):  # straightens chains of steps below their last branch
         centres |= _spread(row, _middles(row, below, centres), widths)
     left = min(centres[name] - widths[name] / 2 for name in centres)
     return {name: centre - left for name, centre in centres.items()}
@@ -150,7 +150,8 @@ def _spread(
         if index:
             offset += (widths[row[index - 1]] + widths[name]) / 2 + _GAP
         offsets.append(offset)
-    # Without the offsets, not to overlap means not to decrease: pool what does.
+    # Less its offset, each position has to be at least the one before it. This is isotonic
+    # regression, solved by pooling neighbours that violate the order into their average.
     pools: list[tuple[float, int]] = []
     for name, offset in zip(row, offsets, strict=True):
         pools.append((wanted[name] - offset, 1))

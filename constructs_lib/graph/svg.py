@@ -143,7 +143,7 @@ def _edge(edge: Edge, layout: Layout) -> Iterator[str]:
     yield f'<path class="edge" d="{path}"/>'
     yield f'<path class="head" d="M{x:.1f} {y} l-5 -9 h10z"/>'
     if edge.label:
-        # Nearer to the target, where the edges of one condition stand apart.
+        # Near the target: close to their condition, the labels of its edges would overlap.
         (from_x, _), (to_x, to_top) = places[-2], places[-1]
         label_x = from_x + (to_x - from_x) * 0.8
         yield (

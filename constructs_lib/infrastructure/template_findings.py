@@ -20,8 +20,8 @@ class RefusedAppError(ReleaseError):
 def synthesize(app: App) -> None:
     """Write the cloud assembly, with an error at each stack whose template is too large.
 
-    How large a template is shows when it is written. Its error goes into the assembly with the
-    next synthesis, so an app with such a stack is written twice.
+    A template's size is known once it is written. The error becomes part of the assembly with the
+    next synthesis, so an app with such a stack is synthesized twice.
 
     Raises:
         RefusedAppError: There are errors, and no CDK command line that reports them.

@@ -60,11 +60,11 @@ class ShapeChecker:
     """Compares values with shapes."""
 
     pipeline: DefinitionParts | None = None
-    """Where pipeline variables lead to; ``None`` where there may be none."""
+    """Resolves pipeline variables; ``None`` where variables are not allowed."""
     supplied_members: tuple[str, ...] = ()
     """The required members that may be missing, because the pipeline service fills them."""
     supplied_in: Path | None = None
-    """Where: the path of the request."""
+    """The path of the request whose members those are."""
 
     def problems(self, value: Any, shape: Shape, path: Path) -> Iterator[Problem]:
         """Find what does not fit, at any depth."""

@@ -21,14 +21,15 @@ from constructs_lib.service_model import max_length
 _MAX_TEXT_LENGTH: Final = 2048
 _MAX_DETAIL_LENGTH: Final = 1024
 
-# Characters for private use, which JSON in ASCII escapes: no other text looks like these.
+# Open values are marked by characters of Unicode's private use area, which people's texts do not
+# hold; JSON in ASCII escapes them.
 _OPEN_TEXT: Final = re.compile(r"\\ue000(\w+)\\ue001")
 _OPEN_NUMBER: Final = re.compile(r'"\\ue002(\w+)\\ue003"')
 _OPEN: Final = re.compile(f"{_OPEN_TEXT.pattern}|{_OPEN_NUMBER.pattern}")
 
 
 class OpenValue(NamedTuple):
-    """Where a value goes that is known only when the pipeline runs: no quotes, no backslashes."""
+    """The place of a value known only when the pipeline runs; it needs no escaping in JSON."""
 
     name: str
 

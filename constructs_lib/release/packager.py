@@ -127,7 +127,7 @@ def _as_archive(model: Path, output_folder: Path, temporary: Path) -> Iterator[P
 
 
 def _canonical(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Keep what another user or day would change out of the digest."""
+    """Fix owner, time and mode, so that the same files have the same digest on any machine."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     member.mtime = 0

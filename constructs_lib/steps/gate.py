@@ -55,7 +55,7 @@ class GateBuilder:
     def within_limits(self) -> list[Condition]:
         """Compare what was measured with what the serving team needs."""
         payload = self.payload
-        # Limits as floats, whatever they are in the config: what they are compared with is one.
+        # As floats, also where the config has an integer: the measured numbers are floats.
         limits = {
             "gate.errors": 0.0,
             "gate.latency_p99_in_millisecond": float(payload.max_latency_in_millisecond),
@@ -69,7 +69,7 @@ class GateBuilder:
                 for path, limit in limits.items()
             ),
         ]
-        # Answering each payload once is no rate.
+        # Without a load, each payload is answered once, and no rate is measured.
         if payload.verification_load_seconds:
             conditions.append(
                 ConditionGreaterThanOrEqualTo(

@@ -62,7 +62,7 @@ def sklearn_image(*, region: str, framework_version: str, instance_type: str) ->
     return _retrieve(
         framework="sklearn",
         region=region,
-        # Configs name this release as its image's tag; the SDK's table does not.
+        # Configs give the tag of the image, 0.20.0-1, where the SDK's table has 0.20.0.
         version="0.20.0" if framework_version == "0.20.0-1" else framework_version,
         py_version="py3",
         instance_type=instance_type,

@@ -228,7 +228,7 @@ def _register_once_per_client_token() -> None:
 
 
 def _let_executions_last() -> None:
-    """Moto's pipeline executions have succeeded at once; here whoever runs them ends them."""
+    """Moto starts pipeline executions as succeeded; here they last until the runner ends them."""
     from moto.sagemaker.models import FakePipelineExecution
 
     initialize = FakePipelineExecution.__init__

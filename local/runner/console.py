@@ -39,7 +39,7 @@ class ConsoleReporter:
             self._print(_step_line(execution, step))
 
     def _shows(self, step: StepExecution) -> bool:
-        """Whether a line changes: attempt counts and log files have no place in it."""
+        """Whether status or reason changed: other changes of a step are not printed."""
         before, shown = self._shown.get(step.name), (step.status, step.reason)
         self._shown[step.name] = shown
         return shown != before

@@ -95,7 +95,7 @@ def _refuse_cycles(dependencies: Dependencies) -> None:
         blocked.remove(name)
         progress.finish(name)
     if blocked:
-        # Walking back from a blocked step through blocked steps must come to one met before.
+        # Each blocked step waits for another one, so going back among them ends in a cycle.
         path = [min(blocked)]
         while path[-1] not in path[:-1]:
             path.append(min(dependencies[path[-1]] & blocked))
