@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 from aws_cdk import Annotations, App, Environment, Stack
 
@@ -11,12 +12,12 @@ from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
 from constructs_lib.infrastructure.iam.data_locations import data_buckets
-from constructs_lib.infrastructure.tags import tag_pipeline, tag_resources
+from constructs_lib.infrastructure.tags import tag_app, tag_pipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release.files import release_files
 from constructs_lib.settings import PipelineOperations, Settings
 from stacks.network import NetworkStack
-from stacks.pipeline import PipelineStack
+from stacks.pipeline import PipelineRelease, PipelineStack
 from stacks.registry import RegistryStack
 from stacks.storage import StorageStack
 
@@ -48,7 +49,8 @@ def add_stacks(
         release.add_pipeline(name, configs, compilation[name])
     release.add_notifications()
     release.add_delivery()
-    tag_resources(app, settings)
+    release.tag()
+    release.protect()
     return release.findings
 
 
@@ -74,7 +76,7 @@ class _ReleaseStacks:
             f"{settings.app_name}-network",
             settings=settings,
             storage=self._storage,
-            data_buckets=data_buckets(pipelines.values(), settings),
+            data_buckets=data_buckets(pipelines.values(), settings.additional_s3_prefixes),
             jobs_talk_to_each_other=any(map(_trains_on_several_instances, pipelines.values())),
             description="Isolated subnets for the jobs of the model release pipelines",
             env=self._home,
@@ -105,9 +107,9 @@ class _ReleaseStacks:
             self._app,
             f"{settings.app_name}-pipeline-{name.replace('_', '-')}",
             settings=settings,
-            configs=configs,
-            compiled=compiled,
-            files=release_files(configs, compiled),
+            release=PipelineRelease(
+                configs=configs, compiled=compiled, files=release_files(configs, compiled)
+            ),
             network=self._network,
             storage=self._storage,
             description=f"Release pipeline {compiled.name}",
@@ -128,15 +130,18 @@ class _ReleaseStacks:
         if operations == PipelineOperations():
             return
         # Here and below: an app that does not use it starts without half a second of imports.
-        from stacks.operations import add_operations
+        from constructs_lib.infrastructure.operations import add_operations
+        from constructs_lib.infrastructure.triggers import TriggeredPipeline
 
         add_operations(
             stack,
             operations=operations,
-            settings=self._settings,
-            pipeline_name=compiled.name,
-            definition=compiled.definition,
-            storage=self._storage,
+            pipeline=TriggeredPipeline(
+                construct=stack.pipeline, name=compiled.name, definition=compiled.definition
+            ),
+            artifact_bucket=self._storage.artifact_bucket,
+            log_options=self._storage.log_options,
+            topic_name=self._settings.topic_name if self._settings.notifications else None,
         )
 
     def add_notifications(self) -> None:
@@ -144,16 +149,16 @@ class _ReleaseStacks:
         settings = self._settings
         if settings.notifications is None:
             return
-        from stacks.notifications import ForwardingStack, NotificationStack
+        from stacks.notifications import NotificationStack, Watched
 
         notifications = NotificationStack(
             self._app,
             f"{settings.app_name}-notifications",
             settings=settings,
             notifications=settings.notifications,
-            pipeline_names=sorted(self._pipelines),
-            model_package_group_names=sorted(
-                {name for each in self._groups.values() for name in each}
+            watched=Watched(
+                pipeline_names=sorted(self._pipelines),
+                model_package_group_names=sorted(set(chain(*self._groups.values()))),
             ),
             storage=self._storage,
             description="Tells people of failed executions and of model packages to approve",
@@ -163,14 +168,20 @@ class _ReleaseStacks:
             stack.add_stack_dependency(notifications)
         for code, names in self._groups.items():
             if code != settings.home_code:
-                ForwardingStack(
-                    self._app,
-                    f"{settings.app_name}-notifications-{code.lower()}",
-                    settings=settings,
-                    model_package_group_names=sorted(names),
-                    description=f"Sends changes of model packages to {settings.home_region}",
-                    env=Environment(account=settings.account, region=code.aws_region),
-                )
+                self._forward_notifications(code, names)
+
+    def _forward_notifications(self, code: RegionCode, group_names: Iterable[str]) -> None:
+        from stacks.notifications import ForwardingStack
+
+        settings = self._settings
+        ForwardingStack(
+            self._app,
+            f"{settings.app_name}-notifications-{code.lower()}",
+            home_region=settings.home_region,
+            model_package_group_names=sorted(group_names),
+            description=f"Sends changes of model packages to {settings.home_region}",
+            env=Environment(account=settings.account, region=code.aws_region),
+        )
 
     def add_delivery(self) -> None:
         """Let GitHub Actions deploy the app, where the settings ask for it."""
@@ -190,6 +201,21 @@ class _ReleaseStacks:
             description=f"Lets {settings.delivery.repository} compare and deploy the app",
             env=self._home,
         )
+
+    def tag(self) -> None:
+        """Say on every resource what it belongs to, and who answers for it."""
+        tag_app(
+            self._app,
+            app_name=self._settings.app_name,
+            environment=self._settings.environment,
+            owner=self._settings.owner,
+        )
+
+    def protect(self) -> None:
+        """Let CloudFormation refuse to delete the stacks, where the settings ask for it."""
+        for stack in self._app.node.children:
+            if isinstance(stack, Stack):
+                stack.termination_protection = self._settings.termination_protection
 
 
 def _trains_on_several_instances(configs: PipelineConfigs) -> bool:

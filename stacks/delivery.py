@@ -71,18 +71,27 @@ class DeliveryStack(Stack):
             role_name=f"{self._app_name}-github-{name.lower()}",
             description=f"GitHub Actions of {self._repository}, {subject}",
             max_session_duration=Duration.hours(1),
-            assumed_by=iam.WebIdentityPrincipal(
-                self._provider_arn,
-                {
-                    "StringEquals": {
-                        f"{_ISSUER}:aud": _AUDIENCE,
-                        f"{_ISSUER}:sub": f"repo:{self._repository}:{subject}",
-                    }
-                },
-            ),
+            assumed_by=self._jobs(subject),
         )
+        grant(role, [self._assume(bootstrap_roles)], wildcards={})
+        CfnOutput(
+            self,
+            f"{name}RoleArn",
+            value=role.role_arn,
+            description=f"Variable AWS_{name.upper()}_ROLE_ARN of the GitHub repository",
+        )
+
+    def _jobs(self, subject: str) -> iam.WebIdentityPrincipal:
+        """Name the jobs of the repository's workflows with that subject."""
+        claims = {
+            f"{_ISSUER}:aud": _AUDIENCE,
+            f"{_ISSUER}:sub": f"repo:{self._repository}:{subject}",
+        }
+        return iam.WebIdentityPrincipal(self._provider_arn, {"StringEquals": claims})
+
+    def _assume(self, bootstrap_roles: Sequence[str]) -> Statement:
         qualifier = self.synthesizer.bootstrap_qualifier
-        assume = Statement(
+        return Statement(
             sid="AssumeBootstrapRoles",
             actions=["sts:AssumeRole"],
             resources=[
@@ -91,11 +100,4 @@ class DeliveryStack(Stack):
                 for kind in bootstrap_roles
                 for region in self._regions
             ],
-        )
-        grant(role, [assume], wildcards={})
-        CfnOutput(
-            self,
-            f"{name}RoleArn",
-            value=role.role_arn,
-            description=f"Variable AWS_{name.upper()}_ROLE_ARN of the GitHub repository",
         )

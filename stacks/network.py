@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from aws_cdk import Acknowledgment, RemovalPolicy, Stack, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -14,7 +14,7 @@ from constructs import Construct
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.policies import Statement, grant
-from constructs_lib.infrastructure.log_retention import log_retention
+from constructs_lib.infrastructure.log_groups import log_group
 from constructs_lib.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
 
@@ -33,6 +33,22 @@ _S3_PREFIX_LISTS: Final = {
     "us-west-2": "pl-68a54001",
 }
 """AWS-managed prefix lists of Amazon S3: the same in every account (DescribePrefixLists)."""
+
+_NAMED_ZONES: Final = Acknowledgment(
+    id="CloudFormation-Validate::W3010",
+    reason="The zones are named so that synthesis looks nothing up in the account",
+)
+_OPEN_DEFAULT_GROUP: Final = {
+    "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
+        "Nothing is in the default group; CloudFormation can take its rules away only by a custom"
+        " resource, a function that may change any group of the account"
+    )
+}
+_OPEN_AMONG_INSTANCES: Final = {
+    "NIST.800.53.R5-EC2RestrictedCommonPorts": (
+        "From the group itself only; distributed training needs all its ports"
+    )
+}
 
 
 class NetworkStack(Stack):
@@ -66,19 +82,10 @@ class NetworkStack(Stack):
         super().__init__(scope, construct_id, **kwargs)
         self._settings = settings
         self._storage = storage
-        Validations.of(self).acknowledge(
-            Acknowledgment(
-                id="CloudFormation-Validate::W3010",
-                reason="The zones are named so that synthesis looks nothing up in the account",
-            )
-        )
+        Validations.of(self).acknowledge(_NAMED_ZONES)
         existing = settings.existing_vpc
         vpc = _import_vpc(self, existing) if existing else self._create_vpc()
-        self.subnet_ids = (
-            list(existing.subnet_ids)
-            if existing
-            else [subnet.subnet_id for subnet in vpc.isolated_subnets]
-        )
+        self.subnet_ids = existing.subnet_ids if existing else _isolated_subnet_ids(vpc)
         if existing and existing.security_group_id:
             self.security_group_id = existing.security_group_id
             return
@@ -106,15 +113,7 @@ class NetworkStack(Stack):
                 )
             ],
         )
-        acknowledge(
-            vpc,
-            {
-                "NIST.800.53.R5-VPCDefaultSecurityGroupClosed": (
-                    "Nothing is in the default group; CloudFormation can take its rules away only"
-                    " by a custom resource, a function that may change any group of the account"
-                )
-            },
-        )
+        acknowledge(vpc, _OPEN_DEFAULT_GROUP)
         self._log_flows(vpc)
         return vpc
 
@@ -125,29 +124,31 @@ class NetworkStack(Stack):
         for statement in self._s3_statements(data_buckets):
             s3.add_to_policy(statement)
         for service in self._settings.interface_endpoints:
-            group = ec2.SecurityGroup(
-                self,
-                f"Endpoint-{service}-SecurityGroup",
-                vpc=vpc,
-                description=f"Endpoint of {service}",
-                allow_all_outbound=False,
-            )
-            endpoint = vpc.add_interface_endpoint(
-                f"Endpoint-{service}",
-                service=ec2.InterfaceVpcEndpointAwsService(service),
-                security_groups=[group],
-                open=False,
-            )
-            endpoint.connections.allow_from(jobs, _HTTPS, f"Jobs to the endpoint of {service}")
-            endpoint.add_to_policy(
-                _only_this_account("CallService", ["*"], ["*"])  # the user's scripts choose
-            )
+            self._add_interface_endpoint(vpc, jobs, service)
+
+    def _add_interface_endpoint(self, vpc: ec2.IVpc, jobs: ec2.SecurityGroup, service: str) -> None:
+        group = ec2.SecurityGroup(
+            self,
+            f"Endpoint-{service}-SecurityGroup",
+            vpc=vpc,
+            description=f"Endpoint of {service}",
+            allow_all_outbound=False,
+        )
+        endpoint = vpc.add_interface_endpoint(
+            f"Endpoint-{service}",
+            service=ec2.InterfaceVpcEndpointAwsService(service),
+            security_groups=[group],
+            open=False,
+        )
+        endpoint.connections.allow_from(jobs, _HTTPS, f"Jobs to the endpoint of {service}")
+        # Whatever the user's scripts call.
+        endpoint.add_to_policy(_only_this_account("CallService", ["*"], ["*"]))
 
     def _s3_statements(self, data_buckets: Sequence[str]) -> list[iam.PolicyStatement]:
         """Let through what jobs do in their buckets, and what they read of the app's assets."""
         assets = f"arn:{PARTITION}:s3:::{_asset_bucket(self)}"
         writable = [
-            self._storage.artifact_bucket.bucket_arn,
+            self._storage.artifacts.bucket_arn,
             *(f"arn:{PARTITION}:s3:::{name}" for name in data_buckets),
         ]
         return [
@@ -163,13 +164,15 @@ class NetworkStack(Stack):
         ]
 
     def _log_flows(self, vpc: ec2.Vpc) -> None:
-        group = logs.LogGroup(
-            self,
-            "FlowLogs",
-            encryption_key=self._storage.encryption_key,
-            retention=log_retention(self._settings.log_retention_days),
-            removal_policy=RemovalPolicy.DESTROY,
+        group = log_group(self, "FlowLogs", self._storage.log_options)
+        vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
+                group, self._create_flow_log_role(group).without_policy_updates()
+            ),
         )
+
+    def _create_flow_log_role(self, group: logs.LogGroup) -> iam.Role:
         role = iam.Role(
             self,
             "FlowLogRole",
@@ -180,27 +183,13 @@ class NetworkStack(Stack):
             ),
             description="Delivers the flow logs of the jobs' network",
         )
-        grant(
-            role,
-            [
-                Statement(
-                    sid="DeliverLogs",
-                    actions=[
-                        "logs:CreateLogStream",
-                        "logs:DescribeLogStreams",
-                        "logs:PutLogEvents",
-                    ],
-                    resources=[group.log_group_arn],
-                )
-            ],
-            wildcards={},
+        deliver = Statement(
+            sid="DeliverLogs",
+            actions=["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            resources=[group.log_group_arn],
         )
-        vpc.add_flow_log(
-            "FlowLog",
-            destination=ec2.FlowLogDestination.to_cloud_watch_logs(
-                group, role.without_policy_updates()
-            ),
-        )
+        grant(role, [deliver], wildcards={})
+        return role
 
     def _create_security_group(
         self, vpc: ec2.IVpc, *, jobs_talk_to_each_other: bool
@@ -222,14 +211,7 @@ class NetworkStack(Stack):
             group.connections.allow_internally(
                 ec2.Port.all_traffic(), "Instances of one training job"
             )
-            acknowledge(
-                group,
-                {
-                    "NIST.800.53.R5-EC2RestrictedCommonPorts": (
-                        "From the group itself only; distributed training needs all its ports"
-                    )
-                },
-            )
+            acknowledge(group, _OPEN_AMONG_INSTANCES)
         return group
 
 
@@ -238,6 +220,10 @@ def _import_vpc(scope: Construct, existing: ExistingVpc) -> ec2.IVpc:
     return ec2.Vpc.from_vpc_attributes(
         scope, "Vpc", vpc_id=existing.vpc_id, availability_zones=["unused"]
     )
+
+
+def _isolated_subnet_ids(vpc: ec2.IVpc) -> Sequence[str]:
+    return [subnet.subnet_id for subnet in vpc.isolated_subnets]
 
 
 def _only_this_account(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from aws_cdk import Stack
@@ -19,14 +20,26 @@ from constructs_lib.infrastructure.event_function import EventFunction
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION, StackArns
 from constructs_lib.infrastructure.iam.batches import batches
 from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.monitoring import dead_letter_alarm
 from constructs_lib.settings import Notifications, Settings
 from stacks.storage import StorageStack
 
 _READ: Final = "ReadExecutions"
 _READ_REASON: Final = "The executions of this app's pipelines"
+_PACKAGE_CHANGE: Final = "SageMaker Model Package State Change"
 _MOST_NAMES: Final = 1_600
 """Characters of names in an event pattern, which takes 2,048 in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What people are told of."""
+
+    pipeline_names: Sequence[str]
+    """The pipelines whose failures are told."""
+    model_package_group_names: Sequence[str]
+    """The groups whose approvals are told."""
 
 
 class NotificationStack(Stack):
@@ -39,8 +52,7 @@ class NotificationStack(Stack):
         *,
         settings: Settings,
         notifications: Notifications,
-        pipeline_names: Sequence[str],
-        model_package_group_names: Sequence[str],
+        watched: Watched,
         storage: StorageStack,
         **kwargs: Any,
     ) -> None:
@@ -51,39 +63,20 @@ class NotificationStack(Stack):
             construct_id: Stack name.
             settings: The app's settings.
             notifications: Who is told.
-            pipeline_names: The pipelines whose failures are told.
-            model_package_group_names: The groups whose approvals are told.
+            watched: What is told.
             storage: Has the key of the topic.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
         self._arns = StackArns(self)
         self.topic = self._create_topic(settings, notifications, storage.encryption_key)
-        _let_alarms_use(storage.encryption_key)
-        statements = self._statements(pipeline_names, storage.encryption_key)
-        self.notify_function = EventFunction(
-            self,
-            "Notify",
-            settings=settings,
-            script="notify.py",
-            description="Tells people of failed executions and of model packages to approve",
-            encryption_key=storage.encryption_key,
-            environment={"TOPIC_ARN": self.topic.topic_arn},
-            statements=statements,
-            wildcards={each.sid: _READ_REASON for each in statements if each.sid.startswith(_READ)},
-        )
-        dead_letter_alarm(
-            self,
-            "DeadLetters",
-            self.notify_function.dead_letters,
-            about="Nobody was told",
-            topic=self.topic,
-        )
-        self._tell_of_failures(pipeline_names)
-        self._tell_of_packages(model_package_group_names)
+        self.notify_function = self._create_function(watched, storage)
+        self._tell_of_dead_letters()
+        self._tell_of_failures(watched.pipeline_names)
+        self._tell_of_packages(watched.model_package_group_names)
 
     def _create_topic(
-        self, settings: Settings, notifications: Notifications, key: kms.IKey
+        self, settings: Settings, notifications: Notifications, key: kms.Key
     ) -> sns.Topic:
         topic = sns.Topic(
             self,
@@ -104,15 +97,35 @@ class NotificationStack(Stack):
         )
         for email in notifications.emails:
             topic.add_subscription(subscriptions.EmailSubscription(email))
+        _let_alarms_use(key)
         return topic
 
-    def _statements(self, pipeline_names: Iterable[str], key: kms.IKey) -> list[Statement]:
+    def _create_function(self, watched: Watched, storage: StorageStack) -> EventFunction:
+        statements = self._statements(watched.pipeline_names, storage.artifacts.key_arn)
+        return EventFunction(
+            self,
+            "Notify",
+            spec=FunctionSpec(
+                script="notify.py",
+                description="Tells people of failed executions and of model packages to approve",
+                environment={"TOPIC_ARN": self.topic.topic_arn},
+            ),
+            permissions=PermissionSet(
+                statements=statements,
+                wildcards={
+                    each.sid: _READ_REASON for each in statements if each.sid.startswith(_READ)
+                },
+            ),
+            log_options=storage.log_options,
+        )
+
+    def _statements(self, pipeline_names: Iterable[str], key_arn: str) -> list[Statement]:
         return [
             Statement(sid="Publish", actions=["sns:Publish"], resources=[self.topic.topic_arn]),
             Statement(
                 sid="EncryptMessages",
                 actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=[key.key_arn],
+                resources=[key_arn],
             ),
             *(
                 Statement(
@@ -137,6 +150,15 @@ class NotificationStack(Stack):
             _MOST_NAMES,
         )
 
+    def _tell_of_dead_letters(self) -> None:
+        dead_letter_alarm(
+            self,
+            "DeadLetters",
+            self.notify_function.dead_letters,
+            about="Nobody was told",
+            topic=self.topic,
+        )
+
     def _tell_of_failures(self, pipeline_names: Iterable[str]) -> None:
         for number, arns in enumerate(self._pipeline_arns(pipeline_names)):
             self._tell_of(
@@ -151,7 +173,7 @@ class NotificationStack(Stack):
             self._tell_of(
                 _numbered("PackageChanged", number),
                 "A model package waits for approval, was approved or was rejected",
-                "SageMaker Model Package State Change",
+                _PACKAGE_CHANGE,
                 detail,
             )
 
@@ -162,9 +184,7 @@ class NotificationStack(Stack):
             self,
             construct_id,
             description=description,
-            event_pattern=events.EventPattern(
-                source=["aws.sagemaker"], detail_type=[detail_type], detail=dict(detail)
-            ),
+            event_pattern=_pattern(detail_type, detail),
         )
         rule.add_target(self.notify_function.target())
 
@@ -177,7 +197,7 @@ class ForwardingStack(Stack):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
+        home_region: str,
         model_package_group_names: Sequence[str],
         **kwargs: Any,
     ) -> None:
@@ -186,16 +206,25 @@ class ForwardingStack(Stack):
         Args:
             scope: The app.
             construct_id: Stack name.
-            settings: The app's settings.
+            home_region: AWS region that the changes are sent to.
             model_package_group_names: The groups whose approvals are told.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
-        home_bus = events.EventBus.from_event_bus_arn(
-            self,
-            "HomeBus",
-            f"arn:{PARTITION}:events:{settings.home_region}:{ACCOUNT}:event-bus/default",
-        )
+        self._home_region = home_region
+        bus_arn = f"arn:{PARTITION}:events:{home_region}:{ACCOUNT}:event-bus/default"
+        home_bus = events.EventBus.from_event_bus_arn(self, "HomeBus", bus_arn)
+        role = self._create_role(home_bus)
+        for number, detail in enumerate(package_details(model_package_group_names)):
+            events.Rule(
+                self,
+                _numbered("PackageChanged", number),
+                description=f"Changes of model packages, for {home_region} to tell of",
+                event_pattern=_pattern(_PACKAGE_CHANGE, detail),
+                targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
+            )
+
+    def _create_role(self, home_bus: events.IEventBus) -> iam.Role:
         role = iam.Role(
             self,
             "Role",
@@ -204,24 +233,13 @@ class ForwardingStack(Stack):
                 "events.amazonaws.com",
                 conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
             ),
-            description=f"Sends changes of model packages to {settings.home_region}",
+            description=f"Sends changes of model packages to {self._home_region}",
         )
         send = Statement(
             sid="SendHome", actions=["events:PutEvents"], resources=[home_bus.event_bus_arn]
         )
         grant(role, [send], wildcards={})
-        for number, detail in enumerate(package_details(model_package_group_names)):
-            events.Rule(
-                self,
-                _numbered("PackageChanged", number),
-                description=f"Changes of model packages, for {settings.home_region} to tell of",
-                event_pattern=events.EventPattern(
-                    source=["aws.sagemaker"],
-                    detail_type=["SageMaker Model Package State Change"],
-                    detail=detail,
-                ),
-                targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
-            )
+        return role
 
 
 def package_details(model_package_group_names: Sequence[str]) -> list[dict[str, Any]]:
@@ -234,6 +252,12 @@ def package_details(model_package_group_names: Sequence[str]) -> list[dict[str, 
         }
         for names in batches(model_package_group_names, _MOST_NAMES)
     ]
+
+
+def _pattern(detail_type: str, detail: Mapping[str, Any]) -> events.EventPattern:
+    return events.EventPattern(
+        source=["aws.sagemaker"], detail_type=[detail_type], detail=dict(detail)
+    )
 
 
 def _numbered(construct_id: str, number: int) -> str:

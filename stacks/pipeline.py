@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import CfnOutput, Stack
@@ -15,9 +17,9 @@ from constructs_lib.infrastructure.assets import file_asset
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
 from constructs_lib.infrastructure.iam.permissions import PipelineResources, grant_execution
+from constructs_lib.infrastructure.iam.registration_permissions import RegistrationPermissions
 from constructs_lib.infrastructure.registration_function import RegistrationFunction
 from constructs_lib.pipeline import SageMakerPipeline
-from constructs_lib.regions import RegionCode
 from constructs_lib.release.files import ReleaseFiles
 from constructs_lib.settings import Settings
 from stacks.network import NetworkStack
@@ -32,6 +34,31 @@ _SAGEMAKER: Final = iam.ServicePrincipal(
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class PipelineRelease:
+    """One model's pipeline, as it is to be deployed."""
+
+    configs: PipelineConfigs
+    compiled: CompiledPipeline
+    """The pipeline compiled from them."""
+    files: ReleaseFiles
+    """The files released with it."""
+
+    @property
+    def model_package_group_name(self) -> str:
+        """The group that the model is registered in, the same in every region."""
+        return next(iter(self.compiled.registration_requests.values())).model_package_group_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AssetLocations:
+    """Where the released files are uploaded to."""
+
+    bucket_name: str
+    keys: Mapping[str, str]
+    """By the name of the file's variable in the definition, without its ``Key``."""
+
+
 class PipelineStack(Stack):
     """The release pipeline of one model."""
 
@@ -41,9 +68,7 @@ class PipelineStack(Stack):
         construct_id: str,
         *,
         settings: Settings,
-        configs: PipelineConfigs,
-        compiled: CompiledPipeline,
-        files: ReleaseFiles,
+        release: PipelineRelease,
         network: NetworkStack,
         storage: StorageStack,
         **kwargs: Any,
@@ -54,72 +79,23 @@ class PipelineStack(Stack):
             scope: The app.
             construct_id: Stack name.
             settings: The app's settings.
-            configs: The model's configs.
-            compiled: The pipeline compiled from them.
-            files: The files released with it.
+            release: The pipeline and its files.
             network: Where jobs run.
             storage: Where models are.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
-        assets = self._upload(files)
-        asset_bucket_name = next(iter(assets.values())).s3_bucket_name
-        asset_keys = {name: asset.s3_object_key for name, asset in assets.items()}
-        self.registration_function = self._create_registration_function(settings, compiled, storage)
-        self.load_test_function = self._create_load_test_function(
-            settings, configs, compiled, network, storage
-        )
-        self.execution_role = self._create_execution_role(compiled)
-        self.pipeline = SageMakerPipeline(
-            self,
-            "Pipeline",
-            pipeline_name=compiled.name,
-            description=configs.base.pipeline_description,
-            definition_body=compiled.body,
-            variables={
-                **self._shared_variables(network, storage),
-                "AssetBucketName": asset_bucket_name,
-                **{f"{name}Key": key for name, key in asset_keys.items()},
-                **self._registry_variables(settings, compiled),
-                **self._load_test_variables(),
-            },
-            role=self.execution_role,
-        )
-        grant_execution(
-            PipelineResources(
-                arns=storage.arns,
-                pipeline_name=compiled.name,
-                definition=compiled.definition,
-                role=self.execution_role,
-                artifact_bucket_arn=storage.artifact_bucket_arn,
-                encryption_key_arn=storage.encryption_key_arn,
-                additional_key_arns=settings.additional_key_arns,
-                asset_bucket_name=asset_bucket_name,
-                asset_keys=list(asset_keys.values()),
-                model_package_group_name=_group_name(compiled),
-                function_arns=[each.function.function_arn for each in self._functions()],
-                readable_s3_uris=list(readable_s3_uris(configs)),
-                writable_s3_uris=list(writable_s3_uris(configs, settings)),
-            )
-        )
+        self._settings = settings
+        self._release = release
+        self._network = network
+        self._storage = storage
+        assets = _locations(self._upload(release.files))
+        self.registration_function = self._create_registration_function()
+        self.load_test_function = self._create_load_test_function()
+        self.execution_role = self._create_execution_role()
+        self.pipeline = self._create_pipeline(assets)
+        grant_execution(self._resources(assets))
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
-
-    def _create_execution_role(self, compiled: CompiledPipeline) -> iam.Role:
-        return iam.Role(
-            self,
-            "ExecutionRole",
-            assumed_by=_SAGEMAKER,
-            description=f"Runs the steps of {compiled.name}",
-        )
-
-    def _shared_variables(self, network: NetworkStack, storage: StorageStack) -> dict[str, str]:
-        return {
-            "ExecutionRoleName": self.execution_role.role_name,
-            "ArtifactBucketName": storage.artifact_bucket_name,
-            "EncryptionKeyArn": storage.encryption_key_arn,
-            "SubnetId": network.subnet_ids[0],
-            "SecurityGroupId": network.security_group_id,
-        }
 
     def _upload(self, files: ReleaseFiles) -> dict[str, s3_assets.Asset]:
         """Make an asset of each file, by the name of its variable in the definition."""
@@ -137,69 +113,123 @@ class PipelineStack(Stack):
             if content is not None
         }
 
-    def _functions(self) -> list[RegistrationFunction | LoadTestFunction]:
-        return [
-            self.registration_function,
-            *([self.load_test_function] if self.load_test_function else []),
-        ]
+    def _create_registration_function(self) -> RegistrationFunction:
+        settings = self._settings
+        requests = list(self._release.compiled.registration_requests.values())
+        return RegistrationFunction(
+            self,
+            "RegistrationFunction",
+            permissions=RegistrationPermissions(
+                requests=requests,
+                home_region=settings.home_region,
+                artifacts=self._storage.artifacts,
+                registry_buckets={
+                    each.aws_region: settings.registry_bucket_name(ACCOUNT, each.aws_region)
+                    for each in requests
+                },
+                registry_key_alias=settings.registry_key_alias,
+            ),
+            log_options=self._storage.log_options,
+        )
 
-    def _create_load_test_function(
-        self,
-        settings: Settings,
-        configs: PipelineConfigs,
-        compiled: CompiledPipeline,
-        network: NetworkStack,
-        storage: StorageStack,
-    ) -> LoadTestFunction | None:
-        request = compiled.registration_requests.get(settings.home_code)
-        if request is None or not configs.payload.load_test_in_aws:
+    def _create_load_test_function(self) -> LoadTestFunction | None:
+        request = self._release.compiled.registration_requests.get(self._settings.home_code)
+        if request is None or not self._release.configs.payload.load_test_in_aws:
             return None
         # Here: an app that does not use it starts without what it imports.
-        from constructs_lib.infrastructure.load_test import LoadTestFunction
+        from constructs_lib.infrastructure.load_test import EndpointNetwork, LoadTestFunction
 
         return LoadTestFunction(
             self,
             "LoadTest",
-            settings=settings,
             request=request,
-            network=network,
-            artifact_bucket=storage.artifact_bucket,
-            encryption_key=storage.encryption_key,
+            network=EndpointNetwork(
+                subnet_ids=self._network.subnet_ids,
+                security_group_id=self._network.security_group_id,
+            ),
+            artifacts=self._storage.artifacts,
+            log_options=self._storage.log_options,
         )
 
-    def _create_registration_function(
-        self,
-        settings: Settings,
-        compiled: CompiledPipeline,
-        storage: StorageStack,
-    ) -> RegistrationFunction:
-        return RegistrationFunction(
+    def _create_execution_role(self) -> iam.Role:
+        return iam.Role(
             self,
-            "RegistrationFunction",
-            settings=settings,
-            requests=list(compiled.registration_requests.values()),
-            storage=storage,
+            "ExecutionRole",
+            assumed_by=_SAGEMAKER,
+            description=f"Runs the steps of {self._release.compiled.name}",
         )
+
+    def _create_pipeline(self, assets: _AssetLocations) -> SageMakerPipeline:
+        return SageMakerPipeline(
+            self,
+            "Pipeline",
+            pipeline_name=self._release.compiled.name,
+            description=self._release.configs.base.pipeline_description,
+            definition_body=self._release.compiled.body,
+            variables={
+                **self._shared_variables(),
+                "AssetBucketName": assets.bucket_name,
+                **{f"{name}Key": key for name, key in assets.keys.items()},
+                **self._registry_variables(),
+                **self._load_test_variables(),
+            },
+            role=self.execution_role,
+        )
+
+    def _shared_variables(self) -> dict[str, str]:
+        return {
+            "ExecutionRoleName": self.execution_role.role_name,
+            "ArtifactBucketName": self._storage.artifact_bucket_name,
+            "EncryptionKeyArn": self._storage.artifacts.key_arn,
+            "SubnetId": self._network.subnet_ids[0],
+            "SecurityGroupId": self._network.security_group_id,
+        }
+
+    def _registry_variables(self) -> dict[str, str]:
+        settings = self._settings
+        variables = {"RegistrationFunctionArn": self.registration_function.function.function_arn}
+        for code in self._release.compiled.registration_requests:
+            if code != settings.home_code:
+                region = code.aws_region
+                bucket = settings.registry_bucket_name(ACCOUNT, region)
+                variables[f"RegistryBucketName{code}"] = bucket
+                variables[f"RegistryKeyArn{code}"] = (
+                    f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:{settings.registry_key_alias}"
+                )
+        return variables
 
     def _load_test_variables(self) -> dict[str, str]:
         if self.load_test_function is None:
             return {}
         return {"LoadTestFunctionArn": self.load_test_function.function.function_arn}
 
-    def _registry_variables(self, settings: Settings, compiled: CompiledPipeline) -> dict[str, str]:
-        variables = {"RegistrationFunctionArn": self.registration_function.function.function_arn}
-        for code in _other_regions(settings, compiled):
-            region = code.aws_region
-            variables[f"RegistryBucketName{code}"] = settings.registry_bucket_name(ACCOUNT, region)
-            variables[f"RegistryKeyArn{code}"] = (
-                f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:{settings.registry_key_alias}"
-            )
-        return variables
+    def _resources(self, assets: _AssetLocations) -> PipelineResources:
+        """Name what the steps use, for the execution role."""
+        release, settings, artifacts = self._release, self._settings, self._storage.artifacts
+        functions = [self.registration_function.function]
+        if self.load_test_function is not None:
+            functions.append(self.load_test_function.function)
+        return PipelineResources(
+            arns=self._storage.arns,
+            pipeline_name=release.compiled.name,
+            definition=release.compiled.definition,
+            role=self.execution_role,
+            artifact_bucket_arn=artifacts.bucket_arn,
+            encryption_key_arn=artifacts.key_arn,
+            additional_key_arns=artifacts.additional_key_arns,
+            asset_bucket_name=assets.bucket_name,
+            asset_keys=list(assets.keys.values()),
+            model_package_group_name=release.model_package_group_name,
+            function_arns=[each.function_arn for each in functions],
+            readable_s3_uris=list(readable_s3_uris(release.configs)),
+            writable_s3_uris=list(
+                writable_s3_uris(release.configs, settings.additional_s3_prefixes)
+            ),
+        )
 
 
-def _group_name(compiled: CompiledPipeline) -> str:
-    return next(iter(compiled.registration_requests.values())).model_package_group_name
-
-
-def _other_regions(settings: Settings, compiled: CompiledPipeline) -> list[RegionCode]:
-    return [code for code in compiled.registration_requests if code != settings.home_code]
+def _locations(assets: Mapping[str, s3_assets.Asset]) -> _AssetLocations:
+    return _AssetLocations(
+        bucket_name=next(iter(assets.values())).s3_bucket_name,  # of all of them
+        keys={name: asset.s3_object_key for name, asset in assets.items()},
+    )

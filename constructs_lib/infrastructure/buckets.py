@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
@@ -12,6 +12,26 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
+
+_ACCEPTED_FINDINGS: Final = {
+    "NIST.800.53.R5-S3BucketReplicationEnabled": (
+        "Each release copies the packaged model to every registration region itself;"
+        " replication would copy temporary files and unreleased models too"
+    )
+}
+_ACCEPTED_OF_ACCESS_LOGS: Final = {
+    "NIST.800.53.R5-S3DefaultEncryptionKMS": (
+        "S3 delivers access logs only to buckets that are encrypted with SSE-S3"
+    ),
+    "NIST.800.53.R5-S3BucketReplicationEnabled": (
+        "Access logs are kept for a year in one region; no release depends on them"
+    ),
+}
+_PRIVATE: Final[dict[str, Any]] = {
+    "block_public_access": s3.BlockPublicAccess.BLOCK_ALL,
+    "enforce_ssl": True,
+    "versioned": True,
+}
 
 
 class DataBucket(s3.Bucket):
@@ -45,32 +65,7 @@ class DataBucket(s3.Bucket):
             expiring_prefix: Objects below it are deleted after 60 days: no cached step refers to
                 them then.
         """
-        access_logs = s3.Bucket(
-            scope,
-            f"{construct_id}AccessLogs",
-            # Log delivery writes with the bucket's default encryption and cannot use the key.
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
-            lifecycle_rules=[
-                s3.LifecycleRule(
-                    expiration=Duration.days(365), noncurrent_version_expiration=Duration.days(90)
-                )
-            ],
-            removal_policy=removal_policy,
-        )
-        acknowledge(
-            access_logs,
-            {
-                "NIST.800.53.R5-S3DefaultEncryptionKMS": (
-                    "S3 delivers access logs only to buckets that are encrypted with SSE-S3"
-                ),
-                "NIST.800.53.R5-S3BucketReplicationEnabled": (
-                    "Access logs are kept for a year in one region; no release depends on them"
-                ),
-            },
-        )
+        access_logs = _access_logs(scope, f"{construct_id}AccessLogs", removal_policy)
         super().__init__(
             scope,
             construct_id,
@@ -78,9 +73,7 @@ class DataBucket(s3.Bucket):
             encryption=s3.BucketEncryption.KMS,
             encryption_key=encryption_key,
             bucket_key_enabled=True,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            enforce_ssl=True,
-            versioned=True,
+            **_PRIVATE,
             object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
             server_access_logs_bucket=access_logs,
             lifecycle_rules=_lifecycle_rules(expiring_prefix),
@@ -88,15 +81,25 @@ class DataBucket(s3.Bucket):
         )
         for statement in _refused_encryption(self.arn_for_objects("*"), accepted_key_arns):
             self.add_to_resource_policy(statement)
-        acknowledge(
-            self,
-            {
-                "NIST.800.53.R5-S3BucketReplicationEnabled": (
-                    "Each release copies the packaged model to every registration region itself;"
-                    " replication would copy temporary files and unreleased models too"
-                )
-            },
-        )
+        acknowledge(self, _ACCEPTED_FINDINGS)
+
+
+def _access_logs(scope: Construct, construct_id: str, removal_policy: RemovalPolicy) -> s3.Bucket:
+    bucket = s3.Bucket(
+        scope,
+        construct_id,
+        # Log delivery writes with the bucket's default encryption and cannot use the key.
+        encryption=s3.BucketEncryption.S3_MANAGED,
+        **_PRIVATE,
+        lifecycle_rules=[
+            s3.LifecycleRule(
+                expiration=Duration.days(365), noncurrent_version_expiration=Duration.days(90)
+            )
+        ],
+        removal_policy=removal_policy,
+    )
+    acknowledge(bucket, _ACCEPTED_OF_ACCESS_LOGS)
+    return bucket
 
 
 def _refused_encryption(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from aws_cdk import Duration
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from constructs_lib.infrastructure.dead_letters import LONGEST_DELIVERY, dead_letter_queue
-from constructs_lib.infrastructure.iam.policies import Statement
-from constructs_lib.infrastructure.job_function import job_function
-from constructs_lib.settings import Settings
+from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet, job_function
+from constructs_lib.infrastructure.log_groups import LogOptions
 
 _ACCEPTED_FINDINGS: Final = {
     "NIST.800.53.R5-LambdaConcurrency": (
@@ -37,41 +34,27 @@ class EventFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
-        script: str,
-        description: str,
-        encryption_key: kms.IKey,
-        environment: Mapping[str, str],
-        statements: Sequence[Statement],
-        wildcards: Mapping[str, str],
+        spec: FunctionSpec,
+        permissions: PermissionSet,
+        log_options: LogOptions,
     ) -> None:
         """Create the function and its dead-letter queue.
 
         Args:
             scope: Parent construct.
             construct_id: Name below the parent.
-            settings: The app's settings.
-            script: File in ``constructs_lib/jobs`` with a function ``handler``.
-            description: What the function does.
-            encryption_key: Key of the logs.
-            environment: Environment variables.
-            statements: What the function may do.
-            wildcards: Why the resources of a statement cannot be named in full, by its ``Sid``.
+            spec: What the function runs.
+            permissions: What the function may do.
+            log_options: How its logs are kept.
         """
         super().__init__(scope, construct_id)
         self.dead_letters = dead_letter_queue(self, of="function")
+        accepted = {**_ACCEPTED_FINDINGS, **permissions.accepted_findings}
         self.function = job_function(
             self,
-            settings=settings,
-            script=script,
-            description=description,
-            encryption_key=encryption_key,
-            statements=statements,
-            wildcards=wildcards,
-            accepted_findings=_ACCEPTED_FINDINGS,
-            timeout=Duration.minutes(1),
-            memory_size=256,
-            environment=environment,
+            spec=spec,
+            permissions=replace(permissions, accepted_findings=accepted),
+            log_options=log_options,
             dead_letters=self.dead_letters,
         )
 

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from aws_cdk import Duration, IgnoreMode, RemovalPolicy
+from aws_cdk import Duration, IgnoreMode
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
 from constructs_lib.infrastructure.iam.policies import Statement, grant
-from constructs_lib.infrastructure.log_retention import log_retention
-from constructs_lib.settings import Settings
+from constructs_lib.infrastructure.log_groups import LogOptions, log_group
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_logs as logs
     from aws_cdk import aws_sqs as sqs
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "jobs"
@@ -30,73 +29,80 @@ _TESTED_RUNTIME: Final = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class FunctionSpec:
+    """What a function runs, and with what."""
+
+    script: str
+    """File in ``constructs_lib/jobs`` with a function ``handler``."""
+    description: str
+    """What the function does."""
+    timeout_minutes: int = 1
+    """How long a call may take."""
+    memory_megabytes: int = 256
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PermissionSet:
+    """What a function may do, and why that is no less."""
+
+    statements: Sequence[Statement]
+    """Beside writing its logs and dead letters."""
+    wildcards: Mapping[str, str]
+    """Why the resources of a statement cannot be named in full, by its ``Sid``."""
+    accepted_findings: Mapping[str, str] = field(default_factory=dict)
+    """Findings of the security rule packs about the function, each with its reason."""
+
+
 def job_function(
     scope: Construct,
     *,
-    settings: Settings,
-    script: str,
-    description: str,
-    encryption_key: kms.IKey,
-    statements: Sequence[Statement],
-    wildcards: Mapping[str, str],
-    accepted_findings: Mapping[str, str],
-    timeout: Duration,
-    memory_size: int,
-    environment: Mapping[str, str] | None = None,
+    spec: FunctionSpec,
+    permissions: PermissionSet,
+    log_options: LogOptions,
     dead_letters: sqs.Queue | None = None,
 ) -> lambda_.Function:
     """Create a function outside the VPC, its role (``Role``) and its log group (``Logs``).
 
     Args:
         scope: Parent construct; has one such function.
-        settings: The app's settings.
-        script: File in ``constructs_lib/jobs`` with a function ``handler``.
-        description: What the function does.
-        encryption_key: Key of the logs.
-        statements: What the function may do beside writing its logs and dead letters.
-        wildcards: Why the resources of a statement cannot be named in full, by its ``Sid``.
-        accepted_findings: Findings of the security rule packs, each with its reason.
-        timeout: How long a call may take.
-        memory_size: MB.
-        environment: Environment variables.
+        spec: What it runs.
+        permissions: What it may do.
+        log_options: How its logs are kept.
         dead_letters: Where asynchronous calls end that failed three times.
     """
-    log_group = logs.LogGroup(
-        scope,
-        "Logs",
-        encryption_key=encryption_key,
-        retention=log_retention(settings.log_retention_days),
-        removal_policy=RemovalPolicy.DESTROY,
-    )
-    role = iam.Role(
-        scope,
-        "Role",
-        assumed_by=_LAMBDA,
-        description=description,
-    )
+    group = log_group(scope, "Logs", log_options)
+    role = iam.Role(scope, "Role", assumed_by=_LAMBDA, description=spec.description)
     function = lambda_.Function(
         scope,
         "Function",
-        description=description,
+        description=spec.description,
         runtime=_RUNTIME,
-        handler=f"{Path(script).stem}.handler",
-        code=lambda_.Code.from_asset(
-            str(_SCRIPTS),
-            exclude=["*", f"!{script}"],
-            ignore_mode=IgnoreMode.GIT,
-            # As in ``assets.py``.
-            asset_hash=hashlib.sha256((_SCRIPTS / script).read_bytes()).hexdigest(),
-        ),
+        handler=f"{Path(spec.script).stem}.handler",
+        code=_code(spec.script),
         role=role.without_policy_updates(),
-        timeout=timeout,
-        memory_size=memory_size,
-        log_group=log_group,
+        timeout=Duration.minutes(spec.timeout_minutes),
+        memory_size=spec.memory_megabytes,
+        log_group=group,
         dead_letter_queue=dead_letters,
-        environment=dict(environment) if environment else None,
+        environment=dict(spec.environment) or None,
     )
-    acknowledge(function, {**_TESTED_RUNTIME, **accepted_findings})
-    grant(role, [*statements, *_own_statements(log_group, dead_letters)], wildcards=wildcards)
+    acknowledge(function, {**_TESTED_RUNTIME, **permissions.accepted_findings})
+    statements = [*permissions.statements, *_own_statements(group, dead_letters)]
+    grant(role, statements, wildcards=permissions.wildcards)
     return function
+
+
+def _code(script: str) -> lambda_.Code:
+    return lambda_.Code.from_asset(
+        str(_SCRIPTS),
+        exclude=["*", f"!{script}"],
+        ignore_mode=IgnoreMode.GIT,
+        # As in ``assets.py``.
+        asset_hash=hashlib.sha256((_SCRIPTS / script).read_bytes()).hexdigest(),
+    )
 
 
 def _own_statements(log_group: logs.LogGroup, dead_letters: sqs.Queue | None) -> list[Statement]:

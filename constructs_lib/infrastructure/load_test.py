@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
@@ -15,10 +15,20 @@ from constructs_lib.infrastructure.event_function import EventFunction
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, StackArns
 from constructs_lib.infrastructure.iam.load_test_permissions import WILDCARDS, LoadTestPermissions
 from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
+from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
+from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.registration.load_test_request import job_name_prefix, load_test_request
 from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.settings import Settings
-from stacks.network import NetworkStack
+from constructs_lib.service_model.instances import has_local_storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointNetwork:
+    """Where tested endpoints run."""
+
+    subnet_ids: Sequence[str]
+    security_group_id: str
 
 
 class LoadTestFunction(Construct):
@@ -29,65 +39,77 @@ class LoadTestFunction(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
         request: RegistrationRequest,
-        network: NetworkStack,
-        artifact_bucket: s3.IBucket,
-        encryption_key: kms.IKey,
+        network: EndpointNetwork,
+        artifacts: ReleasedArtifacts,
+        log_options: LogOptions,
     ) -> None:
         """Create the function, the role of the jobs, and the group and role of the schedules.
 
         Args:
             scope: Parent construct.
             construct_id: Name below the parent.
-            settings: The app's settings.
             request: What is registered in the home region.
             network: Where the tested endpoints run, as isolated as the pipeline's jobs.
-            artifact_bucket: Where released artifacts are.
-            encryption_key: Key of ``artifact_bucket``, of the logs and of the endpoints' volumes.
+            artifacts: What is tested; its key encrypts the endpoints' volumes, too.
+            log_options: How the function's logs are kept.
 
         Raises:
             LoadTestRequestError: Inference Recommender would refuse the test.
         """
         super().__init__(scope, construct_id)
-        self._pipeline_name = request.pipeline_name
-        permissions = LoadTestPermissions(
-            request=request,
-            arns=StackArns(Stack.of(self)),
-            artifact_bucket=artifact_bucket,
-            encryption_key=encryption_key,
-            additional_key_arns=settings.additional_key_arns,
-        )
+        self._request = request
+        self._volume_key_arn = artifacts.key_arn if _has_volumes(request) else None
+        permissions = self._permissions(artifacts)
         self.job_role = self._role("JobRole", "sagemaker.amazonaws.com", "Runs load tests")
         grant(self.job_role, permissions.of_job(self.job_role), wildcards=WILDCARDS)
         self.schedule_role = self._role(
             "ScheduleRole", "scheduler.amazonaws.com", "Looks at load tests"
         )
-        schedules = scheduler.CfnScheduleGroup(self, "Schedules")
-        events = EventFunction(
-            self,
-            "LoadTest",
-            settings=settings,
-            script="load_test.py",
-            description=f"Load-tests the registered versions of {request.pipeline_name}",
-            encryption_key=encryption_key,
-            environment={
-                **_test(request),
-                **_place(network, encryption_key if permissions.has_volumes() else None),
-                "JOB_ROLE_ARN": self.job_role.role_arn,
-                "SCHEDULE_ROLE_ARN": self.schedule_role.role_arn,
-                "SCHEDULE_GROUP": schedules.ref,
-            },
-            statements=permissions.of_function(
-                job_role=self.job_role,
-                schedule_role=self.schedule_role,
-                schedule_group=schedules.ref,
-            ),
-            wildcards=WILDCARDS,
-        )
+        events = self._create_function(permissions, network, log_options)
         self.function, self.dead_letters = events.function, events.dead_letters
         self.function.add_environment("DEAD_LETTERS_ARN", self.dead_letters.queue_arn)
         self._let_schedules_call()
+
+    def _permissions(self, artifacts: ReleasedArtifacts) -> LoadTestPermissions:
+        return LoadTestPermissions(
+            arns=StackArns(Stack.of(self)),
+            pipeline_name=self._request.pipeline_name,
+            model_package_group_name=self._request.model_package_group_name,
+            image_uri=self._request.image_uri,
+            job_name_prefix=job_name_prefix(self._request.model_package_group_name),
+            artifacts=artifacts,
+            volume_key_arn=self._volume_key_arn,
+        )
+
+    def _create_function(
+        self, permissions: LoadTestPermissions, network: EndpointNetwork, log_options: LogOptions
+    ) -> EventFunction:
+        schedules = scheduler.CfnScheduleGroup(self, "Schedules")
+        return EventFunction(
+            self,
+            "LoadTest",
+            spec=FunctionSpec(
+                script="load_test.py",
+                description=f"Load-tests the registered versions of {self._request.pipeline_name}",
+                environment={
+                    **_test(self._request),
+                    **_place(network, self._volume_key_arn),
+                    "JOB_ROLE_ARN": self.job_role.role_arn,
+                    "SCHEDULE_ROLE_ARN": self.schedule_role.role_arn,
+                    "SCHEDULE_GROUP": schedules.ref,
+                },
+            ),
+            permissions=PermissionSet(
+                statements=permissions.of_function(
+                    job_role=self.job_role,
+                    schedule_role=self.schedule_role,
+                    schedule_group=schedules.ref,
+                ),
+                wildcards=WILDCARDS,
+            ),
+            log_options=log_options,
+        )
 
     def _role(self, construct_id: str, service: str, description: str) -> iam.Role:
         return iam.Role(
@@ -97,7 +119,7 @@ class LoadTestFunction(Construct):
             assumed_by=iam.ServicePrincipal(
                 service, conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}}
             ),
-            description=f"{description} of {self._pipeline_name}",
+            description=f"{description} of {self._request.pipeline_name}",
         )
 
     def _let_schedules_call(self) -> None:
@@ -125,10 +147,18 @@ def _test(request: RegistrationRequest) -> dict[str, str]:
     }
 
 
-def _place(network: NetworkStack, volume_key: kms.IKey | None) -> dict[str, str]:
+def _place(network: EndpointNetwork, volume_key_arn: str | None) -> dict[str, str]:
     """Say where the tested endpoints run."""
     return {
         "SUBNET_IDS": ",".join(network.subnet_ids),
         "SECURITY_GROUP_ID": network.security_group_id,
-        **({"VOLUME_KEY_ARN": volume_key.key_arn} if volume_key else {}),
+        **({"VOLUME_KEY_ARN": volume_key_arn} if volume_key_arn else {}),
     }
+
+
+def _has_volumes(request: RegistrationRequest) -> bool:
+    """Tell whether a key can be named: SageMaker refuses one beside a type with own disks.
+
+    Such disks are encrypted in hardware. One request names one key, for all types it tests.
+    """
+    return not any(map(has_local_storage, request.inference_instance_types))

@@ -44,7 +44,19 @@ class PipelineMonitoring(Construct):
         super().__init__(scope, construct_id)
         self._topic = topic
         self._pipeline_name = pipeline_name
-        alarms = [
+        alarms = self._alarms(functions, dead_letters)
+        dashboard = cloudwatch.Dashboard(
+            self, "Dashboard", default_interval=Duration.days(14), dashboard_name=self._name()
+        )
+        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, height=3))
+        dashboard.add_widgets(*self._execution_widgets())
+        dashboard.add_widgets(*_function_widgets(functions), *_queue_widgets(dead_letters))
+
+    def _alarms(
+        self, functions: Sequence[lambda_.Function], dead_letters: Sequence[sqs.Queue]
+    ) -> list[cloudwatch.AlarmBase]:
+        about = f"Pipeline {self._pipeline_name}"
+        return [
             self._alarm(
                 "Failures", self._metric("ExecutionFailed", "Sum"), "An execution has failed"
             ),
@@ -52,21 +64,11 @@ class PipelineMonitoring(Construct):
             *self._function_alarms(functions),
             *(
                 dead_letter_alarm(
-                    self,
-                    f"DeadLetters{number}",
-                    queue,
-                    about=f"Pipeline {pipeline_name}",
-                    topic=topic,
+                    self, f"DeadLetters{number}", queue, about=about, topic=self._topic
                 )
                 for number, queue in enumerate(dead_letters, start=1)
             ),
         ]
-        dashboard = cloudwatch.Dashboard(
-            self, "Dashboard", default_interval=Duration.days(14), dashboard_name=self._name()
-        )
-        dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, height=3))
-        dashboard.add_widgets(*self._execution_widgets())
-        dashboard.add_widgets(*_function_widgets(functions), *_queue_widgets(dead_letters))
 
     def _name(self) -> str:
         return Names.unique_resource_name(self, max_length=200, separator="-")

@@ -8,22 +8,13 @@ from __future__ import annotations
 
 from aws_cdk import App, Stack, Tags
 
-from constructs_lib.settings import Settings
 
-
-def tag_resources(app: App, settings: Settings) -> None:
-    """Tag whatever the app creates, and protect its stacks where the settings ask for it."""
-    tags = {
-        "app": settings.app_name,
-        "environment": settings.environment,
-        "owner": settings.owner,
-    }
+def tag_app(app: App, *, app_name: str, environment: str | None, owner: str | None) -> None:
+    """Tag whatever the app creates; without a tag for what is None."""
+    tags = {"app": app_name, "environment": environment, "owner": owner}
     for key, value in tags.items():
         if value is not None:
             Tags.of(app).add(key, value)
-    for stack in app.node.children:
-        if isinstance(stack, Stack):
-            stack.termination_protection = settings.termination_protection
 
 
 def tag_pipeline(stack: Stack, pipeline_name: str) -> None:

@@ -10,20 +10,20 @@ from typing import Any, cast
 import pytest
 from aws_cdk import App, Environment, Stack, Validations
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import registration_requests
-from constructs_lib.infrastructure.load_test import LoadTestFunction
+from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
+from constructs_lib.infrastructure.load_test import EndpointNetwork, LoadTestFunction
+from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.regions import RegionCode
-from constructs_lib.settings import Settings
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.sdk import offline, offline_session
-from stacks.network import NetworkStack
 from tests.synth.conftest import ROOT
 
+KEY = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/4567cdef"
 
 
@@ -44,15 +44,13 @@ def template(folder: Path) -> Template:
     LoadTestFunction(
         stack,
         "LoadTest",
-        settings=Settings(additional_key_arns=(OTHER_KEY,)),
         request=request,
-        network=cast(
-            "NetworkStack",
-            SimpleNamespace(subnet_ids=["subnet-1", "subnet-2"], security_group_id="sg-1"),
+        network=EndpointNetwork(subnet_ids=["subnet-1", "subnet-2"], security_group_id="sg-1"),
+        artifacts=ReleasedArtifacts(
+            bucket_arn="arn:aws:s3:::artifacts", key_arn=KEY, additional_key_arns=[OTHER_KEY]
         ),
-        artifact_bucket=s3.Bucket.from_bucket_name(stack, "Bucket", "artifacts"),
-        encryption_key=kms.Key.from_key_arn(
-            stack, "Key", "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
+        log_options=LogOptions(
+            encryption_key=kms.Key.from_key_arn(stack, "Key", KEY), retention_days=90
         ),
     )
     return Template.from_json(app.synth().get_stack_by_name("model-release-test").template)

@@ -11,7 +11,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib.infrastructure.iam.batches import batches
 from constructs_lib.settings import Notifications, Settings
-from stacks.notifications import ForwardingStack, NotificationStack
+from stacks.notifications import ForwardingStack, NotificationStack, Watched
 from stacks.storage import StorageStack
 
 NAMES = [f"Fraud-detection-model-number-{number:03}" for number in range(60)]
@@ -31,15 +31,14 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
         "notifications",
         settings=settings,
         notifications=Notifications(emails=("ml@example.com",)),
-        pipeline_names=NAMES,
-        model_package_group_names=NAMES,
+        watched=Watched(pipeline_names=NAMES, model_package_group_names=NAMES),
         storage=storage,
         env=ENVIRONMENT,
     )
     forwarding = ForwardingStack(
         app,
         "forwarding",
-        settings=settings,
+        home_region="us-east-1",
         model_package_group_names=NAMES,
         env=Environment(account="123456789012", region="eu-west-1"),
     )

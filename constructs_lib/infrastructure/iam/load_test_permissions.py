@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 
 from constructs_lib.arns import arn_names
 from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.network_statements import network_statements
 from constructs_lib.infrastructure.iam.policies import Statement
-from constructs_lib.infrastructure.registration_function import RELEASED_FOLDERS
-from constructs_lib.registration.load_test_request import job_name_prefix
-from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.service_model.instances import has_local_storage
+from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
 
 _SERVICE: Final = "The service names what it creates for a test"
 WILDCARDS: Final = {
@@ -40,18 +35,22 @@ WILDCARDS: Final = {
 class LoadTestPermissions:
     """The statements of the three roles of a load test."""
 
-    request: RegistrationRequest
     arns: StackArns
-    artifact_bucket: s3.IBucket
-    encryption_key: kms.IKey
-    additional_key_arns: Sequence[str]
-    """Keys that executions may encrypt what they release with, instead of that one."""
+    pipeline_name: str
+    model_package_group_name: str
+    """The group whose versions are tested."""
+    image_uri: str
+    """Serving image of those versions."""
+    job_name_prefix: str
+    """What the names of the jobs begin with."""
+    artifacts: ReleasedArtifacts
+    volume_key_arn: str | None
+    """KMS key of the endpoints' volumes; None: their disks are encrypted in hardware."""
 
     def of_function(
         self, *, job_role: iam.Role, schedule_role: iam.Role, schedule_group: str
     ) -> list[Statement]:
         """Start tests, look at them again, and record what they found."""
-        prefixes = arn_names(job_name_prefix(self.request.model_package_group_name))
         return [
             Statement(
                 sid="Test",
@@ -61,7 +60,7 @@ class LoadTestPermissions:
                 ],
                 resources=[
                     self.arns.arn("sagemaker", f"inference-recommendations-job/{prefix}-*")
-                    for prefix in prefixes
+                    for prefix in arn_names(self.job_name_prefix)
                 ],
             ),
             self._read_versions("sagemaker:UpdateModelPackage"),
@@ -91,13 +90,6 @@ class LoadTestPermissions:
             *self._observe(),
         ]
 
-    def has_volumes(self) -> bool:
-        """Tell whether a key can be named: SageMaker refuses one beside a type with own disks.
-
-        Such disks are encrypted in hardware. One request names one key, for all types it tests.
-        """
-        return not any(map(has_local_storage, self.request.inference_instance_types))
-
     def _run_endpoints(self) -> Statement:
         kinds = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
         return Statement(
@@ -115,7 +107,7 @@ class LoadTestPermissions:
         )
 
     def _read_versions(self, *more_actions: str) -> Statement:
-        groups = arn_names(self.request.model_package_group_name)
+        groups = arn_names(self.model_package_group_name)
         return Statement(
             sid="ReadVersions",
             actions=["sagemaker:DescribeModelPackage", *more_actions],
@@ -123,25 +115,22 @@ class LoadTestPermissions:
         )
 
     def _read_release(self) -> Iterator[Statement]:
-        bucket_arn, key_arn = self.artifact_bucket.bucket_arn, self.encryption_key.key_arn
-        prefix = f"{bucket_arn}/{self.request.pipeline_name}"
+        bucket_arn = self.artifacts.bucket_arn
         yield Statement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
-            resources=[f"{prefix}/{folder}/*" for folder in RELEASED_FOLDERS],
+            resources=released_objects(bucket_arn, self.pipeline_name),
         )
         yield Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn])
         yield Statement(
-            sid="DecryptRelease",
-            actions=["kms:Decrypt"],
-            resources=[key_arn, *self.additional_key_arns],
+            sid="DecryptRelease", actions=["kms:Decrypt"], resources=self.artifacts.key_arns
         )
-        if self.has_volumes():
+        if self.volume_key_arn is not None:
             yield Statement(
                 # Amazon EBS, on behalf of the endpoint, encrypts its volume under a grant.
                 sid="EncryptVolumes",
                 actions=["kms:CreateGrant"],
-                resources=[key_arn],
+                resources=[self.volume_key_arn],
                 conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
             )
 
@@ -153,7 +142,7 @@ class LoadTestPermissions:
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            resources=[repository_arn(self.request.image_uri)],
+            resources=[repository_arn(self.image_uri)],
         )
         yield Statement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"])
 

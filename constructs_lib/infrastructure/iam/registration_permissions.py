@@ -1,0 +1,140 @@
+"""What the function may do that stages released models and registers them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from constructs_lib.arns import arn_names
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.images import repository_arn
+from constructs_lib.infrastructure.iam.policies import Statement
+from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
+from constructs_lib.registration.request import RegistrationRequest
+
+WILDCARDS: Final = {
+    "ReadRelease": "Objects under the prefixes of this pipeline's releases",
+    "ClaimContent": "Claims are named by the digests of what is released",
+    "SeeExecutions": "SageMaker makes the names of the executions of this pipeline",
+    "WriteRegistries": "Copies lie under the same prefixes in the registries' buckets",
+    "EncryptCopies": "A key's id is known in its own region only; the condition names its alias",
+    "Register": "The versions of this pipeline's own model package group",
+    "ReadVersions": "The versions of this pipeline's own model package group",
+    "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
+}
+"""Why resources of these statements cannot be named in full."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistrationPermissions:
+    """The statements of the function's role."""
+
+    requests: Sequence[RegistrationRequest]
+    """What to register in each region, all of one pipeline."""
+    home_region: str
+    """AWS region of the pipeline, whose own step registers there."""
+    artifacts: ReleasedArtifacts
+    registry_buckets: Mapping[str, str]
+    """Names of the buckets of registered artifacts, by AWS region: at least of those registration
+    regions that are not home."""
+    registry_key_alias: str
+    """Alias of those buckets' keys, ``alias/<name>``, the same in every region."""
+
+    def statements(self) -> Iterator[Statement]:
+        """Read the release, find its versions, and copy and register it elsewhere."""
+        yield from self._read()
+        yield from self._find()
+        if self._others():
+            yield from self._copy()
+            yield from self._register()
+
+    def _read(self) -> Iterator[Statement]:
+        pipeline_name = self.requests[0].pipeline_name
+        bucket_arn = self.artifacts.bucket_arn
+        executions = f"arn:{PARTITION}:sagemaker:{self.home_region}:{ACCOUNT}:pipeline"
+        yield Statement(
+            sid="ReadRelease",
+            actions=["s3:GetObject"],
+            resources=released_objects(bucket_arn, pipeline_name),
+        )
+        yield Statement(
+            sid="ClaimContent",
+            actions=["s3:PutObject"],
+            resources=[f"{bucket_arn}/{pipeline_name}/releases/claims/*"],
+        )
+        yield Statement(
+            sid="SeeExecutions",
+            actions=["sagemaker:DescribePipelineExecution"],
+            resources=[f"{executions}/{name}/execution/*" for name in arn_names(pipeline_name)],
+        )
+        # Without it, S3 answers 403 instead of 404 for an object that is not there.
+        yield Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn])
+        yield Statement(
+            sid="UseReleaseKey",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=self.artifacts.key_arns,
+        )
+
+    def _find(self) -> Iterator[Statement]:
+        yield Statement(
+            sid="ReadVersions",
+            actions=["sagemaker:DescribeModelPackage"],
+            resources=list(_version_arns(self.requests)),
+        )
+        yield Statement(
+            sid="FindVersions",
+            actions=["sagemaker:ListModelPackages"],
+            resources=["*"],  # IAM's reference has a resource for it, which is optional
+        )
+
+    def _others(self) -> list[RegistrationRequest]:
+        """Return what is registered outside the home region."""
+        return [each for each in self.requests if each.aws_region != self.home_region]
+
+    def _copy(self) -> Iterator[Statement]:
+        others = self._others()
+        buckets = [
+            f"arn:{PARTITION}:s3:::{self.registry_buckets[each.aws_region]}" for each in others
+        ]
+        yield Statement(
+            sid="WriteRegistries",
+            actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            resources=[
+                objects
+                for bucket, request in zip(buckets, others, strict=True)
+                for objects in released_objects(bucket, request.pipeline_name)
+            ],
+        )
+        # As for the release.
+        yield Statement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets)
+        yield Statement(
+            sid="EncryptCopies",
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            # The key's id is known in its own region only; the alias says which one it is.
+            resources=[f"arn:{PARTITION}:kms:{each.aws_region}:{ACCOUNT}:key/*" for each in others],
+            conditions={
+                "ForAnyValue:StringEquals": {"kms:ResourceAliases": self.registry_key_alias}
+            },
+        )
+
+    def _register(self) -> Iterator[Statement]:
+        others = self._others()
+        yield Statement(
+            sid="Register",
+            actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage"],
+            resources=list(_version_arns(others)),
+        )
+        yield Statement(
+            sid="ReadImages",  # CreateModelPackage resolves the image's digest
+            actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
+            resources=[repository_arn(each.image_uri) for each in others],
+        )
+
+
+def _version_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:
+    """Name the versions of the model package groups."""
+    for request in requests:
+        prefix = f"arn:{PARTITION}:sagemaker:{request.aws_region}:{ACCOUNT}"
+        for group in arn_names(request.model_package_group_name):
+            yield f"{prefix}:model-package/{group}/*"
