@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .content_types import CSV, JSON, NPY, TEXT_TYPES
+from .payloads import CSV, JSON, NPY, TEXT_TYPES
 
 
 class UnsupportedTypeError(Exception):

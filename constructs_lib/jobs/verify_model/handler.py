@@ -6,13 +6,13 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
-from .content_types import TEXT_TYPES
 from .default_functions import (
     default_input_fn,
     default_model_fn,
     default_output_fn,
     default_predict_fn,
 )
+from .payloads import TEXT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The sample payloads."""
+"""The sample payloads, and the content types that the serving toolkit knows."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from ..common.errors import JobError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
+TEXT_TYPES = (JSON, CSV)
 
 
 class Payload:

@@ -8,8 +8,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from .content_types import CSV
 from .findings import shortened
+from .payloads import CSV
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
