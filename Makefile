@@ -52,7 +52,8 @@ $(NODE_MODULES): package-lock.json $(ENVIRONMENT)
 	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
 	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
 	@echo '[4/4] Compiling byte code with a first synthesis'
-	@CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
+	@CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}}' \
+		CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
 	@touch $@
 
 .PHONY: demo
@@ -73,16 +74,19 @@ $(TORCH): $(ENVIRONMENT)
 test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
 	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example $(PYTEST_ARGS)
 
+# The app's code, and those pipelines that bring rules of their own.
+LINTED := . $(patsubst %/ruff.toml,%,$(wildcard pipelines/*/ruff.toml))
+
 .PHONY: check
 check: setup ## Lint, check formatting and types
-	@ruff check
-	@ruff format --check
+	@ruff check $(LINTED)
+	@ruff format --check $(LINTED)
 	@mypy
 
 .PHONY: format
 format: setup ## Format and apply safe fixes
-	@ruff check --fix
-	@ruff format
+	@ruff check --fix $(LINTED)
+	@ruff format $(LINTED)
 
 .PHONY: synth
 synth: setup ## Write the CloudFormation templates to cdk.out: no credentials, no network

@@ -13,10 +13,10 @@ from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
 from constructs_lib.configs.types import TextRule
 from constructs_lib.settings import Settings
+from tests.example_pipeline import CONFIG
 
 ROOT: Final = Path(__file__).parents[1]
 PATH: Final = ROOT / "docs" / "configuration.md"
-_EXAMPLE: Final = ROOT / "pipelines" / "returns_risk" / "config.json"
 _HYPERPARAMETERS: Final = "Hyperparameters"
 _SHORT: Final = 60
 """Characters of an example that fit into a table."""
@@ -165,7 +165,7 @@ def example(name: str, field: Mapping[str, Any]) -> Any:
     Raises:
         KeyError: There is none: add it to ``EXAMPLES``.
     """
-    in_use = _in_use(json.loads(_EXAMPLE.read_text())["configuration"])
+    in_use = _in_use(json.loads(CONFIG.read_text())["configuration"])
     if name in in_use:
         return in_use[name]
     return EXAMPLES[name] if field.get("default") in (None, [], {}) else field["default"]

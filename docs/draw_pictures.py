@@ -20,11 +20,11 @@ from typing import Any, Final, get_args
 from constructs_lib.configs import PayloadConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, mermaid, read_dag, svg
+from tests.example_pipeline import CONFIG, EXAMPLE
 
 ROOT: Final = Path(__file__).parents[1]
 GALLERY: Final = ROOT / "docs" / "shapes.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
-_EXAMPLE: Final = ROOT / "pipelines" / "returns_risk"
 _DOCUMENTS: Final = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
 _BLOCK: Final = re.compile(r"<!-- graph:(?P<name>[\w-]+) -->\n.*?<!-- /graph -->", re.DOTALL)
 _TRAINING: Final = {
@@ -81,7 +81,7 @@ class Shape:
 
     def config(self) -> dict[str, Any]:
         """Make the example's config one of this shape."""
-        document: dict[str, Any] = json.loads((_EXAMPLE / "config.json").read_text())
+        document: dict[str, Any] = json.loads(CONFIG.read_text())
         configuration = document["configuration"]
         configuration["shared"]["registration_regions"] = list(self.regions)
         configuration["specific"]["Payload"] |= {
@@ -114,7 +114,7 @@ def graphs() -> dict[Shape, Dag]:
         path = Path(folder, "config.json")
         for shape in every_shape():
             path.write_text(json.dumps(shape.config()))
-            configs = PipelineConfigs.load(path, root=_EXAMPLE)
+            configs = PipelineConfigs.load(path, root=EXAMPLE)
             compiled[shape] = read_dag(compile_pipeline(configs).definition)
     return compiled
 

@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+from tests.example_pipeline import CONFIG
+from tests.synth.app_copy import copy_app
+
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
 _OF_WHOEVER_RUNS_THE_TESTS = {
@@ -65,5 +67,11 @@ def no_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def example_config() -> Path:
-    """The config file of the example pipeline that ships with the app."""
-    return ROOT / "pipelines" / "returns_risk" / "config.json"
+    """The config file of the tests' own pipeline."""
+    return CONFIG
+
+
+@pytest.fixture(scope="session")
+def own_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the app whose only pipeline is the tests' own."""
+    return copy_app(tmp_path_factory.mktemp("app"))

@@ -12,8 +12,7 @@ from constructs_lib.configs.folder import (
     load_pipelines,
     refuse_name,
 )
-
-EXAMPLE = Path(__file__).parents[1] / "pipelines" / "returns_risk" / "config.json"
+from tests.example_pipeline import CONFIG
 
 
 def add_pipeline(folder: Path, name: str, text: str = "{}") -> Path:
@@ -76,7 +75,7 @@ def test_another_name_is_an_error_that_suggests_one(tmp_path: Path) -> None:
 
 
 def test_two_pipelines_of_the_same_name_are_an_error(tmp_path: Path) -> None:
-    document = json.loads(EXAMPLE.read_text())
+    document = json.loads(CONFIG.read_text())
     document["configuration"]["shared"]["source_dir"] = "s3://returns-models/code"
     for name in ("first", "second"):
         add_pipeline(tmp_path, name, json.dumps(document))

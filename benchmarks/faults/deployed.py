@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -33,11 +32,11 @@ from local.runner import (
     start_execution,
 )
 from local.runner.records import OnEvent
+from tests.example_pipeline import MODEL, copy_example
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = "returns-risk"
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
-_EXAMPLE = ROOT / "pipelines" / "returns_risk"
 _LOAD_SECONDS = 1
 OBJECTIVE = "ReturnAbuseRisk"
 """What the example's config says its model is for."""
@@ -174,14 +173,13 @@ class Deployed:
         return Registry(self.aws.client, PIPELINE, REGIONS)
 
     def _write_pipeline(self) -> None:
-        example = self.folder / "pipelines" / "returns_risk"
-        shutil.copytree(_EXAMPLE, example, ignore=shutil.ignore_patterns("__pycache__"))
-        config = json.loads((example / "config.json").read_text())
+        path = copy_example(self.folder / "pipelines" / "returns_risk")
+        config = json.loads(path.read_text())
         payload = config["configuration"]["specific"]["Payload"]
         payload["verification_load_seconds"] = _LOAD_SECONDS
         # Many executions share this machine: its latency is not what is looked at.
         payload.update(max_latency_in_millisecond=5000, expected_tps=2)
-        (example / "config.json").write_text(json.dumps(config))
+        path.write_text(json.dumps(config))
 
     def deploy(self) -> None:
         """Deploy all stacks, with the config as it is in the folder."""
@@ -376,7 +374,7 @@ def _after_rerun(
 def _example_with_another_file(name: str) -> bytes:
     content = io.BytesIO()
     with (
-        tarfile.open(_EXAMPLE / "model" / "model.tar.gz") as source,
+        tarfile.open(MODEL) as source,
         tarfile.open(fileobj=content, mode="w:gz") as target,
     ):
         for member in source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
@@ -13,9 +14,15 @@ from typer.testing import CliRunner, Result
 
 from commands.executions import real as real_executions
 from commands.program import app
+from commands.terminal import places
 from commands.terminal.aws import Aws
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION, EVALUATION, NAME, VERSIONS
+
+
+@pytest.fixture(autouse=True)
+def _commands_read_the_tests_own_app(own_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ROOT", own_app)
 
 
 @pytest.fixture(scope="module")

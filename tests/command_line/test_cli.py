@@ -17,14 +17,17 @@ from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs.folder import PipelinesFolderError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.settings import SettingsError
+from tests.example_pipeline import copy_example
 
 ROOT = Path(__file__).parents[2]
 
 
-def _cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def _cli(
+    *arguments: str, folder: Path = ROOT, **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *arguments],
-        cwd=ROOT,
+        [sys.executable, str(folder / "cli.py"), *arguments],
+        cwd=folder,
         env={"PATH": "/usr/bin:/bin", **environment},
         capture_output=True,
         text=True,
@@ -35,19 +38,15 @@ def _cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
 @pytest.fixture
 def app_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of what a user changes, which the commands read instead of the app's own."""
-    shutil.copytree(
-        ROOT / "pipelines" / "returns_risk",
-        tmp_path / "models" / "returns_risk",
-        ignore=shutil.ignore_patterns("__pycache__", "model"),
-    )
+    copy_example(tmp_path / "models" / "returns_risk", "model")
     settings = {"home_region": "eu-west-1", "pipelines_dir": "models"}
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"model-release": settings}}))
     monkeypatch.setattr(places, "ROOT", tmp_path)
     return tmp_path
 
 
-def test_validate_names_the_pipelines_that_are_valid() -> None:
-    result = _cli("validate")
+def test_validate_names_the_pipelines_that_are_valid(own_app: Path) -> None:
+    result = _cli("validate", folder=own_app)
 
     assert (result.returncode, result.stdout) == (
         0,
@@ -55,8 +54,8 @@ def test_validate_names_the_pipelines_that_are_valid() -> None:
     )
 
 
-def test_an_unknown_pipeline_is_an_error_that_suggests_one() -> None:
-    result = _cli("validate", "return_risk")
+def test_an_unknown_pipeline_is_an_error_that_suggests_one(own_app: Path) -> None:
+    result = _cli("validate", "return_risk", folder=own_app)
 
     assert result.returncode == 1
     assert "There is no pipeline 'return_risk'" in result.stderr
@@ -64,8 +63,8 @@ def test_an_unknown_pipeline_is_an_error_that_suggests_one() -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_definition_prints_the_text_that_is_deployed() -> None:
-    definition = json.loads(_cli("definition", "returns_risk").stdout)
+def test_definition_prints_the_text_that_is_deployed(own_app: Path) -> None:
+    definition = json.loads(_cli("definition", "returns_risk", folder=own_app).stdout)
 
     assert [step["Name"] for step in definition["Steps"]][:2] == ["CreateModel", "Package"]
 

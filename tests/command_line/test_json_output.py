@@ -20,9 +20,9 @@ from local.emulator import EmbeddedAws
 from local.release import Release
 from local.runner import read_execution
 from tests.command_line.registered_pipeline import NAME, write_record
+from tests.example_pipeline import MODEL
 
 ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,6 +22,7 @@ from commands.terminal import places
 from commands.terminal.completion import folder_names, pipeline_names
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import description, examples
+from tests.example_pipeline import copy_pipelines
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def app_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An app's folder with the example in it."""
-    shutil.copytree(ROOT / "pipelines" / "returns_risk", tmp_path / "pipelines" / "returns_risk")
+    copy_pipelines(tmp_path)
     (tmp_path / "cdk.json").write_text('{"context": {}}')
     monkeypatch.setattr(places, "ROOT", tmp_path)
     return tmp_path
@@ -114,7 +114,7 @@ def test_the_shell_completes_names(app_folder: Path) -> None:
     assert pipeline_names("") == ["returns-risk"]
 
 
-def test_the_shell_asks_and_is_answered() -> None:
+def test_the_shell_asks_and_is_answered(own_app: Path) -> None:
     environment = {
         "PATH": os.defpath,
         "_CLI.PY_COMPLETE": "complete_bash",
@@ -123,7 +123,7 @@ def test_the_shell_asks_and_is_answered() -> None:
     }
 
     result = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py")],
+        [sys.executable, str(own_app / "cli.py")],
         env=environment,
         capture_output=True,
         text=True,
@@ -143,8 +143,8 @@ def test_the_shell_asks_and_is_answered() -> None:
         ("release status --wa", "--watch"),
     ],
 )
-def test_bash_completes(words: str, completed: str, tmp_path: Path) -> None:
-    (tmp_path / "release").symlink_to(ROOT / "cli.py")
+def test_bash_completes(words: str, completed: str, tmp_path: Path, own_app: Path) -> None:
+    (tmp_path / "release").symlink_to(own_app / "cli.py")
     script = get_completion_script(
         prog_name="release", complete_var="_RELEASE_COMPLETE", shell="bash"
     )

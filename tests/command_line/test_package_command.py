@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import tarfile
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release import packager as archive_packager
 from constructs_lib.release.packager import PackagingError
+from tests.example_pipeline import CONFIG, EXAMPLE, MODEL, copy_example
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = ROOT / "pipelines" / "returns_risk"
-MODEL = EXAMPLE / "model" / "model.tar.gz"
 
 
 def _package(*arguments: object) -> Result:
@@ -138,8 +136,7 @@ open(output.replace("model.tar.gz", "manifest.json"), "w").write(json.dumps(mani
 
 
 def test_a_script_of_the_users_own_is_called_as_the_step_calls_it(tmp_path: Path) -> None:
-    shutil.copytree(EXAMPLE, tmp_path / "own", ignore=shutil.ignore_patterns("model"))
-    config = tmp_path / "own" / "config.json"
+    config = copy_example(tmp_path / "own", "model")
     document = json.loads(config.read_text())
     document["configuration"]["processing"]["Package"] |= {
         "processing_source_dir": ".",
@@ -177,7 +174,7 @@ def test_progress_adds_up_to_what_was_read(tmp_path: Path, monkeypatch: pytest.M
     read: list[int] = []
 
     archive_packager.package(
-        PipelineConfigs.load(EXAMPLE / "config.json"),
+        PipelineConfigs.load(CONFIG),
         model,
         tmp_path / "packaged",
         on_read=read.append,

@@ -10,8 +10,7 @@ from jsonschema import Draft202012Validator
 
 from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.schema import SCHEMA_FILE, config_schema, main, schema_text
-
-REPOSITORY = Path(__file__).parents[2]
+from tests.example_pipeline import CONFIG
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +45,7 @@ def test_the_check_fails_on_an_outdated_file(
     "file",
     [
         Path(__file__).parent / "data" / "g3.json",
-        *sorted(REPOSITORY.glob("pipelines/*/config.json")),
+        CONFIG,
     ],
     ids=lambda file: file.parent.name,
 )

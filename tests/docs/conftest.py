@@ -44,6 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
             patch.setattr(local.demo, "EmbeddedAws", running)
             # Not this folder's pipelines, which may be more than the example.
             patch.setattr(local.deployment, "_ROOT", workplace)
+            patch.setattr(local.demo, "_ROOT", workplace)
             patch.chdir(workplace)
             local.demo.run_demo(
                 workplace / ".local" / "demo", Console(file=printed, width=WIDTH, soft_wrap=True)

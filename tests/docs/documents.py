@@ -20,6 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.example_pipeline import EXAMPLE, ROOT
+
+DOCUMENTS: Final = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    EXAMPLE / "README.md",
+)
+"""All that the project documents."""
 _FENCE: Final = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\s*$")
 _MARK: Final = re.compile(
     r"^\s*<!-- (?P<name>not run|exit code|first|file|patch|message in): (?P<value>.+?) -->\s*$"

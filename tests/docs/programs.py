@@ -9,7 +9,6 @@ import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Final
 
 import botocore.session
@@ -18,8 +17,8 @@ from botocore.exceptions import UnknownServiceError
 from typer.main import get_command
 
 from commands.program import COMMANDS, app, command
+from tests.example_pipeline import ROOT, as_shipped
 
-ROOT: Final = Path(__file__).parents[2]
 _SHELL: Final = frozenset(
     {"cat", "cd", "cp", "curl", "echo", "export", "git", "head", "ls", "mkdir", "mv", "npm", "open"}
     | {"pip", "printf", "rm", "sed", "source", "tail", "tar", "test", "unset", "xdg-open"}
@@ -138,7 +137,11 @@ def _python(arguments: list[str]) -> None:
     if arguments[:1] == ["-m"]:
         if importlib.util.find_spec(arguments[1]) is None:
             raise NoSuchCommandError(f"there is no module {arguments[1]!r}")
-    elif arguments and not arguments[0].startswith("-") and not (ROOT / arguments[0]).is_file():
+    elif (
+        arguments
+        and not arguments[0].startswith("-")
+        and not as_shipped(ROOT / arguments[0]).is_file()
+    ):
         raise NoSuchCommandError(f"there is no script {arguments[0]!r}")
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from constructs_lib.configs import CONFIG_CLASSES, Hyperparameters, PipelineConfigs
 from constructs_lib.settings import Settings
 from docs.configuration_reference import EXAMPLES, PATH, reference
+from tests.example_pipeline import CONFIG
 
-EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk" / "config.json"
 SETTINGS_IN_SETTINGS = ("existing_vpc", "schedule", "notifications", "delivery")
 
 
@@ -32,7 +32,7 @@ def test_every_field_and_setting_has_a_row_that_says_what_it_is() -> None:
 
 
 def test_the_models_take_the_examples_of_fields(tmp_path: Path) -> None:
-    document = json.loads(EXAMPLE.read_text())
+    document = json.loads(CONFIG.read_text())
     configuration = document["configuration"]
     document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
     configuration["specific"]["PytorchTraining"] = {}

@@ -14,6 +14,7 @@ import pytest
 
 from tests.docs.conftest import Demo
 from tests.docs.documents import (
+    DOCUMENTS,
     Block,
     Command,
     Edit,
@@ -25,13 +26,8 @@ from tests.docs.documents import (
 from tests.docs.outputs import differs
 from tests.docs.programs import NoSuchCommandError, check, program_names
 from tests.docs.workplace import Ran, Shell
+from tests.example_pipeline import ROOT
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "pipelines").glob("*/README.md")),
-]
 NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 NEVER_RUN = {"make", "aws", "pip", "npm", "open", "xdg-open"}
 """Programs that install, take minutes or are not part of the environment: only checked."""

@@ -7,14 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.documents import without_blocks
+from tests.docs.documents import DOCUMENTS, without_blocks
+from tests.example_pipeline import ROOT, as_shipped
 
-ROOT = Path(__file__).parents[2]
-DOCUMENTS = [
-    ROOT / "README.md",
-    *sorted((ROOT / "docs").rglob("*.md")),
-    *sorted((ROOT / "pipelines").glob("*/README.md")),
-]
 LINK = re.compile(r"\]\((?!\w+:)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 
 
@@ -22,7 +17,7 @@ LINK = re.compile(r"\]\((?!\w+:)(?P<path>[^)#]*)(?:#(?P<anchor>[^)]+))?\)")
 def test_links_of_a_document_lead_somewhere(document: Path) -> None:
     broken = []
     for link in LINK.finditer(without_blocks(document)):
-        target = document.parent / link["path"] if link["path"] else document
+        target = as_shipped(document.parent / link["path"]) if link["path"] else document
         if not target.exists() or (link["anchor"] and link["anchor"] not in anchors(target)):
             broken.append(link[0])
 

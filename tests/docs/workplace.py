@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
+from tests.example_pipeline import ROOT, copy_pipelines
 from tests.synth.app_copy import JSII_CACHE
 
-ROOT: Final = Path(__file__).parents[2]
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".git", ".venv", "node_modules", ".local", "cdk.out", ".*_cache", ".hypothesis", "*.pyc.*"
 )
 """The last are byte code that another process is writing: gone before they are copied."""
 _OF_THE_COPY: Final = ("activate", "release", "cdk")
 """Files of ``.venv/bin`` that name the folder of the project."""
-_EXAMPLE: Final = "returns_risk"
 _COLUMNS: Final = "120"
 
 
@@ -34,9 +33,9 @@ class Ran:
 def make_workplace(folder: Path) -> Path:
     """Copy the project as a git clone with its installed environment; returns the folder."""
     shutil.copytree(ROOT, folder, ignore=_LEFT_OUT, symlinks=True)
-    for pipeline in (folder / "pipelines").iterdir():
-        if pipeline.name != _EXAMPLE:  # of whoever runs the tests
-            shutil.rmtree(pipeline)
+    # Not this folder's pipelines, which are of whoever runs the tests.
+    shutil.rmtree(folder / "pipelines", ignore_errors=True)
+    copy_pipelines(folder)
     (folder / "node_modules").symlink_to(ROOT / "node_modules")
     _link_environment(folder)
     git = ("git", "-c", "user.name=Reader", "-c", "user.email=reader@example.com")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -12,7 +11,8 @@ from rich.console import Console
 
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.release import LocalAws
-from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
+from tests.end_to_end.deployment import REGIONS, Deployment
+from tests.example_pipeline import copy_pipelines
 from tests.security.secrets_scan import PLANTED
 
 
@@ -20,12 +20,7 @@ from tests.security.secrets_scan import PLANTED
 def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """Bootstrap three regions and deploy the app, with secrets around it."""
     folder = tmp_path_factory.mktemp("end_to_end")
-    shutil.copytree(
-        ROOT / "pipelines" / "returns_risk",
-        folder / "pipelines" / "returns_risk",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    config = folder / "pipelines" / "returns_risk" / "config.json"
+    config = copy_pipelines(folder) / "returns_risk" / "config.json"
     document = json.loads(config.read_text())
     document["configuration"]["specific"]["Payload"]["verification_load_seconds"] = 1
     config.write_text(json.dumps(document, indent=1))

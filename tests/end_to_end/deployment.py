@@ -15,9 +15,9 @@ from local.cdk import CdkCli
 from local.deployment import stack_output
 from local.release import LocalAws, release
 from local.runner import Execution
+from tests.example_pipeline import MODEL
 
 ROOT = Path(__file__).parents[2]
-MODEL = ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
 REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +24,8 @@ from constructs_lib.jobs import notify, start_release
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.release import LocalAws
-from tests.end_to_end.deployment import ROOT, Deployment
+from tests.end_to_end.deployment import Deployment
+from tests.example_pipeline import copy_example
 from tests.jobs.aws_events import EXECUTION, execution_changed, package_changed
 
 SCHEDULE = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
@@ -96,11 +96,10 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
 
 
 def _copy_for_home_region(folder: Path) -> None:
-    example = ROOT / "pipelines" / "returns_risk"
-    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    config = json.loads((folder / "config.json").read_text())
+    path = copy_example(folder)
+    config = json.loads(path.read_text())
     config["configuration"]["shared"]["registration_regions"] = ["NA"]
-    (folder / "config.json").write_text(json.dumps(config))
+    path.write_text(json.dumps(config))
 
 
 def _queue_at_every_rule(aws: LocalAws) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from local.runner import ExecutionStatus, StepStatus
-from tests.end_to_end.deployment import MODEL, REGIONS, ROOT, Deployment
+from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
+from tests.example_pipeline import MODEL
 from tests.security.secrets_scan import findings
 
 

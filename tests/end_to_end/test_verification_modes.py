@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,6 +25,7 @@ from local.emulator.load_tests import NOT_TESTED
 from local.release import LocalAws, release
 from local.runner import Execution, ExecutionStatus, StepStatus
 from tests.end_to_end.deployment import ROOT, Deployment
+from tests.example_pipeline import copy_example
 from tests.registration.test_model_card import SCHEMA
 
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1"}
@@ -66,12 +66,7 @@ class Verified:
 
 
 def _write_pipeline(folder: Path, name: str, payload: dict[str, Any]) -> None:
-    shutil.copytree(
-        ROOT / "pipelines" / "returns_risk",
-        folder / name,
-        ignore=shutil.ignore_patterns("__pycache__", "model"),
-    )
-    path = folder / name / "config.json"
+    path = copy_example(folder / name, "model")
     document = json.loads(path.read_text())
     document["configuration"]["shared"] |= {
         "pipeline_name": name,

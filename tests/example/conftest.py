@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
+from tests.example_pipeline import EXAMPLE, MODEL
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def serving() -> ModuleType:
 def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The unpacked model artifact."""
     folder = tmp_path_factory.mktemp("model")
-    with tarfile.open(EXAMPLE / "model/model.tar.gz") as archive:
+    with tarfile.open(MODEL) as archive:
         for member in archive.getmembers():
             content = archive.extractfile(member)
             assert content is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tarfile
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.registration import VariableType
 from constructs_lib.regions import RegionCode
 from constructs_lib.release.payloads import sample_payloads
+from tests.example_pipeline import ROOT
 
 MOST_ARTIFACT_BYTES = 200_000
 
@@ -34,7 +36,8 @@ def test_the_config_loads_without_a_warning(
 
 def test_the_config_has_the_form_that_editors_check(example: Path) -> None:
     config = json.loads((example / "config.json").read_text())
-    schema = json.loads((example / config["$schema"]).read_text())
+    schema_file = Path(os.path.normpath(ROOT / "pipelines" / example.name / config["$schema"]))
+    schema = json.loads(schema_file.read_text())
     jsonschema.Draft202012Validator(schema).validate(config)
 
 

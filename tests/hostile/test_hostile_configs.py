@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import shutil
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,21 @@ from hypothesis import strategies as st
 from constructs_lib.configs import ConfigFileError, PipelineConfigs
 from constructs_lib.definition import DeployTimeVariableError, compile_pipeline
 from constructs_lib.release.payloads import payload_archive, sample_payloads
+from tests.example_pipeline import CONFIG, copy_example
 from tests.hostile.inputs import MODEL, PAYLOAD, REFUSED_EDITS, SHARED, TEXTS
 
-EXAMPLE = Path(__file__).parents[2] / "pipelines" / "returns_risk"
 TEN_MEGABYTES = "x" * 10_000_000
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("hostile") / "model"
-    shutil.copytree(EXAMPLE, folder)
+    copy_example(folder)
     return folder
 
 
 def _load(folder: Path, *edits: tuple[str, Any]) -> PipelineConfigs:
-    document = json.loads((EXAMPLE / "config.json").read_text())
+    document = json.loads(CONFIG.read_text())
     for path, value in edits:
         *parents, last = path.removeprefix("$.").split(".")
         node = document

@@ -48,8 +48,14 @@ def test_settings_of_any_shape_are_read_or_refused(given_settings: Any, environm
 @pytest.mark.parametrize("command", ["validate", "definition", "graph", "payloads"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_is_no_folders_is_an_error_in_words(
-    command: str, name: str, capsys: pytest.CaptureFixture[str]
+    command: str,
+    name: str,
+    own_app: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    monkeypatch.setattr("commands.places.ROOT", own_app)
+
     with pytest.raises(SystemExit) as ended:
         main(args=[command, "--", name])
 

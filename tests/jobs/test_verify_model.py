@@ -23,9 +23,8 @@ from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
+from tests.example_pipeline import CONFIG, MODEL
 from tests.jobs.pythons import PYTHONS, interpreter
-
-EXAMPLE = Path(__file__).parents[2] / "pipelines/returns_risk"
 
 GOOD = """
 import json, time, os, sys
@@ -618,10 +617,9 @@ def test_a_request_of_another_region_cannot_be_judged(tmp_path: Path, script: Pa
 
 
 def test_the_doctor_finds_the_example_healthy(capfd: pytest.CaptureFixture[str]) -> None:
-    configs = PipelineConfigs.load(EXAMPLE / "config.json")
-    model = EXAMPLE / "model/model.tar.gz"
+    configs = PipelineConfigs.load(CONFIG)
 
-    assert examine(configs, model, put_code_in=True, load_seconds=0.2) == HEALTHY
+    assert examine(configs, MODEL, put_code_in=True, load_seconds=0.2) == HEALTHY
     assert "passed: answered every payload" in capfd.readouterr().out
 
 
@@ -629,7 +627,7 @@ def test_the_doctor_tells_what_is_wrong_with_a_folder(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "inference.py").write_text(GOOD)
-    configs = PipelineConfigs.load(EXAMPLE / "config.json")
+    configs = PipelineConfigs.load(CONFIG)
 
     assert examine(configs, tmp_path, load_seconds=0.2, as_json=True) == UNHEALTHY
     assert json.loads(capfd.readouterr().out)["findings"][0]["code"] == "code-folder-missing"

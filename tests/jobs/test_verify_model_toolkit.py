@@ -17,8 +17,9 @@ from sagemaker_inference.transformer import Transformer
 from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.verify_model.handler import ModelHandler, wire_bytes
 from constructs_lib.jobs.verify_model.unpacking import unpack
+from tests.example_pipeline import EXAMPLE, MODEL
 
-EXAMPLE_CODE = Path(__file__).parents[2] / "pipelines/returns_risk/inference/inference.py"
+EXAMPLE_CODE = EXAMPLE / "inference" / "inference.py"
 _NUMBERS = itertools.count()
 
 WHOLE = "def model_fn(model_dir): return 'model'\n"
@@ -149,5 +150,5 @@ def test_the_example_answers_as_in_the_real_toolkit(
 def model_dir(tmp_path: Path) -> Path:
     """The example's model, unpacked by the script itself."""
     folder = tmp_path / "model"
-    unpack(EXAMPLE_CODE.parents[1] / "model/model.tar.gz", folder, Limits())
+    unpack(MODEL, folder, Limits())
     return folder

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
@@ -20,13 +19,11 @@ from aws_cdk import Validations
 from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from app import build_app
+from tests.example_pipeline import copy_pipelines
 from tests.security.deployment import ACCOUNT, Deployment
 from tests.security.proof import ADDITIONAL_KEY, ADDITIONAL_PREFIX, Proof
 from tests.security.service_calls import REPOSITORY
 from tests.synth.conftest import TRAINING, cdk_context
-
-ROOT = Path(__file__).parents[2]
-
 
 DEPLOYMENTS = ("shipped", "extended", "operated")
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -150,12 +147,12 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 
 def _changed_pipelines(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
     """Copy the example's folder with a changed config; returns the folder of pipelines."""
-    shutil.copytree(ROOT / "pipelines" / "returns_risk", folder / "pipelines" / "returns_risk")
-    path = folder / "pipelines" / "returns_risk" / "config.json"
+    pipelines = copy_pipelines(folder)
+    path = pipelines / "returns_risk" / "config.json"
     document = json.loads(path.read_text())
     change(document)
     path.write_text(json.dumps(document))
-    return str(folder / "pipelines")
+    return str(pipelines)
 
 
 @pytest.fixture(scope="session")

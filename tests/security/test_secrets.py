@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -16,16 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.evaluator import ROOT
 from tests.security.secrets_scan import PLANTED, findings, secrets_in
+from tests.synth.app_copy import copy_app
 
 
 def test_a_synthesis_writes_no_secret_of_its_environment(tmp_path: Path) -> None:
-    folder = tmp_path / "app"
-    parts = ("app.py", "cdk.json", "constructs_lib", "stacks", "pipelines")
-    folder.mkdir()
-    for part in parts:
-        (shutil.copytree if (ROOT / part).is_dir() else shutil.copy)(ROOT / part, folder / part)
+    folder = copy_app(tmp_path / "app")
     secrets = "".join(f"{name}={value}\n" for name, value in PLANTED.items())
     for place in ("", "pipelines", "pipelines/returns_risk", "pipelines/returns_risk/inference"):
         (folder / place / ".env").write_text(secrets)

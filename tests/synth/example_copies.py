@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.synth.conftest import ROOT
+from tests.example_pipeline import copy_example
 
 
-def copy_example(folder: Path, **sections: dict[str, Any]) -> None:
+def named_copy(folder: Path, **sections: dict[str, Any]) -> None:
     """Copy the example's folder; the pipeline is named after the copy.
 
     Args:
         folder: The copy.
         sections: Changes to sections of its config.
     """
-    example = ROOT / "pipelines" / "returns_risk"
-    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    path = folder / "config.json"
+    path = copy_example(folder)
     document = json.loads(path.read_text())
     document["configuration"]["shared"]["pipeline_name"] = folder.name
     for section, values in sections.items():

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from constructs_lib.compilation import parent as compilation
 from constructs_lib.compilation.checks import pipeline_findings
 from constructs_lib.compilation.parent import (
     CheckedPipeline,
@@ -20,11 +19,12 @@ from constructs_lib.compilation.parent import (
     cache_key,
     source_digest,
 )
+from constructs_lib.compilation.parent import parent as compilation
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
+from tests.synth.app_copy import copy_app
 
-ROOT = Path(__file__).parents[2]
 HOME = "us-east-1"
 
 
@@ -191,11 +191,7 @@ finally:
 def test_the_app_never_imports_the_sdk_and_reuses_what_gives_the_same_assembly(
     tmp_path: Path,
 ) -> None:
-    app = tmp_path / "app"
-    for name in ("constructs_lib", "stacks", "pipelines"):
-        shutil.copytree(ROOT / name, app / name, ignore=shutil.ignore_patterns("*.pyc"))
-    for name in ("app.py", "cdk.json"):
-        shutil.copy(ROOT / name, app)
+    app = copy_app(tmp_path / "app")
     assemblies = []
     for name in ("cold", "warm"):
         output = tmp_path / name

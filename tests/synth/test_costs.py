@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 
 from docs.costs import DOCUMENT, IDLE, OPTIONS, REGIONS, RELEASE, Line, document, tables
 from tests.synth.conftest import Synthesize
-from tests.synth.example_copies import copy_example
+from tests.synth.example_copies import named_copy
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_options_have_the_dashboards_and_alarms_that_are_counted(
         "timed": {"schedule": schedule},
     }
     for name in options:
-        copy_example(tmp_path / name)
+        named_copy(tmp_path / name)
     templates = synthesize(
         pipelines_dir=str(tmp_path),
         pipelines={name: {"monitoring": True, **option} for name, option in options.items()},

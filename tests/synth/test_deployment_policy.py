@@ -14,16 +14,16 @@ from docs.deployment_policy import (
     policies,
 )
 from tests.synth.conftest import TRAINING, Synthesize
-from tests.synth.example_copies import copy_example
+from tests.synth.example_copies import named_copy
 
 
 @pytest.fixture(scope="module")
 def resource_types(synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The types in the templates with everything switched on."""
     folder = tmp_path_factory.mktemp("pipelines")
-    copy_example(folder / "uploaded", Payload={"load_test_in_aws": True})
+    named_copy(folder / "uploaded", Payload={"load_test_in_aws": True})
     on_two_instances = {**TRAINING, "training_instance_count": 2}
-    copy_example(folder / "trained", PytorchTraining=on_two_instances)
+    named_copy(folder / "trained", PytorchTraining=on_two_instances)
     schedule = {"expression": "rate(7 days)", "parameters": {}}
     templates = synthesize(
         pipelines_dir=str(folder),

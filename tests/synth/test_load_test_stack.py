@@ -21,7 +21,7 @@ from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.regions import RegionCode
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.sdk import offline, offline_session
-from tests.synth.conftest import ROOT
+from tests.example_pipeline import CONFIG
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/4567cdef"
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def template(folder: Path) -> Template:
-    configs = PipelineConfigs.load(ROOT / "pipelines" / "returns_risk" / "config.json")
+    configs = PipelineConfigs.load(CONFIG)
     request = registration_requests(configs)[RegionCode.NA]
     app = App(outdir=str(folder), builtin_cloud_formation_validation=False)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))

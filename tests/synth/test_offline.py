@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,7 +77,6 @@ def trapped(
     The copy is a repository. Fails the test when anything reaches for the network.
     """
     folder = copy_app(tmp_path_factory.mktemp("offline"))
-    shutil.copytree(ROOT / "local", folder / "local", ignore=shutil.ignore_patterns("*.pyc"))
     for shape in SHAPES:
         path = write_pipeline(folder / "pipelines", shape)
         document = json.loads(path.read_text())
@@ -242,8 +240,9 @@ def test_what_is_switched_off_in_the_sdk_changes_no_definition(
 
 
 def test_a_known_account_makes_cdk_look_nothing_up(tmp_path: Path) -> None:
-    environment = {"CDK_OUTDIR": str(tmp_path), "CDK_DEFAULT_ACCOUNT": "123456789012"}
+    app = copy_app(tmp_path / "app")
+    environment = {"CDK_OUTDIR": str(tmp_path / "out"), "CDK_DEFAULT_ACCOUNT": "123456789012"}
 
-    assert run(ROOT, "app.py", environment=environment).returncode == 0
+    assert run(app, "app.py", environment=environment).returncode == 0
 
-    assert "missing" not in json.loads((tmp_path / "manifest.json").read_text())
+    assert "missing" not in json.loads((tmp_path / "out" / "manifest.json").read_text())
