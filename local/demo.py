@@ -14,8 +14,12 @@ from local.emulator import EmbeddedAws
 from local.release import LocalAws, Release, collect, deploy_app, release
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
-_MODEL: Final = _ROOT / "pipelines" / "returns_risk" / "model" / "model.tar.gz"
+_MODEL: Final = "pipelines/returns_risk/model/model.tar.gz"
 _STACK_SUFFIX: Final = "-pipeline-returns-risk"
+_ANOTHER_MODEL: Final = (
+    "To release another model on an embedded AWS: release emulator, and in another shell"
+    " release deploy-local and release run NAME --model MODEL."
+)
 
 
 class NoExampleError(ReleaseError):
@@ -35,6 +39,12 @@ def run_demo(folder: Path, console: Console) -> Release:
     Raises:
         ReleaseError: A part before the execution failed; says which, why and where its log is.
     """
+    model = _ROOT / _MODEL
+    if not model.is_file():
+        raise NoExampleError(
+            f"The demo releases the example pipeline, whose model {_MODEL} is not there."
+            f" {_ANOTHER_MODEL}"
+        )
     shutil.rmtree(folder, ignore_errors=True)
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         assembly = deploy_app(LocalAws(server.endpoint_url), folder, console)
@@ -43,7 +53,7 @@ def run_demo(folder: Path, console: Console) -> Release:
         pipeline_name = stack_output(aws.client("cloudformation"), stack, "PipelineName")
         console.print()
         execution = release(
-            pipeline_name, str(_MODEL), aws=aws, state_dir=folder / "executions", console=console
+            pipeline_name, str(model), aws=aws, state_dir=folder / "executions", console=console
         )
         return collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
 
@@ -58,7 +68,6 @@ def example_stack(assembly: Assembly) -> str:
     if not stacks:
         raise NoExampleError(
             "The demo releases the example pipeline returns_risk, which this app does not have."
-            f" It has the stacks {', '.join(assembly.stack_names)}. To release another model:"
-            " release emulator, deploy-local and run."
+            f" It has the stacks {', '.join(assembly.stack_names)}. {_ANOTHER_MODEL}"
         )
     return stacks[0]

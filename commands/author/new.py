@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -15,7 +16,9 @@ from commands.terminal.options import Json, print_json
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 
-_EXAMPLE: Final = Path(__file__).resolve().parents[2] / "pipelines" / "returns_risk"
+_TEMPLATE: Final = Path(__file__).with_name("template")
+_INPUT: Final = ("value", "NUMERIC")
+"""The one of the template's code."""
 _TYPES: Final = ("NUMERIC", "TEXT")
 
 
@@ -39,7 +42,7 @@ def new(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a pipeline's folder out of the example.
+    """Make a pipeline's folder out of a template.
 
     A config and inference code to change. Asks for the owner, the model's inputs and the regions,
     unless the owner is given.
@@ -58,13 +61,11 @@ def new(
         raise NewPipelineError(f"{folder} is there already: choose another name.")
     if owner is None:
         owner, variable, registration_region = _answers(variable, registration_region)
-    document = _config(name, owner, _variables(variable), registration_region or [RegionCode.NA])
+    inputs = _variables(variable) or [_INPUT]
+    document = _config(name, owner, inputs, registration_region or [RegionCode.NA])
     try:
-        shutil.copytree(
-            _EXAMPLE / "inference",
-            folder / "inference",
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+        (folder / "inference").mkdir(parents=True)
+        (folder / "inference" / "inference.py").write_text(_code(inputs))
         (folder / "config.json").write_text(json.dumps(document, indent=2) + "\n")
     except OSError as error:
         raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
@@ -84,7 +85,7 @@ def _answers(
         raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
     owner = typer.prompt("Owner of the model (a team's name)", err=True)
     if not variables:
-        question = "Inputs, such as 'age:NUMERIC reason:TEXT' (empty: those of the example)"
+        question = "Inputs, such as 'age:NUMERIC reason:TEXT' (empty: one number, value)"
         variables = typer.prompt(
             question, "", show_default=False, value_proc=_variable_words, err=True
         )
@@ -119,36 +120,41 @@ def _tell(folder: Path, *, as_json: bool) -> None:
         f"Made {folder}. Next:\n"
         f"  1. put your code into {folder}/inference/inference.py\n"
         f"  2. adapt {folder}/config.json: outputs, content types, domain and limits are the"
-        " example's\n"
+        " template's\n"
         f"  3. release validate {folder.name}"
     )
 
 
-def _variables(given: list[str] | None) -> list[list[str]] | None:
+def _variables(given: list[str] | None) -> list[tuple[str, str]]:
     variables = [each.rpartition(":") for each in given or []]
     for variable, _, kind in variables:
         if not variable or kind not in _TYPES:
             raise typer.BadParameter(
                 f"{variable or kind!r} is not of the form NAME:NUMERIC or NAME:TEXT"
             )
-    return [[variable, kind] for variable, _, kind in variables] or None
+    return [(variable, kind) for variable, _, kind in variables]
+
+
+def _code(inputs: list[tuple[str, str]]) -> str:
+    """Return the template's inference code, for these inputs."""
+    names = ", ".join(json.dumps(name, ensure_ascii=False) for name, _ in inputs)
+    code = (_TEMPLATE / "inference" / "inference.py").read_text()
+    return code.replace(f'INPUTS = ("{_INPUT[0]}",)', f"INPUTS = ({names},)")
 
 
 def _config(
-    name: str, owner: str, variables: list[list[str]] | None, regions: list[RegionCode]
+    name: str, owner: str, inputs: list[tuple[str, str]], regions: list[RegionCode]
 ) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((_EXAMPLE / "config.json").read_text())
-    shared = document["configuration"]["shared"]
-    shared |= {
+    document: dict[str, Any] = json.loads((_TEMPLATE / "config.json").read_text())
+    document["configuration"]["shared"] |= {
         "author": owner,
+        "current_date": datetime.now(UTC).date().isoformat(),
         "model_owner": owner,
         "pipeline_name": name.replace("_", "-"),
         "pipeline_description": f"Releases the model {name}",
         "model_registration_objective": name.replace("_", "-"),
         "region": regions[0].value,
         "registration_regions": [region.value for region in regions],
+        "source_model_inference_input_variable_list": inputs,
     }
-    if variables:
-        shared["source_model_inference_input_variable_list"] = variables
-        document["configuration"]["specific"]["Payload"].pop("special_field_values", None)
     return document

@@ -41,7 +41,7 @@ def packages(
         release packages returns-risk
         release packages returns-risk --compare 1 2 --in-region us-east-1
     """
-    from commands.registry.registry import versions
+    from commands.registry import versions
 
     aws = options.aws()
     found = read_packages(aws, pipeline, in_region, limit=limit, versions=compare or ())

@@ -51,7 +51,7 @@ _WITHOUT: Final = ("infrastructure", "jobs")
 _UNUSED_DAYS: Final = 30
 # Garbage collections find nothing while modules are imported, and take a quarter of that time.
 _COMPILER: Final = (
-    "import gc; gc.disable(); from constructs_lib.compilation.parent import child; child.main()"
+    "import gc; gc.disable(); from constructs_lib.compilation import child; child.main()"
 )
 
 

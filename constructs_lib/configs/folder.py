@@ -31,7 +31,8 @@ def config_paths(folder: Path) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise PipelinesFolderError(
-            f"There is no folder {folder}. Create {folder}/<name>/config.json for each model."
+            f"There is no folder {folder}. Make a pipeline in it: release new NAME. Or correct"
+            " pipelines_dir in cdk.json."
         )
     paths = {
         entry.name: entry / "config.json"
@@ -39,9 +40,7 @@ def config_paths(folder: Path) -> dict[str, Path]:
         if entry.is_dir() and not entry.name.startswith((".", "_"))
     }
     if not paths:
-        raise PipelinesFolderError(
-            f"{folder} holds no pipeline. Create {folder}/<name>/config.json for each model."
-        )
+        raise PipelinesFolderError(f"{folder} holds no pipeline. Make one: release new NAME.")
     _check_names(folder, paths)
     missing = [str(path) for path in paths.values() if not path.is_file()]
     if missing:

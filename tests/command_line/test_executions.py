@@ -17,10 +17,11 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from commands import program
+from commands.aws import status
 from commands.executions.states import ExecutionState, StepState
 from commands.program import app
 from commands.terminal import places
-from commands.terminal.aws import AwsCallError, UnknownNameError, status
+from commands.terminal.aws import AwsCallError, UnknownNameError
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import MissingParameterError
 from constructs_lib.language.steps import steps_of

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.compilation import parent as compilation
 from constructs_lib.compilation.checks import pipeline_findings
 from constructs_lib.compilation.parent import (
     CheckedPipeline,
@@ -19,7 +20,6 @@ from constructs_lib.compilation.parent import (
     cache_key,
     source_digest,
 )
-from constructs_lib.compilation.parent import parent as compilation
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline

@@ -1,0 +1,120 @@
+"""``new``: a folder that is a working pipeline, in whatever state the app's pipelines are."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from typer.testing import CliRunner
+
+from commands.program import app
+from commands.terminal import places
+from commands.terminal.exit_codes import ExitCode
+from tests.example_pipeline import CONFIG
+from tests.synth.app_copy import copy_app, run
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An app's folder without any pipeline; returns where its pipelines would be."""
+    (tmp_path / "cdk.json").write_text('{"context": {}}')
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    return tmp_path / "pipelines"
+
+
+def make(*arguments: str) -> None:
+    result = CliRunner().invoke(app, ["new", "my_model", "--owner", "my-team", *arguments])
+    assert result.exit_code == ExitCode.DONE, result.output
+
+
+def code_of(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made", folder / "inference" / "inference.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_first_pipeline_of_an_app_can_be_made_and_deployed(tmp_path: Path) -> None:
+    folder = copy_app(tmp_path / "app")
+    shutil.rmtree(folder / "pipelines")
+
+    refused = run(folder, "app.py")
+    made = run(folder, "cli.py", "new", "my_model", "--owner", "my-team")
+    synthesized = run(folder, "app.py")
+
+    assert refused.returncode == 1
+    assert "Make a pipeline in it: release new NAME" in refused.stderr
+    assert made.returncode == 0, made.stderr
+    assert (synthesized.returncode, synthesized.stderr) == (0, "")
+    assert (folder / "cdk.out" / "model-release-pipeline-my-model.template.json").is_file()
+
+
+def test_nothing_of_the_example_is_in_it(folder: Path) -> None:
+    example = json.loads(CONFIG.read_text())["configuration"]
+    shared, payload = example["shared"], example["specific"]["Payload"]
+    of_the_example = [
+        *(name for name, _ in shared["source_model_inference_input_variable_list"]),
+        *shared["source_model_inference_output_variable_list"],
+        *payload["special_field_values"].values(),
+        payload["default_text_value"],
+        *(shared[name] for name in ("author", "pipeline_name", "model_registration_domain")),
+        "weights.npz",
+    ]
+
+    make()
+
+    made = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
+    assert [text for text in of_the_example if text in made] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "inputs"),
+    [((), ["value"]), (("--variable", 'the "age"é:NUMERIC', "--variable", "b:NUMERIC"), None)],
+)
+def test_its_code_reads_the_inputs_of_its_config(
+    folder: Path, options: tuple[str, ...], inputs: list[str] | None
+) -> None:
+    make(*options)
+
+    config = json.loads((folder / "my_model" / "config.json").read_text())
+    variables = config["configuration"]["shared"]["source_model_inference_input_variable_list"]
+    code = code_of(folder / "my_model")
+    named = {name: float(number) for number, (name, _) in enumerate(variables)}
+    assert list(code.INPUTS) == [name for name, _ in variables] == (inputs or ['the "age"é', "b"])
+    assert code.input_fn(json.dumps(dict(reversed(named.items()))), "application/json") == [
+        list(named.values())
+    ]
+    line = ",".join(map(str, named.values()))
+    assert (
+        code.input_fn(f"{line}\n{line}\n".encode(), "text/csv; charset=utf-8")
+        == [list(named.values())] * 2
+    )
+
+
+def test_its_code_answers_with_the_output_of_its_config(folder: Path) -> None:
+    make()
+
+    config = json.loads((folder / "my_model" / "config.json").read_text())
+    outputs = config["configuration"]["shared"]["source_model_inference_output_variable_list"]
+    code = code_of(folder / "my_model")
+    assert json.loads(code.output_fn([0.5], "application/json")) == dict.fromkeys(outputs, 0.5)
+    assert code.output_fn([0.5, 1.0], "text/csv") == "0.5\n1.0\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "message"),
+    [("1", "text/plain", "is not supported"), ("1,2", "text/csv", "a record has 1 values, not 2")],
+)
+def test_its_code_says_what_it_cannot_read(
+    folder: Path, body: str, content_type: str, message: str
+) -> None:
+    make()
+
+    with pytest.raises(ValueError, match=message):
+        code_of(folder / "my_model").input_fn(body, content_type)
