@@ -52,9 +52,14 @@ $(NODE_MODULES): package-lock.json $(ENVIRONMENT)
 	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
 	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
 	@echo '[4/4] Compiling byte code with a first synthesis'
+	@$(MAKE) --no-print-directory first-synthesis
+	@touch $@
+
+# Of the tests' pipeline, whatever the app's own are.
+.PHONY: first-synthesis
+first-synthesis:
 	@CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}}' \
 		CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
-	@touch $@
 
 .PHONY: demo
 demo: setup ## Release the example model on an embedded AWS: no Docker, no account

@@ -26,17 +26,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[1]
-SOURCES: Final = (
-    "app.py",
-    "cdk.json",
-    "cli.py",
-    "commands",
-    "constructs_lib",
-    "stacks",
-    "pipelines",
-)
-EXAMPLE: Final = "returns_risk"
+from tests.example_pipeline import ROOT, copy_example
+from tests.synth.app_copy import copy_app
+
 WANTED_COLD: Final = 2.3
 WANTED_WARM: Final = 1.3
 WANTED_MILLISECONDS_PER_PIPELINE: Final = 30
@@ -60,23 +52,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pipelines", type=int, nargs="*", default=[10, 100])
+    parser.add_argument("--smallest", action="store_true", help="everything once, to see it run")
     options = parser.parse_args()
+    if options.smallest:
+        options.rounds, options.pipelines = 1, [1]
     with tempfile.TemporaryDirectory() as folder:
-        app = _copy_app(Path(folder) / "app")
+        app = copy_app(Path(folder) / "app")
         _print_one_app(app, Path(folder), options.rounds)
         _print_many_pipelines(app, options.pipelines)
         _print_starts(app, options.rounds)
-
-
-def _copy_app(folder: Path) -> Path:
-    folder.mkdir()
-    for name in SOURCES:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name)
-        elif source.exists():
-            shutil.copy(source, folder / name)
-    return folder
 
 
 def _print_one_app(app: Path, scratch: Path, rounds: int) -> None:
@@ -175,14 +159,12 @@ def _empty_app(folder: Path, stacks: int) -> Path:
 @contextmanager
 def _pipelines(app: Path, count: int) -> Iterator[None]:
     """Let the app have that many pipelines: the example under other names."""
-    kept = app / "pipelines"
     many = app / "many"
     for number in range(count):
-        folder = many / f"pipeline_{number:03}"
-        shutil.copytree(kept / EXAMPLE, folder)
-        config = json.loads((folder / "config.json").read_text())
+        path = copy_example(many / f"pipeline_{number:03}")
+        config = json.loads(path.read_text())
         config["configuration"]["shared"]["pipeline_name"] = f"pipeline-{number:03}"
-        (folder / "config.json").write_text(json.dumps(config))
+        path.write_text(json.dumps(config))
     cdk_json = app / "cdk.json"
     original = cdk_json.read_text()
     settings = json.loads(original)

@@ -17,10 +17,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from benchmarks.faults import deployed, scenarios
 from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed
 from benchmarks.faults.scenarios import Scenario, ScenarioResult
+from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed, RunnerFault
+from benchmarks.faults.scenarios import Result, Scenario
 from benchmarks.faults.world import World
 
 _WORLDS = 2
@@ -72,9 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="store_true",
         help="single faults at every call, not only at the first and last of each kind in a step",
     )
+    parser.add_argument("--smallest", action="store_true", help="one scenario of each kind")
     options = parser.parse_args(arguments)
     started = time.monotonic()
-    rows = _rows(_results(every_call=options.every_call))
+    rows = _rows(_results(every_call=options.every_call, smallest=options.smallest))
     sys.stdout.write("\n".join(_table(rows)) + "\n" + _LEGEND + "\n")
     for result in (result for row in rows for result in row.broken):
         sys.stdout.write(f"\nBROKEN: {result.scenario}\n  " + "\n  ".join(result.violations) + "\n")
@@ -82,19 +86,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(any(row.broken for row in rows))
 
 
-def _results(*, every_call: bool) -> Iterator[tuple[str, ScenarioResult]]:
+def _results(*, every_call: bool, smallest: bool) -> Iterator[tuple[str, ScenarioResult]]:
     with World() as world:
         plan = scenarios.call_plan(world)
+    kinds = (
+        scenarios.lasting_faults(plan),
+        scenarios.kills(plan),
+        scenarios.single_faults(plan, every_call=every_call),
+        scenarios.slow_connections(plan),
+    )
+    of_each = 1 if smallest else None
     todo: queue.SimpleQueue[Scenario] = queue.SimpleQueue()
-    for scenario in (
-        *scenarios.lasting_faults(plan),
-        *scenarios.kills(plan),
-        *scenarios.single_faults(plan, every_call=every_call),
-        *scenarios.slow_connections(plan),
-    ):
+    for scenario in chain.from_iterable(islice(kind, of_each) for kind in kinds):
         todo.put(scenario)
     work: list[Callable[[], list[tuple[str, ScenarioResult]]]] = [
-        _run_deployed,
+        lambda: _run_deployed(RUNNER_FAULTS[:of_each]),
         *(lambda: _run_function(todo) for _ in range(_WORLDS)),
     ]
     sys.stderr.write(f"{todo.qsize()} scenarios of the function ...\n")
@@ -116,10 +122,10 @@ def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Scenario
                 sys.stderr.write(f"{left} scenarios of the function left\n")
 
 
-def _run_deployed() -> list[tuple[str, ScenarioResult]]:
+def _run_deployed(faults: Iterable[RunnerFault]) -> list[tuple[str, ScenarioResult]]:
     with Deployed() as pipeline:
         return [
-            *((fault.row, deployed.run(pipeline, fault)) for fault in RUNNER_FAULTS),
+            *((fault.row, deployed.run(pipeline, fault)) for fault in faults),
             ("pipeline: executed at once", deployed.run_at_once(pipeline)),
             ("pipeline: deployed while it runs", deployed.run_during_deployment(pipeline)),
         ]

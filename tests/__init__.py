@@ -1,0 +1,1 @@
+"""The tests. A package, because one of the same name comes with a dependency and would win."""
