@@ -20,10 +20,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from benchmarks.faults import deployed, scenarios
-from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed
-from benchmarks.faults.scenarios import Scenario, ScenarioResult
 from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed, RunnerFault
-from benchmarks.faults.scenarios import Result, Scenario
+from benchmarks.faults.scenarios import Scenario, ScenarioResult
 from benchmarks.faults.world import World
 
 _WORLDS = 2
