@@ -66,7 +66,7 @@ def new(
     try:
         (folder / "inference").mkdir(parents=True)
         (folder / "inference" / "inference.py").write_text(_code(inputs))
-        (folder / "config.json").write_text(json.dumps(document, indent=2) + "\n")
+        (folder / "config.json").write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
     except OSError as error:
         raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
     try:

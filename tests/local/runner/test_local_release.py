@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from constructs_lib.release.incoming import ModelArtifactError
-from local.demo import NoExampleError, example_stack
+from local.demo import NoExampleError, example_stack, run_demo
 from local.deployment import Assembly, StackOutputError, stack_output
 from local.release import LocalAws, release
 from local.releases import registered_packages
@@ -217,3 +217,16 @@ def test_the_demo_finds_the_example_whatever_the_app_is_called(tmp_path: Path) -
 def test_the_demo_without_the_example_says_what_there_is(tmp_path: Path) -> None:
     with pytest.raises(NoExampleError, match="risk-storage"):
         example_stack(_assembly(tmp_path, "risk-storage"))
+
+
+def test_the_demo_without_the_examples_model_starts_nothing_and_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local.demo._ROOT", tmp_path)
+    folder = tmp_path / "demo"
+    (folder / "executions").mkdir(parents=True)
+
+    with pytest.raises(NoExampleError, match="release run NAME --model MODEL"):
+        run_demo(folder, Console(file=io.StringIO()))
+
+    assert [path.name for path in folder.iterdir()] == ["executions"]
