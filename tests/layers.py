@@ -45,6 +45,7 @@ LAYERS: Final = (
         "constructs_lib.deploy_time_values",
         "constructs_lib.findings",
         "constructs_lib.progress",
+        "constructs_lib.quick_start",
         "constructs_lib.s3_uris",
         "constructs_lib.suggestions",
         "constructs_lib.template_limits",
