@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
@@ -206,47 +207,76 @@ def _release_steps(
     staged = StagingStepBuilder(requests=requests, context=context).create_staging_steps(
         packaged, verified
     )
-    registration = ModelRegistrationStepBuilder(
-        packaged=packaged, verified=verified, provenance=provenance, context=context
+    registrations = _Registrations(
+        requests=requests,
+        staged=staged,
+        builder=ModelRegistrationStepBuilder(
+            packaged=packaged, verified=verified, provenance=provenance, context=context
+        ),
+        gate=_gate(configs, verified, list(staged.values())),
+        load_test=configs.payload.load_test_in_aws,
     )
-    all_staged = list(staged.values())
-    gate = _gate(configs, verified, all_staged)
-    home: list[Step] = []
-    others: list[Step] = []
-    for code, request in requests.items():
-        if request.aws_region == context.home_region:
-            step = registration.create_step(request, staged[code])
-            home.append(
-                create_condition_on_new_content(
-                    code,
-                    [step, *_load_test(configs, request, step, context)],
-                    staged=staged[code],
-                    all_staged=all_staged,
-                    within_limits=gate.within_limits() if gate else (),
-                )
-            )
-        else:
-            after = () if gate else all_staged
-            others.append(registration.create_step(request, staged[code], after=after))
     return [
         *([verified.step] if verified else []),
-        *(each.step for each in all_staged),
-        *home,
-        *([gate.create_gate(others)] if gate else others),
+        *(each.step for each in staged.values()),
+        *registrations.at_home(),
+        *registrations.elsewhere(),
     ]
 
 
-def _load_test(
-    configs: PipelineConfigs,
-    request: RegistrationRequest,
-    registration: Step,
-    context: StepContext,
-) -> list[Step]:
-    if not configs.payload.load_test_in_aws:
-        return []
-    load_test_request(request)  # refuses now what the service would refuse when it is released
-    function_arn = context.values.load_test_function_arn
-    return [create_load_test_step(registration, function_arn=function_arn, context=context)]
+@dataclass(frozen=True, kw_only=True)
+class _Registrations:
+    """What follows the Stage steps, each of which the conditions here wait for."""
+
+    requests: Mapping[RegionCode, RegistrationRequest]
+    staged: Mapping[RegionCode, StagedModel]
+    builder: ModelRegistrationStepBuilder
+    gate: GateBuilder | None
+    """None when what was measured keeps nobody from registering."""
+    load_test: bool
+
+    def at_home(self) -> list[Step]:
+        """Register in the home region, where the model is new there and within its limits."""
+        return [
+            create_condition_on_new_content(
+                code,
+                self._register_and_test(code),
+                staged=self.staged[code],
+                all_staged=self.staged.values(),
+                within_limits=self.gate.within_limits() if self.gate else (),
+            )
+            for code in self.requests
+            if self._is_home(code)
+        ]
+
+    def elsewhere(self) -> list[Step]:
+        """Register in the other regions, all of them where the model is within its limits.
+
+        Whether it is new there, the function behind the steps finds out.
+        """
+        if self.gate is None:
+            return self._register_elsewhere(after=list(self.staged.values()))
+        # The gate has waited for every region.
+        return [self.gate.create_gate(self._register_elsewhere(after=()))]
+
+    def _register_and_test(self, code: RegionCode) -> list[Step]:
+        request, context = self.requests[code], self.builder.context
+        step = self.builder.create_step(request, self.staged[code])
+        if not self.load_test:
+            return [step]
+        load_test_request(request)  # refuses now what the service would refuse after a release
+        function_arn = context.values.load_test_function_arn
+        return [step, create_load_test_step(step, function_arn=function_arn, context=context)]
+
+    def _register_elsewhere(self, *, after: Sequence[StagedModel]) -> list[Step]:
+        return [
+            self.builder.create_step(request, self.staged[code], after=after)
+            for code, request in self.requests.items()
+            if not self._is_home(code)
+        ]
+
+    def _is_home(self, code: RegionCode) -> bool:
+        return self.requests[code].aws_region == self.builder.context.home_region
 
 
 def _refuse_load_test_elsewhere(
