@@ -69,6 +69,14 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 test: setup ## Run all tests (no network, about 5 minutes on 2 cores)
 	@python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
+COVERAGE := .local/coverage
+
+.PHONY: coverage
+coverage: setup ## Run tests (all, or those in ARGS) and count the lines run, child processes too
+	@rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
+	@coverage run -m pytest -n 2 --dist loadfile $(ARGS); tests=$$?; \
+		coverage combine --quiet && coverage report && exit $$tests
+
 # Not among the locked packages: 4.5 GB that only these tests need, in a folder of their own.
 TORCH := $(VENV)/torch
 $(TORCH): $(ENVIRONMENT)

@@ -150,9 +150,10 @@ class Compilation:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the child process, whatever it is at."""
+        """End the child process, whatever it is at; after its last answer it ends by itself."""
         if self._child is not None:
-            self._child.kill()
+            if len(self._done) < len(self._configs):
+                self._child.kill()
             self._child.communicate()
             for folder in {file.parent for file in self._files.values()}:
                 _forget_unused(folder)

@@ -18,8 +18,9 @@ from local.runner.language.errors import ExecutionStoppedError
 _POLL_SECONDS: Final = 0.02
 # A process that left the group may hold stderr open for ever.
 _DRAIN_SECONDS: Final = 5
-# What a container would have of its own; nothing else of this process reaches a child.
-_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
+# What a container would have of its own, and what `make coverage` gives each process it starts;
+# nothing else of this process reaches a child.
+_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "COVERAGE_PROCESS_CONFIG")
 
 
 @dataclass(frozen=True)
