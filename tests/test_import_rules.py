@@ -64,6 +64,7 @@ def test_what_stands_apart_imports_little(folder: str) -> None:
 
 def test_the_document_tells_what_each_room_imports(request: pytest.FixtureRequest) -> None:
     text = ARCHITECTURE.read_text()
+    assert (text.count("<!-- rooms -->\n"), text.count("\n<!-- /rooms -->\n")) == (1, 1)
     before, _, rest = text.partition("<!-- rooms -->\n")
     _, _, after = rest.partition("\n<!-- /rooms -->")
     expected = f"{before}<!-- rooms -->\n{layers.table()}\n<!-- /rooms -->{after}"

@@ -23,7 +23,7 @@ from typing import Final
 from tests.example_pipeline import EXAMPLE, ROOT
 
 DOCUMENTS: Final = (
-    ROOT / "README.md",
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     EXAMPLE / "README.md",
 )
