@@ -48,6 +48,7 @@ CACHE_FOLDER: Final = Path(".local") / "definitions"
 _PACKAGE: Final = Path(__file__).parents[1]
 _WITHOUT: Final = ("infrastructure", "jobs")
 """What is deployed around a pipeline or runs with it: nothing is compiled from it."""
+_SOURCES: Final = (".py", ".json")
 _UNUSED_DAYS: Final = 30
 # Garbage collections find nothing while modules are imported, and take a quarter of that time.
 _COMPILER: Final = (
@@ -265,11 +266,11 @@ def _environment() -> list[str]:
 
 
 def source_digest(package: Path) -> str:
-    """Digest the source files of a package, with their names."""
+    """Digest the modules and tables of a package, with their names."""
     digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
+    for file in sorted(package.rglob("*.*")):
         name = file.relative_to(package)
-        if name.parts[0] not in _WITHOUT:
+        if file.suffix in _SOURCES and name.parts[0] not in _WITHOUT:
             content = file.read_bytes()
             digest.update(f"{name.as_posix()} {len(content)}\n".encode() + content)
     return digest.hexdigest()

@@ -23,7 +23,7 @@ from constructs_lib.compilation.parent import (
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
-from tests.synth.app_copy import copy_app
+from tests.synth.app_copy import copy_app, run
 
 HOME = "us-east-1"
 
@@ -162,6 +162,38 @@ def test_another_source_makes_another_key_and_a_job_script_does_not(tmp_path: Pa
 
     assert digests[0] == digests[1]
     assert len(set(digests)) == 3
+
+
+_CHANGES = """
+import json, sys
+from pathlib import Path
+from constructs_lib.compilation import parent
+
+def digest():
+    parent._environment.cache_clear()
+    return parent._environment()[-1]
+
+changed = {}
+for room in sys.argv[1:]:
+    path = Path(room)
+    file = path if path.is_file() else sorted(path.rglob("*.py"))[-1]
+    before = digest()
+    file.write_text(file.read_text() + "# changed\\n")
+    changed[room] = digest() != before
+print(json.dumps(changed))
+"""
+
+
+def test_a_change_in_any_room_that_definitions_depend_on_is_a_miss(tmp_path: Path) -> None:
+    app = copy_app(tmp_path / "app")
+    rooms = [path.name for path in (app / "constructs_lib").iterdir() if path.name[0] != "_"]
+    paths = [f"constructs_lib/{name}" for name in sorted(rooms)]
+
+    done = run(app, "-c", _CHANGES, *paths)
+
+    assert done.returncode == 0, done.stderr
+    unseen = {room for room, changed in json.loads(done.stdout).items() if not changed}
+    assert unseen == {"constructs_lib/infrastructure", "constructs_lib/jobs"}
 
 
 def test_what_cannot_be_compiled_is_an_error_in_words(example_config: Path, tmp_path: Path) -> None:
