@@ -12,10 +12,11 @@ installed with the app has these numbers; those that cfn-lint has are compared w
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
+
+from constructs_lib.language.variables import PSEUDO_PARAMETER_EXAMPLES, VARIABLE
 
 MAX_TEMPLATE_BYTES: Final = 1_000_000
 MAX_ENTRIES: Final = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
@@ -28,14 +29,6 @@ MAX_DOCUMENT_CHARACTERS: Final = {
     ("AWS::S3::BucketPolicy", "PolicyDocument"): 20_480,
 }
 """By type of resource and property that holds a JSON document."""
-
-_PSEUDO_PARAMETERS: Final = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::URLSuffix": "amazonaws.com",
-}
-_VARIABLE: Final = re.compile(r"\$\{([^}!]+)\}")
 
 
 def template_problems(folder: Path) -> dict[str, list[str]]:
@@ -88,11 +81,11 @@ def _shortest(value: Any) -> Any:
     """Evaluate what is known before a deployment; what is not is taken to be empty."""
     match value:
         case {"Ref": str(name)}:
-            return _PSEUDO_PARAMETERS.get(name, "")
+            return PSEUDO_PARAMETER_EXAMPLES.get(name, "")
         case {"Fn::Join": [str(separator), list(parts)]}:
             return separator.join(str(_shortest(part)) for part in parts)
         case {"Fn::Sub": str(text) | [str(text), *_]}:
-            return _VARIABLE.sub(lambda match: _PSEUDO_PARAMETERS.get(match[1], ""), text)
+            return VARIABLE.sub(lambda match: PSEUDO_PARAMETER_EXAMPLES.get(match[1], ""), text)
         case dict() if len(value) == 1 and next(iter(value)).startswith("Fn::"):
             return ""
         case dict():

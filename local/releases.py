@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from constructs_lib.language.steps import steps_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +50,12 @@ def _registrations(
     definition: Mapping[str, Any], home_region: str
 ) -> Iterator[tuple[str, str, str]]:
     """Yield step, region and model package group of every step that registers."""
-    for step in _all_steps(definition["Steps"]):
+    for step in steps_of(definition):
         arguments = step["Arguments"]
         if step["Type"] == "RegisterModel":
             yield step["Name"], home_region, arguments["ModelPackageGroupName"]
         elif arguments.get("action") == "register":
             yield step["Name"], arguments["aws_region"], arguments["model_package_group_name"]
-
-
-def _all_steps(steps: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield steps, and those that wait behind a condition."""
-    for step in steps:
-        yield step
-        if step["Type"] == "Condition":
-            yield from _all_steps(step["Arguments"].get("IfSteps", ()))
-            yield from _all_steps(step["Arguments"].get("ElseSteps", ()))
 
 
 def _versions(client: Any, group: str) -> Iterator[dict[str, Any]]:

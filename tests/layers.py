@@ -37,7 +37,12 @@ LAYERS: Final = (
     ("constructs_lib.release",),
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.registration",),
-    ("constructs_lib.configs", "constructs_lib.graph", "constructs_lib.linter"),
+    (
+        "constructs_lib.configs",
+        "constructs_lib.graph",
+        "constructs_lib.linter",
+        "constructs_lib.template_limits",
+    ),
     ("constructs_lib.settings", "constructs_lib.language", "constructs_lib.service_model"),
     ("constructs_lib.jobs",),
     (
@@ -48,7 +53,6 @@ LAYERS: Final = (
         "constructs_lib.quick_start",
         "constructs_lib.s3_uris",
         "constructs_lib.suggestions",
-        "constructs_lib.template_limits",
         "constructs_lib.text_files",
     ),
     ("constructs_lib.errors", "constructs_lib.regions"),
@@ -59,7 +63,9 @@ NARROWER: Final = {
     "constructs_lib.jobs": frozenset[str](),
     "local": frozenset(
         {
+            "constructs_lib.aws",
             "constructs_lib.errors",
+            "constructs_lib.graph",
             "constructs_lib.language",
             "constructs_lib.progress",
             "constructs_lib.release.incoming",

@@ -1,40 +1,22 @@
 """Which steps run anew because what their cached results were made from has changed.
 
 SageMaker reuses the result of an earlier run of a step whose attributes, with all references
-resolved, are the same. Source: "Default cache key attributes by pipeline step type" in the
-SageMaker developer guide.
+resolved, are the same.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
-from constructs_lib.diff.deployed import variables_in
-from constructs_lib.diff.leaves import by_name, canonical, list_name
+from constructs_lib.diff.leaves import by_name, list_name
 from constructs_lib.diff.steps import FlatStep
-
-KEY_ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    "AutoML": ("AutoMLJobConfig", "AutoMLJobObjective", "InputDataConfig", "ProblemType"),
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification",
-        "CheckpointConfig",
-        "DebugHookConfig",
-        "DebugRuleConfigurations",
-        "Environment",
-        "HyperParameters",
-        "InputDataConfig",
-    ),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-    "Tuning": ("HyperParameterTuningJobConfig", "TrainingJobDefinition", "TrainingJobDefinitions"),
-}
-"""The arguments that decide, by step type; of other types all arguments are taken to decide."""
-
-_KEY: Final = re.compile(r"(\w+)|\['([^']+)'\]")
+from constructs_lib.language.caching import KEY_ATTRIBUTES, is_cached
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.references import property_keys
+from constructs_lib.language.variables import variables_in
 
 
 @dataclass(frozen=True)
@@ -48,12 +30,6 @@ class Side:
     """Value of each ``${Name}``."""
 
 
-def is_cached(step: FlatStep) -> bool:
-    """Tell whether a step may reuse an earlier result."""
-    config = step.content.get("CacheConfig")
-    return isinstance(config, dict) and config.get("Enabled") is True
-
-
 def cache_verdict(old: Side, new: Side, before: FlatStep | None, after: FlatStep) -> str | None:
     """Tell what becomes of a step's cached results; ``None`` when nothing does.
 
@@ -63,11 +39,11 @@ def cache_verdict(old: Side, new: Side, before: FlatStep | None, after: FlatStep
         before: The step in the earlier one, under its earlier name.
         after: The step in the later one.
     """
-    if not is_cached(after):
-        return "no longer cached: runs every time" if before and is_cached(before) else None
+    if not is_cached(after.content):
+        return "no longer cached: runs every time" if before and is_cached(before.content) else None
     if before is None:
         return "cached from its first run on"
-    if not is_cached(before):
+    if not is_cached(before.content):
         return "cached from now on"
     if before.name != after.name:
         return "runs anew once: results are kept by step name"
@@ -90,6 +66,7 @@ def _reason(changed: list[str], before: FlatStep, after: FlatStep) -> str:
 
 
 def _signature(step: FlatStep, side: Side, seen: tuple[str, ...]) -> dict[str, str]:
+    # Of other types all arguments are taken to decide.
     names = KEY_ATTRIBUTES.get(step.type, tuple(step.arguments))
     return {
         name: canonical(_resolved(step.arguments[name], side, (*seen, step.name)))
@@ -120,7 +97,7 @@ def _target(reference: str, side: Side, seen: tuple[str, ...]) -> Any:
     if source != "Steps" or name not in side.steps or name in seen:
         return reference
     step = side.steps[name]
-    if is_cached(step):
+    if is_cached(step.content):
         # An unchanged cache key finds the same earlier result, and so the same properties.
         return [reference, _digest(_signature(step, side, seen))]
     requested = _requested(step.arguments, path)
@@ -132,11 +109,11 @@ def _target(reference: str, side: Side, seen: tuple[str, ...]) -> Any:
 def _requested(arguments: Any, path: str) -> Any:
     """Find the argument that a property repeats: a Describe call answers what was requested."""
     value = arguments
-    for member, item in _KEY.findall(path):
+    for key in property_keys(path):
         if isinstance(value, dict):
-            value = value.get(member or item)
+            value = value.get(key)
         elif isinstance(value, list):
-            value = (by_name(value, list_name(value)) or {}).get(item)
+            value = (by_name(value, list_name(value)) or {}).get(str(key))
         else:
             return None
     return value

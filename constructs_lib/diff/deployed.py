@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, Final
 
 from constructs_lib.diff.leaves import by_name, list_name
+from constructs_lib.language.variables import VARIABLE, fill
 
-_VARIABLE: Final = re.compile(r"\$\{([^}!]+)\}")
 _UNMISTAKABLE: Final = 8
 """Length from which a value is recognized wherever it stands."""
 
@@ -34,16 +34,6 @@ def with_variables(
             votes.setdefault(name, Counter())[value] += 1
     values = {name: counter.most_common(1)[0][0] for name, counter in votes.items()}
     return _folded(compiled, deployed, values), values
-
-
-def fill(text: str, values: Mapping[str, str]) -> str:
-    """Replace each ``${Name}`` whose value is known."""
-    return _VARIABLE.sub(lambda match: values.get(match[1], match[0]), text)
-
-
-def variables_in(text: str) -> list[str]:
-    """Find the names in a text."""
-    return _VARIABLE.findall(text)
 
 
 def _texts(compiled: Any, deployed: Any) -> Iterator[tuple[str, str]]:
@@ -75,7 +65,7 @@ def _members(compiled: Any, deployed: Any) -> Iterator[tuple[str | int, Any, Any
 def _pattern(template: str) -> re.Pattern[str]:
     parts: list[str] = []
     seen: set[str] = set()
-    for index, part in enumerate(_VARIABLE.split(template)):
+    for index, part in enumerate(VARIABLE.split(template)):
         if index % 2 == 0:
             parts.append(re.escape(part))
         else:

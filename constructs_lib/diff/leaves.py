@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from constructs_lib.linter.expressions import is_expression
+from constructs_lib.findings import Path
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.expressions import is_expression
 
 _NAMES: Final = (
     *("Name", "InputName", "OutputName", "PropertyFileName", "ChannelName", "ParameterName"),
@@ -19,8 +21,6 @@ _NAMES: Final = (
 """Members by which SageMaker knows the items of its lists."""
 
 _QUOTE: Final = re.compile(r'(?<!\\)(?:\\\\)*"')
-
-Path: TypeAlias = tuple[str | int, ...]
 
 
 class _Missing(Enum):
@@ -38,11 +38,6 @@ class LeafChange:
     path: Path
     before: Any
     after: Any
-
-
-def canonical(value: object) -> str:
-    """Write JSON data such that equal data, and only equal data, gives equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def differences(before: Any, after: Any, path: Path = ()) -> Iterator[LeafChange]:

@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from constructs_lib.diff.caching import Side, cache_verdict, is_cached
+from constructs_lib.diff.caching import Side, cache_verdict
 from constructs_lib.diff.changes import Change, PipelineDiff, StepDiff
-from constructs_lib.diff.deployed import variables_in
-from constructs_lib.diff.leaves import canonical, differences
+from constructs_lib.diff.leaves import differences
 from constructs_lib.diff.steps import FlatStep, flat_steps, renames, with_renamed_steps
 from constructs_lib.diff.words import changes_of
+from constructs_lib.language.caching import is_cached
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.variables import variables_in
 
 _KEY_VARIABLE: Final = re.compile(r"(?P<words>\w+)Key")
 _WORD: Final = re.compile(r"[A-Z][a-z]*")
@@ -139,7 +141,7 @@ class _Comparison:
         )
 
     def _cache(self, before: FlatStep | None, after: FlatStep) -> str | None:
-        is_kept = before is not None and is_cached(before) and is_cached(after)
+        is_kept = before is not None and is_cached(before.content) and is_cached(after.content)
         if is_kept and self.old.name != self.new.name:
             return "runs anew once: results are kept by pipeline"
         return cache_verdict(*self.sides, before, after)

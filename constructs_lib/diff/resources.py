@@ -10,9 +10,9 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from constructs_lib.diff.changes import ResourceDiff, ResourceStatus, StackDiff, Status
-from constructs_lib.diff.deployed import variables_in
-from constructs_lib.diff.leaves import canonical
-from constructs_lib.linter.expressions import find_objects
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.expressions import find_objects
+from constructs_lib.language.variables import variables_in
 
 Template: TypeAlias = Mapping[str, Any]
 Replacing: TypeAlias = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Collection[str]]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from constructs_lib.diff.leaves import canonical
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.steps import Branch, walk_steps
 
-_BRANCHES: Final = (("IfSteps", "true"), ("ElseSteps", "false"))
 _ALIKE: Final = 0.8
 """Share of equal values from which a removed and an added step are the same one, renamed."""
 
@@ -33,22 +33,23 @@ class FlatStep:
 
 def flat_steps(definition: Mapping[str, Any]) -> dict[str, FlatStep]:
     """Return the steps by their name, those in branches after their condition."""
-    return {step.name: step for step in _flatten(definition.get("Steps") or [], None)}
+    return {
+        step.name: FlatStep(
+            step.name,
+            step.type_name,
+            {key: value for key, value in step.own_content.items() if key != "Name"},
+            _place(step.branch),
+        )
+        for step in walk_steps(definition)
+    }
 
 
-def _flatten(steps: list[Any], place: str | None) -> Iterator[FlatStep]:
-    for step in steps:
-        name, content = step["Name"], {key: step[key] for key in step if key != "Name"}
-        arguments = content.get("Arguments")
-        branches = {}
-        if content.get("Type") == "Condition" and isinstance(arguments, dict):
-            branches = {key: arguments.get(key) or [] for key, _ in _BRANCHES}
-            content["Arguments"] = {
-                key: value for key, value in arguments.items() if key not in branches
-            }
-        yield FlatStep(name, str(content.get("Type")), content, place)
-        for key, outcome in _BRANCHES:
-            yield from _flatten(branches.get(key, []), f"only if {name} is {outcome}")
+def _place(branch: Branch | None) -> str | None:
+    if branch is None:
+        return None
+    if branch.outcome is None:
+        return f"for each item of {branch.step}"
+    return f"only if {branch.step} is {str(branch.outcome).lower()}"
 
 
 def renames(old: Mapping[str, FlatStep], new: Mapping[str, FlatStep]) -> dict[str, str]:

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from constructs_lib.diff.changes import Change
-from constructs_lib.diff.leaves import MISSING, LeafChange, Path, canonical
-from constructs_lib.linter.expressions import is_expression
+from constructs_lib.diff.leaves import MISSING, LeafChange
+from constructs_lib.findings import Path
+from constructs_lib.language.canonical import canonical
+from constructs_lib.language.expressions import is_expression
 
 _LABELS: Final = tuple(
     (re.compile(pattern), label)

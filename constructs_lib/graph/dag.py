@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
-from typing import Any, Final
+from graphlib import TopologicalSorter
+from typing import Any
 
 from constructs_lib.errors import ReleaseError
-
-_BRANCHES: Final = (("IfSteps", True), ("ElseSteps", False))
+from constructs_lib.language.dependencies import dependencies_of_step, find_cycle
+from constructs_lib.language.steps import Branch, walk_steps
 
 
 class GraphError(ReleaseError):
     """The definition has no graph: no steps, an unknown step, or steps that wait in a circle."""
-
-
-@dataclass(frozen=True)
-class GraphBranch:
-    """The branch of a condition in which a step stands."""
-
-    condition: str
-    outcome: bool
 
 
 @dataclass(frozen=True)
@@ -30,7 +22,7 @@ class GraphStep:
 
     name: str
     type: str
-    branch: GraphBranch | None = None
+    branch: Branch | None = None
 
 
 @dataclass(frozen=True, order=True)
@@ -95,68 +87,33 @@ def read_dag(definition: Mapping[str, Any]) -> Dag:
     Raises:
         GraphError: There are no steps, one waits for an unknown step, or they wait in a circle.
     """
-    contents = list(_flat(definition.get("Steps") or [], None))
-    if not contents:
+    steps = list(walk_steps(definition))
+    if not steps:
         raise GraphError("The definition has no steps, so there is nothing to draw.")
-    names = {step.name for step, _ in contents}
-    edges = {}
-    for step, content in contents:
-        for source in _sources(step, content):
-            if source not in names:
+    sources = {step.name: dependencies_of_step(step) for step in steps}
+    for name, needed in sources.items():
+        for source in needed:
+            if source not in sources:
                 raise GraphError(
-                    f"The step {step.name!r} waits for {source!r}, which is not a step. The steps"
-                    f" are: {', '.join(step.name for step, _ in contents)}."
+                    f"The step {name!r} waits for {source!r}, which is not a step. The steps"
+                    f" are: {', '.join(sources)}."
                 )
-            edges[source, step.name] = _label(step, source)
-    _refuse_circles(names, edges)
+    if cycle := find_cycle(sources):
+        raise GraphError(f"Steps wait for each other: {' -> '.join(cycle)}.")
     return Dag(
-        tuple(step for step, _ in contents),
-        tuple(Edge(*ends, label) for ends, label in edges.items()),
+        tuple(GraphStep(step.name, step.type_name, step.branch) for step in steps),
+        tuple(
+            Edge(source, step.name, _label(step.branch, source))
+            for step in steps
+            for source in sources[step.name]
+        ),
     )
 
 
-def _flat(
-    steps: list[Mapping[str, Any]], branch: GraphBranch | None
-) -> Iterator[tuple[GraphStep, Mapping[str, Any]]]:
-    for content in steps:
-        arguments = content.get("Arguments") or {}
-        own = {
-            **content,
-            "Arguments": {
-                key: value for key, value in arguments.items() if key not in dict(_BRANCHES)
-            },
-        }
-        yield GraphStep(content["Name"], content["Type"], branch), own
-        for key, outcome in _BRANCHES:
-            yield from _flat(arguments.get(key) or [], GraphBranch(content["Name"], outcome))
-
-
-def _sources(step: GraphStep, content: Mapping[str, Any]) -> list[str]:
-    """Name what a step waits for, each once: conditions, DependsOn, references."""
-    declared = [
-        entry["Step"] if isinstance(entry, Mapping) else entry
-        for entry in content.get("DependsOn") or []
-    ]
-    around = [step.branch.condition] if step.branch else []
-    return list(dict.fromkeys([*around, *declared, *_references(content)]))
-
-
-def _references(value: object) -> Iterator[str]:
-    match value:
-        case {"Get": str(text)} if text.startswith("Steps."):
-            yield text.split(".")[1]
-        case dict():
-            for member in value.values():
-                yield from _references(member)
-        case list():
-            for item in value:
-                yield from _references(item)
-
-
-def _label(step: GraphStep, source: str) -> str:
-    if step.branch is None or step.branch.condition != source:
+def _label(branch: Branch | None, source: str) -> str:
+    if branch is None or branch.outcome is None or branch.step != source:
         return ""
-    return "true" if step.branch.outcome else "false"
+    return str(branch.outcome).lower()
 
 
 def _reachable(following: Mapping[str, set[str]]) -> dict[str, set[str]]:
@@ -164,13 +121,3 @@ def _reachable(following: Mapping[str, set[str]]) -> dict[str, set[str]]:
     for name in TopologicalSorter(following).static_order():
         reachable[name] = following[name].union(*(reachable[next_] for next_ in following[name]))
     return reachable
-
-
-def _refuse_circles(names: set[str], edges: Mapping[tuple[str, str], str]) -> None:
-    before: dict[str, set[str]] = {name: set() for name in names}
-    for source, target in edges:
-        before[target].add(source)
-    try:
-        TopologicalSorter(before).prepare()
-    except CycleError as error:
-        raise GraphError(f"Steps wait for each other: {' -> '.join(error.args[1])}.") from error

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
-from constructs_lib.linter.expressions import is_expression, text_fragments
-from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep
+from constructs_lib.language.expressions import is_expression, text_fragments
+from constructs_lib.language.steps import DefinitionStep
+from constructs_lib.linter.pipeline import DefinitionParts
 from constructs_lib.linter.references import DanglingReferenceError, resolve
 from constructs_lib.linter.shapes import Shape, request_shape, service_shape
 from constructs_lib.linter.step_types import STEP_TYPES

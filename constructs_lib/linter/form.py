@@ -8,14 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
+from constructs_lib.language.expressions import find_functions, is_expression, text_fragments
+from constructs_lib.language.steps import DefinitionStep, objects_of
 from constructs_lib.linter.arguments import ShapeChecker
-from constructs_lib.linter.expressions import find_functions, is_expression, text_fragments
-from constructs_lib.linter.pipeline import (
-    DefinitionParameter,
-    DefinitionParts,
-    DefinitionStep,
-    entries_by_name,
-)
+from constructs_lib.linter.pipeline import DefinitionParameter, DefinitionParts, entries_by_name
 from constructs_lib.linter.shapes import definition_shape
 from constructs_lib.linter.step_types import STEP_TYPES, UNCHECKED_STEP_TYPES
 from constructs_lib.linter.texts import text_problems
@@ -76,7 +72,7 @@ def _step_problems(step: DefinitionStep) -> Iterator[Problem]:
         yield from _policy_problems(step)
         yield from _property_file_problems(step)
         yield from _message_problems(step)
-        for index, condition in enumerate(step.conditions):
+        for index, condition in objects_of(step.arguments.get("Conditions")):
             path = (*step.path, "Arguments", "Conditions", index)
             yield from _condition_problems(condition, path)
 
@@ -134,9 +130,8 @@ def _condition_problems(condition: Mapping[str, Any], path: Path) -> Iterator[Pr
     yield from _compare(condition, shape_name, path)
     if isinstance(condition.get("Condition"), Mapping):
         yield from _condition_problems(condition["Condition"], (*path, "Condition"))
-    for index, part in enumerate(_list(condition.get("Conditions"))):
-        if isinstance(part, Mapping):
-            yield from _condition_problems(part, (*path, "Conditions", index))
+    for index, part in objects_of(condition.get("Conditions")):
+        yield from _condition_problems(part, (*path, "Conditions", index))
 
 
 def _function_problems(value: Mapping[str, Any], path: Path) -> Iterator[Problem]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
-from constructs_lib.findings import Path, Problem
-from constructs_lib.linter.expressions import find_references
-from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep
+from constructs_lib.findings import Problem
+from constructs_lib.language.dependencies import (
+    declared_dependencies,
+    dependencies_of_step,
+    find_cycle,
+)
+from constructs_lib.language.expressions import find_references
+from constructs_lib.linter.pipeline import DefinitionParts
 from constructs_lib.linter.references import DanglingReferenceError, resolve
 
 
@@ -20,7 +24,7 @@ def graph_problems(definition: Mapping[str, Any], pipeline: DefinitionParts) -> 
     yield from _nested_conditions(pipeline)
     yield from _dangling_references(definition, pipeline)
     yield from _unused_parameters(definition, pipeline)
-    yield from _cycles(pipeline)
+    yield from _cycles(definition, pipeline)
 
 
 def _duplicate_names(pipeline: DefinitionParts) -> Iterator[Problem]:
@@ -33,19 +37,10 @@ def _duplicate_names(pipeline: DefinitionParts) -> Iterator[Problem]:
 
 def _unknown_dependencies(pipeline: DefinitionParts) -> Iterator[Problem]:
     for step in pipeline.steps:
-        for path, name in _declared_dependencies(step):
+        for index, name in declared_dependencies(step):
             if name not in pipeline.steps_by_name:
-                known = ", ".join(pipeline.steps_by_name)
+                path, known = (*step.path, "DependsOn", index), ", ".join(pipeline.steps_by_name)
                 yield Problem(path, f"unknown step {name!r}; there is {known}", name)
-
-
-def _declared_dependencies(step: DefinitionStep) -> Iterator[tuple[Path, str]]:
-    """Find the names in ``DependsOn``, written as text or as ``{"Step": ..., "Trigger": ...}``."""
-    entries = step.content.get("DependsOn")
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        name = entry.get("Step") if isinstance(entry, Mapping) else entry
-        if isinstance(name, str):
-            yield (*step.path, "DependsOn", index), name
 
 
 def _nested_conditions(pipeline: DefinitionParts) -> Iterator[Problem]:
@@ -55,8 +50,9 @@ def _nested_conditions(pipeline: DefinitionParts) -> Iterator[Problem]:
     "Condition step".
     """
     for step in pipeline.steps:
-        if step.type_name == "Condition" and step.parent is not None:
-            message = f"is a condition in a branch of {step.parent!r}; conditions cannot be nested"
+        if step.type_name == "Condition" and step.branch is not None:
+            around = step.branch.step
+            message = f"is a condition in a branch of {around!r}; conditions cannot be nested"
             yield Problem((*step.path, "Type"), message, step.name)
 
 
@@ -64,10 +60,16 @@ def _dangling_references(
     definition: Mapping[str, Any], pipeline: DefinitionParts
 ) -> Iterator[Problem]:
     for reference in find_references(definition, ()):
-        try:
-            resolve(reference.text, pipeline)
-        except DanglingReferenceError as error:
-            yield Problem(reference.path, str(error), reference.text)
+        if reason := _why_dangling(reference.text, pipeline):
+            yield Problem(reference.path, reason, reference.text)
+
+
+def _why_dangling(reference: str, pipeline: DefinitionParts) -> str | None:
+    try:
+        resolve(reference, pipeline)
+    except DanglingReferenceError as error:
+        return str(error)
+    return None
 
 
 def _unused_parameters(
@@ -80,24 +82,22 @@ def _unused_parameters(
             yield Problem(parameter.path, message, parameter.name, "warning")
 
 
-def _cycles(pipeline: DefinitionParts) -> Iterator[Problem]:
-    try:
-        TopologicalSorter(
-            {step.name: _dependencies(step, pipeline) for step in pipeline.steps}
-        ).prepare()
-    except CycleError as error:
-        cycle: list[str] = error.args[1]
-        step = pipeline.steps_by_name[cycle[0]]
+def _cycles(definition: Mapping[str, Any], pipeline: DefinitionParts) -> Iterator[Problem]:
+    known = pipeline.steps_by_name
+    # A reference that leads nowhere is a problem of its own.
+    dangling = {
+        reference.text
+        for reference in find_references(definition, ())
+        if _why_dangling(reference.text, pipeline)
+    }
+    cycle = find_cycle(
+        {
+            step.name: [
+                name for name in dependencies_of_step(step, ignored=dangling) if name in known
+            ]
+            for step in pipeline.steps
+        }
+    )
+    if cycle:
+        step = known[cycle[0]]
         yield Problem(step.path, f"the steps wait for each other: {' -> '.join(cycle)}", step.name)
-
-
-def _dependencies(step: DefinitionStep, pipeline: DefinitionParts) -> set[str]:
-    names = {name for _, name in _declared_dependencies(step)}
-    for reference in find_references(step.own_content, step.path):
-        try:
-            names.add(resolve(reference.text, pipeline).step or "")
-        except DanglingReferenceError:
-            continue
-    if step.parent is not None:
-        names.add(step.parent)
-    return names & set(pipeline.steps_by_name)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from constructs_lib.findings import Path
-
-_BRANCHES: Final = ("IfSteps", "ElseSteps", "ForEachBody")
+from constructs_lib.language.steps import DefinitionStep, objects_of, walk_steps
 
 
 @dataclass(frozen=True)
@@ -31,43 +30,6 @@ class DefinitionParameter:
 
 
 @dataclass(frozen=True)
-class DefinitionStep:
-    """An entry of ``Steps``, or of a branch of a condition."""
-
-    path: Path
-    content: Mapping[str, Any]
-    parent: str | None
-    """Name of the condition that decides whether the step runs."""
-
-    @property
-    def name(self) -> str:
-        """The step's name, empty if it has none."""
-        return _text(self.content.get("Name"))
-
-    @property
-    def type_name(self) -> str:
-        """``Processing``, ``Model``, ..., empty if it has none."""
-        return _text(self.content.get("Type"))
-
-    @property
-    def arguments(self) -> Mapping[str, Any]:
-        """The step's arguments, empty if they are no object."""
-        arguments = self.content.get("Arguments")
-        return arguments if isinstance(arguments, Mapping) else {}
-
-    @property
-    def conditions(self) -> tuple[Mapping[str, Any], ...]:
-        """The conditions of a condition step that are objects."""
-        return tuple(entry for _, entry in _objects(self.arguments.get("Conditions")))
-
-    @property
-    def own_content(self) -> Mapping[str, Any]:
-        """The entry without the steps of its branches."""
-        own = {key: value for key, value in self.arguments.items() if key not in _BRANCHES}
-        return {**self.content, "Arguments": own}
-
-
-@dataclass(frozen=True)
 class DefinitionParts:
     """The parts of a definition that rules look up."""
 
@@ -81,9 +43,9 @@ class DefinitionParts:
         return cls(
             parameters=tuple(
                 DefinitionParameter(("Parameters", index), entry)
-                for index, entry in _objects(definition.get("Parameters"))
+                for index, entry in objects_of(definition.get("Parameters"))
             ),
-            steps=tuple(_find_steps(definition.get("Steps"), ("Steps",), None)),
+            steps=tuple(walk_steps(definition)),
         )
 
     @cached_property
@@ -104,23 +66,7 @@ class DefinitionParts:
 
 def entries_by_name(entries: object, name_member: str) -> dict[str, Mapping[str, Any]]:
     """Index a list of objects, such as ``OutputParameters``, by the member that names each."""
-    return {_text(entry.get(name_member)): entry for _, entry in _objects(entries)}
-
-
-def _find_steps(entries: object, path: Path, parent: str | None) -> Iterator[DefinitionStep]:
-    for index, entry in _objects(entries):
-        step = DefinitionStep((*path, index), entry, parent)
-        yield step
-        for branch in _BRANCHES:
-            branch_path = (*step.path, "Arguments", branch)
-            yield from _find_steps(step.arguments.get(branch), branch_path, step.name)
-
-
-def _objects(entries: object) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Find the objects of what should be a list of objects, with their indexes."""
-    for index, entry in enumerate(entries if isinstance(entries, list) else []):
-        if isinstance(entry, Mapping):
-            yield index, entry
+    return {_text(entry.get(name_member)): entry for _, entry in objects_of(entries)}
 
 
 def _text(value: object) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from constructs_lib.findings import Path, Problem
-from constructs_lib.linter.expressions import find_objects, known_text, text_fragments
-from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep, entries_by_name
+from constructs_lib.language.expressions import find_objects, known_text, text_fragments
+from constructs_lib.language.steps import DefinitionStep
+from constructs_lib.linter.pipeline import DefinitionParts, entries_by_name
 from constructs_lib.linter.step_types import STEP_TYPES
 from constructs_lib.service_model.instances import has_local_storage
 

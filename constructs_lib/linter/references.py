@@ -6,30 +6,18 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from constructs_lib.linter.pipeline import DefinitionParts, DefinitionStep, entries_by_name
+from constructs_lib.language.references import EXECUTION_VARIABLES, Key, property_keys
+from constructs_lib.language.steps import DefinitionStep
+from constructs_lib.linter.pipeline import DefinitionParts, entries_by_name
 from constructs_lib.linter.shapes import definition_shape, response_shape
 from constructs_lib.linter.step_types import STEP_TYPES
-
-EXECUTION_VARIABLES: Final = (
-    "CurrentDateTime",
-    "PipelineArn",
-    "PipelineExecutionArn",
-    "PipelineExecutionId",
-    "PipelineName",
-    "ProcessingJobName",
-    "StartDateTime",
-    "TrainingJobName",
-)
-"""Source: the SDK's ``ExecutionVariables``."""
 
 _REFERENCE: Final = re.compile(
     r"(?P<root>Parameters|Execution|Steps)\.(?P<name>[A-Za-z0-9_-]+)(?P<rest>.*)"
 )
 _UNCHECKED_ROOTS: Final = ("ForEach.", "IterationOutput.", "PipelineExperimentConfig.")
-_KEY: Final = re.compile(r"\.(?P<member>\w+)|\[(?P<index>\d+)\]|\['(?P<name>[^']+)'\]")
-_KEYS: Final = re.compile(rf"(?:{_KEY.pattern.replace('?P<', '?P<_')})*")
 _VALUE_TYPES: Final = {
     "string": "String",
     "integer": "Integer",
@@ -39,8 +27,6 @@ _VALUE_TYPES: Final = {
     "boolean": "Boolean",
     "timestamp": None,
 }
-
-Key: TypeAlias = str | int
 
 
 @dataclass(frozen=True)
@@ -102,14 +88,15 @@ def _property_type(step: DefinitionStep, path: str) -> str | None:
 
 
 def _parse_keys(path: str) -> list[Key]:
-    if not path or not _KEYS.fullmatch(path):
+    try:
+        keys = list(property_keys(path))
+    except ValueError:
+        keys = []
+    if not keys:
         raise DanglingReferenceError(
             f"{path!r} is no path to a property, such as .Outputs['name'].S3Output.S3Uri"
         )
-    return [
-        int(match["index"]) if match["index"] else match["member"] or match["name"]
-        for match in _KEY.finditer(path)
-    ]
+    return keys
 
 
 def _response_type(step: DefinitionStep, keys: list[Key]) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from constructs_lib.findings import Path, Problem
-from constructs_lib.linter.expressions import Fragments, known_text
+from constructs_lib.language.expressions import Fragments, known_text
 from constructs_lib.linter.shapes import Shape
 from constructs_lib.service_model.java_patterns import matches
 

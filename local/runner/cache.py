@@ -1,43 +1,29 @@
 """Step caching: which earlier result a step may reuse.
 
-Source: "Caching pipeline steps" and "Default cache key attributes by pipeline step type" in the
-SageMaker developer guide. Only these step types are cached, by only these attributes: an output
-location, a role or an instance type may differ.
+Only step types that have key attributes are cached, by only those attributes.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from local.runner.language.definition import Step, StepType
+from constructs_lib.language.caching import KEY_ATTRIBUTES
+from constructs_lib.language.canonical import canonical
+from local.runner.language.definition import Step
 from local.runner.records import Execution, StepExecution, StepStatus
-
-_KEY_ATTRIBUTES: Final[Mapping[StepType, tuple[str, ...]]] = {
-    StepType.PROCESSING: ("AppSpecification", "Environment", "ProcessingInputs"),
-    StepType.TRAINING: (
-        "AlgorithmSpecification",
-        "CheckpointConfig",
-        "DebugHookConfig",
-        "DebugRuleConfigurations",
-        "Environment",
-        "HyperParameters",
-        "InputDataConfig",
-    ),
-}
 
 
 def cache_key(step: Step, arguments: Mapping[str, Any]) -> str | None:
     """Return the key of a step with resolved ``arguments``; None when the step is not cached."""
-    attributes = _KEY_ATTRIBUTES.get(step.type)
+    attributes = KEY_ATTRIBUTES.get(step.type)
     if step.cache_expires_after is None or attributes is None:
         return None
     signature = [step.name, step.type, {name: arguments.get(name) for name in attributes}]
-    return hashlib.sha256(json.dumps(signature, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(canonical(signature).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

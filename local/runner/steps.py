@@ -102,9 +102,9 @@ class StepRunner:
                 state = "was not executed" if status is StepStatus.NOT_EXECUTED else "failed"
                 return f"Step '{dependency}', which it waits for, {state}."
         if step.branch is not None:
-            outcome = self.recorder.step(step.branch.condition_step).properties["Outcome"]
+            outcome = self.recorder.step(step.branch.step).properties["Outcome"]
             if outcome is not step.branch.outcome:
-                return f"Condition '{step.branch.condition_step}' was {to_text(outcome)}."
+                return f"Condition '{step.branch.step}' was {to_text(outcome)}."
         return None
 
     def _status(self, name: str) -> StepStatus:

@@ -14,6 +14,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from constructs_lib.language.steps import BRANCHES, Branch, DefinitionStep, walk_steps
 from local.runner.language.durations import parse_duration
 from local.runner.language.errors import DefinitionError, UnsupportedStepError
 from local.runner.language.parameters import Parameter, ParameterType
@@ -38,14 +39,6 @@ class StepType(StrEnum):
     PROCESSING = "Processing"
     REGISTER_MODEL = "RegisterModel"
     TRAINING = "Training"
-
-
-@dataclass(frozen=True)
-class Branch:
-    """The branch of a Condition step in which a step stands."""
-
-    condition_step: str
-    outcome: bool
 
 
 @dataclass(frozen=True)
@@ -101,7 +94,7 @@ def parse_definition(text: str) -> PipelineDefinition:
     """
     document = _parse_json(text)
     try:
-        steps = tuple(_parse_steps(_member(document, "Steps", "The pipeline definition"), None))
+        steps = tuple(_parse_steps(document))
         parameters = tuple(_parse_parameter(item) for item in document.get("Parameters") or ())
     except (AttributeError, TypeError, ValueError) as error:
         raise DefinitionError(
@@ -167,22 +160,28 @@ def _parameter_type(text: str, owner: str) -> ParameterType:
         ) from error
 
 
-def _parse_steps(items: Sequence[Any], branch: Branch | None) -> Iterator[Step]:
-    for item in items:
-        step = _parse_step(item, branch)
-        yield step
+def _parse_steps(document: Any) -> Iterator[Step]:
+    _refuse_no_steps(_member(document, "Steps", "The pipeline definition"), "'Steps'")
+    for found in walk_steps(document):
+        step = _parse_step(found.content, found.branch)
         if step.type is StepType.CONDITION:
-            yield from _parse_branches(item["Arguments"], step)
+            _check_branches(found, step)
+        yield step
 
 
-def _parse_branches(arguments: Mapping[str, Any], step: Step) -> Iterator[Step]:
+def _check_branches(found: DefinitionStep, step: Step) -> None:
     if step.branch is not None:
         raise DefinitionError(
             f"Condition step '{step.name}' stands in a branch of Condition step "
-            f"'{step.branch.condition_step}': SageMaker Pipelines does not nest Condition steps."
+            f"'{step.branch.step}': SageMaker Pipelines does not nest Condition steps."
         )
-    for member, outcome in (("IfSteps", True), ("ElseSteps", False)):
-        yield from _parse_steps(arguments.get(member) or (), Branch(step.name, outcome))
+    for member in BRANCHES:
+        _refuse_no_steps(found.arguments.get(member) or [], f"{member} of step '{step.name}'")
+
+
+def _refuse_no_steps(value: object, owner: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise DefinitionError(f"{owner} is not a list of steps, each an object.")
 
 
 def _parse_step(item: Mapping[str, Any], branch: Branch | None) -> Step:

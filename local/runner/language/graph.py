@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from threading import Event
 
+from constructs_lib.language.dependencies import find_cycle
+from constructs_lib.language.references import EXECUTION_VARIABLES
 from local.runner.language.definition import PipelineDefinition, Step
 from local.runner.language.errors import DefinitionError, ReferenceResolutionError
-from local.runner.language.references import EXECUTION_VARIABLES, functions_in, references_in
+from local.runner.language.references import functions_in, references_in
 
 Dependencies = Mapping[str, frozenset[str]]
 """The names of the steps that each step waits for, in the definition's order."""
@@ -25,7 +27,8 @@ def dependencies_of(definition: PipelineDefinition) -> Dependencies:
     steps = {step.name: step for step in definition.steps}
     parameters = frozenset(parameter.name for parameter in definition.parameters)
     dependencies = {step.name: _dependencies(step, steps, parameters) for step in definition.steps}
-    _refuse_cycles(dependencies)
+    if cycle := find_cycle(dependencies):
+        raise DefinitionError(f"Steps wait for each other: {' -> '.join(cycle)}.")
     return dependencies
 
 
@@ -43,7 +46,7 @@ def _dependencies(
     for function, argument in functions_in(step.arguments):
         _check_function(function, argument, step)
     if step.branch is not None:
-        names.add(step.branch.condition_step)
+        names.add(step.branch.step)
     return frozenset(names)
 
 
@@ -85,22 +88,6 @@ def _check_function(function: str, argument: object, step: Step) -> None:
         f"Step '{step.name}' calls '{function}' in a form that the local runner does not "
         "resolve. It resolves Std:Join of Values, and Std:JsonGet of a PropertyFile and a Path."
     )
-
-
-def _refuse_cycles(dependencies: Dependencies) -> None:
-    blocked = set(dependencies)
-    progress = _Progress(dependencies)
-    while progress.ready:
-        name = progress.ready.popleft()
-        blocked.remove(name)
-        progress.finish(name)
-    if blocked:
-        # Each blocked step waits for another one, so going back among them ends in a cycle.
-        path = [min(blocked)]
-        while path[-1] not in path[:-1]:
-            path.append(min(dependencies[path[-1]] & blocked))
-        cycle = path[path.index(path[-1]) :]
-        raise DefinitionError(f"Steps wait for each other: {' -> '.join(cycle)}.")
 
 
 class _Progress:

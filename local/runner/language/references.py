@@ -9,31 +9,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from constructs_lib.language.expressions import find_objects, find_references
+from constructs_lib.language.references import Key, property_keys
 from local.runner.language.errors import ReferenceResolutionError
 from local.runner.language.parameters import Scalar, to_text
 
-EXECUTION_VARIABLES: Final = (
-    "CurrentDateTime",
-    "PipelineArn",
-    "PipelineExecutionArn",
-    "PipelineExecutionId",
-    "PipelineName",
-    "ProcessingJobName",
-    "StartDateTime",
-    "TrainingJobName",
-)
-"""What ``Execution.`` can be followed by; the job names exist in steps that start such a job."""
-
 # The service lets a list's items be chosen by name; these members are their names.
 _ITEM_NAMES: Final = ("OutputName", "InputName", "ChannelName")
-_PATH_TOKEN: Final = re.compile(
-    r"""\.?(?P<name>[^.\[\]'"]+)|\[(?P<index>\d+)\]|\['(?P<quoted>[^']*)'\]"""
-)
 
 
 @dataclass(frozen=True)
@@ -74,28 +60,15 @@ def resolve(value: Any, scope: StepScope) -> Any:
 
 def references_in(value: Any) -> Iterator[str]:
     """Yield the ``Get`` expressions anywhere within ``value``."""
-    match value:
-        case {"Get": str(expression), **others} if not others:
-            yield expression
-        case dict():
-            for item in value.values():
-                yield from references_in(item)
-        case list():
-            for item in value:
-                yield from references_in(item)
+    return (reference.text for reference in find_references(value, ()))
 
 
 def functions_in(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield name and argument of the ``Std:`` functions anywhere within ``value``."""
-    match value:
-        case dict():
-            for name, item in value.items():
-                if name.startswith("Std:"):
-                    yield name, item
-                yield from functions_in(item)
-        case list():
-            for item in value:
-                yield from functions_in(item)
+    for _, candidate in find_objects(value, ()):
+        for name, argument in candidate.items():
+            if name.startswith("Std:"):
+                yield name, argument
 
 
 def _get(expression: str, scope: StepScope) -> Any:
@@ -121,12 +94,16 @@ def _property_file(expression: str, scope: StepScope) -> Any:
 
 
 def _walk(value: Any, path: str, *, expression: str, scope: StepScope) -> Any:
-    for token in _path_tokens(path, expression=expression, scope=scope):
-        value = _child(value, token, expression=expression, scope=scope)
+    try:
+        keys = list(property_keys(path))
+    except ValueError as error:
+        raise _unresolved(expression, scope, f"'{error}' is not a path") from error
+    for key in keys:
+        value = _child(value, key, expression=expression, scope=scope)
     return value
 
 
-def _child(value: Any, token: str | int, *, expression: str, scope: StepScope) -> Any:
+def _child(value: Any, token: Key, *, expression: str, scope: StepScope) -> Any:
     match value:
         case list() if isinstance(token, int) and token < len(value):
             return value[token]
@@ -145,16 +122,6 @@ def _keys(value: Any) -> list[str]:
         names = [item.get(name) for item in value if isinstance(item, dict) for name in _ITEM_NAMES]
         return [name for name in names if name] or [f"[0] to [{len(value) - 1}]"] * bool(value)
     return sorted(value) if isinstance(value, dict) else []
-
-
-def _path_tokens(path: str, *, expression: str, scope: StepScope) -> Iterator[str | int]:
-    position = 0
-    while position < len(path):
-        match = _PATH_TOKEN.match(path, position)
-        if match is None:
-            raise _unresolved(expression, scope, f"'{path[position:]}' is not a path")
-        position = match.end()
-        yield int(match["index"]) if match["index"] else match["name"] or match["quoted"]
 
 
 def _unresolved(expression: str, scope: StepScope, why: str) -> ReferenceResolutionError:

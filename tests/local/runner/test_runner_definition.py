@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.runner.language.definition import Branch, PipelineDefinition, parse_definition
+from constructs_lib.language.steps import Branch
+from local.runner.language.definition import PipelineDefinition, parse_definition
 from local.runner.language.durations import parse_duration
 from local.runner.language.errors import DefinitionError, UnsupportedStepError
 
@@ -93,6 +94,11 @@ def test_steps_that_only_the_service_runs_are_refused(step: dict[str, Any], mess
         ([condition_step("G", IfSteps=[condition_step("H")])], "does not nest Condition steps"),
         ([fail_step("a b")], "Step name 'a b' is not allowed"),
         ([{"Name": "A"}], "Step 'A' has no 'Type'"),
+        (["A"], "'Steps' is not a list of steps"),
+        (
+            [condition_step("G") | {"Arguments": {"Conditions": [], "ElseSteps": "A"}}],
+            "ElseSteps of step 'G' is not a list",
+        ),
         ([{"Name": "A", "Type": "Model"}], "Step 'A' has no 'Arguments'"),
         (
             [fail_step("A", RetryPolicies=[{"ExceptionType": ["Step.SLOW"]}])],
@@ -111,7 +117,7 @@ def test_steps_that_only_the_service_runs_are_refused(step: dict[str, Any], mess
         ),
     ],
 )
-def test_definitions_that_the_service_refuses(steps: list[dict[str, Any]], message: str) -> None:
+def test_definitions_that_the_service_refuses(steps: list[Any], message: str) -> None:
     with pytest.raises(DefinitionError, match=message):
         parse(*steps)
 

@@ -9,21 +9,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeGuard
 
 from constructs_lib.findings import Path
+from constructs_lib.language.variables import PSEUDO_PARAMETER_EXAMPLES, VARIABLE
 
 FUNCTIONS: Final = frozenset({"Get", "Std:Join", "Std:JsonGet"})
-_DEPLOY_TIME_VARIABLE: Final = re.compile(r"\$\{(?P<name>[^{}]+)\}")
-_PSEUDO_PARAMETER_EXAMPLES: Final = {
-    "AWS::AccountId": "123456789012",
-    "AWS::Partition": "aws",
-    "AWS::Region": "us-east-1",
-    "AWS::URLSuffix": "amazonaws.com",
-}
 
 Fragments: TypeAlias = tuple[str | None, ...]
 """A text in parts; ``None`` stands for a part that is not known yet and may be any text."""
@@ -62,10 +55,10 @@ def find_functions(value: object, path: Path) -> Iterator[tuple[Path, Mapping[st
 
 def find_references(value: object, path: Path) -> Iterator[Reference]:
     """Find each ``Get`` in a part of a definition."""
-    for function_path, function in find_functions(value, path):
-        target = function.get("Get")
-        if isinstance(target, str):
-            yield Reference(function_path, target)
+    for object_path, candidate in find_objects(value, path):
+        match candidate:
+            case {"Get": str(text), **others} if not others:
+                yield Reference(object_path, text)
 
 
 def text_fragments(value: object) -> Fragments:
@@ -99,8 +92,8 @@ def _split(value: object) -> Iterator[str | None]:
 
 def _split_text(text: str) -> Iterator[str | None]:
     end = 0
-    for variable in _DEPLOY_TIME_VARIABLE.finditer(text):
+    for variable in VARIABLE.finditer(text):
         yield text[end : variable.start()]
-        yield _PSEUDO_PARAMETER_EXAMPLES.get(variable["name"])
+        yield PSEUDO_PARAMETER_EXAMPLES.get(variable[1])
         end = variable.end()
     yield text[end:]
