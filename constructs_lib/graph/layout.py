@@ -20,7 +20,10 @@ _WAYPOINT_WIDTH: Final = 12
 
 @dataclass(frozen=True)
 class Layout:
-    """Centres in pixels, from the left; rows from the top."""
+    """Centres in pixels, from the left; rows from the top.
+
+    Turned by a quarter, it is one from left to right: rows are columns, and widths are heights.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     """Names of steps, and of the points by which long edges pass a row."""
@@ -35,22 +38,31 @@ class Layout:
         return max(self.centres[name] + self.widths[name] / 2 for name in self.centres)
 
 
-def lay_out(dag: Dag) -> Layout:
-    """Place the steps of a reduced graph. The same graph always gives the same layout."""
+def lay_out(dag: Dag, *, width: float | None = None, gap: float = _GAP) -> Layout:
+    """Place the steps of a reduced graph. The same graph always gives the same layout.
+
+    Args:
+        dag: What to place.
+        width: Of every step, in pixels; by default as wide as its name.
+        gap: Between steps side by side, in pixels.
+    """
     rows = dag.layers()
     depth = {name: index for index, row in enumerate(rows) for name in row}
     ways = {edge: _way(edge, depth, rows) for edge in dag.edges}
     links = [link for way in ways.values() for link in pairwise(way)]
     names = {step.name for step in dag.steps}
     widths = {
-        name: max(_LEAST_WIDTH, len(name) * _WIDTH_PER_CHARACTER + _PADDING)
-        if name in names
-        else _WAYPOINT_WIDTH
+        name: (width or _width_of(name)) if name in names else _WAYPOINT_WIDTH
         for row in rows
         for name in row
     }
     ordered = _ordered(rows, links)
-    return Layout(tuple(map(tuple, ordered)), _centres(ordered, links, widths), widths, ways)
+    centres = _centres(ordered, links, widths, gap)
+    return Layout(tuple(map(tuple, ordered)), centres, widths, ways)
+
+
+def _width_of(name: str) -> float:
+    return max(_LEAST_WIDTH, len(name) * _WIDTH_PER_CHARACTER + _PADDING)
 
 
 def _way(edge: Edge, depth: Mapping[str, int], rows: list[list[str]]) -> tuple[str, ...]:
@@ -108,7 +120,10 @@ def _crossings(rows: Sequence[Sequence[str]], links: Sequence[tuple[str, str]]) 
 
 
 def _centres(
-    rows: Sequence[Sequence[str]], links: Sequence[tuple[str, str]], widths: Mapping[str, float]
+    rows: Sequence[Sequence[str]],
+    links: Sequence[tuple[str, str]],
+    widths: Mapping[str, float],
+    gap: float,
 ) -> dict[str, float]:
     """Move each step towards the middle of its neighbours, as far as the row's order allows."""
     below: dict[str, list[str]] = {}
@@ -119,12 +134,12 @@ def _centres(
         around.setdefault(lower, []).append(upper)
     centres = {name: 0.0 for row in rows for name in row}
     for row in rows:
-        centres |= _spread(row, centres, widths)
+        centres |= _spread(row, centres, widths, gap)
     for sweep in range(_SWEEPS):
         for row in rows if sweep % 2 == 0 else reversed(rows):
-            centres |= _spread(row, _middles(row, around, centres), widths)
+            centres |= _spread(row, _middles(row, around, centres), widths, gap)
     for row in reversed(rows):  # straightens chains of steps below their last branch
-        centres |= _spread(row, _middles(row, below, centres), widths)
+        centres |= _spread(row, _middles(row, below, centres), widths, gap)
     left = min(centres[name] - widths[name] / 2 for name in centres)
     return {name: centre - left for name, centre in centres.items()}
 
@@ -142,13 +157,13 @@ def _middles(
 
 
 def _spread(
-    row: Sequence[str], wanted: Mapping[str, float], widths: Mapping[str, float]
+    row: Sequence[str], wanted: Mapping[str, float], widths: Mapping[str, float], gap: float
 ) -> dict[str, float]:
     """Come as near as possible to the wanted centres (least squares) without overlaps."""
     offsets, offset = [], 0.0
     for index, name in enumerate(row):
         if index:
-            offset += (widths[row[index - 1]] + widths[name]) / 2 + _GAP
+            offset += (widths[row[index - 1]] + widths[name]) / 2 + gap
         offsets.append(offset)
     # Less its offset, each position has to be at least the one before it. This is isotonic
     # regression, solved by pooling neighbours that violate the order into their average.
