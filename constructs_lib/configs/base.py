@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -29,6 +29,7 @@ from constructs_lib.configs.types import (
     is_local,
 )
 from constructs_lib.regions import AWS_REGIONS, RegionCode
+from constructs_lib.s3_layout import RESERVED_PREFIXES
 
 
 def _check_date(text: str) -> str:
@@ -44,8 +45,6 @@ CurrentDate = Annotated[
     TextRule(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", 'a date as YYYY-MM-DD, for example "2026-01-31"'),
     AfterValidator(_check_date),
 ]
-RESERVED_PREFIXES: Final = ("incoming", "tmp")
-"""Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
 
 
 def _check_not_reserved(name: str) -> str:

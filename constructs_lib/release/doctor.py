@@ -14,6 +14,7 @@ from constructs_lib.jobs.archive import job_archive
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.payloads import payload_archive
+from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
 HEALTHY: Final = 0
 UNHEALTHY: Final = 1
@@ -69,7 +70,7 @@ def examine(
 def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:
     """Write what the pipeline would ship with the model; returns the script's arguments for it."""
     request = registration_request(configs, configs.registration.regions[0], _IMAGE)
-    payload, registration = folder / "payload.tar.gz", folder / "registration.json"
+    payload, registration = folder / SAMPLE_PAYLOAD, folder / REGISTRATION_REQUEST
     payload.write_bytes(payload_archive(configs.payload))
     registration.write_bytes(registration_file([request]))
     return ["--payload", str(payload), "--request", str(registration)]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from constructs_lib import s3_layout
 from constructs_lib.errors import ReleaseError
 
 _TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
@@ -57,4 +58,4 @@ def incoming_key(pipeline_name: str, path: Path) -> str:
     """
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
-    return f"incoming/{pipeline_name}/{digest}/{path.name}"
+    return s3_layout.incoming_key(pipeline_name, digest, path.name)

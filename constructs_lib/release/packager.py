@@ -21,9 +21,7 @@ from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
 from constructs_lib.release.payloads import payload_archive
-
-MODEL: Final = "model.tar.gz"
-MANIFEST: Final = "manifest.json"
+from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
 # Nothing is pulled or registered: the file is there because the script is called with one.
 _IMAGE: Final = "local"
@@ -148,7 +146,7 @@ def _script(configs: PipelineConfigs, folder: Path) -> Path:
 def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
     """Return what the step tells the script beside the model and where to write it."""
     code, payload, request = (
-        folder / name for name in ("code.tar.gz", "payload.tar.gz", "registration.json")
+        folder / name for name in ("code.tar.gz", SAMPLE_PAYLOAD, REGISTRATION_REQUEST)
     )
     code.write_bytes(folder_archive(_code_folder(configs)))
     payload.write_bytes(payload_archive(configs.payload))

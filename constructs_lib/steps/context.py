@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
+from constructs_lib.s3_layout import registration_files_prefix, releases_prefix
 from constructs_lib.steps.parameters import PipelineParameters
 from constructs_lib.steps.sdk import (
     ExecutionVariables,
@@ -18,9 +18,6 @@ from constructs_lib.steps.sdk import (
     ProcessingS3Input,
     ProcessingS3Output,
 )
-
-SAMPLE_PAYLOAD: Final = "payload.tar.gz"
-REGISTRATION_REQUEST: Final = "registration.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +37,7 @@ class StepContext:
     def release_folder(self) -> Join:
         """The folder of what one execution releases, in the home region's bucket."""
         bucket = self.values.artifact_bucket_name
-        releases = f"s3://{bucket}/{self.pipeline_name}/releases"
+        releases = f"s3://{bucket}/{releases_prefix(self.pipeline_name)}"
         return Join(on="/", values=[releases, ExecutionVariables.PIPELINE_EXECUTION_ID])
 
     def registration_files_uri(self, bucket: str) -> str:
@@ -48,7 +45,8 @@ class StepContext:
 
         Known before any execution, because execution documents tell it to load tests.
         """
-        return f"s3://{bucket}/{self.pipeline_name}/registration/{self.registration_digest}"
+        folder = registration_files_prefix(self.pipeline_name, self.registration_digest)
+        return f"s3://{bucket}/{folder}"
 
     def artifact_bucket_of(self, code: RegionCode) -> str:
         """Return the name of the bucket that holds a region's released artifacts."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from constructs_lib.configs import PayloadConfig
 from constructs_lib.regions import RegionCode
+from constructs_lib.s3_layout import EVALUATION
 from constructs_lib.steps.sdk import (
     Condition,
     ConditionEquals,
@@ -24,7 +25,7 @@ from constructs_lib.steps.sdk import (
     Step,
 )
 from constructs_lib.steps.staging import StagedModel
-from constructs_lib.steps.verification import EVALUATION, VerifiedModel
+from constructs_lib.steps.verification import VerifiedModel
 
 NOT_REGISTERED: Final = "none"
 """What a Stage step answers when the region's group has no package of the content."""

@@ -11,10 +11,9 @@ from typing import Final
 
 from constructs_lib.configs import PackageStepConfig
 from constructs_lib.registration.execution_document import REGISTRATION_REQUEST_INPUT
+from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import (
-    REGISTRATION_REQUEST,
-    SAMPLE_PAYLOAD,
     StepContext,
     s3_input,
     s3_output,
@@ -33,9 +32,6 @@ from constructs_lib.steps.sdk import (
     Processor,
     PropertyFile,
 )
-
-PACKAGED_MODEL: Final = "model.tar.gz"
-MANIFEST: Final = "manifest.json"
 
 _STEP_NAME: Final = "Package"
 _MODEL_INPUT: Final = "/opt/ml/processing/input/model"
@@ -109,7 +105,7 @@ class MIMSPackagingStepBuilder:
         output = step.properties.ProcessingOutputConfig.Outputs[_MODEL_OUTPUT_NAME]
         return PackagedModel(
             step=step,
-            artifact_uri=Join(on="/", values=[output.S3Output.S3Uri, PACKAGED_MODEL]),
+            artifact_uri=Join(on="/", values=[output.S3Output.S3Uri, MODEL]),
             manifest_uri=Join(on="/", values=[output.S3Output.S3Uri, _MANIFEST.path]),
             artifact_sha256=_manifest_value("sha256"),
             code_sha256=_manifest_value("code_sha256"),
@@ -174,7 +170,7 @@ class MIMSPackagingStepBuilder:
             "--model": _MODEL_INPUT,
             "--code": _CODE_INPUT,
             "--entry-point": entry_point,
-            "--output": f"{_MODEL_OUTPUT}/{PACKAGED_MODEL}",
+            "--output": f"{_MODEL_OUTPUT}/{MODEL}",
             # For the steps after this one; the other copy stays with the model.
             "--manifest": f"{_MANIFEST_OUTPUT}/{_MANIFEST.path}",
         }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.deploy_time_values import DeployTimeValues
+from constructs_lib.s3_layout import temporary_prefix
 from constructs_lib.steps.sdk import Parameter, ParameterString
 
 APPROVAL_STATUSES: Final = ["PendingManualApproval", "Approved", "Rejected"]
@@ -45,7 +46,7 @@ class PipelineParameters:
         return cls(
             execution_temp_dir=ParameterString(
                 "PIPELINE_EXECUTION_TEMP_DIR",
-                default_value=f"s3://{values.artifact_bucket_name}/tmp/{pipeline_name}",  # noqa: S108
+                default_value=f"s3://{values.artifact_bucket_name}/{temporary_prefix(pipeline_name)}",
             ),
             encryption_key=ParameterString(
                 "KMS_ENCRYPTION_KEY_PARAM", default_value=values.encryption_key_arn

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.registration.request import MEASURED_NUMBERS, RegistrationRequest
-from constructs_lib.steps.context import SAMPLE_PAYLOAD, StepContext
+from constructs_lib.s3_layout import SAMPLE_PAYLOAD
+from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import api_retries
 from constructs_lib.steps.sdk import (

@@ -8,7 +8,8 @@ from typing import Final
 
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.steps.context import REGISTRATION_REQUEST, SAMPLE_PAYLOAD, StepContext
+from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
+from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.sdk import (
     ExecutionVariables,

@@ -10,17 +10,16 @@ from typing import Final
 from constructs_lib.configs import PackageStepConfig, PayloadConfig, PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
+from constructs_lib.s3_layout import EVALUATION, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import (
-    REGISTRATION_REQUEST,
-    SAMPLE_PAYLOAD,
     StepContext,
     s3_input,
     s3_output,
 )
 from constructs_lib.steps.images import pytorch_image, serving_image
-from constructs_lib.steps.packaging import PACKAGED_MODEL, PackagedModel
+from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import VERIFICATION_TIMEOUT, job_retries
 from constructs_lib.steps.sdk import (
     Join,
@@ -31,8 +30,6 @@ from constructs_lib.steps.sdk import (
     Processor,
     PropertyFile,
 )
-
-EVALUATION: Final = "evaluation.json"
 
 _STEP_NAME: Final = "Verify"
 _OLDEST_PYTHON: Final = (3, 8)
@@ -153,7 +150,7 @@ class VerificationStepBuilder:
 
     def _arguments(self, region_code: RegionCode) -> list[str]:
         arguments = {
-            "--model": f"{_MODEL_INPUT}/{PACKAGED_MODEL}",
+            "--model": f"{_MODEL_INPUT}/{MODEL}",
             "--payload": f"{_REGISTRATION_INPUT}/{SAMPLE_PAYLOAD}",
             # The container's environment is in here: a job's own takes 256 characters a value.
             "--request": f"{_REGISTRATION_INPUT}/{REGISTRATION_REQUEST}",

@@ -1,0 +1,66 @@
+"""Where everything lies in the artifact buckets: every key and prefix.
+
+    incoming/<pipeline>/<digest>/model.tar.gz                   a model that was given
+    tmp/<pipeline>/<execution>/...                              outputs between steps; they expire
+    <pipeline>/releases/<execution>/                            what an execution releases:
+        model.tar.gz, manifest.json, evaluation.json
+    <pipeline>/releases/claims/<group>/<digest>                 who may register this content
+    <pipeline>/registration/<digest>/                           what is known before any execution:
+        payload.tar.gz, registration.json
+
+The buckets of the other regions hold copies under the same keys.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESERVED_PREFIXES: Final = ("incoming", "tmp")
+"""Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
+INCOMING, TEMPORARY = RESERVED_PREFIXES
+
+MODEL: Final = "model.tar.gz"
+MANIFEST: Final = "manifest.json"
+EVALUATION: Final = "evaluation.json"
+SAMPLE_PAYLOAD: Final = "payload.tar.gz"
+REGISTRATION_REQUEST: Final = "registration.json"
+
+
+def incoming_prefix(pipeline_name: str) -> str:
+    """Return the prefix of the models that are given to a pipeline."""
+    return f"{INCOMING}/{pipeline_name}"
+
+
+def incoming_key(pipeline_name: str, digest: str, file_name: str) -> str:
+    """Return the key of a given model, which names its content."""
+    return f"{incoming_prefix(pipeline_name)}/{digest}/{file_name}"
+
+
+def temporary_prefix(pipeline_name: str) -> str:
+    """Return the prefix of what a pipeline's steps hand to each other."""
+    return f"{TEMPORARY}/{pipeline_name}"
+
+
+def releases_prefix(pipeline_name: str) -> str:
+    """Return the prefix of what a pipeline's executions release."""
+    return f"{pipeline_name}/releases"
+
+
+def claims_prefix(pipeline_name: str) -> str:
+    """Return the prefix of the claims on content that is to be registered."""
+    return f"{releases_prefix(pipeline_name)}/claims"
+
+
+def registration_prefix(pipeline_name: str) -> str:
+    """Return the prefix of a pipeline's sample payloads and registration requests."""
+    return f"{pipeline_name}/registration"
+
+
+def registration_files_prefix(pipeline_name: str, digest: str) -> str:
+    """Return the prefix of one sample payload and registration request, by their digest."""
+    return f"{registration_prefix(pipeline_name)}/{digest}"
+
+
+def registered_prefixes(pipeline_name: str) -> tuple[str, str]:
+    """Return the prefixes of everything that is registered of a pipeline."""
+    return registration_prefix(pipeline_name), releases_prefix(pipeline_name)

@@ -1,0 +1,52 @@
+"""Where everything lies in the buckets, and what must agree with it because it stands alone."""
+
+from __future__ import annotations
+
+import json
+
+from constructs_lib import s3_layout
+from constructs_lib.jobs.register_model import Staging
+from tests.layers import ROOT
+
+_DIGEST = "0123456789abcdef"
+
+
+def test_no_key_moves() -> None:
+    # Deployed buckets, roles and lifecycle rules hold these.
+    assert s3_layout.incoming_key("p", _DIGEST, "m.tar.gz") == f"incoming/p/{_DIGEST}/m.tar.gz"
+    assert s3_layout.temporary_prefix("p") == "tmp/p"
+    assert s3_layout.registered_prefixes("p") == ("p/registration", "p/releases")
+    assert s3_layout.registration_files_prefix("p", _DIGEST) == f"p/registration/{_DIGEST}"
+    assert s3_layout.claims_prefix("p") == "p/releases/claims"
+
+
+def test_the_function_that_registers_claims_content_below_the_claims() -> None:
+    model = f"s3://artifacts/{s3_layout.releases_prefix('p')}/5fkszcpry4ck/{s3_layout.MODEL}"
+    step = Staging(
+        region_code="NA",
+        aws_region="us-east-1",
+        model_package_group_name="group",
+        pipeline_execution_arn="arn",
+        artifact_sha256=_DIGEST,
+        register_again="no",
+        destination_bucket="artifacts",
+        kms_key_id="key",
+        model_artifact_uri=model,
+        packaging_manifest_uri=model,
+        registration_request_uri=model,
+        sample_payload_uri=model,
+        verification="off",
+    )
+
+    assert step.claim.key == f"{s3_layout.claims_prefix('p')}/group/{_DIGEST}"
+
+
+def test_a_definition_puts_everything_where_the_layout_says() -> None:
+    text = (ROOT / "tests" / "synth" / "golden" / "several_regions.json").read_text()
+    parameters = {each["Name"]: each for each in json.loads(text)["Parameters"]}
+    temporary = parameters["PIPELINE_EXECUTION_TEMP_DIR"]["DefaultValue"]
+    bucket, pipeline = "s3://${ArtifactBucketName}", temporary.rpartition("/")[2]
+
+    assert temporary == f"{bucket}/{s3_layout.temporary_prefix(pipeline)}"
+    assert f'"{bucket}/{s3_layout.releases_prefix(pipeline)}"' in text
+    assert f'"{bucket}/{s3_layout.registration_prefix(pipeline)}/' in text
