@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from local.emulator.cloudformation.schemas import schema_of
+from constructs_lib.aws.resource_types import schema_of
 
 FOLDER: Final = Path(__file__).with_name("policies")
 APP_NAME: Final = "model-release"

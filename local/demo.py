@@ -8,8 +8,9 @@ from typing import Final
 
 from rich.console import Console
 
+from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.errors import ReleaseError
-from local.deployment import Assembly, stack_output
+from local.deployment import stack_output
 from local.emulator import EmbeddedAws
 from local.release import LocalAws, Release, collect, deploy_app, release
 
@@ -58,7 +59,7 @@ def run_demo(folder: Path, console: Console) -> Release:
         return collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
 
 
-def example_stack(assembly: Assembly) -> str:
+def example_stack(assembly: CloudAssembly) -> str:
     """Name the stack of the example pipeline, whatever the app is called.
 
     Raises:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.errors import ReleaseError
 from local.emulator import ACCOUNT_ID
 
@@ -26,40 +25,7 @@ class StackOutputError(ReleaseError):
     """A stack is not deployed, or has no such output."""
 
 
-@dataclass(frozen=True)
-class Assembly:
-    """A synthesized app, in the folder that the CDK CLI calls a cloud assembly."""
-
-    folder: Path
-    _stacks: dict[str, dict[str, Any]] = field(init=False, repr=False)
-
-    def __post_init__(self) -> None:
-        """Read the stacks from the manifest."""
-        manifest = json.loads((self.folder / "manifest.json").read_text())
-        stacks = {
-            name: artifact
-            for name, artifact in manifest["artifacts"].items()
-            if artifact["type"] == "aws:cloudformation:stack"
-        }
-        object.__setattr__(self, "_stacks", stacks)
-
-    @property
-    def regions(self) -> list[str]:
-        """The AWS regions that stacks are deployed to, sorted."""
-        return sorted({self.region(stack) for stack in self._stacks})
-
-    def region(self, stack: str) -> str:
-        """Return the AWS region of a stack."""
-        environment: str = self._stacks[stack]["environment"]
-        return environment.rpartition("/")[2]
-
-    @property
-    def stack_names(self) -> list[str]:
-        """The stacks, in the order of the app."""
-        return list(self._stacks)
-
-
-def synthesize(folder: Path) -> Assembly:
+def synthesize(folder: Path) -> CloudAssembly:
     """Run the app as the CDK CLI does with the embedded AWS; reaches no network.
 
     Args:
@@ -81,7 +47,7 @@ def synthesize(folder: Path) -> Assembly:
     )
     if result.returncode:
         raise SynthesisError(result.stderr.removeprefix("error: ").strip())
-    return Assembly(folder)
+    return CloudAssembly(folder)
 
 
 def stack_output(cloudformation: Any, stack: str, key: str) -> str:

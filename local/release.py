@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.errors import ReleaseError
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release.incoming import (
@@ -25,7 +26,7 @@ from constructs_lib.release.incoming import (
     model_file,
 )
 from local.cdk import CdkCli
-from local.deployment import Assembly, synthesize
+from local.deployment import synthesize
 from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
@@ -68,7 +69,7 @@ class LocalAws:
         return session.client(service, endpoint_url=self.endpoint_url)
 
 
-def deploy_app(aws: LocalAws, folder: Path, console: Console) -> Assembly:
+def deploy_app(aws: LocalAws, folder: Path, console: Console) -> CloudAssembly:
     """Synthesize the app, bootstrap its regions and deploy all its stacks with the CDK CLI.
 
     Args:

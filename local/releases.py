@@ -6,7 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.language.steps import steps_of
+from constructs_lib.aws.registry import (
+    ModelPackage,
+    describe_version,
+    registration_places,
+    version_arns,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,47 +44,22 @@ def registered_packages(
         sagemaker: Makes a SageMaker client of a region.
     """
     return [
-        _package(step, region, description)
-        for step, region, group in _registrations(definition, home_region)
-        for description in _versions(sagemaker(region), group)
-        if _registered_by(description) == execution_arn
+        RegisteredPackage(
+            step=place.step,
+            region=package.region,
+            arn=package.arn,
+            version=package.version,
+            approval_status=package.approval_status,
+            image_uri=package.image_uri,
+            artifact_uri=package.artifact_uri or "",
+            sample_payload_uri=package.sample_payload_uri,
+        )
+        for place in registration_places(definition, home_region)
+        for package in _versions(sagemaker(place.region), place.group)
+        # A group may hold versions that a person registered, with other metadata or none.
+        if package.execution_arn == execution_arn
     ]
 
 
-def _registrations(
-    definition: Mapping[str, Any], home_region: str
-) -> Iterator[tuple[str, str, str]]:
-    """Yield step, region and model package group of every step that registers."""
-    for step in steps_of(definition):
-        arguments = step["Arguments"]
-        if step["Type"] == "RegisterModel":
-            yield step["Name"], home_region, arguments["ModelPackageGroupName"]
-        elif arguments.get("action") == "register":
-            yield step["Name"], arguments["aws_region"], arguments["model_package_group_name"]
-
-
-def _versions(client: Any, group: str) -> Iterator[dict[str, Any]]:
-    pages = client.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
-    for page in pages:
-        for summary in page["ModelPackageSummaryList"]:
-            yield client.describe_model_package(ModelPackageName=summary["ModelPackageArn"])
-
-
-def _registered_by(description: Mapping[str, Any]) -> str | None:
-    # A group may hold versions that a person registered, with other metadata or none.
-    metadata: Mapping[str, str] = description.get("CustomerMetadataProperties", {})
-    return metadata.get("pipeline_execution_arn")
-
-
-def _package(step: str, region: str, description: Mapping[str, Any]) -> RegisteredPackage:
-    (container,) = description["InferenceSpecification"]["Containers"]
-    return RegisteredPackage(
-        step=step,
-        region=region,
-        arn=description["ModelPackageArn"],
-        version=description["ModelPackageVersion"],
-        approval_status=description["ModelApprovalStatus"],
-        image_uri=container["Image"],
-        artifact_uri=container["ModelDataUrl"],
-        sample_payload_uri=description["SamplePayloadUrl"],
-    )
+def _versions(client: Any, group: str) -> Iterator[ModelPackage]:
+    return (describe_version(client, arn) for arn in version_arns(client, group).values())

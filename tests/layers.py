@@ -38,6 +38,7 @@ LAYERS: Final = (
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.registration",),
     (
+        "constructs_lib.aws",
         "constructs_lib.configs",
         "constructs_lib.graph",
         "constructs_lib.linter",

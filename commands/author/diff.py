@@ -80,7 +80,7 @@ def _rules_of_replacement() -> Replacing:
             err=True,
         )
         return lambda *_: []
-    from local.emulator.cloudformation.schemas import replacing_properties
+    from constructs_lib.aws.resource_types import replacing_properties
 
     def rules(
         resource_type: str, before: Mapping[str, Any], after: Mapping[str, Any]

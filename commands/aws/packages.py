@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from commands.registry.registry import ModelPackage, set_approval, with_medians
 from commands.registry.registry import packages as read_packages
+from commands.registry.registry import set_approval, with_medians
 from commands.terminal.aws import Aws, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import Pipeline, RegistryRegion, print_json
+from constructs_lib.aws.registry import ModelPackage
 
 Limit = Annotated[int, typer.Option(min=1, help="So many versions per region, newest first.")]
 Version = Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 import typer
@@ -18,56 +18,22 @@ from commands.terminal.aws import (
     read_definition,
     read_s3_object,
 )
-from constructs_lib.language.steps import steps_of
+from constructs_lib.aws.registry import (
+    ModelPackage,
+    describe_version,
+    registration_places,
+    version_arns,
+)
 from constructs_lib.s3_uris import bucket_and_key
 
-_GROUP_ARGUMENT: Final = "model_package_group_name"
-_MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
 _MEDIAN: Final = "latency_p50_in_millisecond"
 _READERS: Final = 8
 
 
-@dataclass(frozen=True, kw_only=True)
-class ModelPackage:
-    """One version in the SageMaker Model Registry of one region."""
-
-    region: str
-    group: str
-    version: int
-    arn: str
-    approval_status: str
-    approval_description: str | None
-    creation_time: str
-    artifact_uri: str | None
-    metadata: dict[str, str]
-    measured: dict[str, float] = field(default_factory=dict)
-    """What verification measured: latencies in milliseconds, error rate and requests a second."""
-
-    @property
-    def artifact_sha256(self) -> str | None:
-        """Digest of the packaged model, as the registration noted it."""
-        return self.metadata.get("artifact_sha256")
-
-    @property
-    def evaluation_uri(self) -> str | None:
-        """S3 URI of ``evaluation.json``; None for a model that was not verified."""
-        return self.metadata.get("evaluation")
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what ``--json`` prints."""
-        return asdict(self)
-
-
 def groups(definition: dict[str, Any], home_region: str) -> dict[str, str]:
     """Return the model package group by the AWS region that a pipeline registers in."""
-    found = {}
-    for step in steps_of(definition):
-        arguments = step.get("Arguments") or {}
-        if step["Type"] == "RegisterModel":
-            found[home_region] = arguments["ModelPackageGroupName"]
-        elif _GROUP_ARGUMENT in arguments:
-            found[arguments["aws_region"]] = arguments[_GROUP_ARGUMENT]
-    return found
+    places = registration_places(definition, home_region)
+    return {place.region: place.group for place in places}
 
 
 def packages(
@@ -124,12 +90,7 @@ def _summaries(aws: Aws, region: str, group: str) -> dict[int, str]:
     """Return the ARN of each version, the newest first."""
     client = aws.client("sagemaker", region)
     with calls(f"Cannot list the packages of {group} in {region}"):
-        pages = client.get_paginator("list_model_packages").paginate(
-            ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
-        )
-        summaries = [each for page in pages for each in page["ModelPackageSummaryList"]]
-    arns = {each["ModelPackageVersion"]: each["ModelPackageArn"] for each in summaries}
-    return dict(sorted(arns.items(), reverse=True))
+        return version_arns(client, group)
 
 
 def _refuse_unknown(wanted: set[int], known: set[int]) -> None:
@@ -142,21 +103,7 @@ def _refuse_unknown(wanted: set[int], known: set[int]) -> None:
 
 def _describe(aws: Aws, region: str, arn: str) -> ModelPackage:
     with calls(f"Cannot read {arn}"):
-        description = aws.client("sagemaker", region).describe_model_package(ModelPackageName=arn)
-    containers = description.get("InferenceSpecification", {}).get("Containers") or [{}]
-    metadata = description.get("CustomerMetadataProperties") or {}
-    return ModelPackage(
-        region=region,
-        group=description["ModelPackageGroupName"],
-        version=description["ModelPackageVersion"],
-        arn=description["ModelPackageArn"],
-        approval_status=description["ModelApprovalStatus"],
-        approval_description=description.get("ApprovalDescription"),
-        creation_time=description["CreationTime"].isoformat(),
-        artifact_uri=containers[0].get("ModelDataUrl"),
-        metadata=metadata,
-        measured={name: float(metadata[name]) for name in _MEASURED if name in metadata},
-    )
+        return describe_version(aws.client("sagemaker", region), arn)
 
 
 def with_medians(aws: Aws, found: list[ModelPackage]) -> list[ModelPackage]:

@@ -9,8 +9,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from commands.registry.registry import ModelPackage
 from commands.terminal.tables import plain_table, state_text
+from constructs_lib.aws.registry import ModelPackage
 
 _NUMBERS: Final = {
     "p50 ms": ("latency_p50_in_millisecond", "{:.1f}"),

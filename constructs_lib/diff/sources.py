@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from constructs_lib.aws.cloud_assembly import ANY_REGION, CloudAssembly
 from constructs_lib.diff.changes import AppDiff
 from constructs_lib.diff.deployed import with_variables
 from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare_pipelines
@@ -200,17 +201,9 @@ def read_assembly(folder: Path) -> App:
     Raises:
         SourceError: A template holds a pipeline in a form that is not known.
     """
-    manifest = json.loads((folder / "manifest.json").read_text())
-    stacks = {
-        each["properties"].get("stackName", name): each
-        for name, each in manifest["artifacts"].items()
-        if each["type"] == "aws:cloudformation:stack"
-    }
-    templates = {
-        name: json.loads((folder / each["properties"]["templateFile"]).read_text())
-        for name, each in stacks.items()
-    }
-    regions = {name: each["environment"].rpartition("/")[2] for name, each in stacks.items()}
+    assembly = CloudAssembly(folder)
+    templates = {name: assembly.template(name) for name in assembly.stack_names}
+    regions = {name: assembly.region(name) for name in assembly.stack_names}
     return App(
         pipelines={
             f"{stack}/{name}": _pipeline(resource["Properties"], f"{stack}/{name}")
@@ -219,7 +212,7 @@ def read_assembly(folder: Path) -> App:
             if resource["Type"] == "AWS::SageMaker::Pipeline"
         },
         templates=templates,
-        regions={name: region for name, region in regions.items() if region != "unknown-region"},
+        regions={name: region for name, region in regions.items() if region != ANY_REGION},
     )
 
 

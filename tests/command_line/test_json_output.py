@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from commands.program import COMMANDS, app, command
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
-from local.deployment import Assembly
+from constructs_lib.aws.cloud_assembly import CloudAssembly
 from local.emulator import EmbeddedAws
 from local.release import Release
 from local.runner import read_execution
@@ -95,7 +95,7 @@ def test_demo_prints_the_execution(state: Path, monkeypatch: pytest.MonkeyPatch)
 def test_deploy_local_prints_the_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     artifact = {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"storage": artifact}}))
-    monkeypatch.setattr("local.release.deploy_app", lambda *_: Assembly(tmp_path))
+    monkeypatch.setattr("local.release.deploy_app", lambda *_: CloudAssembly(tmp_path))
 
     document = _document(CliRunner().invoke(app, ["deploy-local", "--json"]))
 

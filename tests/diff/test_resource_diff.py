@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from constructs_lib.aws.resource_types import replacing_properties
 from constructs_lib.diff import AppDiff, as_markdown, as_text, compare_stacks
 from constructs_lib.diff.changes import ResourceDiff
-from local.emulator.cloudformation.schemas import replacing_properties
 
 GROUP = "AWS::SageMaker::ModelPackageGroup"
 ROLE = "AWS::IAM::Role"

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from constructs_lib.aws.resource_types import replacing_properties
 from local.emulator.cloudformation.errors import TemplateError
 from local.emulator.cloudformation.functions import Scope, resolve
 from local.emulator.cloudformation.provisioning import is_active, new_scope
 from local.emulator.cloudformation.resources import Resource
-from local.emulator.cloudformation.schemas import replacing_properties
 from local.emulator.cloudformation.stacks import Stack
 from local.emulator.cloudformation.templates import Template
 

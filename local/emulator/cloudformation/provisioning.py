@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from constructs_lib.aws.resource_types import replacing_properties
 from local.emulator.cloudformation.errors import (
     CloudFormationError,
     ProvisioningError,
@@ -25,7 +26,7 @@ from local.emulator.cloudformation.resources import (
     is_missing,
     refuse_unapplied,
 )
-from local.emulator.cloudformation.schemas import check_properties, replacing_properties
+from local.emulator.cloudformation.schemas import check_properties
 from local.emulator.cloudformation.stacks import Output, Stack
 from local.emulator.cloudformation.templates import Template
 

@@ -1,33 +1,18 @@
-"""AWS's published schemas of resource types: what a property may be, and what forces replacement.
-
-The schemas are those of the CloudFormation registry; they come with cfn-lint (a moto dependency),
-so neither a rule of replacement nor a constraint of a property is written down here by hand.
-"""
+"""Checks properties as the real service does: by the schemas that AWS publishes."""
 
 from __future__ import annotations
 
-import importlib.util
-import json
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import jsonschema
 import regex  # type: ignore[import-untyped]
 
+from constructs_lib.aws.resource_types import schema_of
 from local.emulator.cloudformation.errors import ProvisioningError
 
 _MAX_PROBLEMS_SHOWN: Final = 5
-
-
-@cache
-def schema_of(resource_type: str) -> Mapping[str, Any]:
-    """Return the registry's schema of a resource type that it knows, such as ``AWS::KMS::Key``."""
-    folder = _schemas_folder()
-    digest = json.loads((folder / "providers" / "us-east-1.json").read_text())[resource_type]
-    schema: Mapping[str, Any] = json.loads((folder / "resources" / f"{digest}.json").read_text())
-    return schema
 
 
 def check_properties(resource_type: str, properties: Mapping[str, Any]) -> None:
@@ -36,36 +21,6 @@ def check_properties(resource_type: str, properties: Mapping[str, Any]) -> None:
     if problems:
         shown = "; ".join(_describe(problem) for problem in problems[:_MAX_PROBLEMS_SHOWN])
         raise ProvisioningError(f"Properties validation failed for {resource_type}: {shown}")
-
-
-def replacing_properties(
-    resource_type: str, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> list[str]:
-    """Return the create-only properties that differ: updating any of them means replacement."""
-    paths = schema_of(resource_type).get("createOnlyProperties", [])
-    pointers = [path.removeprefix("/properties/") for path in paths]
-    return [path for path in pointers if _values_at(before, path) != _values_at(after, path)]
-
-
-def _schemas_folder() -> Path:
-    # Found without importing cfn-lint, which takes about a second.
-    spec = importlib.util.find_spec("cfnlint")
-    if spec is None or spec.submodule_search_locations is None:
-        raise ModuleNotFoundError("cfn-lint, which carries the CloudFormation schemas, is missing")
-    return Path(spec.submodule_search_locations[0], "data", "schemas")
-
-
-def _values_at(properties: Any, path: str) -> list[Any]:
-    found = [properties]
-    for key in path.split("/"):
-        found = [child for value in found for child in _children(value, key)]
-    return found
-
-
-def _children(value: Any, key: str) -> list[Any]:
-    if key == "*" and isinstance(value, list):
-        return value
-    return [value[key]] if isinstance(value, dict) and key in value else []
 
 
 def _describe(problem: jsonschema.ValidationError) -> str:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from constructs_lib.aws.resource_types import replacing_properties, schema_of
 from local.emulator.cloudformation.errors import ProvisioningError
 from local.emulator.cloudformation.handlers import HANDLERS
-from local.emulator.cloudformation.schemas import (
-    check_properties,
-    replacing_properties,
-    schema_of,
-)
+from local.emulator.cloudformation.schemas import check_properties
 
 
 def top_level(resource_type: str, section: str) -> set[str]:

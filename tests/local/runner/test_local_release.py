@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.release.incoming import ModelArtifactError
 from local.demo import NoExampleError, example_stack, run_demo
-from local.deployment import Assembly, StackOutputError, stack_output
+from local.deployment import StackOutputError, stack_output
 from local.release import LocalAws, release
 from local.releases import registered_packages
 from local.runner import EmulatedAws, Execution
@@ -197,14 +198,14 @@ def test_the_output_of_a_stack_is_read_in_its_region(home: LocalAws) -> None:
         stack_output(client, "absent", "PipelineName")
 
 
-def _assembly(folder: Path, *stacks: str) -> Assembly:
+def _assembly(folder: Path, *stacks: str) -> CloudAssembly:
     artifact = {
         "type": "aws:cloudformation:stack",
         "environment": f"aws://unknown-account/{REGION}",
     }
     manifest: dict[str, Any] = {"artifacts": dict.fromkeys(stacks, artifact)}
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    return Assembly(folder)
+    return CloudAssembly(folder)
 
 
 def test_the_demo_finds_the_example_whatever_the_app_is_called(tmp_path: Path) -> None:
