@@ -21,9 +21,9 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release.incoming import (
     ModelArtifactError,
-    artifact_bucket,
-    incoming_key,
+    incoming_uri,
     model_file,
+    upload_model,
 )
 from local.cdk import CdkCli
 from local.deployment import synthesize
@@ -186,19 +186,15 @@ def _model_uri(model: str, pipeline_name: str, aws: LocalAws, console: Console) 
         return model
     path = model_file(model)
     check_that_it_answers(aws)
-    bucket = _artifact_bucket(pipeline_name, aws)
-    size = path.stat().st_size
+    uri = incoming_uri(pipeline_name, _definition(pipeline_name, aws), path)
     try:
-        key = incoming_key(pipeline_name, path)
-        with bytes_bar(f"Uploading {path.name}", size, console) as advance:
-            aws.client("s3").upload_file(model, bucket, key, Callback=advance)
-    except (OSError, BotoCoreError, ClientError, S3UploadFailedError) as error:
-        raise ModelArtifactError(f"Cannot upload {model} to s3://{bucket}: {error}.") from error
-    return f"s3://{bucket}/{key}"
+        upload_model(aws.client("s3"), path, uri, console)
+    except (BotoCoreError, ClientError, S3UploadFailedError) as error:
+        raise ModelArtifactError(f"Cannot upload {model} to {uri}: {error}.") from error
+    return uri
 
 
-def _artifact_bucket(pipeline_name: str, aws: LocalAws) -> str:
-    """Find the bucket that a deployed pipeline works in."""
+def _definition(pipeline_name: str, aws: LocalAws) -> dict[str, Any]:
     try:
         description = aws.client("sagemaker").describe_pipeline(PipelineName=pipeline_name)
     except (BotoCoreError, ClientError) as error:
@@ -206,7 +202,8 @@ def _artifact_bucket(pipeline_name: str, aws: LocalAws) -> str:
             f"Cannot upload a model for the pipeline {pipeline_name!r} in {aws.region}: {error}."
             " Is it deployed there, or in another region?"
         ) from error
-    return artifact_bucket(pipeline_name, json.loads(description["PipelineDefinition"]))
+    definition: dict[str, Any] = json.loads(description["PipelineDefinition"])
+    return definition
 
 
 def collect(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,12 +20,7 @@ from commands.terminal.options import (
     print_json,
     refuse_missing_parameters,
 )
-from constructs_lib.release.incoming import (
-    ModelArtifactError,
-    artifact_bucket,
-    incoming_key,
-    model_file,
-)
+from constructs_lib.release.incoming import incoming_uri, model_file, upload_model
 
 
 @with_aws_options
@@ -90,30 +84,14 @@ def _start(aws: Aws, pipeline: str, parameters: dict[str, str]) -> str:
 def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) -> str:
     if model.startswith("s3://"):
         return model
-    path = model_file(model)
-    bucket = artifact_bucket(pipeline, definition)
-    try:
-        uri = f"s3://{bucket}/{incoming_key(pipeline, path)}"
-    except OSError as error:
-        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
-    _upload(aws, path, bucket, uri)
-    return uri
-
-
-def _upload(aws: Aws, path: Path, bucket: str, uri: str) -> None:
     from boto3.exceptions import S3UploadFailedError
     from rich.console import Console
 
-    from constructs_lib.progress import bytes_bar
-
-    client = aws.client("s3")
-    key = uri.removeprefix(f"s3://{bucket}/")
-    size = path.stat().st_size
-    with (
-        calls(f"Cannot upload {path} to {uri}"),
-        bytes_bar(f"Uploading {path.name}", size, Console(stderr=True)) as advance,
-    ):
+    path = model_file(model)
+    uri = incoming_uri(pipeline, definition, path)
+    with calls(f"Cannot upload {path} to {uri}"):
         try:
-            client.upload_file(str(path), bucket, key, Callback=advance)
+            upload_model(aws.client("s3"), path, uri, Console(stderr=True))
         except S3UploadFailedError as error:
             raise AwsCallError(f"Cannot upload {path} to {uri}: {error}.") from error
+    return uri

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib import s3_layout
 from constructs_lib.errors import ReleaseError
+from constructs_lib.s3_uris import bucket_and_key
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _TEMP_DIR_PARAMETER: Final = "PIPELINE_EXECUTION_TEMP_DIR"
 _DIGEST_CHARACTERS: Final = 16
@@ -33,7 +37,7 @@ def model_file(model: str) -> Path:
     return path
 
 
-def artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:
+def _artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:
     """Return the bucket that a deployed pipeline works in.
 
     Raises:
@@ -50,12 +54,36 @@ def artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:
     return bucket
 
 
-def incoming_key(pipeline_name: str, path: Path) -> str:
-    """Return the key of a model, which names its content.
+def incoming_uri(pipeline_name: str, definition: Mapping[str, Any], path: Path) -> str:
+    """Return the S3 URI of a model in the bucket of a deployed pipeline; it names the content.
 
     Raises:
-        OSError: The file cannot be read.
+        ModelArtifactError: The file cannot be read, or the definition does not tell the bucket.
     """
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
-    return s3_layout.incoming_key(pipeline_name, digest, path.name)
+    bucket = _artifact_bucket(pipeline_name, definition)
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
+    except OSError as error:
+        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
+    return f"s3://{bucket}/{s3_layout.incoming_key(pipeline_name, digest, path.name)}"
+
+
+def upload_model(s3: Any, path: Path, uri: str, console: Console) -> None:
+    """Upload a model, and show how it goes.
+
+    Args:
+        s3: A client.
+        path: The model.
+        uri: Where to, see :func:`incoming_uri`.
+        console: Where to show a bar.
+
+    Raises:
+        boto3.exceptions.S3UploadFailedError: AWS refused the content.
+        botocore.exceptions.BotoCoreError: AWS did not answer.
+    """
+    from constructs_lib.progress import bytes_bar
+
+    bucket, key = bucket_and_key(uri)
+    with bytes_bar(f"Uploading {path.name}", path.stat().st_size, console) as advance:
+        s3.upload_file(str(path), bucket, key, Callback=advance)
