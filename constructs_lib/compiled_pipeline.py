@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.language.canonical import canonical
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import RegistrationRequest
 
@@ -58,5 +59,5 @@ class CompiledPipeline:
                 f" allowed are {', '.join(allowed)}."
             )
         parameters[parameter]["DefaultValue"] = value
-        body = json.dumps(definition, sort_keys=True, separators=(",", ":"))
+        body = canonical(definition)
         return dataclasses.replace(self, body=body)

@@ -26,6 +26,7 @@ from constructs_lib.deploy_time_values import (
     holds_variable,
 )
 from constructs_lib.errors import ReleaseError
+from constructs_lib.language.canonical import canonical
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.load_test_request import LoadTestRequestError, load_test_request
@@ -65,7 +66,7 @@ class ReleasePipeline(Pipeline):  # type: ignore[misc]
             definition = json.loads(super().definition())
         # The SDK writes "MlflowConfig": null, which the service's schema does not know.
         definition = {name: value for name, value in definition.items() if value is not None}
-        return json.dumps(definition, sort_keys=True, separators=(",", ":"))
+        return canonical(definition)
 
 
 def compile_pipeline(

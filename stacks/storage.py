@@ -12,6 +12,7 @@ from constructs_lib.infrastructure.encryption import DataKey
 from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
 from constructs_lib.infrastructure.log_groups import LogOptions
+from constructs_lib.s3_layout import TEMPORARY
 from constructs_lib.settings import Settings
 
 
@@ -79,5 +80,5 @@ class StorageStack(Stack):
             encryption_key=self.encryption_key,
             accepted_key_arns=[self.encryption_key.key_arn, *settings.additional_key_arns],
             removal_policy=removal_policy,
-            expiring_prefix="tmp/",
+            expiring_prefix=f"{TEMPORARY}/",
         )

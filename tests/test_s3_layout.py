@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+from pathlib import Path
 
 from constructs_lib import s3_layout
 from constructs_lib.jobs.register_model import Staging
+from tests import layers
 from tests.layers import ROOT
 
+_PART_OF_A_KEY = re.compile(r"/?(incoming|tmp)/|^tmp$|/(releases|registration|claims)(/|$)")
 _DIGEST = "0123456789abcdef"
 
 
@@ -50,3 +55,26 @@ def test_a_definition_puts_everything_where_the_layout_says() -> None:
     assert temporary == f"{bucket}/{s3_layout.temporary_prefix(pipeline)}"
     assert f'"{bucket}/{s3_layout.releases_prefix(pipeline)}"' in text
     assert f'"{bucket}/{s3_layout.registration_prefix(pipeline)}/' in text
+
+
+def _texts(path: Path) -> set[str]:
+    """Return the texts of a module that are no docstrings."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    return {
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+    }
+
+
+def test_nothing_else_spells_a_key() -> None:
+    spelling = {
+        name
+        for name, path in layers.modules().items()
+        if not name.startswith("constructs_lib.jobs.")
+        for text in _texts(path)
+        if _PART_OF_A_KEY.search(text) and " " not in text and not text.startswith("/opt/ml/")
+    }
+
+    assert spelling == {"constructs_lib.s3_layout"}

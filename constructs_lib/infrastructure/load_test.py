@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from constructs_lib.infrastructure.iam.policies import Statement, grant
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
+from constructs_lib.language.canonical import canonical
 from constructs_lib.registration.load_test_request import job_name_prefix, load_test_request
 from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.service_model.instances import has_local_storage
@@ -142,7 +142,7 @@ def _test(request: RegistrationRequest) -> dict[str, str]:
     """Say what is tested, as ``jobs/load_test.py`` reads it."""
     arguments = load_test_request(request)
     return {
-        "LOAD_TEST_REQUEST": json.dumps(arguments, sort_keys=True, separators=(",", ":")),
+        "LOAD_TEST_REQUEST": canonical(arguments),
         "JOB_NAME_PREFIX": job_name_prefix(request.model_package_group_name),
     }
 

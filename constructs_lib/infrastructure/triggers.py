@@ -24,6 +24,7 @@ from constructs_lib.infrastructure.iam.policies import Statement, grant
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.pipeline import SageMakerPipeline
+from constructs_lib.s3_layout import MODEL, incoming_prefix
 from constructs_lib.settings import Schedule
 
 _WILDCARDS: Final = {"FindUpload": "Whatever is uploaded under this pipeline's prefix"}
@@ -94,7 +95,7 @@ class UploadTrigger(Construct):
         """
         super().__init__(scope, construct_id)
         _refuse_without_model(pipeline)
-        prefix = f"incoming/{pipeline.name}"
+        prefix = incoming_prefix(pipeline.name)
         statements = _start_statements(pipeline, artifact_bucket, prefix)
         self.start_function = EventFunction(
             self,
@@ -133,7 +134,7 @@ def _refuse_without_model(pipeline: TriggeredPipeline) -> None:
 
 def _uploaded(artifact_bucket: s3.IBucket, prefix: str) -> events.EventPattern:
     """Match what is uploaded as a model, in the folder itself or somewhere below it."""
-    keys = [f"{prefix}/model.tar.gz", {"wildcard": f"{prefix}/*/model.tar.gz"}]
+    keys = [f"{prefix}/{MODEL}", {"wildcard": f"{prefix}/*/{MODEL}"}]
     return events.EventPattern(
         source=["aws.s3"],
         detail_type=["Object Created"],

@@ -13,6 +13,7 @@ from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.network_statements import network_statements
 from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.s3_layout import INCOMING, temporary_prefix
 from constructs_lib.s3_uris import bucket_and_key
 
 
@@ -131,9 +132,9 @@ def _job_actions(definition: Mapping[str, Any]) -> list[str]:
 
 def _data(resources: PipelineResources) -> Iterator[Statement]:
     arns, bucket_arn = resources.arns, resources.artifact_bucket_arn
-    own_prefixes = (resources.pipeline_name, f"tmp/{resources.pipeline_name}")
+    own_prefixes = (resources.pipeline_name, temporary_prefix(resources.pipeline_name))
     parameters = {parameter["Name"] for parameter in resources.definition["Parameters"]}
-    incoming = ["incoming"] if "ModelS3Uri" in parameters else []
+    incoming = [INCOMING] if "ModelS3Uri" in parameters else []
     yield Statement(
         "ReadArtifactsAndAssets",
         ["s3:GetObject"],

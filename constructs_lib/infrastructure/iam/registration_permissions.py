@@ -12,6 +12,7 @@ from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
 from constructs_lib.registration.request import RegistrationRequest
+from constructs_lib.s3_layout import claims_prefix
 
 WILDCARDS: Final = {
     "ReadRelease": "Objects under the prefixes of this pipeline's releases",
@@ -61,7 +62,7 @@ class RegistrationPermissions:
         yield Statement(
             sid="ClaimContent",
             actions=["s3:PutObject"],
-            resources=[f"{bucket_arn}/{pipeline_name}/releases/claims/*"],
+            resources=[f"{bucket_arn}/{claims_prefix(pipeline_name)}/*"],
         )
         yield Statement(
             sid="SeeExecutions",

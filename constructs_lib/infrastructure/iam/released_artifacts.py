@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
-_FOLDERS: Final = ("registration", "releases")
-"""Where below the pipeline's prefix a release puts what is registered."""
+from constructs_lib.s3_layout import registered_prefixes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,4 +31,4 @@ def released_objects(bucket_arn: str, pipeline_name: str) -> list[str]:
         bucket_arn: The bucket that they are in.
         pipeline_name: The pipeline.
     """
-    return [f"{bucket_arn}/{pipeline_name}/{folder}/*" for folder in _FOLDERS]
+    return [f"{bucket_arn}/{prefix}/*" for prefix in registered_prefixes(pipeline_name)]
