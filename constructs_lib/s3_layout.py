@@ -14,6 +14,7 @@ The buckets of the other regions hold copies under the same keys.
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 RESERVED_PREFIXES: Final = ("incoming", "tmp")
 """Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
@@ -64,3 +65,9 @@ def registration_files_prefix(pipeline_name: str, digest: str) -> str:
 def registered_prefixes(pipeline_name: str) -> tuple[str, str]:
     """Return the prefixes of everything that is registered of a pipeline."""
     return registration_prefix(pipeline_name), releases_prefix(pipeline_name)
+
+
+def bucket_and_key(s3_uri: str) -> tuple[str, str]:
+    """Split ``s3://bucket/key`` into bucket and key; the key is empty for a whole bucket."""
+    parts = urlsplit(s3_uri)
+    return parts.netloc, parts.path.lstrip("/")

@@ -24,7 +24,7 @@ from constructs_lib.aws.registry import (
     registration_places,
     version_arns,
 )
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 
 _MEDIAN: Final = "latency_p50_in_millisecond"
 _READERS: Final = 8

@@ -16,7 +16,7 @@ from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import LOCAL_ENDPOINT, known_endpoint
 from constructs_lib.errors import ReleaseError
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 from constructs_lib.suggestions import suggestion
 
 _EXPIRED: Final = "The credentials have expired: log in again ('aws sso login')."

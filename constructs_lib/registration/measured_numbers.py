@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from constructs_lib.registration.execution_document import ExecutionDocumentError
 from constructs_lib.registration.request import MEASURED_NUMBERS
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 
 MEASURED: Final = "measured_load_testing_info_map"
 """The member of ``STEP_CONFIG``."""

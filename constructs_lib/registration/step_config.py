@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 
 STEP_CONFIG_ENVIRONMENT: Final = (
     "SAGEMAKER_CONTAINER_LOG_LEVEL",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib import s3_layout
 from constructs_lib.errors import ReleaseError
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 
 if TYPE_CHECKING:
     from rich.console import Console

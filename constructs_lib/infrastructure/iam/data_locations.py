@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import bucket_and_key
 
 
 def readable_s3_uris(configs: PipelineConfigs) -> Iterator[str]:

@@ -13,8 +13,7 @@ from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.network_statements import network_statements
 from constructs_lib.infrastructure.iam.policies import Statement, grant
-from constructs_lib.s3_layout import INCOMING, temporary_prefix
-from constructs_lib.s3_uris import bucket_and_key
+from constructs_lib.s3_layout import INCOMING, bucket_and_key, temporary_prefix
 
 
 @dataclass(frozen=True, kw_only=True)
