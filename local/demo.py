@@ -48,9 +48,9 @@ def run_demo(folder: Path, console: Console) -> Release:
         )
     shutil.rmtree(folder, ignore_errors=True)
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        assembly = deploy_app(LocalAws(server.endpoint_url), folder, console)
+        assembly = deploy_app(LocalAws(server.endpoint_url, server.key), folder, console)
         stack = example_stack(assembly)
-        aws = LocalAws(server.endpoint_url, assembly.region(stack))
+        aws = LocalAws(server.endpoint_url, server.key, assembly.region(stack))
         pipeline_name = stack_output(aws.client("cloudformation"), stack, "PipelineName")
         console.print()
         execution = release(

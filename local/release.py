@@ -27,7 +27,7 @@ from constructs_lib.release.incoming import (
 )
 from local.cdk import CdkCli
 from local.deployment import synthesize
-from local.emulator import ACCOUNT_ID, DEFAULT_REGION, environment_for
+from local.emulator import ACCOUNT_ID, DEFAULT_REGION, AccessKey, environment_for
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
 from local.runner import (
@@ -55,17 +55,19 @@ class LocalAws:
     """A running embedded AWS."""
 
     endpoint_url: str
+    key: AccessKey
+    """The administrator's."""
     region: str = DEFAULT_REGION
     """The home region: AWS region of the pipelines."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The variables that make any AWS SDK talk to it and to no other."""
-        return environment_for(self.endpoint_url, self.region)
+        return environment_for(self.endpoint_url, self.key, self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Make a boto3 client, by default of the home region."""
-        session = boto3.Session("embedded", "embedded", region_name=region or self.region)
+        session = boto3.Session(self.key.id, self.key.secret, region_name=region or self.region)
         return session.client(service, endpoint_url=self.endpoint_url)
 
 

@@ -1,7 +1,9 @@
-"""Starts microburst with two corrections of how it relays answers.
+"""Starts microburst with three corrections of how it relays requests and answers.
 
 It drops the Content-Length of answers to HEAD: an object's size, which is what HeadObject is for.
-And it cannot lose a whole answer, or one without a body: here ``abort_bytes: 0`` does.
+And it cannot lose a whole answer, or one without a body: here ``abort_bytes: 0`` does. It does not
+tell for which host a request was signed, and writes its path anew: here ``X-Forwarded-Host`` tells,
+as with other proxies, and the path stays as it was signed.
 """
 
 from __future__ import annotations
@@ -9,11 +11,18 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientSession, web
 from microburst import cli, forward  # type: ignore[import-untyped]
+from yarl import URL
 
 _stream_to_client = forward._stream_to_client
+_outbound_headers = forward.Upstream._outbound_headers
 _DROPPED = forward.HOP_BY_HOP - {"content-length"}
+
+
+def _headers_with_host(forwarder: Any, request: web.Request) -> dict[str, str]:
+    headers: dict[str, str] = _outbound_headers(forwarder, request)
+    return {**headers, "x-forwarded-host": request.headers["host"]}
 
 
 async def _stream(
@@ -35,4 +44,6 @@ async def _stream(
 
 if __name__ == "__main__":
     forward._stream_to_client = _stream
+    forward.Upstream._outbound_headers = _headers_with_host
+    setattr(ClientSession, "_build_url", lambda _session, url: URL(url, encoded=True))  # noqa: B010
     sys.exit(cli.main())

@@ -11,6 +11,7 @@ import typer
 
 from commands.local.run import end_with
 from commands.terminal import places
+from commands.terminal.emulator_key import read_key, write_key
 from commands.terminal.options import EMULATOR_PORT, LOCAL_ENDPOINT, Endpoint, Json, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -40,6 +41,10 @@ def emulator(
         int, typer.Option(min=0, max=65535, help="Where to listen on localhost; 0: anywhere.")
     ] = EMULATOR_PORT,
     *,
+    no_permissions: Annotated[
+        bool,
+        typer.Option("--no-permissions", help="Allow every call; by default policies decide."),
+    ] = False,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print one line of JSON when it is ready, instead of text."),
@@ -47,26 +52,40 @@ def emulator(
 ) -> None:
     """Run an embedded AWS until Ctrl-C.
 
-    It starts empty, and what is in it is gone when it stops.
+    It starts empty, and what is in it is gone when it stops. Its access key is in
+    .local/emulator.json, where the other commands find it.
 
     Examples:
         release emulator
         release emulator --port 5000
     """
     from local.emulator import environment_for
-    from local.emulator.server import serve
+    from local.emulator.server import Started, serve
 
-    def tell(endpoint: str) -> None:
-        variables = environment_for(endpoint)
+    def tell(started: Started) -> None:
+        endpoint, key = started.endpoint_url, started.key
+        write_key(endpoint, key)
+        variables = environment_for(endpoint, key)
         if as_json:
-            typer.echo(json.dumps({"endpoint": endpoint, "environment": variables}))
+            document = {
+                "endpoint": endpoint,
+                "access_key_id": key.id,
+                "secret_access_key": key.secret,
+                "environment": variables,
+            }
+            typer.echo(json.dumps(document))
             return
         typer.echo(f"Embedded AWS at {endpoint}, until Ctrl-C. For other tools in another shell:\n")
         for variable, value in variables.items():
             typer.echo(f"export {variable}={value}")
 
     _refuse_taken(port)
-    serve(port=port, log_file=places.STATE / "emulator.log", on_ready=tell)
+    serve(
+        port=port,
+        log_file=places.STATE / "emulator.log",
+        permissions=not no_permissions,
+        on_ready=tell,
+    )
 
 
 def _refuse_taken(port: int) -> None:
@@ -91,7 +110,8 @@ def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT, *, as_json: Json = False) 
 
     from local.release import LocalAws, deploy_app
 
-    assembly = deploy_app(LocalAws(endpoint), places.STATE / "deployment", Console(stderr=as_json))
+    aws = LocalAws(endpoint, read_key(endpoint))
+    assembly = deploy_app(aws, places.STATE / "deployment", Console(stderr=as_json))
     if as_json:
         stacks = [{"name": name, "region": assembly.region(name)} for name in assembly.stack_names]
         print_json({"endpoint": endpoint, "stacks": stacks})

@@ -10,6 +10,7 @@ import typer
 from commands.executions.local import of_record
 from commands.terminal import places
 from commands.terminal.aws import Aws, read_definition
+from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import (
     LOCAL_ENDPOINT,
@@ -64,7 +65,7 @@ def run_locally(
 
     from local.release import LocalAws, check_that_it_answers, collect, release
 
-    aws = LocalAws(endpoint, region or places.read_settings().home_region)
+    aws = LocalAws(endpoint, read_key(endpoint), region or places.read_settings().home_region)
     check_that_it_answers(aws)
     definition = read_definition(Aws(aws.region, endpoint), pipeline)
     refuse_missing_parameters(definition, parameters, model)

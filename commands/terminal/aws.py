@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 
 from commands.terminal import places
+from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import LOCAL_ENDPOINT, known_endpoint
 from constructs_lib.errors import ReleaseError
@@ -109,8 +110,9 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        if self.is_embedded:
-            return boto3.Session("embedded", "embedded")
+        if self.endpoint_url:
+            key = read_key(self.endpoint_url)
+            return boto3.Session(key.id, key.secret)
         return boto3.Session(profile_name=self.profile)
 
 

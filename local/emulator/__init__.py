@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local.emulator.authorization.identities import AccessKey
 from local.emulator.embedded import (
     ACCOUNT_ID,
     DEFAULT_REGION,
@@ -14,6 +15,7 @@ from local.emulator.embedded import (
 __all__ = [
     "ACCOUNT_ID",
     "DEFAULT_REGION",
+    "AccessKey",
     "EmbeddedAws",
     "EmulatorError",
     "environment_for",

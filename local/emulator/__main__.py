@@ -13,11 +13,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.emulator", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--log-file", type=Path, default=Path("emulator.log"))
+    parser.add_argument("--no-permissions", action="store_true", help="allow every signed call")
     parser.add_argument("--stop-at-end-of-input", action="store_true")
     arguments = parser.parse_args()
     serve(
         port=arguments.port,
         log_file=arguments.log_file,
+        permissions=not arguments.no_permissions,
         stop_at_end_of_input=arguments.stop_at_end_of_input,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import boto3
 from botocore.config import Config
 
 from constructs_lib.errors import ReleaseError
+from local.emulator.authorization.identities import AccessKey
 
 ACCOUNT_ID: Final = "123456789012"
 """The account of every embedded AWS."""
@@ -40,14 +42,30 @@ class EmbeddedAws:
 
     account_id: Final = ACCOUNT_ID
 
-    def __init__(self, *, log_file: Path | None = None, region: str = DEFAULT_REGION) -> None:
-        """Prepare an AWS that logs its requests to ``log_file`` (default: gone with it)."""
+    def __init__(
+        self,
+        *,
+        log_file: Path | None = None,
+        region: str = DEFAULT_REGION,
+        permissions: bool = True,
+    ) -> None:
+        """Prepare.
+
+        Args:
+            log_file: Where its requests are logged; by default the log is gone with it.
+            region: The region of clients for which none is named.
+            permissions: Whether calls are decided by the deployed policies; false for what has
+                no policies, because it is about something else.
+        """
         self.region = region
         self.endpoint_url = ""
+        self.key = AccessKey("", "")
+        """The administrator's access key."""
+        self._permissions = permissions
         self._log_file = log_file
         self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._session = boto3.Session("embedded", "embedded")
+        self._session = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> Self:
@@ -69,23 +87,28 @@ class EmbeddedAws:
         log_file = self._log_file or Path(self._folder.name, "emulator.log")
         log_file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "local.emulator", "--stop-at-end-of-input"]
+        if not self._permissions:
+            command.append("--no-permissions")
         with log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--log-file", str(log_file.resolve())],
                 cwd=_PROJECT_ROOT,
-                env=without_aws_variables(os.environ) | self.environment(),
+                env=without_aws_variables(os.environ) | _NO_OTHER_AWS,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
             )
         assert self._process.stdout is not None  # noqa: S101  # it is a pipe
-        self.endpoint_url = self._process.stdout.readline().strip()
-        if not self.endpoint_url:
+        line = self._process.stdout.readline()
+        if not line:
             log_lines = log_file.read_text(errors="replace").splitlines()
             self.stop()
             shown = "\n  ".join(log_lines[-_SHOWN_LOG_LINES:])
             raise EmulatorError(f"The embedded AWS ended while starting:\n  {shown}")
+        started = json.loads(line)
+        self.endpoint_url = started["endpoint"]
+        self.key = AccessKey(started["access_key_id"], started["secret_access_key"])
 
     def stop(self) -> None:
         """Stop the server; everything in it is gone. May be called again."""
@@ -104,7 +127,7 @@ class EmbeddedAws:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make any AWS SDK talk to this AWS and to no other."""
-        return environment_for(self.endpoint_url, self.region)
+        return environment_for(self.endpoint_url, self.key, self.region)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of ``service``, by default in the default region."""
@@ -114,30 +137,40 @@ class EmbeddedAws:
                 service,
                 region_name=key[1],
                 endpoint_url=self.endpoint_url,
+                aws_access_key_id=self.key.id,
+                aws_secret_access_key=self.key.secret,
                 config=Config(proxies={}),
             )
         return self._clients[key]
 
 
-def environment_for(endpoint_url: str, region: str = DEFAULT_REGION) -> dict[str, str]:
+def environment_for(
+    endpoint_url: str, key: AccessKey, region: str = DEFAULT_REGION
+) -> dict[str, str]:
     """Return the variables that make any AWS SDK talk to an embedded AWS and to no other.
 
     Put them over ``without_aws_variables(os.environ)``: a profile, or the endpoint of a single
     service, would win over them.
     """
+    token = {} if key.token is None else {"AWS_SESSION_TOKEN": key.token}
     return {
         "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": "embedded",
-        "AWS_SECRET_ACCESS_KEY": "embedded",
-        "AWS_SESSION_TOKEN": "embedded",
+        "AWS_ACCESS_KEY_ID": key.id,
+        "AWS_SECRET_ACCESS_KEY": key.secret,
+        **token,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "localhost,127.0.0.1",
-        "no_proxy": "localhost,127.0.0.1",
+        **_NO_OTHER_AWS,
     }
+
+
+_NO_OTHER_AWS: Final = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "NO_PROXY": "localhost,127.0.0.1",
+    "no_proxy": "localhost,127.0.0.1",
+}
 
 
 def without_aws_variables(environment: Mapping[str, str]) -> dict[str, str]:

@@ -38,25 +38,12 @@ def apply_patches(service: str) -> None:
         patch()
 
 
-def _ignore_conditional_bucket_statements() -> None:
-    """Moto decides on a bucket policy without looking at its conditions.
-
-    "Deny unless the connection is TLS" would deny everything: conditional statements are left out.
-    """
-    from moto.iam.access_control import IAMPolicy, PermissionResult
+def _leave_bucket_policies_to_the_gate() -> None:
+    """Moto decides on a bucket policy without looking at its conditions and principals."""
+    from moto.iam.access_control import PermissionResult
     from moto.s3.models import FakeBucket
 
-    def get_permission(bucket: Any, action: str, resource: str) -> Any:
-        if bucket.policy is None:
-            return PermissionResult.NEUTRAL
-        document = json.loads(bucket.policy)
-        statements = document["Statement"]
-        listed = statements if isinstance(statements, list) else [statements]
-        unconditional = [statement for statement in listed if "Condition" not in statement]
-        policy = IAMPolicy(json.dumps({**document, "Statement": unconditional}))
-        return policy.is_action_permitted(action, resource)
-
-    FakeBucket.get_permission = get_permission
+    FakeBucket.get_permission = lambda _bucket, _action, _resource: PermissionResult.NEUTRAL
 
 
 def _accept_access_logs_before_the_policy() -> None:
@@ -324,7 +311,7 @@ def _keep_queue_policies() -> None:
 _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
     "iam": (_answer_iam_requests_one_by_one,),
     "s3": (
-        _ignore_conditional_bucket_statements,
+        _leave_bucket_policies_to_the_gate,
         _accept_access_logs_before_the_policy,
         _deliver_no_access_logs,
     ),

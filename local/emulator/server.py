@@ -8,33 +8,47 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
-from xml.sax.saxutils import escape
 
-from flask import Flask, Response, request
-from moto.core.utils import convert_to_flask_response
-from moto.moto_server.werkzeug_app import (
-    BackendRequest,
-    DomainDispatcherApplication,
-    MotoRequestHandler,
-    create_backend_app,
-)
-from werkzeug.exceptions import HTTPException
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from werkzeug.serving import make_server
 
+from local.emulator.authorization.decisions import Decisions
+from local.emulator.authorization.evaluator import Evaluator
+from local.emulator.authorization.identities import AccessKey, Identities
+from local.emulator.authorization.sessions import Sessions
+from local.emulator.background import Background
+from local.emulator.clients import Clients
+from local.emulator.cloudformation.resources import act_as
 from local.emulator.cloudformation.service import CloudFormation
-from local.emulator.patches import apply_patches
+from local.emulator.embedded import ACCOUNT_ID
+from local.emulator.functions.service import FunctionService
+from local.emulator.gate import Gate
+from local.emulator.house import House
+from local.emulator.services import Services
+from local.processes import kill_children
 
-END_EXECUTION_PATH: Final = "/embedded/end-pipeline-execution"
-"""Takes ``PipelineExecutionArn`` and ``PipelineExecutionStatus`` as JSON, signed for SageMaker."""
 _HOST: Final = "127.0.0.1"
 
 
-def _print_line(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+@dataclass(frozen=True)
+class Started:
+    """A server that accepts connections: where, and the administrator's key."""
+
+    endpoint_url: str
+    key: AccessKey
+
+
+def _print(started: Started) -> None:
+    document = {
+        "endpoint": started.endpoint_url,
+        "access_key_id": started.key.id,
+        "secret_access_key": started.key.secret,
+    }
+    sys.stdout.write(f"{json.dumps(document)}\n")
     sys.stdout.flush()
 
 
@@ -42,100 +56,71 @@ def serve(
     *,
     port: int,
     log_file: Path,
+    permissions: bool = True,
     stop_at_end_of_input: bool = False,
-    on_ready: Callable[[str], None] = _print_line,
+    on_ready: Callable[[Started], None] = _print,
 ) -> None:
     """Serve until SIGTERM or SIGINT; every request goes to the log.
 
     Args:
         port: 0 takes a free one.
         log_file: Appended to.
+        permissions: Whether calls are decided by the deployed policies.
         stop_at_end_of_input: Stop, too, when standard input ends: a process that starts this one
             with a pipe takes it along however it dies.
-        on_ready: Called with the URL once connections are accepted; prints it by default.
+        on_ready: Called once connections are accepted; prints URL and key as JSON by default.
     """
     log_file.parent.mkdir(parents=True, exist_ok=True)
     logging.basicConfig(
         filename=log_file, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
-    application = DomainDispatcherApplication(_create_application)
-    server = make_server(
-        _HOST, port, application, threaded=True, request_handler=MotoRequestHandler
-    )
+    sessions = Sessions(Identities(ACCOUNT_ID), Decisions(Evaluator(), is_on=permissions))
+    server = make_server(_HOST, port, _not_yet, threaded=True, request_handler=MotoRequestHandler)
     os.environ.update(
         {
             "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
             "MOTO_PORT": str(server.port),  # moto calls itself in places
         }
     )
-    CloudFormation.endpoint_url = f"http://localhost:{server.port}"
+    endpoint_url = f"http://localhost:{server.port}"
+    server.app = _gate(endpoint_url, sessions)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     if stop_at_end_of_input:
         Thread(target=_stop_at_end_of_input, daemon=True).start()
-    on_ready(CloudFormation.endpoint_url)
+    on_ready(Started(endpoint_url, sessions.identities.administrator))
+    sessions.decisions.prepare()
     server.serve_forever()
+
+
+def _gate(endpoint_url: str, sessions: Sessions) -> Gate:
+    CloudFormation.endpoint_url = endpoint_url
+    act_as(sessions.identities.emulator)
+    functions = FunctionService(Clients(endpoint_url), sessions, Background())
+    services = Services({"awslambda": functions.install})
+    return Gate(
+        DomainDispatcherApplication(services.create_application),
+        House(sessions).application(),
+        sessions.identities,
+        sessions.decisions,
+    )
+
+
+def _not_yet(_environ: Any, _start_response: Any) -> Any:
+    """Stand in for the application until the server, which has to be made first, has a port."""
+    raise AssertionError("no connection is accepted yet")
 
 
 def _stop_at_end_of_input() -> None:
     sys.stdin.read()
-    os._exit(0)
+    _end()
 
 
 def _exit(_signal: int, _frame: Any) -> None:
+    _end()
+
+
+def _end() -> None:
+    kill_children()
     # Not SystemExit: tearing all of moto's modules down takes a second, and nothing is kept.
     os._exit(0)
-
-
-def _create_application(service: str) -> Flask:
-    if service == "cloudformation":
-        application = _cloudformation_application()
-    else:
-        apply_patches(service)
-        application = create_backend_app(service)
-        if service == "sagemaker":
-            application.add_url_rule(END_EXECUTION_PATH, view_func=_end_execution, methods=["POST"])
-    application.register_error_handler(Exception, partial(_answer_defect, service))
-    return application
-
-
-def _end_execution() -> Response:
-    """Do what SageMaker does by itself, for a runner that runs an execution in its place."""
-    from moto.core.utils import utcnow
-    from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
-
-    document = request.get_json(force=True)
-    arn = document["PipelineExecutionArn"]
-    region, account = arn.split(":")[3:5]
-    pipelines = sagemaker_backends[account][region].pipelines
-    execution = get_pipeline_execution_from_arn(pipelines, arn)
-    execution.pipeline_execution_status = document["PipelineExecutionStatus"]
-    execution.last_modified_time = utcnow()
-    return Response(status=204)
-
-
-def _answer_defect(service: str, error: Exception) -> Response:
-    """Answer what moto, or this project, cannot do: once, readable by every SDK.
-
-    An SDK retries a status of 500 for minutes, and cannot read the HTML that comes with it.
-    """
-    if isinstance(error, HTTPException):
-        return Response(error.description, status=error.code)
-    logging.getLogger(__name__).error("defect in %s", service, exc_info=error)
-    message = f"The embedded AWS cannot do this ({service}): {type(error).__name__}: {error}"
-    if "json" in request.headers.get("Content-Type", "") or "X-Amz-Target" in request.headers:
-        body = json.dumps({"__type": "InternalFailure", "message": message})
-        return Response(body, status=400, mimetype="application/json")
-    detail = f"<Error><Code>InternalFailure</Code><Message>{escape(message)}</Message></Error>"
-    form = {"ec2": "<Response><Errors>{}</Errors></Response>", "s3": "{}"}
-    body = form.get(service, "<ErrorResponse>{}</ErrorResponse>").format(detail)
-    return Response(body, status=400, mimetype="application/xml")
-
-
-def _cloudformation_application() -> Flask:
-    application = Flask("cloudformation")
-    application.request_class = BackendRequest
-    application.add_url_rule(
-        "/", view_func=convert_to_flask_response(CloudFormation.dispatch), methods=["GET", "POST"]
-    )
-    return application

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
+from http import HTTPStatus
+from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -27,7 +30,11 @@ from botocore.exceptions import (
 from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import HTTPError
 
-from local.runner.language.errors import EmulatedAwsError, StepFailedError
+from local.runner.language.errors import (
+    EmulatedAwsError,
+    RoleNotAssumedError,
+    StepFailedError,
+)
 from local.runner.language.retries import (
     CAPACITY_ERROR,
     JOB_INTERNAL_ERROR,
@@ -36,8 +43,11 @@ from local.runner.language.retries import (
     THROTTLING,
 )
 
-# As in local.emulator.server, which would import all of moto.
-_END_EXECUTION_PATH: Final = "/embedded/end-pipeline-execution"
+# As in local.emulator.gate, which would import all of moto.
+_HOUSE_PATH: Final = "/embedded/"
+_KEY: Final = "AWS_ACCESS_KEY_ID"
+_SECRET: Final = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
+_TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - the name of a variable
 _LOCAL_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _THROTTLING_CODES: Final = frozenset(
     {
@@ -66,77 +76,126 @@ NO_ANSWER: Final = (
 
 # One request per call: retrying is what the steps' retry policies decide.
 _NO_CLIENT_RETRIES: Final = Config(retries={"total_max_attempts": 1})
+# A Lambda function may run for 15 minutes.
+_WAIT_FOR_FUNCTIONS: Final = Config(read_timeout=930)
+_SESSION: Final = boto3.Session()
+_MAKING_CLIENTS: Final = Lock()
+"""Clients are thread-safe, making them is not."""
 
 
 @dataclass(frozen=True)
 class EmulatedAws:
-    """Clients of one embedded AWS, in the pipeline's region.
+    """Clients of one embedded AWS, in the pipeline's region, with the calls of one identity.
 
-    ``environment`` holds the ``AWS_*`` variables that job scripts and functions get too.
+    ``environment`` holds the ``AWS_*`` variables of that identity; jobs get those of their role.
+    ``administrator`` opens sessions of roles; None is the administrator itself.
     """
 
     environment: Mapping[str, str]
     region: str
-    sagemaker: Any
-    lambda_: Any
-    s3: Any
+    administrator: EmulatedAws | None = None
 
     @classmethod
     def connect(cls, environment: Mapping[str, str]) -> EmulatedAws:
-        """Make the clients from ``AWS_ENDPOINT_URL``, ``AWS_REGION`` and the credentials there.
+        """Connect to ``AWS_ENDPOINT_URL`` in ``AWS_REGION`` with the credentials there.
 
         Raises:
             EmulatedAwsError: a variable is missing, or the endpoint is not on this machine.
         """
         variables = {name: text for name, text in environment.items() if name.startswith("AWS_")}
-        endpoint_url = _local_endpoint(variables)
+        _check_local_endpoint(variables)
         region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION")
-        key_id, secret = (
-            variables.get("AWS_ACCESS_KEY_ID"),
-            variables.get("AWS_SECRET_ACCESS_KEY"),
-        )
-        if not (region and key_id and secret):
+        if not (region and variables.get(_KEY) and variables.get(_SECRET)):
             raise EmulatedAwsError(
-                "AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY must be set for the "
-                "embedded AWS; any non-empty credentials do."
+                f"AWS_REGION, {_KEY} and {_SECRET} must be set for the embedded AWS: to the values"
+                " that 'release emulator' printed."
             )
-        session = boto3.Session(
-            aws_access_key_id=key_id,
-            aws_secret_access_key=secret,
-            aws_session_token=variables.get("AWS_SESSION_TOKEN"),
-            region_name=region,
-        )
+        return cls({**variables, "AWS_REGION": region, "AWS_DEFAULT_REGION": region}, region)
 
-        def client(service: str, config: Config | None = None) -> Any:
-            return session.client(service, endpoint_url=endpoint_url, config=config)
+    @cached_property
+    def sagemaker(self) -> Any:
+        """A client that does not retry: the steps' retry policies decide."""
+        return self._client("sagemaker", _NO_CLIENT_RETRIES)
 
-        return cls(
-            environment={**variables, "AWS_REGION": region, "AWS_DEFAULT_REGION": region},
-            region=region,
-            sagemaker=client("sagemaker", _NO_CLIENT_RETRIES),
-            lambda_=client("lambda", _NO_CLIENT_RETRIES),
-            s3=client("s3"),
+    @cached_property
+    def lambda_(self) -> Any:
+        """A client that does not retry, and waits as long as a function may run."""
+        return self._client("lambda", _NO_CLIENT_RETRIES.merge(_WAIT_FOR_FUNCTIONS))
+
+    @cached_property
+    def s3(self) -> Any:
+        """A client that retries as boto3 does."""
+        return self._client("s3", None)
+
+    def _client(self, service: str, config: Config | None) -> Any:
+        with _MAKING_CLIENTS:
+            return _SESSION.client(
+                service,
+                region_name=self.region,
+                endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+                aws_access_key_id=self.environment[_KEY],
+                aws_secret_access_key=self.environment[_SECRET],
+                aws_session_token=self.environment.get(_TOKEN),
+                config=config,
+            )
+
+    def as_role(
+        self, role_arn: str, *, name: str, source_arn: str, subnet_ids: Sequence[str] = ()
+    ) -> EmulatedAws:
+        """Let SageMaker assume a role, as it does for executions and jobs.
+
+        Args:
+            role_arn: The role, whose trust policy is asked.
+            name: Name of the session.
+            source_arn: The pipeline or job.
+            subnet_ids: Where the calls come from, for a job in a VPC.
+
+        Raises:
+            RoleNotAssumedError: The role does not trust SageMaker, or does not exist.
+        """
+        administrator = self.administrator or self
+        response = administrator._call_house(
+            "sessions",
+            {
+                "RoleArn": role_arn,
+                "Service": "sagemaker.amazonaws.com",
+                "Region": self.region,
+                "SessionName": name,
+                "SourceArn": source_arn,
+                "SubnetIds": list(subnet_ids),
+            },
         )
+        if response.status_code not in (HTTPStatus.OK, HTTPStatus.FORBIDDEN):
+            raise HTTPClientError(error=f"{response.status_code} from the embedded AWS")
+        document = json.loads(response.content)
+        if response.status_code == HTTPStatus.FORBIDDEN:
+            raise RoleNotAssumedError(f"SageMaker cannot assume {role_arn}: {document['Message']}")
+        keys = {
+            _KEY: document["AccessKeyId"],
+            _SECRET: document["SecretAccessKey"],
+            _TOKEN: document["SessionToken"],
+        }
+        return EmulatedAws({**self.environment, **keys}, self.region, administrator)
 
     def end_execution(self, arn: str, status: str) -> bool:
         """Tell how an execution ended; whether the embedded AWS, and no other, took note."""
-        body = json.dumps({"PipelineExecutionArn": arn, "PipelineExecutionStatus": status})
-        request = AWSRequest(
-            "POST",
-            self.environment["AWS_ENDPOINT_URL"].rstrip("/") + _END_EXECUTION_PATH,
-            data=body,
-        )
-        credentials = Credentials(
-            self.environment["AWS_ACCESS_KEY_ID"], self.environment["AWS_SECRET_ACCESS_KEY"]
-        )
-        SigV4Auth(credentials, "sagemaker", self.region).add_auth(request)
+        document = {"PipelineExecutionArn": arn, "PipelineExecutionStatus": status}
         try:
-            return bool(URLLib3Session().send(request.prepare()).status_code == 204)
+            response = self._call_house("end-pipeline-execution", document)
         except BotoCoreError:
             return False
+        return bool(response.status_code == HTTPStatus.NO_CONTENT)
+
+    def _call_house(self, name: str, document: Mapping[str, Any]) -> Any:
+        """Make a call of the embedded AWS that AWS does not have: see ``local.emulator.house``."""
+        url = self.environment["AWS_ENDPOINT_URL"].rstrip("/") + _HOUSE_PATH + name
+        request = AWSRequest("POST", url, data=json.dumps(document))
+        credentials = Credentials(self.environment[_KEY], self.environment[_SECRET])
+        SigV4Auth(credentials, "embedded", self.region).add_auth(request)
+        return URLLib3Session().send(request.prepare())
 
 
-def _local_endpoint(variables: Mapping[str, str]) -> str:
+def _check_local_endpoint(variables: Mapping[str, str]) -> None:
     endpoint_url = variables.get("AWS_ENDPOINT_URL", "")
     if urlsplit(endpoint_url).hostname not in _LOCAL_HOSTS:
         raise EmulatedAwsError(
@@ -144,7 +203,6 @@ def _local_endpoint(variables: Mapping[str, str]) -> str:
             "such as http://localhost:5000. To run a pipeline on AWS, start it there: "
             "aws sagemaker start-pipeline-execution."
         )
-    return endpoint_url
 
 
 @contextmanager
@@ -157,7 +215,7 @@ def service_call() -> Iterator[None]:
         raise StepFailedError(
             f"ClientError: {code}: {message}", exception_type=_exception_type(error)
         ) from error
-    except ParamValidationError as error:
+    except (ParamValidationError, RoleNotAssumedError) as error:
         raise StepFailedError(f"ClientError: {error}") from error
     except NO_ANSWER as error:
         raise StepFailedError(f"ServiceFault: {error}", exception_type=SERVICE_FAULT) from error

@@ -16,7 +16,11 @@ from local.runner.jobs.processing import check_processing_step
 from local.runner.jobs.training import check_training_step
 from local.runner.language.conditions import check_conditions
 from local.runner.language.definition import PipelineDefinition, StepType, parse_definition
-from local.runner.language.errors import EmulatedAwsError, PipelineNotFoundError
+from local.runner.language.errors import (
+    EmulatedAwsError,
+    PipelineNotFoundError,
+    RoleNotAssumedError,
+)
 from local.runner.language.graph import dependencies_of, run_in_order
 from local.runner.language.parameters import Scalar, bind_parameters
 from local.runner.lifetimes import end_abandoned, end_in_aws, running
@@ -66,6 +70,9 @@ def start_execution(
     reusable = _reusable_executions(definition, description, state_dir)
     end_abandoned(state_dir, aws)
     with _answered():
+        as_its_role = aws.as_role(
+            description["RoleArn"], name="SageMaker", source_arn=description["PipelineArn"]
+        )
         response = aws.sagemaker.start_pipeline_execution(
             PipelineName=pipeline_name,
             PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
@@ -83,7 +90,7 @@ def start_execution(
     )
     stopping = Event()
     runner = StepRunner(
-        aws=aws,
+        aws=as_its_role,
         steps={step.name: step for step in definition.steps},
         dependencies=dependencies,
         recorder=ExecutionRecorder(execution, on_event),
@@ -91,10 +98,10 @@ def start_execution(
         stopping=stopping,
         sleep=sleep or stopping.wait,
     )
-    return _run_to_end(runner, max_parallel=_parallelism(description))
+    return _run_to_end(runner, aws, max_parallel=_parallelism(description))
 
 
-def _run_to_end(runner: StepRunner, *, max_parallel: int) -> Execution:
+def _run_to_end(runner: StepRunner, aws: EmulatedAws, *, max_parallel: int) -> Execution:
     recorder = runner.recorder
     with running(recorder.execution) as mark:
         try:
@@ -110,7 +117,7 @@ def _run_to_end(runner: StepRunner, *, max_parallel: int) -> Execution:
             status = ExecutionStatus.STOPPED
             raise
         finally:
-            end_in_aws(mark, recorder.execution.arn, status, runner.aws)
+            end_in_aws(mark, recorder.execution.arn, status, aws)
             recorder.end(status)
     return recorder.execution
 
@@ -119,7 +126,7 @@ def _run_to_end(runner: StepRunner, *, max_parallel: int) -> Execution:
 def _answered() -> Iterator[None]:
     try:
         yield
-    except (ClientError, *NO_ANSWER) as error:
+    except (ClientError, RoleNotAssumedError, *NO_ANSWER) as error:
         raise EmulatedAwsError(
             f"The embedded AWS does not start executions: {error}. Is it running?"
         ) from error

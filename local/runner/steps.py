@@ -14,6 +14,7 @@ from datetime import datetime
 from threading import Event
 from typing import Any, Final
 
+from local.processes import ProcessStoppedError
 from local.runner.aws import EmulatedAws
 from local.runner.cache import EarlierResult, cache_key, find_cached
 from local.runner.jobs.containers import StepRun
@@ -84,7 +85,7 @@ class StepRunner:
             self._run_or_reuse(step)
         except StepFailedError as failure:
             self._end(step, StepStatus.FAILED, reason=failure.reason)
-        except ExecutionStoppedError:
+        except (ExecutionStoppedError, ProcessStoppedError):
             self._end(step, StepStatus.STOPPED, reason="The execution was stopped.")
 
     def _end(self, step: Step, status: StepStatus, **changes: Any) -> None:

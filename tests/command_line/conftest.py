@@ -28,7 +28,8 @@ def _commands_read_the_tests_own_app(own_app: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture(scope="module")
 def embedded() -> Iterator[EmbeddedAws]:
     """An embedded AWS with one pipeline that registered two versions in two regions."""
-    with EmbeddedAws() as aws:
+    # Its pipeline has no role that is there: what roles may do is not what commands are about.
+    with EmbeddedAws(permissions=False) as aws:
         aws.client("sagemaker").create_pipeline(
             PipelineName=NAME,
             PipelineDefinition=json.dumps(DEFINITION),
@@ -53,7 +54,8 @@ def embedded() -> Iterator[EmbeddedAws]:
 @pytest.fixture
 def release(embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     """Run a command against it."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+    for name, value in embedded.environment().items():
+        monkeypatch.setenv(name, value)
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 

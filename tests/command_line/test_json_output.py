@@ -96,6 +96,8 @@ def test_deploy_local_prints_the_stacks(tmp_path: Path, monkeypatch: pytest.Monk
     artifact = {"type": "aws:cloudformation:stack", "environment": "aws://1/eu-west-1"}
     (tmp_path / "manifest.json").write_text(json.dumps({"artifacts": {"storage": artifact}}))
     monkeypatch.setattr("local.release.deploy_app", lambda *_: CloudAssembly(tmp_path))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:4566")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
 
     document = _document(CliRunner().invoke(app, ["deploy-local", "--json"]))
 
@@ -119,6 +121,8 @@ def test_the_emulator_prints_a_line_when_it_is_ready(process: subprocess.Popen[s
     document = json.loads(process.stdout.readline())
 
     assert document["environment"]["AWS_ENDPOINT_URL"] == document["endpoint"]
+    assert document["environment"]["AWS_ACCESS_KEY_ID"] == document["access_key_id"]
+    assert document["environment"]["AWS_SECRET_ACCESS_KEY"] == document["secret_access_key"]
     assert document["endpoint"].startswith("http://localhost:")
 
 

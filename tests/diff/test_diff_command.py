@@ -125,6 +125,11 @@ def embedded() -> Iterator[EmbeddedAws]:
         yield aws
 
 
+def _select(embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in embedded.environment().items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.fixture
 def deployed(
     embedded: EmbeddedAws,
@@ -139,7 +144,7 @@ def deployed(
     soon: dict[str, Any] = {"WaiterConfig": {"Delay": 1}}  # not after half a minute
     cloudformation.create_stack(StackName="one", TemplateBody=json.dumps(template))
     cloudformation.get_waiter("stack_create_complete").wait(StackName="one", **soon)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+    _select(embedded, monkeypatch)
     yield lambda *arguments: diff("--deployed", *arguments)
     cloudformation.delete_stack(StackName="one")
     cloudformation.get_waiter("stack_delete_complete").wait(StackName="one", **soon)
@@ -180,7 +185,7 @@ def test_a_deployed_pipeline_is_found_under_its_earlier_name(
 def test_what_is_not_deployed_is_new(
     diff: Release, embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", embedded.endpoint_url)
+    _select(embedded, monkeypatch)
 
     assert diff("--deployed").stdout.splitlines() == [
         "p: added pipeline",

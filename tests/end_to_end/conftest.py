@@ -30,7 +30,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     ):
         for name, secret in PLANTED.items():
             patch.setenv(name, secret)
-        deployment = Deployment(LocalAws(server.endpoint_url), folder, Console(file=io.StringIO()))
+        deployment = Deployment(
+            LocalAws(server.endpoint_url, server.key), folder, Console(file=io.StringIO())
+        )
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
         deployment.aws.client("ssm").put_parameter(

@@ -88,7 +88,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     }
     context = {"model-release": json.dumps(settings)}
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        aws = LocalAws(server.endpoint_url)
+        aws = LocalAws(server.endpoint_url, server.key)
         deployment = Deployment(aws, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
         deployment.cdk(lambda cli: cli.deploy(context=context))

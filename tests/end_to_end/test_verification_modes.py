@@ -86,7 +86,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
         _write_pipeline(folder / "pipelines", name, payload)
     console = Console(file=io.StringIO())
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        aws = LocalAws(server.endpoint_url)
+        aws = LocalAws(server.endpoint_url, server.key)
         deployment = Deployment(aws, folder, console)
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, list(REGIONS.values())))
         deployment.deploy()

@@ -15,6 +15,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.emulator.authorization.identities import AccessKey
 from local.emulator.cloudformation.errors import ProvisioningError
 
 Properties = Mapping[str, Any]
@@ -131,7 +132,8 @@ def is_missing(error: ClientError) -> bool:
 
 # One attempt: a retry would only hide, and repeat, what the emulated service answered.
 _CLIENT_CONFIG: Final = Config(proxies={}, retries={"total_max_attempts": 1})
-_SESSION: Final = boto3.Session("embedded", "embedded")
+_KEYS: Final[dict[str, str]] = {}
+_SESSION: Final = boto3.Session()
 _SESSION_LOCK: Final = Lock()
 
 
@@ -139,5 +141,14 @@ _SESSION_LOCK: Final = Lock()
 def _client(service: str, region: str, endpoint_url: str) -> Any:
     with _SESSION_LOCK:  # clients are thread-safe, making them is not
         return _SESSION.client(
-            service, region_name=region, endpoint_url=endpoint_url, config=_CLIENT_CONFIG
+            service,
+            region_name=region,
+            endpoint_url=endpoint_url,
+            config=_CLIENT_CONFIG,
+            **_KEYS,
         )
+
+
+def act_as(key: AccessKey) -> None:
+    """Set whose calls the handlers make: those of the embedded AWS itself."""
+    _KEYS.update(aws_access_key_id=key.id, aws_secret_access_key=key.secret)

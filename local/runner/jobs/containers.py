@@ -6,13 +6,13 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from local.runner.aws import EmulatedAws
-from local.runner.jobs.processes import ChildResult, run_child
+from local.processes import ChildResult, run_child
+from local.runner.aws import EmulatedAws, service_call
 from local.runner.jobs.storage import child_path
 from local.runner.language.definition import Step
 from local.runner.language.errors import StepFailedError
@@ -44,6 +44,26 @@ class StepRun:
     folder: Path
     log_path: Path
     stopping: Event
+
+    def as_job(self, arn: str, role_arn: str, network: Mapping[str, Any]) -> StepRun:
+        """The same attempt with the calls of its job: as the job's role, from the job's network.
+
+        Args:
+            arn: The job.
+            role_arn: Its role.
+            network: Its ``VpcConfig``, which may be empty.
+
+        Raises:
+            StepFailedError: SageMaker cannot assume the role.
+        """
+        with service_call():
+            aws = self.aws.as_role(
+                role_arn,
+                name="SageMaker",
+                source_arn=arn,
+                subnet_ids=network.get("Subnets", ()),
+            )
+        return replace(self, aws=aws)
 
 
 @dataclass(frozen=True)

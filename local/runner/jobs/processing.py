@@ -63,7 +63,8 @@ def run_processing_job(run: StepRun) -> dict[str, Any]:
     refuse_several_instances(request.get("ProcessingResources", {}).get("ClusterConfig", {}))
     with service_call():
         arn = run.aws.sagemaker.create_processing_job(**request)["ProcessingJobArn"]
-    container = Container(run)
+    network = request.get("NetworkConfig", {}).get("VpcConfig", {})
+    container = Container(run.as_job(arn, request["RoleArn"], network))
     _prepare(container, {**request, "ProcessingJobArn": arn})
     exit_message = _execute(container, request)
     _upload_outputs(container, request)

@@ -60,7 +60,7 @@ def run_training_job(run: StepRun) -> dict[str, Any]:
     refuse_several_instances(request.get("ResourceConfig", {}))
     with service_call():
         arn = run.aws.sagemaker.create_training_job(**request)["TrainingJobArn"]
-    container = Container(run)
+    container = Container(run.as_job(arn, request["RoleArn"], request.get("VpcConfig", {})))
     variables = {"TRAINING_JOB_NAME": run.name, "TRAINING_JOB_ARN": arn}
     command = _prepare(container, request, variables)
     _execute(container, request, command, variables)

@@ -2,6 +2,7 @@
 
 ReleaseError                     bad input: nothing was started
 ├── EmulatedAwsError             the environment does not lead to an embedded AWS
+├── RoleNotAssumedError          a role does not trust SageMaker
 ├── PipelineNotFoundError
 ├── DefinitionError              the definition is not one the service would accept
 │   └── UnsupportedStepError     the service would, this runner does not
@@ -20,6 +21,10 @@ from constructs_lib.errors import ReleaseError
 
 class EmulatedAwsError(ReleaseError):
     """The environment does not lead to an embedded AWS on this machine."""
+
+
+class RoleNotAssumedError(ReleaseError):
+    """SageMaker cannot assume a role: that does not trust it, or does not exist."""
 
 
 class PipelineNotFoundError(ReleaseError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -42,7 +43,7 @@ def test_its_environment_leads_any_sdk_to_it_and_nowhere_else(
 ) -> None:
     mine = {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_STS": "http://elsewhere", "HOME": "/home/me"}
     environment = without_aws_variables(mine) | aws.environment()
-    assert environment == {"HOME": "/home/me", **environment_for(aws.endpoint_url)}
+    assert environment == {"HOME": "/home/me", **environment_for(aws.endpoint_url, aws.key)}
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in environment.items():
@@ -74,7 +75,7 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
         text=True,
     )
     assert child.stdout is not None
-    endpoint_url = child.stdout.readline().strip()
+    endpoint_url = json.loads(child.stdout.readline())["endpoint"]
     assert accepts_connections(endpoint_url)
 
     child.communicate()

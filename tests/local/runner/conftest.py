@@ -11,20 +11,36 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from local.emulator import EmbeddedAws
+from local.emulator import AccessKey, EmbeddedAws
 from local.runner import EmulatedAws, Execution, start_execution
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/execution"
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[EmulatedAws]:
-    # A process of its own: other tests use moto in this one, which empties it.
-    with EmbeddedAws() as server:
-        yield EmulatedAws.connect(server.environment())
+def server() -> Iterator[EmbeddedAws]:
+    # A process of its own: other tests use moto in this one, which empties it. Nothing here has
+    # policies: what those allow is another test's business.
+    with EmbeddedAws(permissions=False) as embedded:
+        yield embedded
+
+
+@pytest.fixture(scope="session")
+def aws(server: EmbeddedAws) -> EmulatedAws:
+    return EmulatedAws.connect(server.environment())
+
+
+@pytest.fixture(scope="session")
+def administrator(server: EmbeddedAws) -> AccessKey:
+    return server.key
+
+
+@pytest.fixture
+def one_identity(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let executions and jobs use the clients that a test has prepared, not those of a role."""
+    monkeypatch.setattr(EmulatedAws, "as_role", lambda aws, _role_arn, **_session: aws)
 
 
 @pytest.fixture
@@ -171,14 +187,8 @@ def processing_step(put: Callable[[str, str | bytes], str]) -> Callable[..., dic
 
 
 @pytest.fixture(scope="session")
-def function_role_arn(aws: EmulatedAws) -> str:
-    iam = boto3.client(
-        "iam",
-        endpoint_url=aws.environment["AWS_ENDPOINT_URL"],
-        region_name=aws.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-    )
+def function_role_arn(server: EmbeddedAws) -> str:
+    iam = server.client("iam")
     role = iam.create_role(RoleName="function", AssumeRolePolicyDocument="{}")
     return str(role["Role"]["Arn"])
 

@@ -17,6 +17,7 @@ from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.release.incoming import ModelArtifactError
 from local.demo import NoExampleError, example_stack, run_demo
 from local.deployment import StackOutputError, stack_output
+from local.emulator import AccessKey
 from local.release import LocalAws, release
 from local.releases import registered_packages
 from local.runner import EmulatedAws, Execution
@@ -34,9 +35,9 @@ Release = Callable[[str, Path], Execution]
 
 
 @pytest.fixture
-def home(aws: EmulatedAws) -> LocalAws:
+def home(aws: EmulatedAws, administrator: AccessKey) -> LocalAws:
     """An app whose home region is not the default one."""
-    return LocalAws(aws.environment["AWS_ENDPOINT_URL"], REGION)
+    return LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator, REGION)
 
 
 @pytest.fixture
@@ -155,7 +156,11 @@ def test_a_bucket_that_is_gone_is_named(
 
 
 def test_a_pipeline_of_another_region_is_not_found(
-    aws: EmulatedAws, home_bucket: str, create_pipeline: CreatePipeline, tmp_path: Path
+    aws: EmulatedAws,
+    administrator: AccessKey,
+    home_bucket: str,
+    create_pipeline: CreatePipeline,
+    tmp_path: Path,
 ) -> None:
     pipeline = create_pipeline(home_bucket)
 
@@ -163,7 +168,7 @@ def test_a_pipeline_of_another_region_is_not_found(
         release(
             pipeline,
             "s3://bucket/model.tar.gz",
-            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"]),
+            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator),
             state_dir=tmp_path,
             console=Console(file=io.StringIO()),
         )

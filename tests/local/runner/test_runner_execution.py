@@ -228,6 +228,7 @@ def model_step(put: Callable[[str, str | bytes], str]) -> Build:
         ),
     ],
 )
+@pytest.mark.usefixtures("one_identity")
 def test_service_errors_are_retried_as_the_policy_says(
     deploy: Deploy,
     execute: Execute,
@@ -265,6 +266,7 @@ def test_service_errors_are_retried_as_the_policy_says(
         ({"ExceptionType": "Step.THROTTLING", "MaxAttempts": 2}, (503, "Unavailable"), 6),
     ],
 )
+@pytest.mark.usefixtures("one_identity")
 def test_retries_end(
     deploy: Deploy,
     execute: Execute,
@@ -293,6 +295,7 @@ def test_a_script_that_fails_is_not_retried(
     assert execute(deploy(step)).step("Check").attempt_count == 1
 
 
+@pytest.mark.usefixtures("one_identity")
 def test_a_job_whose_data_cannot_be_moved_is_retried_if_the_policy_says(
     deploy: Deploy, execute: Execute, processing_step: Build, aws: EmulatedAws
 ) -> None:

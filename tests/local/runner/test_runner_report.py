@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from local.emulator import AccessKey
 from local.release import LocalAws, release
 from local.runner import ConsoleReporter, EmulatedAws, Execution, StepStatus, read_execution
 
@@ -17,7 +18,7 @@ Release = Callable[..., tuple[Execution, str]]
 
 
 @pytest.fixture
-def run_release(aws: EmulatedAws, tmp_path: Path) -> Release:
+def run_release(aws: EmulatedAws, administrator: AccessKey, tmp_path: Path) -> Release:
     """Execute a pipeline as the commands do; the execution, and what was printed."""
 
     def run(pipeline: str, **parameters: str) -> tuple[Execution, str]:
@@ -25,7 +26,7 @@ def run_release(aws: EmulatedAws, tmp_path: Path) -> Release:
         execution = release(
             pipeline,
             None,
-            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"], aws.region),
+            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator, aws.region),
             state_dir=tmp_path / "state",
             console=console,
             parameters=parameters,
@@ -106,6 +107,7 @@ def test_a_stopped_execution_has_a_report_too(
     assert "The execution was stopped before its end." in report.read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("one_identity")
 def test_reasons_of_retries_are_recorded(
     deploy: Callable[..., str],
     execute: Callable[..., Execution],

@@ -13,14 +13,18 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Final
 
-from local.runner.language.errors import ExecutionStoppedError
-
 _POLL_SECONDS: Final = 0.02
 # A process that left the group may hold stderr open for ever.
 _DRAIN_SECONDS: Final = 5
 # What a container would have of its own, and what `make coverage` gives each process it starts;
 # nothing else of this process reaches a child.
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "COVERAGE_PROCESS_CONFIG")
+_RUNNING: Final[set[int]] = set()
+"""Ids of the children's process groups."""
+
+
+class ProcessStoppedError(Exception):
+    """The child was stopped because whoever waited for it does not want it any more."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +44,17 @@ def run_child(
     log_path: Path,
     timeout_seconds: float,
     stopping: Event,
+    memory_bytes: int | None = None,
 ) -> ChildResult:
     """Run ``command`` in ``folder`` with only ``environment``, appending its output to the log.
+
+    A child that holds more than ``memory_bytes`` is killed, where the system tells how much it
+    holds: address space says little about that.
 
     However it ends, the whole process group is killed, as with a container.
 
     Raises:
-        ExecutionStoppedError: ``stopping`` was set meanwhile.
+        ProcessStoppedError: ``stopping`` was set meanwhile.
     """
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with log_path.open("ab", buffering=0) as log:
@@ -62,8 +70,9 @@ def run_child(
         assert process.stderr is not None  # noqa: S101
         errors = _ErrorLines(process.stderr, log)
         errors.start()
+        _RUNNING.add(process.pid)
         try:
-            in_time = _wait(process, time.monotonic() + timeout_seconds, stopping)
+            in_time = _wait(process, time.monotonic() + timeout_seconds, stopping, memory_bytes)
         finally:
             _kill_group(process)
             errors.join(_DRAIN_SECONDS)
@@ -86,16 +95,36 @@ class _ErrorLines(Thread):
                 self.last = line.decode(errors="replace").strip() or self.last
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float, stopping: Event) -> bool:
+def _wait(
+    process: subprocess.Popen[bytes], deadline: float, stopping: Event, memory_bytes: int | None
+) -> bool:
     while process.poll() is None:
         if stopping.wait(_POLL_SECONDS):
-            raise ExecutionStoppedError
+            raise ProcessStoppedError
         if time.monotonic() >= deadline:
             return False
+        if memory_bytes is not None and _resident_bytes(process.pid) > memory_bytes:
+            return True
     return True
+
+
+def _resident_bytes(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):  # it has ended, or the system has no /proc
+        return 0
+    return pages * os.sysconf("SC_PAGESIZE")
+
+
+def kill_children() -> None:
+    """Kill every child that runs, for a process that is about to end at once."""
+    for pid in list(_RUNNING):
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    _RUNNING.discard(process.pid)

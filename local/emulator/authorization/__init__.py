@@ -1,0 +1,1 @@
+"""Who calls the embedded AWS, what the call needs, and whether deployed policies allow it."""
