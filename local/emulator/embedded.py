@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from constructs_lib.errors import ReleaseError
 from local.emulator.authorization.identities import AccessKey
+from local.emulator.house_calls import HouseCalls
 
 ACCOUNT_ID: Final = "123456789012"
 """The account of every embedded AWS."""
@@ -128,6 +129,11 @@ class EmbeddedAws:
     def environment(self) -> dict[str, str]:
         """Return the variables that make any AWS SDK talk to this AWS and to no other."""
         return environment_for(self.endpoint_url, self.key, self.region)
+
+    @property
+    def house(self) -> HouseCalls:
+        """What only an embedded AWS can be asked: to wait for events, to turn its clock."""
+        return HouseCalls(self.endpoint_url, self.key)
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client of ``service``, by default in the default region."""

@@ -29,9 +29,8 @@ from local.emulator.authorization.refusals import (
     unsigned,
     wrong_signature,
 )
+from local.emulator.house_calls import HOUSE_PATH
 
-HOUSE_PATH: Final = "/embedded/"
-"""Calls below it are of this project's own, for people and runners only."""
 _OWN_SITES: Final = frozenset({"none", "same-origin"})
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1"})
 _CHUNK_BYTES: Final = 1 << 20

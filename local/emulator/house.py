@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, Response, jsonify, request
 
 from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller, Sessions
-from local.emulator.gate import HOUSE_PATH
+from local.emulator.background import Background
+from local.emulator.events.clock import Clock
+from local.emulator.events.sagemaker_events import SageMakerEvents
+from local.emulator.house_calls import HOUSE_PATH
+
+_SETTLE_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True)
@@ -17,13 +22,20 @@ class House:
     """The calls, as a WSGI application; only the administrator gets here."""
 
     sessions: Sessions
+    background: Background
+    clock: Clock
+    events: SageMakerEvents
 
     def application(self) -> Flask:
         """Make the application."""
         application = Flask("house")
         for name, view in {
-            "end-pipeline-execution": _end_execution,
+            "clock": self._turn_clock,
+            "end-pipeline-execution": self._end_execution,
+            "pipeline-execution-steps": self._tell_of_step,
+            "pipeline-executions": _list_executions,
             "sessions": self._open_session,
+            "settle": self._settle,
         }.items():
             application.add_url_rule(
                 HOUSE_PATH + name, endpoint=name, view_func=view, methods=["POST"]
@@ -46,17 +58,52 @@ class House:
             return jsonify(Message=str(error)), HTTPStatus.FORBIDDEN
         return jsonify(AccessKeyId=key.id, SecretAccessKey=key.secret, SessionToken=key.token)
 
+    def _end_execution(self) -> Response:
+        """Take ``PipelineExecutionArn`` and ``PipelineExecutionStatus``: an execution has ended."""
+        from moto.core.utils import utcnow
 
-def _end_execution() -> Response:
-    """Take ``PipelineExecutionArn`` and ``PipelineExecutionStatus``: an execution has ended."""
-    from moto.core.utils import utcnow
+        document = request.get_json(force=True)
+        arn = document["PipelineExecutionArn"]
+        execution = _find_execution(arn)
+        before = execution.pipeline_execution_status
+        execution.pipeline_execution_status = document["PipelineExecutionStatus"]
+        execution.last_modified_time = utcnow()
+        self.events.execution_changed(arn, before)
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _tell_of_step(self) -> Response:
+        """Take ``PipelineExecutionArn`` and ``Step``, a PipelineExecutionStep of the API."""
+        document = request.get_json(force=True)
+        self.events.step_changed(document["PipelineExecutionArn"], document["Step"])
+        return Response(status=HTTPStatus.NO_CONTENT)
+
+    def _turn_clock(self) -> Response:
+        """Take ``AdvanceSeconds``: turn the clock of schedules; answers what was due until then."""
+        due = self.clock.advance(request.get_json(force=True)["AdvanceSeconds"])
+        return jsonify(Now=self.clock.now.isoformat(), Due=due)
+
+    def _settle(self) -> Response:
+        """Wait until events are delivered and functions have ended; tells whether they have."""
+        return jsonify(Settled=self.background.settle(_SETTLE_SECONDS))
+
+
+def _find_execution(arn: str) -> Any:
     from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
 
-    document: dict[str, Any] = request.get_json(force=True)
-    arn = document["PipelineExecutionArn"]
     region, account = arn.split(":")[3:5]
-    pipelines = sagemaker_backends[account][region].pipelines
-    execution = get_pipeline_execution_from_arn(pipelines, arn)
-    execution.pipeline_execution_status = document["PipelineExecutionStatus"]
-    execution.last_modified_time = utcnow()
-    return Response(status=HTTPStatus.NO_CONTENT)
+    return get_pipeline_execution_from_arn(sagemaker_backends[account][region].pipelines, arn)
+
+
+def _list_executions() -> Response:
+    """Answer the executions that are to be run, in all regions: whoever started them."""
+    from moto.sagemaker.models import sagemaker_backends
+
+    executions = [
+        execution
+        for account in list(sagemaker_backends.values())
+        for backend in list(account.values())
+        for pipeline in list(backend.pipelines.values())
+        for execution in list(pipeline.pipeline_executions.values())
+    ]
+    arns = [each.arn for each in executions if each.pipeline_execution_status == "Executing"]
+    return jsonify(PipelineExecutionArns=arns)

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
@@ -25,6 +26,11 @@ from local.emulator.clients import Clients
 from local.emulator.cloudformation.resources import act_as
 from local.emulator.cloudformation.service import CloudFormation
 from local.emulator.embedded import ACCOUNT_ID
+from local.emulator.events.clock import Clock
+from local.emulator.events.delivery import Delivery
+from local.emulator.events.s3_events import install_s3_events
+from local.emulator.events.sagemaker_events import SageMakerEvents
+from local.emulator.execution_steps import ExecutionSteps
 from local.emulator.functions.service import FunctionService
 from local.emulator.gate import Gate
 from local.emulator.house import House
@@ -96,11 +102,21 @@ def serve(
 def _gate(endpoint_url: str, sessions: Sessions) -> Gate:
     CloudFormation.endpoint_url = endpoint_url
     act_as(sessions.identities.emulator)
-    functions = FunctionService(Clients(endpoint_url), sessions, Background())
-    services = Services({"awslambda": functions.install})
+    background = Background()
+    delivery = Delivery(Clients(endpoint_url), sessions, background)
+    clock, events = Clock(delivery), SageMakerEvents(delivery, ExecutionSteps())
+    services = Services(
+        {
+            "awslambda": [FunctionService(delivery.clients, sessions, background).install],
+            "events": [delivery.install, clock.watch_rules],
+            "s3": [partial(install_s3_events, delivery)],
+            "sagemaker": [events.install],
+            "scheduler": [clock.watch_schedules],
+        }
+    )
     return Gate(
         DomainDispatcherApplication(services.create_application),
-        House(sessions).application(),
+        House(sessions, background, clock, events).application(),
         sessions.identities,
         sessions.decisions,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from xml.sax.saxutils import escape
@@ -22,7 +22,7 @@ from local.emulator.patches import apply_patches
 class Services:
     """Makes the WSGI application of each service; ``own`` takes parts of moto's services over."""
 
-    own: Mapping[str, Callable[[], None]]
+    own: Mapping[str, Sequence[Callable[[], None]]]
     """What takes over, by moto's name of the service."""
 
     def create_application(self, service: str) -> Flask:
@@ -31,14 +31,11 @@ class Services:
             application = _cloudformation_application()
         else:
             apply_patches(service)
-            self.own.get(service, _nothing)()
+            for take_over in self.own.get(service, ()):
+                take_over()
             application = create_backend_app(service)
         application.register_error_handler(Exception, partial(_answer_defect, service))
         return application
-
-
-def _nothing() -> None:
-    """Take nothing over."""
 
 
 def _answer_defect(service: str, error: Exception) -> Response:

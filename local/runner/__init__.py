@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from local.runner.aws import EmulatedAws
 from local.runner.console import ConsoleReporter
-from local.runner.execution import start_execution
+from local.runner.execution import run_execution, start_execution
 from local.runner.records import (
     Execution,
     ExecutionStatus,
@@ -24,5 +24,6 @@ __all__ = [
     "StepExecution",
     "StepStatus",
     "read_execution",
+    "run_execution",
     "start_execution",
 ]

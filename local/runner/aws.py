@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,10 +15,7 @@ from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import RetriesExceededError
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -27,9 +24,10 @@ from botocore.exceptions import (
     IncompleteReadError,
     ParamValidationError,
 )
-from botocore.httpsession import URLLib3Session
 from urllib3.exceptions import HTTPError
 
+from local.emulator.authorization.identities import AccessKey
+from local.emulator.house_calls import HouseCalls
 from local.runner.language.errors import (
     EmulatedAwsError,
     RoleNotAssumedError,
@@ -43,8 +41,6 @@ from local.runner.language.retries import (
     THROTTLING,
 )
 
-# As in local.emulator.gate, which would import all of moto.
-_HOUSE_PATH: Final = "/embedded/"
 _KEY: Final = "AWS_ACCESS_KEY_ID"
 _SECRET: Final = "AWS_SECRET_ACCESS_KEY"  # noqa: S105 - the name of a variable
 _TOKEN: Final = "AWS_SESSION_TOKEN"  # noqa: S105 - the name of a variable
@@ -186,13 +182,18 @@ class EmulatedAws:
             return False
         return bool(response.status_code == HTTPStatus.NO_CONTENT)
 
+    def tell_of_step(self, execution_arn: str, step: Mapping[str, Any]) -> None:
+        """Tell how a step is, as PipelineExecutionStep of the API has it.
+
+        Only who is told of steps depends on it: nothing fails when the answer does not come.
+        """
+        with suppress(BotoCoreError):
+            document = {"PipelineExecutionArn": execution_arn, "Step": step}
+            self._call_house("pipeline-execution-steps", document)
+
     def _call_house(self, name: str, document: Mapping[str, Any]) -> Any:
-        """Make a call of the embedded AWS that AWS does not have: see ``local.emulator.house``."""
-        url = self.environment["AWS_ENDPOINT_URL"].rstrip("/") + _HOUSE_PATH + name
-        request = AWSRequest("POST", url, data=json.dumps(document))
-        credentials = Credentials(self.environment[_KEY], self.environment[_SECRET])
-        SigV4Auth(credentials, "embedded", self.region).add_auth(request)
-        return URLLib3Session().send(request.prepare())
+        key = AccessKey(self.environment[_KEY], self.environment[_SECRET])
+        return HouseCalls(self.environment["AWS_ENDPOINT_URL"], key).call(name, document)
 
 
 def _check_local_endpoint(variables: Mapping[str, str]) -> None:

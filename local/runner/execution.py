@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
 from typing import Any, Final
@@ -21,7 +21,7 @@ from local.runner.language.errors import (
     PipelineNotFoundError,
     RoleNotAssumedError,
 )
-from local.runner.language.graph import dependencies_of, run_in_order
+from local.runner.language.graph import Dependencies, dependencies_of, run_in_order
 from local.runner.language.parameters import Scalar, bind_parameters
 from local.runner.lifetimes import end_abandoned, end_in_aws, running
 from local.runner.records import (
@@ -33,6 +33,7 @@ from local.runner.records import (
     now,
     past_executions,
 )
+from local.runner.step_events import StepEvents
 from local.runner.steps import StepRunner
 
 _MAX_PARALLEL_STEPS: Final = 8
@@ -62,6 +63,60 @@ def start_execution(
         ReleaseError: the pipeline is unknown, a parameter is unknown, missing or of the wrong
             type, or the definition holds what the runner does not run. Nothing was started.
     """
+    plan = _plan(aws, pipeline_name, parameters, state_dir)
+    with _answered():
+        response = aws.sagemaker.start_pipeline_execution(
+            PipelineName=pipeline_name,
+            PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
+        )
+    return _run(plan, response["PipelineExecutionArn"], aws, on_event, sleep)
+
+
+def run_execution(
+    arn: str,
+    *,
+    aws: EmulatedAws,
+    state_dir: Path,
+    on_event: OnEvent = lambda _execution, _step: None,
+    sleep: Callable[[float], object] | None = None,
+) -> Execution:
+    """Run an execution that an event, a schedule or a function has started; see start_execution.
+
+    Args:
+        arn: The execution, as the embedded AWS lists it among those to run.
+        aws: The embedded AWS, in the execution's region.
+        state_dir: The folder for records and logs.
+        on_event: Called at every change, one call at a time.
+        sleep: Waits so many seconds before a retry.
+
+    Raises:
+        ReleaseError: its definition holds what the runner does not run, or a parameter is wrong.
+    """
+    with _answered():
+        listed = aws.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
+    parameters = {each["Name"]: each["Value"] for each in listed.get("PipelineParameters") or ()}
+    pipeline_name = arn.partition(":pipeline/")[2].partition("/")[0]
+    return _run(_plan(aws, pipeline_name, parameters, state_dir), arn, aws, on_event, sleep)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What an execution runs, known before it starts."""
+
+    description: Mapping[str, Any]
+    definition: PipelineDefinition
+    given: tuple[str, ...]
+    values: dict[str, Scalar]
+    dependencies: Dependencies
+    reusable: tuple[Execution, ...]
+    aws: EmulatedAws
+    """With the calls of the pipeline's role."""
+    state_dir: Path
+
+
+def _plan(
+    aws: EmulatedAws, pipeline_name: str, parameters: Mapping[str, str], state_dir: Path
+) -> _Plan:
     description = _describe_pipeline(aws, pipeline_name)
     definition = parse_definition(description["PipelineDefinition"])
     values = bind_parameters(definition.parameters, parameters)
@@ -73,32 +128,45 @@ def start_execution(
         as_its_role = aws.as_role(
             description["RoleArn"], name="SageMaker", source_arn=description["PipelineArn"]
         )
-        response = aws.sagemaker.start_pipeline_execution(
-            PipelineName=pipeline_name,
-            PipelineParameters=[{"Name": name, "Value": text} for name, text in parameters.items()],
-        )
-    execution = _new_execution(
-        response["PipelineExecutionArn"], description, definition, values, state_dir
+    return _Plan(
+        description=description,
+        definition=definition,
+        given=tuple(parameters),
+        values=values,
+        dependencies=dependencies,
+        reusable=reusable,
+        aws=as_its_role,
+        state_dir=state_dir,
     )
+
+
+def _run(
+    plan: _Plan,
+    arn: str,
+    aws: EmulatedAws,
+    on_event: OnEvent,
+    sleep: Callable[[float], object] | None,
+) -> Execution:
+    execution = _new_execution(arn, plan.description, plan.definition, plan.values, plan.state_dir)
     execution = replace(
         execution,
-        given_parameters=tuple(parameters),
+        given_parameters=plan.given,
         steps=tuple(
-            replace(step, depends_on=tuple(sorted(dependencies[step.name])))
+            replace(step, depends_on=tuple(sorted(plan.dependencies[step.name])))
             for step in execution.steps
         ),
     )
     stopping = Event()
     runner = StepRunner(
-        aws=as_its_role,
-        steps={step.name: step for step in definition.steps},
-        dependencies=dependencies,
-        recorder=ExecutionRecorder(execution, on_event),
-        reusable=reusable,
+        aws=plan.aws,
+        steps={step.name: step for step in plan.definition.steps},
+        dependencies=plan.dependencies,
+        recorder=ExecutionRecorder(execution, StepEvents(aws, on_event)),
+        reusable=plan.reusable,
         stopping=stopping,
         sleep=sleep or stopping.wait,
     )
-    return _run_to_end(runner, aws, max_parallel=_parallelism(description))
+    return _run_to_end(runner, aws, max_parallel=_parallelism(plan.description))
 
 
 def _run_to_end(runner: StepRunner, aws: EmulatedAws, *, max_parallel: int) -> Execution:

@@ -1,36 +1,34 @@
 """Triggers and notifications, deployed with the CDK CLI, on the embedded AWS's own events.
 
-The embedded AWS matches events with the deployed rules and delivers them to queues, not to
-functions: each rule gets a queue in place of its function, and what arrives there is given to the
-function's script, with the environment that was deployed.
+Events reach the deployed functions, and these the pipeline and the topic, as their roles. A queue
+beside every rule's function shows what the rule lets through.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-import boto3
 import pytest
 from rich.console import Console
 
-from constructs_lib.jobs import notify, start_release
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.release import LocalAws
-from tests.end_to_end.deployment import Deployment
-from tests.example_pipeline import copy_example
-from tests.jobs.aws_events import EXECUTION, execution_changed, package_changed
+from local.runner import EmulatedAws, run_execution
+from tests.end_to_end.deployment import ROOT, Deployment
+from tests.jobs.aws_events import execution_changed, package_changed
 
 SCHEDULE = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
 OPERATIONS = {"start_on_upload": True, "schedule": SCHEDULE, "monitoring": True}
 KEY = "incoming/returns-risk/2026 11/größe+50%20/model.tar.gz"
+WEEK_SECONDS = 7 * 24 * 3600
 
 
 @cache
@@ -40,41 +38,55 @@ def _client(aws: LocalAws, service: str) -> Any:
 
 @dataclass(frozen=True)
 class Operated:
-    """The deployed app, with a queue at every rule of the home region."""
+    """The deployed app, with a queue at every rule of the home region and one at the topic."""
 
+    server: EmbeddedAws
     aws: LocalAws
-    queue_url: str
+    events_url: str
+    inbox_url: str
+
+    def _take(self, url: str) -> list[Any]:
+        self.server.house.settle()
+        sqs = _client(self.aws, "sqs")
+        bodies = []
+        while messages := sqs.receive_message(QueueUrl=url).get("Messages", []):
+            for message in messages:
+                bodies.append(json.loads(message["Body"]))
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return bodies
 
     def events(self) -> list[dict[str, Any]]:
         """Take what the rules have let through since the last call."""
-        sqs = _client(self.aws, "sqs")
-        bodies = []
-        while messages := sqs.receive_message(QueueUrl=self.queue_url).get("Messages", []):
-            for message in messages:
-                bodies.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
+        return self._take(self.events_url)
 
-    def run(self, script: ModuleType, event: dict[str, Any]) -> Any:
-        """Call a function's script with an event and with the function's environment."""
-        name = f"{script.__name__.rpartition('.')[2]}.handler"
+    def mails(self) -> dict[str, str]:
+        """Take what people were told since the last call: texts by subject."""
+        return {each["Subject"]: each["Message"] for each in self._take(self.inbox_url)}
+
+    def invoke(self, script: str, event: dict[str, Any]) -> Any:
+        """Send an event to a function again, as a person does from its dead letters."""
         functions = _client(self.aws, "lambda").list_functions()["Functions"]
-        (found,) = [each for each in functions if each["Handler"] == name]
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {
-                **self.aws.environment,
-                **found["Environment"]["Variables"],
-            }.items():
-                patch.setenv(name, value)
-            patch.setattr(boto3, "DEFAULT_SESSION", None)
-            return script.handler(event, None)
+        (found,) = [each for each in functions if each["Handler"] == f"{script}.handler"]
+        answer = _client(self.aws, "lambda").invoke(
+            FunctionName=found["FunctionName"], Payload=json.dumps(event).encode()
+        )
+        assert "FunctionError" not in answer
+        return json.loads(answer["Payload"].read())
 
-    def executions(self) -> list[dict[str, Any]]:
-        """List the executions of the pipeline."""
-        sagemaker = _client(self.aws, "sagemaker")
-        answer = sagemaker.list_pipeline_executions(PipelineName="returns-risk")
-        summaries: list[dict[str, Any]] = answer["PipelineExecutionSummaries"]
-        return summaries
+    def executions(self) -> list[str]:
+        """List the executions of the pipeline, once all events are delivered."""
+        self.server.house.settle()
+        answer = _client(self.aws, "sagemaker").list_pipeline_executions(
+            PipelineName="returns-risk"
+        )
+        return [each["PipelineExecutionArn"] for each in answer["PipelineExecutionSummaries"]]
+
+    def parameters(self, execution_arn: str) -> dict[str, str]:
+        """Read the parameters of an execution."""
+        answer = _client(self.aws, "sagemaker").list_pipeline_parameters_for_execution(
+            PipelineExecutionArn=execution_arn
+        )
+        return {each["Name"]: each["Value"] for each in answer["PipelineParameters"]}
 
 
 @pytest.fixture(scope="module")
@@ -92,26 +104,41 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         deployment = Deployment(aws, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
         deployment.cdk(lambda cli: cli.deploy(context=context))
-        yield Operated(aws, _queue_at_every_rule(aws))
+        yield Operated(server, aws, _queue_at_every_rule(aws), _queue_at_the_topic(aws))
 
 
 def _copy_for_home_region(folder: Path) -> None:
-    path = copy_example(folder)
-    config = json.loads(path.read_text())
+    example = ROOT / "pipelines" / "returns_risk"
+    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    config = json.loads((folder / "config.json").read_text())
     config["configuration"]["shared"]["registration_regions"] = ["NA"]
-    path.write_text(json.dumps(config))
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def _create_queue(aws: LocalAws, name: str) -> tuple[str, str]:
+    """Create a queue to which every service may send; returns its URL and its ARN."""
+    sqs, arn = _client(aws, "sqs"), f"arn:aws:sqs:{aws.region}:{ACCOUNT_ID}:{name}"
+    services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
+    statement = {"Effect": "Allow", "Principal": services, "Action": "sqs:*", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
+    return url, arn
 
 
 def _queue_at_every_rule(aws: LocalAws) -> str:
-    events, sqs = _client(aws, "events"), _client(aws, "sqs")
-    url: str = sqs.create_queue(QueueName="events")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
+    events = _client(aws, "events")
+    url, arn = _create_queue(aws, "events")
     for rule in events.list_rules()["Rules"]:
         (function,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         assert ":function:" in function["Arn"]
-        events.put_targets(
-            Rule=rule["Name"], Targets=[{"Id": function["Id"], "Arn": arn["QueueArn"]}]
-        )
+        events.put_targets(Rule=rule["Name"], Targets=[{"Id": "observer", "Arn": arn}])
+    return url
+
+
+def _queue_at_the_topic(aws: LocalAws) -> str:
+    url, arn = _create_queue(aws, "inbox")
+    topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
+    _client(aws, "sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return url
 
 
@@ -122,11 +149,13 @@ def _upload(operated: Operated, key: str, content: bytes) -> None:
 
 
 def _uploaded(operated: Operated) -> dict[str, Any]:
-    (event,) = operated.events()
+    """Take the one event of an upload; executions of it are told of, too."""
+    (event,) = [each for each in operated.events() if each["source"] == "aws.s3"]
     return event
 
 
 def test_only_models_of_the_pipeline_pass_the_rule(operated: Operated) -> None:
+    before = operated.executions()
     for key in (
         "incoming/returns-risk/model.tar.gz.part",
         "incoming/returns-risk/notes.txt",
@@ -137,41 +166,33 @@ def test_only_models_of_the_pipeline_pass_the_rule(operated: Operated) -> None:
         _upload(operated, key, b"other")
 
     assert operated.events() == []
+    assert operated.executions() == before
 
 
 def test_an_uploaded_model_starts_one_execution_however_often_it_is_told(
     operated: Operated,
 ) -> None:
+    before = operated.executions()
     _upload(operated, KEY, b"one")
     event = _uploaded(operated)
 
-    first = operated.run(start_release, event)
-    again = operated.run(start_release, event)
-
-    (execution,) = operated.executions()
-    assert first == again == {"pipeline_execution_arn": execution["PipelineExecutionArn"]}
-    parameters = _client(operated.aws, "sagemaker").list_pipeline_parameters_for_execution(
-        PipelineExecutionArn=execution["PipelineExecutionArn"]
-    )["PipelineParameters"]
-    (uri,) = [each["Value"] for each in parameters if each["Name"] == "ModelS3Uri"]
-    assert uri.endswith(f"/{KEY}")
+    (execution,) = set(operated.executions()) - set(before)
+    for _ in range(2):
+        answer = operated.invoke("start_release", event)
+        assert answer == {"pipeline_execution_arn": execution}
+    assert len(operated.executions()) == len(before) + 1
+    assert operated.parameters(execution)["ModelS3Uri"].endswith(f"/{KEY}")
 
 
-def test_a_newer_version_under_the_same_key_starts_its_own(operated: Operated) -> None:
-    before = len(operated.executions())
+def test_a_version_that_is_not_the_newest_any_more_starts_nothing(operated: Operated) -> None:
     _upload(operated, KEY, b"two")
     superseded = _uploaded(operated)
     _upload(operated, KEY, b"three")
-    newest = _uploaded(operated)
+    _uploaded(operated)
+    before = operated.executions()
 
-    results = [
-        operated.run(start_release, event)["pipeline_execution_arn"]
-        for event in (superseded, newest)
-    ]
-
-    assert results[0] is None
-    assert results[1] in [each["PipelineExecutionArn"] for each in operated.executions()]
-    assert len(operated.executions()) == before + 1
+    assert operated.invoke("start_release", superseded) == {"pipeline_execution_arn": None}
+    assert operated.executions() == before
 
 
 @pytest.mark.parametrize(
@@ -205,35 +226,45 @@ def test_people_are_told_of_the_documented_events(
     assert [each["detail"] for each in operated.events()] == ([event["detail"]] if passes else [])
 
 
-def test_a_package_to_approve_reaches_the_topic(operated: Operated) -> None:
-    sns, sqs = _client(operated.aws, "sns"), _client(operated.aws, "sqs")
-    inbox = sqs.create_queue(QueueName="inbox")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=inbox, AttributeNames=["QueueArn"])["Attributes"]
-    topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
+def test_people_are_told_of_a_package_to_approve(operated: Operated) -> None:
+    operated.mails()
+    _client(operated.aws, "sagemaker").create_model_package(
+        ModelPackageGroupName="returns-risk", ModelApprovalStatus="PendingManualApproval"
+    )
 
-    operated.run(notify, package_changed("PendingManualApproval"))
-
-    (message,) = sqs.receive_message(QueueUrl=inbox)["Messages"]
-    body = json.loads(message["Body"])
-    assert body["Subject"] == "returns-risk: version 7 waits for approval in eu-west-1"
-    assert f"Released by:   {EXECUTION}" in body["Message"]
+    ((subject, _),) = operated.mails().items()
+    assert subject.startswith("returns-risk: version ")
+    assert subject.endswith(" waits for approval in us-east-1")
 
 
-def test_the_schedule_starts_the_deployed_pipeline(operated: Operated) -> None:
-    scheduler = _client(operated.aws, "scheduler")
-    (listed,) = scheduler.list_schedules()["Schedules"]
-    schedule = scheduler.get_schedule(Name=listed["Name"])
-    target = schedule["Target"]
-    pipelines = _client(operated.aws, "sagemaker").list_pipelines()["PipelineSummaries"]
-    queues = _client(operated.aws, "sqs").list_queues()["QueueUrls"]
+def test_people_are_told_why_an_execution_failed(operated: Operated, tmp_path: Path) -> None:
+    before = operated.executions()
+    _upload(operated, KEY, b"no archive")
+    (arn,) = set(operated.executions()) - set(before)
+    operated.mails()
 
-    assert schedule["ScheduleExpression"] == SCHEDULE["expression"]
-    assert target["Arn"] in [each["PipelineArn"] for each in pipelines]
-    parameters = target["SageMakerPipelineParameters"]["PipelineParameterList"]
-    assert {each["Name"]: each["Value"] for each in parameters} == SCHEDULE["parameters"]
-    queue = target["DeadLetterConfig"]["Arn"].rpartition(":")[2]
-    assert queue in [url.rpartition("/")[2] for url in queues]
+    execution = run_execution(
+        arn, aws=EmulatedAws.connect(operated.server.environment()), state_dir=tmp_path
+    )
+
+    assert execution.failed_step is not None
+    ((_, text),) = operated.mails().items()
+    assert arn in text
+    assert execution.failed_step.name in text
+    assert str(execution.failed_step.reason) in text
+
+
+def test_the_schedule_starts_the_deployed_pipeline_with_its_parameters(
+    operated: Operated,
+) -> None:
+    before = operated.executions()
+    (schedule,) = _client(operated.aws, "scheduler").list_schedules()["Schedules"]
+
+    due = operated.server.house.advance_clock(WEEK_SECONDS)
+
+    assert due == [schedule["Arn"]]
+    (execution,) = set(operated.executions()) - set(before)
+    assert operated.parameters(execution) == SCHEDULE["parameters"]
 
 
 def test_alarms_and_dashboard_are_about_what_is_deployed(operated: Operated) -> None:

@@ -51,7 +51,7 @@ def _named(operation: Operation) -> Iterator[Use]:
 
 
 def _passed_roles(operation: Operation, service: str) -> Iterator[Use]:
-    """A caller that hands a role over to a service needs ``iam:PassRole``."""
+    """Ask for ``iam:PassRole`` of a caller that hands a role over to a service."""
     if operation.name.startswith(_HAND_OVER):
         for arn in dict.fromkeys(_roles_in(operation.parameters)):
             yield Use("iam:PassRole", arn, {"iam:PassedToService": service})
@@ -84,7 +84,7 @@ def _messages(operation: Operation) -> Iterator[Use]:
 
 
 def _trusted(operation: Operation) -> Iterator[Use]:
-    """What AWS STS does for everybody, and what a role has to trust the caller with."""
+    """Ask for nothing where AWS STS answers everybody."""
     if operation.name != "GetCallerIdentity":
         yield from _named(operation)
 

@@ -83,7 +83,7 @@ def context_of(identity: Identity, use: Use, operation: Operation | None, region
 
 
 def account_of(arn: str, default: str) -> str:
-    """The account of a resource; buckets do not name theirs, all are of the same one."""
+    """Return the account of a resource; buckets do not name theirs: all are of the same one."""
     parts = arn.split(":")
     return parts[4] if len(parts) > 4 and parts[4].isdigit() else default
 

@@ -34,7 +34,7 @@ def message_key_uses(use: Use, region: str) -> Iterator[Use]:
 def object_key_use(
     operation: Operation, bucket: str, key: str, version: str | None
 ) -> Iterator[Use]:
-    """Reading an object needs the key that it is encrypted with."""
+    """Read an object: that needs the key that it is encrypted with."""
     found = _object(operation.account, bucket, key, version)
     if found is not None and found.encryption == "aws:kms" and found.kms_key_id:
         region = _region(operation.account, bucket)
@@ -45,13 +45,13 @@ def object_key_use(
 
 
 def new_key_use(operation: Operation, bucket: str, key: str) -> Iterator[Use]:
-    """Writing an object needs the key that the request names, or else the bucket's."""
+    """Write an object: that needs the key that the request names, or else the bucket's."""
     algorithm, named = operation.text("ServerSideEncryption"), operation.text("SSEKMSKeyId")
     yield from _written(operation, bucket, key, "kms:GenerateDataKey", (algorithm, named))
 
 
 def part_key_use(operation: Operation, bucket: str, key: str) -> Iterator[Use]:
-    """Each part of an upload needs the data key that the upload began with."""
+    """Write a part: that needs the data key that the upload began with."""
     found = _bucket(operation.account, bucket)
     upload = None if found is None else found.multiparts.get(operation.text("UploadId"))
     if upload is not None:
@@ -107,7 +107,7 @@ def _object(account: str, bucket: str, key: str, version: str | None) -> Any:
 
 
 def _default_key(account: str, name: str) -> tuple[str | None, bool]:
-    """The key of objects that name none, and whether the bucket has a data key of its own."""
+    """Find the key of objects that name none, and whether the bucket has a data key of its own."""
     bucket = _bucket(account, name)
     rule = ((bucket and bucket.encryption) or {}).get("Rule", {})
     default = rule.get("ApplyServerSideEncryptionByDefault", {})

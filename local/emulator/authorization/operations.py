@@ -40,7 +40,7 @@ class Operation:
     """In lower case."""
 
     def text(self, name: str) -> str | None:
-        """A parameter that holds text; None if it is not given, or holds something else."""
+        """Return a parameter that holds text; None if it is not given, or holds something else."""
         value = self.parameters.get(name)
         return value if isinstance(value, str) and value else None
 

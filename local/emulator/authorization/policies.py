@@ -20,7 +20,7 @@ EVERYTHING: Final[Policy] = {
 
 
 def identity_policies(identity: Identity) -> list[Policy]:
-    """The policies of who calls; a service has none."""
+    """Read the policies of who calls; a service has none."""
     if identity.kind is Kind.ADMINISTRATOR:
         return [EVERYTHING]
     owner = _owner(identity)
@@ -31,7 +31,7 @@ def identity_policies(identity: Identity) -> list[Policy]:
 
 
 def permissions_boundary(identity: Identity) -> Policy | None:
-    """The policy beyond which an identity's own policies allow nothing."""
+    """Read the policy beyond which an identity's own policies allow nothing."""
     owner = _owner(identity)
     arn = getattr(owner, "permissions_boundary_arn", None)
     if arn is None:
@@ -43,7 +43,7 @@ def permissions_boundary(identity: Identity) -> Policy | None:
 
 
 def resource_policy(action: str, arn: str) -> Policy | None:
-    """The policy of the resource of a call, or None where it has none."""
+    """Read the policy of the resource of a call, or None where it has none."""
     find = _RESOURCE_POLICIES.get(action.partition(":")[0])
     text = None if find is None or arn == "*" else find(arn)
     return _read(text) if text else None
@@ -55,7 +55,7 @@ def has_resource_policies(service: str) -> bool:
 
 
 def endpoint_of(vpc_id: str, service: str, region: str, account: str) -> tuple[str, Policy] | None:
-    """The endpoint of a service in a VPC, with its policy; None if it has none there."""
+    """Find the endpoint of a service in a VPC, with its policy; None if it has none there."""
     from moto.ec2.models import ec2_backends
 
     for endpoint in ec2_backends[account][region].vpc_end_points.values():
@@ -65,7 +65,7 @@ def endpoint_of(vpc_id: str, service: str, region: str, account: str) -> tuple[s
 
 
 def vpc_of(subnet_ids: list[str], region: str, account: str) -> str | None:
-    """The VPC of subnets."""
+    """Find the VPC of subnets."""
     from moto.ec2.models import ec2_backends
 
     for zone in ec2_backends[account][region].subnets.values():
@@ -76,7 +76,7 @@ def vpc_of(subnet_ids: list[str], region: str, account: str) -> str | None:
 
 
 def key_arn(key: str, region: str, account: str) -> str:
-    """The ARN of a key, given by its ARN, its id, or an alias; of an unknown one the alias's."""
+    """Return the ARN of a key, given by ARN, id, or alias; of an unknown alias its own."""
     from moto.kms.models import kms_backends
 
     if key.startswith("arn:"):
@@ -89,13 +89,13 @@ def key_arn(key: str, region: str, account: str) -> str:
 
 
 def key_aliases(arn: str) -> list[str]:
-    """The aliases of a key."""
+    """Return the aliases of a key."""
     key = _found_key(arn)
     return [] if key is None else list(key.aliases)
 
 
 def message_key(arn: str) -> str | None:
-    """The key that a topic or queue is encrypted with."""
+    """Find the key that a topic or queue is encrypted with."""
     _, _, service, region, account, name = arn.split(":", 5)
     if service == "sns":
         topic = _topic(arn)

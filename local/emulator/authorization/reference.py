@@ -66,7 +66,7 @@ def is_action(action: str) -> bool:
 
 @cache
 def resource_types(action: str) -> tuple[ResourceType, ...]:
-    """The types of resource that an action works on; none means that policies name ``*``."""
+    """Return the types of resource of an action; none means that policies name ``*``."""
     service, _, name = action.partition(":")
     formats = _read("resourceTypes", service)
     return tuple(
@@ -74,12 +74,3 @@ def resource_types(action: str) -> tuple[ResourceType, ...]:
         for each in _read("actions", service).get(name.lower(), {}).get("resourceTypes", ())
         if each["name"].lower() in formats
     )
-
-
-@cache
-def condition_keys(action: str) -> frozenset[str]:
-    """The service's own condition keys of an action, in lower case."""
-    service, _, name = action.partition(":")
-    document = _read("actions", service).get(name.lower(), {})
-    parts = [document, *document.get("resourceTypes", ())]
-    return frozenset(key.lower() for part in parts for key in part.get("conditionKeys", ()))

@@ -75,7 +75,7 @@ def _buses(operation: Operation) -> Iterable[str]:
 
 
 def _function(operation: Operation) -> Iterable[str]:
-    """A function by its name, its partial or its whole ARN."""
+    """Name a function that is given by its name, its partial or its whole ARN."""
     name = operation.text("FunctionName") or operation.text("Resource")
     if name is None:
         return []
@@ -92,7 +92,7 @@ def _key(operation: Operation) -> Iterable[str]:
 
 
 def _package(operation: Operation) -> Iterable[str]:
-    """The next version of a group, whose number is not known yet, or a package without versions."""
+    """Name the next version of a group, whose number is not known yet, or a single package."""
     name = operation.text("ModelPackageName")
     group = (operation.text("ModelPackageGroupName") or "").rpartition("/")[2]
     return [_arn(operation, "sagemaker", f"model-package/{name or f'{group}/1'}")]

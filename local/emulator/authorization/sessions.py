@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local.emulator.authorization.decisions import Decisions
 from local.emulator.authorization.identities import AccessKey, Identities, Identity, Kind, Place
@@ -38,6 +38,7 @@ class Sessions:
 
     identities: Identities
     decisions: Decisions
+    _of_services: dict[ServiceCaller, AccessKey] = field(default_factory=dict, init=False)
 
     def of_role(
         self, role_arn: str, caller: ServiceCaller, name: str, subnet_ids: Sequence[str] = ()
@@ -64,4 +65,7 @@ class Sessions:
 
     def of_service(self, caller: ServiceCaller) -> AccessKey:
         """Let a service call by itself: resource policies decide."""
-        return self.identities.add_session(caller.identity(self.identities.account))
+        if caller not in self._of_services:
+            identity = caller.identity(self.identities.account)
+            self._of_services[caller] = self.identities.add_session(identity)
+        return self._of_services[caller]

@@ -46,7 +46,7 @@ class StepRun:
     stopping: Event
 
     def as_job(self, arn: str, role_arn: str, network: Mapping[str, Any]) -> StepRun:
-        """The same attempt with the calls of its job: as the job's role, from the job's network.
+        """Make the calls of the attempt's job: as the job's role, from the job's network.
 
         Args:
             arn: The job.

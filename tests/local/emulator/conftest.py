@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 import json
+import textwrap
 import uuid
-from collections.abc import Iterator, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import pytest
 
 from local.emulator import EmbeddedAws
+from tests.local.emulator.policies import Statement, document
 
 
 @pytest.fixture(scope="session")
@@ -112,3 +117,79 @@ def stack(aws: EmbeddedAws) -> StackDriver:
 def other_stack(aws: EmbeddedAws) -> StackDriver:
     """A second stack in the same region."""
     return StackDriver(aws.client("cloudformation"), f"other-{uuid.uuid4().hex[:8]}")
+
+
+ClientAs = Callable[..., Any]
+
+
+@pytest.fixture
+def create_role(aws: EmbeddedAws) -> Callable[..., str]:
+    """Create a role with an inline policy, which administrators may assume; returns its ARN."""
+
+    def create(
+        *statements: Statement, boundary: list[Statement] | None = None, trusts: Any = None
+    ) -> str:
+        iam, name = aws.client("iam"), f"role-{uuid.uuid4().hex[:8]}"
+        principal = trusts or {"AWS": aws.account_id}
+        trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        options = {}
+        if boundary is not None:
+            policy = iam.create_policy(PolicyName=name, PolicyDocument=document(*boundary))
+            options["PermissionsBoundary"] = policy["Policy"]["Arn"]
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust), **options)
+        if statements:
+            policy_text = document(*statements)
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy_text)
+        return str(role["Role"]["Arn"])
+
+    return create
+
+
+@pytest.fixture
+def client_as(aws: EmbeddedAws) -> ClientAs:
+    """Make a client that calls as a role."""
+
+    def make(role_arn: str, service: str, region: str = "us-east-1") -> Any:
+        sts = aws.client("sts")
+        keys = sts.assume_role(RoleArn=role_arn, RoleSessionName="test")["Credentials"]
+        return boto3.client(
+            service,
+            region_name=region,
+            endpoint_url=aws.endpoint_url,
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
+        )
+
+    return make
+
+
+@pytest.fixture
+def bucket(aws: EmbeddedAws) -> str:
+    name = f"bucket-{uuid.uuid4().hex[:12]}"
+    aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def create_function(aws: EmbeddedAws, create_role: Callable[..., str]) -> Callable[..., str]:
+    """Create a function whose module is given as text; returns its name."""
+
+    def create(code: str, *, role: str | None = None, **configuration: Any) -> str:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as package:
+            package.writestr("index.py", textwrap.dedent(code))
+        name = f"function-{uuid.uuid4().hex[:12]}"
+        aws.client("lambda").create_function(
+            **{
+                "FunctionName": name,
+                "Role": role or create_role(trusts={"Service": "lambda.amazonaws.com"}),
+                "Handler": "index.handler",
+                "Runtime": "python3.11",
+                "Code": {"ZipFile": archive.getvalue()},
+                **configuration,
+            }
+        )
+        return name
+
+    return create

@@ -228,7 +228,5 @@ def test_the_version_of_a_deleted_package_is_not_used_again(
 
 
 def test_what_moto_does_not_have_is_one_readable_error(aws: EmbeddedAws) -> None:
-    arn = "arn:aws:sagemaker:us-east-1:123456789012:pipeline/p/execution/abcdefghijkl"
-
     with pytest.raises(ClientError, match=r"cannot do this \(sagemaker\): NotImplementedError"):
-        aws.client("sagemaker").list_pipeline_execution_steps(PipelineExecutionArn=arn)
+        aws.client("sagemaker").list_monitoring_alerts(MonitoringScheduleName="s")

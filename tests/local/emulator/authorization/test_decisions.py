@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws
 from local.runner.language.errors import RoleNotAssumedError
-from tests.local.emulator.authorization.policies import allow, document
+from tests.local.emulator.policies import allow, document
 
 ClientAs = Callable[..., Any]
 

@@ -1,0 +1,1 @@
+"""Amazon EventBridge of the embedded AWS: events reach targets, schedules run on a clock."""

@@ -1,0 +1,150 @@
+"""State-change events of Amazon SageMaker: executions of pipelines, their steps, model packages.
+
+Source: "Events that Amazon SageMaker AI sends to Amazon EventBridge" in the SageMaker developer
+guide.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any, Final
+
+from local.emulator.events.delivery import Delivery, iso_time
+from local.emulator.execution_steps import ExecutionSteps, Step
+
+_EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
+_STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
+_PACKAGE: Final = "SageMaker Model Package State Change"
+_UPDATED: Final = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties")
+
+
+@dataclass(frozen=True)
+class SageMakerEvents:
+    """Emits SageMaker's events."""
+
+    delivery: Delivery
+    steps: ExecutionSteps
+
+    def install(self) -> None:
+        """Emit events of what moto's SageMaker does."""
+        self.steps.install()
+        self._tell_of_starts()
+        self._tell_of_packages()
+
+    def _tell_of_starts(self) -> None:
+        from moto.sagemaker.models import SageMakerModelBackend as Backend
+
+        start = Backend.start_pipeline_execution
+
+        @wraps(start)
+        def start_pipeline_execution(backend: Any, *arguments: Any, **named: Any) -> Any:
+            answer = start(backend, *arguments, **named)
+            self.execution_changed(answer["PipelineExecutionArn"], None)
+            return answer
+
+        Backend.start_pipeline_execution = start_pipeline_execution
+
+    def _tell_of_packages(self) -> None:
+        from moto.sagemaker.responses import SageMakerResponse
+
+        create, update = (
+            SageMakerResponse.create_model_package,
+            SageMakerResponse.update_model_package,
+        )
+
+        @wraps(create)
+        def create_model_package(response: Any) -> Any:
+            before = set(response.sagemaker_backend.model_packages)
+            answer = create(response)
+            arn = answer.result["ModelPackageArn"]
+            if arn not in before:
+                self._package_changed(response, arn, ())
+            return answer
+
+        @wraps(update)
+        def update_model_package(response: Any) -> Any:
+            answer = update(response)
+            updated = [name for name in _UPDATED if response._get_param(name) is not None]
+            self._package_changed(response, answer.result["ModelPackageArn"], updated)
+            return answer
+
+        SageMakerResponse.create_model_package = create_model_package
+        SageMakerResponse.update_model_package = update_model_package
+
+    def execution_changed(self, arn: str, previous: str | None) -> None:
+        """Tell of an execution that has another status than before; None before its start."""
+        from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
+
+        region, account = arn.split(":")[3:5]
+        pipelines = sagemaker_backends[account][region].pipelines
+        execution = get_pipeline_execution_from_arn(pipelines, arn)
+        is_over = execution.pipeline_execution_status != "Executing"
+        pipeline_arn = arn.partition("/execution/")[0]
+        detail = {
+            "pipelineExecutionDisplayName": execution.pipeline_execution_display_name,
+            "currentPipelineExecutionStatus": execution.pipeline_execution_status,
+            "previousPipelineExecutionStatus": previous,
+            "executionStartTime": iso_time(_utc(execution.start_time)),
+            "executionEndTime": iso_time(_utc(execution.last_modified_time)) if is_over else None,
+            "pipelineExecutionDescription": execution.pipeline_execution_description,
+            "pipelineArn": pipeline_arn,
+            "pipelineExecutionArn": arn,
+        }
+        self._emit(_EXECUTION, region, [pipeline_arn, arn], detail)
+
+    def step_changed(self, execution_arn: str, step: Step) -> None:
+        """Keep a step as the runner of its execution reports it, and tell of a new status.
+
+        Args:
+            execution_arn: The execution.
+            step: Members of PipelineExecutionStep of the API.
+        """
+        before = self.steps.replace(execution_arn, step) or {}
+        if before.get("StepStatus") == step["StepStatus"]:
+            return
+        pipeline_arn = execution_arn.partition("/execution/")[0]
+        detail = {
+            "metadata": _lower_camel_case(step.get("Metadata", {})),
+            "stepStartTime": step.get("StartTime"),
+            "stepEndTime": step.get("EndTime"),
+            "stepName": step["StepName"],
+            "stepType": step["StepType"],
+            "previousStepStatus": before.get("StepStatus"),
+            "currentStepStatus": step["StepStatus"],
+            "failureReason": step.get("FailureReason"),
+            "cacheHitResult": _lower_camel_case(step.get("CacheHitResult")),
+            "pipelineArn": pipeline_arn,
+            "pipelineExecutionArn": execution_arn,
+        }
+        region = execution_arn.split(":")[3]
+        self._emit(_STEP, region, [pipeline_arn, execution_arn], detail)
+
+    def _package_changed(self, response: Any, arn: str, updated: Any) -> None:
+        package = response.sagemaker_backend.describe_model_package(arn)
+        detail = json.loads(json.dumps(package.gen_response_object(), default=_as_text))
+        if updated:
+            detail["UpdatedModelPackageFields"] = list(updated)
+        self._emit(_PACKAGE, arn.split(":")[3], [arn], detail)
+
+    def _emit(self, kind: str, region: str, arns: list[str], detail: Mapping[str, Any]) -> None:
+        given = {name: value for name, value in detail.items() if value is not None}
+        self.delivery.emit("aws.sagemaker", kind, region, arns, given)
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _as_text(value: object) -> str:
+    return iso_time(_utc(value)) if isinstance(value, datetime) else str(value)
+
+
+def _lower_camel_case(value: Any) -> Any:
+    """Write members of the API as events do."""
+    if not isinstance(value, Mapping):
+        return value
+    return {f"{name[0].lower()}{name[1:]}": _lower_camel_case(each) for name, each in value.items()}

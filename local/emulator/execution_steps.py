@@ -1,0 +1,38 @@
+"""The steps of pipeline executions, which moto does not keep: as their runner reports them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Step = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ExecutionSteps:
+    """What ListPipelineExecutionSteps answers: PipelineExecutionStep by execution and name."""
+
+    _by_execution: dict[str, dict[str, Step]] = field(default_factory=dict, init=False)
+
+    def install(self) -> None:
+        """Answer ListPipelineExecutionSteps."""
+        from moto.core.responses import ActionResult
+        from moto.sagemaker.responses import SageMakerResponse
+
+        def list_pipeline_execution_steps(response: Any) -> Any:
+            arn = response._get_param("PipelineExecutionArn")
+            response.sagemaker_backend.describe_pipeline_execution(arn)  # refuses an unknown one
+            steps = list(self._by_execution.get(arn, {}).values())
+            if response._get_param("SortOrder") != "Ascending":
+                steps.reverse()
+            return ActionResult({"PipelineExecutionSteps": steps})
+
+        SageMakerResponse.list_pipeline_execution_steps = list_pipeline_execution_steps
+
+    def replace(self, execution_arn: str, step: Step) -> Step | None:
+        """Keep a step as it is now; returns it as it was before, if it was."""
+        steps = self._by_execution.setdefault(execution_arn, {})
+        before = steps.get(step["StepName"])
+        steps[step["StepName"]] = step
+        return before
