@@ -17,7 +17,9 @@ JOBS = "constructs_lib/jobs"
 PROCESS_BORDERS = {
     (JOBS, "serve"): "tells how a user's model failed, and stays up for the next request",
     (JOBS, "serve_from_command_line"): "ends a worker without waiting for the model's threads",
-    ("local/runner/jobs/function_bootstrap.py", "main"): "an error is the function's answer",
+    ("local/emulator/functions/bootstrap.py", "main"): "an error is the function's answer",
+    ("local/emulator/gate.py", "__call__"): "answers a defect once, as a service does",
+    ("local/emulator/background.py", "_run"): "nobody waits for it: a defect goes to the log",
     ("benchmarks/faults/function_process.py", "_invoke"): "counts a defect as one, and goes on",
 }
 

@@ -19,7 +19,7 @@ from moto.core.request import Request
 from local.emulator.authorization.actions import uses
 from local.emulator.authorization.credentials import Signature, read_signature
 from local.emulator.authorization.decisions import Decisions
-from local.emulator.authorization.identities import Identities, Identity, Kind
+from local.emulator.authorization.identities import CallerIdentity, Identities, Kind
 from local.emulator.authorization.operations import read_operation, service_name
 from local.emulator.authorization.refusals import (
     RefusedError,
@@ -39,7 +39,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
-class Gate:
+class AuthorizationGate:
     """Lets through to ``services``, or to ``house``, what may pass."""
 
     services: Application
@@ -74,7 +74,7 @@ class Gate:
         self._decide(request, signature, identity)
         return self.services
 
-    def _identify(self, request: Any, signature: Signature) -> Identity:
+    def _identify(self, request: Any, signature: Signature) -> CallerIdentity:
         service = service_name(request, signature)
         found = self.identities.find(signature.access_key_id)
         if found is None or (found[0].token or "") != (signature.session_token or ""):
@@ -84,7 +84,7 @@ class Gate:
             raise wrong_signature(service)
         return identity
 
-    def _decide(self, request: Any, signature: Signature, identity: Identity) -> None:
+    def _decide(self, request: Any, signature: Signature, identity: CallerIdentity) -> None:
         if not self.decisions.decides(identity, service_name(request, signature)):
             return
         operation = read_operation(request, signature, self.identities.account)

@@ -27,12 +27,12 @@ from local.emulator.cloudformation.resources import act_as
 from local.emulator.cloudformation.service import CloudFormation
 from local.emulator.embedded import ACCOUNT_ID
 from local.emulator.events.clock import Clock
-from local.emulator.events.delivery import Delivery
+from local.emulator.events.delivery import EventDelivery
 from local.emulator.events.s3_events import install_s3_events
 from local.emulator.events.sagemaker_events import SageMakerEvents
 from local.emulator.execution_steps import ExecutionSteps
 from local.emulator.functions.service import FunctionService
-from local.emulator.gate import Gate
+from local.emulator.gate import AuthorizationGate
 from local.emulator.house import House
 from local.emulator.services import Services
 from local.processes import kill_children
@@ -99,11 +99,11 @@ def serve(
     server.serve_forever()
 
 
-def _gate(endpoint_url: str, sessions: Sessions) -> Gate:
+def _gate(endpoint_url: str, sessions: Sessions) -> AuthorizationGate:
     CloudFormation.endpoint_url = endpoint_url
     act_as(sessions.identities.emulator)
     background = Background()
-    delivery = Delivery(Clients(endpoint_url), sessions, background)
+    delivery = EventDelivery(Clients(endpoint_url), sessions, background)
     clock, events = Clock(delivery), SageMakerEvents(delivery, ExecutionSteps())
     services = Services(
         {
@@ -114,7 +114,7 @@ def _gate(endpoint_url: str, sessions: Sessions) -> Gate:
             "scheduler": [clock.watch_schedules],
         }
     )
-    return Gate(
+    return AuthorizationGate(
         DomainDispatcherApplication(services.create_application),
         House(sessions, background, clock, events).application(),
         sessions.identities,

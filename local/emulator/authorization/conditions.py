@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from local.emulator.authorization.evaluator import ContextValue
-from local.emulator.authorization.identities import Identity, Kind
+from local.emulator.authorization.identities import CallerIdentity, Kind
 from local.emulator.authorization.operations import Operation
 from local.emulator.authorization.policies import key_aliases
 from local.emulator.authorization.uses import Use
@@ -51,7 +51,9 @@ _MEMBERS: Final = {
 """Condition keys that hold members of a request, wherever in it, under these names."""
 
 
-def context_of(identity: Identity, use: Use, operation: Operation | None, region: str) -> Context:
+def context_of(
+    identity: CallerIdentity, use: Use, operation: Operation | None, region: str
+) -> Context:
     """Collect the keys that a call has, besides those of its network.
 
     Args:
@@ -88,7 +90,7 @@ def account_of(arn: str, default: str) -> str:
     return parts[4] if len(parts) > 4 and parts[4].isdigit() else default
 
 
-def _principal(identity: Identity) -> Context:
+def _principal(identity: CallerIdentity) -> Context:
     if identity.kind is Kind.SERVICE:
         return {"aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": identity.arn}
     return {

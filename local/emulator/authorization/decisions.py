@@ -13,7 +13,7 @@ from typing import Final
 
 from local.emulator.authorization.conditions import Context, account_of, context_of
 from local.emulator.authorization.evaluator import Answer, Evaluator, Policy, Request
-from local.emulator.authorization.identities import Identity, Kind
+from local.emulator.authorization.identities import CallerIdentity, Kind
 from local.emulator.authorization.operations import Operation
 from local.emulator.authorization.policies import (
     endpoint_of,
@@ -38,7 +38,7 @@ _MOST_TELLING: Final = ("vpce", "pb", "identity", "resource")
 class Denial:
     """A call that is not allowed; ``message`` is in the words of AWS."""
 
-    identity: Identity
+    identity: CallerIdentity
     use: Use
     reason: str
 
@@ -66,14 +66,14 @@ class Decisions:
         if self.is_on:
             self._evaluator.start()
 
-    def decides(self, identity: Identity, service: str) -> bool:
+    def decides(self, identity: CallerIdentity, service: str) -> bool:
         """Whether any call of somebody to a service can be denied: it is worth a look."""
         if not self.is_on or not identity.is_checked:
             return False
         return identity.kind is not Kind.ADMINISTRATOR or has_resource_policies(service)
 
     def denial(
-        self, identity: Identity, use: Use, *, region: str, operation: Operation | None = None
+        self, identity: CallerIdentity, use: Use, *, region: str, operation: Operation | None = None
     ) -> Denial | None:
         """Decide about one use; None means that it is allowed.
 
@@ -97,7 +97,7 @@ class Decisions:
 
 
 def _request(
-    identity: Identity, use: Use, policy: Policy | None, context: Context, region: str
+    identity: CallerIdentity, use: Use, policy: Policy | None, context: Context, region: str
 ) -> Request:
     endpoint = None
     if identity.place.vpc_id is not None and use.via is None:
@@ -116,7 +116,7 @@ def _request(
     )
 
 
-def _network(identity: Identity, endpoint_id: str | None) -> Mapping[str, str]:
+def _network(identity: CallerIdentity, endpoint_id: str | None) -> Mapping[str, str]:
     if identity.kind is Kind.SERVICE:
         return {}
     if endpoint_id is None or identity.place.vpc_id is None:
@@ -124,7 +124,7 @@ def _network(identity: Identity, endpoint_id: str | None) -> Mapping[str, str]:
     return {"aws:SourceVpc": identity.place.vpc_id, "aws:SourceVpce": endpoint_id}
 
 
-def _denial(identity: Identity, use: Use, answer: Answer) -> Denial | None:
+def _denial(identity: CallerIdentity, use: Use, answer: Answer) -> Denial | None:
     if answer.is_allowed:
         return None
     if identity.kind is Kind.ADMINISTRATOR and answer.result == "ImplicitlyDenied":
@@ -134,7 +134,7 @@ def _denial(identity: Identity, use: Use, answer: Answer) -> Denial | None:
     return Denial(identity, use, _reason(identity, use, answer))
 
 
-def _reason(identity: Identity, use: Use, answer: Answer) -> str:
+def _reason(identity: CallerIdentity, use: Use, answer: Answer) -> str:
     if use.action.startswith("sts:AssumeRole"):
         return ""  # AWS STS does not tell
     how = "Explicit" if answer.result == "ExplicitlyDenied" else "Implicit"

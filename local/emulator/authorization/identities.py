@@ -49,7 +49,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class Place:
+class SessionPlace:
     """Where a session's calls come from, and for which resource they are made.
 
     ``context`` holds the values of condition keys that follow from it.
@@ -60,14 +60,14 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Identity:
+class CallerIdentity:
     """Who calls. ``arn`` is what a resource's policy names, of a service its principal."""
 
     kind: Kind
     account: str
     arn: str
     role_arn: str | None = None
-    place: Place = field(default_factory=Place)
+    place: SessionPlace = field(default_factory=SessionPlace)
 
     @property
     def is_checked(self) -> bool:
@@ -78,7 +78,7 @@ class Identity:
 @dataclass(frozen=True)
 class _Known:
     key: AccessKey
-    identity: Identity
+    identity: CallerIdentity
     expiration: datetime | None = None
 
 
@@ -92,12 +92,12 @@ class Identities:
         arn = f"arn:aws:iam::{account}:user/Administrator"
         self._known = {
             self.administrator.id: _Known(
-                self.administrator, Identity(Kind.ADMINISTRATOR, account, arn)
+                self.administrator, CallerIdentity(Kind.ADMINISTRATOR, account, arn)
             ),
-            self.emulator.id: _Known(self.emulator, Identity(Kind.EMULATOR, account, arn)),
+            self.emulator.id: _Known(self.emulator, CallerIdentity(Kind.EMULATOR, account, arn)),
         }
 
-    def find(self, access_key_id: str) -> tuple[AccessKey, Identity] | None:
+    def find(self, access_key_id: str) -> tuple[AccessKey, CallerIdentity] | None:
         """Find a key and whose it is; None for one that never was, or has expired."""
         known = (
             self._known.get(access_key_id) or _assumed_role(access_key_id) or _user(access_key_id)
@@ -107,8 +107,8 @@ class Identities:
         return known.key, known.identity
 
     def add_role_session(
-        self, role_arn: str, name: str, region: str, place: Place
-    ) -> tuple[AccessKey, Identity]:
+        self, role_arn: str, name: str, region: str, place: SessionPlace
+    ) -> tuple[AccessKey, CallerIdentity]:
         """Open a session of a role; whether the role trusts the caller was decided before."""
         from moto.sts.models import sts_backends
 
@@ -125,7 +125,7 @@ class Identities:
         self._known[known.key.id] = known
         return known.key, known.identity
 
-    def add_session(self, identity: Identity) -> AccessKey:
+    def add_session(self, identity: CallerIdentity) -> AccessKey:
         """Make a key for an identity that has none yet."""
         key = AccessKey.random()
         self._known[key.id] = _Known(key, identity)
@@ -138,8 +138,8 @@ def _is_over(expiration: datetime | None) -> bool:
     return expiration is not None and expiration < utcnow()
 
 
-def _of_session(session: Any, place: Place) -> _Known:
-    identity = Identity(Kind.ROLE, session.account_id, session.arn, session.role_arn, place)
+def _of_session(session: Any, place: SessionPlace) -> _Known:
+    identity = CallerIdentity(Kind.ROLE, session.account_id, session.arn, session.role_arn, place)
     key = AccessKey(session.access_key_id, session.secret_access_key, session.session_token)
     return _Known(key, identity, session.expiration)
 
@@ -151,7 +151,7 @@ def _assumed_role(access_key_id: str) -> _Known | None:
     for account in list(sts_backends.values()):
         session = account["aws"].get_assumed_role_from_access_key(access_key_id)
         if session is not None:
-            return _of_session(session, Place())
+            return _of_session(session, SessionPlace())
     return None
 
 
@@ -162,6 +162,6 @@ def _user(access_key_id: str) -> _Known | None:
         for user in account["aws"].users.values():
             for key in user.access_keys:
                 if key.access_key_id == access_key_id and key.status == "Active":
-                    identity = Identity(Kind.USER, user.account_id, user.arn)
+                    identity = CallerIdentity(Kind.USER, user.account_id, user.arn)
                     return _Known(AccessKey(access_key_id, key.secret_access_key), identity)
     return None

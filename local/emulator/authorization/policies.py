@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from local.emulator.authorization.evaluator import Policy
-from local.emulator.authorization.identities import Identity, Kind
+from local.emulator.authorization.identities import CallerIdentity, Kind
 
 EVERYTHING: Final[Policy] = {
     "Version": "2012-10-17",
@@ -19,7 +19,7 @@ EVERYTHING: Final[Policy] = {
 }
 
 
-def identity_policies(identity: Identity) -> list[Policy]:
+def identity_policies(identity: CallerIdentity) -> list[Policy]:
     """Read the policies of who calls; a service has none."""
     if identity.kind is Kind.ADMINISTRATOR:
         return [EVERYTHING]
@@ -30,7 +30,7 @@ def identity_policies(identity: Identity) -> list[Policy]:
     return [_read(text) for text in texts]
 
 
-def permissions_boundary(identity: Identity) -> Policy | None:
+def permissions_boundary(identity: CallerIdentity) -> Policy | None:
     """Read the policy beyond which an identity's own policies allow nothing."""
     owner = _owner(identity)
     arn = getattr(owner, "permissions_boundary_arn", None)
@@ -106,7 +106,7 @@ def message_key(arn: str) -> str | None:
     return getattr(queue, "kms_master_key_id", None) or None
 
 
-def _owner(identity: Identity) -> Any:
+def _owner(identity: CallerIdentity) -> Any:
     from moto.iam.models import iam_backends
 
     backend = iam_backends[identity.account]["aws"]
@@ -154,10 +154,11 @@ def _key_policy(arn: str) -> Any:
 
 
 def _function(arn: str) -> Any:
+    from moto.awslambda.exceptions import LambdaClientError
     from moto.awslambda.models import lambda_backends
 
     _, _, _, region, account, resource = arn.split(":", 5)
-    with suppress(Exception):  # moto has several errors for a function that is not there
+    with suppress(LambdaClientError):  # there is no such function
         function = lambda_backends[account][region].get_function(resource.split(":")[1])
         statements = function.policy.statements
         return {"Version": "2012-10-17", "Statement": statements} if statements else None

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from local.emulator.authorization.decisions import Decisions
-from local.emulator.authorization.identities import AccessKey, Identities, Identity, Kind, Place
+from local.emulator.authorization.identities import (
+    AccessKey,
+    CallerIdentity,
+    Identities,
+    Kind,
+    SessionPlace,
+)
 from local.emulator.authorization.policies import vpc_of
 from local.emulator.authorization.uses import Use
 
@@ -24,12 +30,12 @@ class ServiceCaller:
     region: str
     source_arn: str | None = None
 
-    def identity(self, account: str) -> Identity:
+    def identity(self, account: str) -> CallerIdentity:
         """Who policies see."""
         context = {"aws:SourceAccount": account}
         if self.source_arn is not None:
             context["aws:SourceArn"] = self.source_arn
-        return Identity(Kind.SERVICE, account, self.service, place=Place(context))
+        return CallerIdentity(Kind.SERVICE, account, self.service, place=SessionPlace(context))
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Sessions:
 
     def of_role(
         self, role_arn: str, caller: ServiceCaller, name: str, subnet_ids: Sequence[str] = ()
-    ) -> tuple[AccessKey, Identity]:
+    ) -> tuple[AccessKey, CallerIdentity]:
         """Let a service assume a role.
 
         Args:
@@ -61,7 +67,9 @@ class Sessions:
         if denial is not None:
             raise NotTrustedError(denial.message)
         vpc_id = vpc_of(list(subnet_ids), caller.region, account) if subnet_ids else None
-        return self.identities.add_role_session(role_arn, name, caller.region, Place(vpc_id=vpc_id))
+        return self.identities.add_role_session(
+            role_arn, name, caller.region, SessionPlace(vpc_id=vpc_id)
+        )
 
     def of_service(self, caller: ServiceCaller) -> AccessKey:
         """Let a service call by itself: resource policies decide."""

@@ -11,7 +11,7 @@ from threading import Lock, Thread
 from typing import Any, Final
 
 from local.emulator.authorization.sessions import ServiceCaller
-from local.emulator.events.delivery import Delivery, iso_time
+from local.emulator.events.delivery import EventDelivery, iso_time
 from local.emulator.events.inputs import input_for
 from local.emulator.events.schedules import Recurrence
 from local.emulator.events.targets import Sender
@@ -32,7 +32,7 @@ class Due:
 class Clock:
     """Runs what is due: the schedules of EventBridge Scheduler, and rules with one."""
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: EventDelivery) -> None:
         """Begin now, without looking back."""
         self._delivery = delivery
         self._turned = timedelta()

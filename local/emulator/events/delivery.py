@@ -25,7 +25,7 @@ _OF_MOTO: Final = ("logs", "archive", "api-destination")
 
 
 @dataclass(frozen=True)
-class Delivery:
+class EventDelivery:
     """Delivers events; what a service emits goes to the default bus of its region."""
 
     clients: Clients

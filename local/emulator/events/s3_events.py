@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import Any, Final
 
-from local.emulator.events.delivery import Delivery
+from local.emulator.events.delivery import EventDelivery
 
 _REASONS: Final = {
     "s3:ObjectCreated:CompleteMultipartUpload": "CompleteMultipartUpload",
@@ -23,7 +23,7 @@ _DELETED: Final = {
 }
 
 
-def install_s3_events(delivery: Delivery) -> None:
+def install_s3_events(delivery: EventDelivery) -> None:
     """Send the events of Amazon S3 through EventBridge as it is here."""
     from moto.s3 import notifications
 
@@ -33,7 +33,7 @@ def install_s3_events(delivery: Delivery) -> None:
     notifications._send_event_bridge_message = send
 
 
-def _send(delivery: Delivery, bucket: Any, name: str, key: Any) -> None:
+def _send(delivery: EventDelivery, bucket: Any, name: str, key: Any) -> None:
     detail: dict[str, Any] = {
         "version": "0",
         "bucket": {"name": bucket.name},

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
 
-from local.emulator.events.delivery import Delivery, iso_time
+from local.emulator.events.delivery import EventDelivery, iso_time
 from local.emulator.execution_steps import ExecutionSteps, Step
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
@@ -26,7 +26,7 @@ _UPDATED: Final = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetada
 class SageMakerEvents:
     """Emits SageMaker's events."""
 
-    delivery: Delivery
+    delivery: EventDelivery
     steps: ExecutionSteps
 
     def install(self) -> None:

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any, Final
 
-from local.emulator.authorization.identities import AccessKey, Identity
+from local.emulator.authorization.identities import AccessKey, CallerIdentity
 from local.emulator.authorization.sessions import ServiceCaller, Sessions
 from local.emulator.embedded import environment_for
 from local.emulator.functions import bootstrap
@@ -71,7 +71,7 @@ class FunctionRunner:
         self._keep_log(function, identity, answer)
         return answer
 
-    def _assume_role(self, function: Any) -> tuple[AccessKey, Identity]:
+    def _assume_role(self, function: Any) -> tuple[AccessKey, CallerIdentity]:
         caller = ServiceCaller(
             service="lambda.amazonaws.com", region=function.region, source_arn=function.function_arn
         )
@@ -89,7 +89,7 @@ class FunctionRunner:
             **function.environment_vars,
         }
 
-    def _keep_log(self, function: Any, identity: Identity, answer: FunctionAnswer) -> None:
+    def _keep_log(self, function: Any, identity: CallerIdentity, answer: FunctionAnswer) -> None:
         log = FunctionLog(function.logs_group_name, function.region, function.account_id)
         log.keep(answer.log, identity, self.sessions.decisions)
 

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass
 
 from local.emulator.authorization.decisions import Decisions
-from local.emulator.authorization.identities import Identity
+from local.emulator.authorization.identities import CallerIdentity
 from local.emulator.authorization.uses import Use
 
 
@@ -18,7 +18,7 @@ class FunctionLog:
     region: str
     account: str
 
-    def keep(self, content: bytes, identity: Identity, decisions: Decisions) -> None:
+    def keep(self, content: bytes, identity: CallerIdentity, decisions: Decisions) -> None:
         """Add a stream with what an invocation printed; Lambda drops it without saying so."""
         from moto.core.utils import unix_time_millis, utcnow
         from moto.logs.models import logs_backends
@@ -37,7 +37,7 @@ class FunctionLog:
         events = [{"timestamp": now, "message": line} for line in lines]
         backend.put_log_events(self.group, stream, events)
 
-    def _may(self, stream: str, identity: Identity, decisions: Decisions) -> bool:
+    def _may(self, stream: str, identity: CallerIdentity, decisions: Decisions) -> bool:
         group = f"arn:aws:logs:{self.region}:{self.account}:log-group:{self.group}"
         uses = (
             Use("logs:CreateLogStream", f"{group}:log-stream:{stream}"),
