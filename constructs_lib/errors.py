@@ -5,6 +5,7 @@
     ├── PortError                   commands.local.embedded
     ├── AwsCallError                commands.terminal.aws
     ├── UnknownNameError            commands.terminal.aws
+    ├── EmulatorKeyError            commands.terminal.emulator_key
     ├── MissingParameterError       commands.terminal.options
     ├── OutputError                 commands.terminal.places
     ├── CompilationError            constructs_lib.compilation.parent
@@ -46,7 +47,8 @@
     ├── ExecutionRecordError        local.runner.language.errors
     ├── ParameterError              local.runner.language.errors
     ├── PipelineNotFoundError       local.runner.language.errors
-    └── ReferenceResolutionError    local.runner.language.errors
+    ├── ReferenceResolutionError    local.runner.language.errors
+    └── RoleNotAssumedError         local.runner.language.errors
 
 ``python -m docs.error_tree`` writes this tree. The command line prints a ``ReleaseError`` as it is
 and exits non-zero; anything else is a defect of this project and keeps its traceback.
