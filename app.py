@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from constructs_lib import quick_start
+from constructs_lib.infrastructure import quick_start
 
 quick_start.prepare(is_program=__name__ == "__main__")
 

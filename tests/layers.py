@@ -53,7 +53,6 @@ LAYERS: Final = (
         "constructs_lib.deploy_time_values",
         "constructs_lib.findings",
         "constructs_lib.progress",
-        "constructs_lib.quick_start",
         "constructs_lib.s3_layout",
         "constructs_lib.suggestions",
         "constructs_lib.text_files",

@@ -19,7 +19,7 @@ def _run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
         [
             sys.executable,
             "-c",
-            f"import atexit, gc, os\nfrom constructs_lib import quick_start\n{code}",
+            f"import atexit, gc, os\nfrom constructs_lib.infrastructure import quick_start\n{code}",
         ],
         cwd=ROOT,
         env={"PATH": os.defpath, **environment},
