@@ -39,7 +39,7 @@ Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 @dataclass(frozen=True)
-class AuthorizationGate:
+class RequestGate:
     """Lets through to ``services``, or to ``house``, what may pass."""
 
     services: Application

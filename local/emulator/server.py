@@ -32,7 +32,7 @@ from local.emulator.events.s3_events import install_s3_events
 from local.emulator.events.sagemaker_events import SageMakerEvents
 from local.emulator.execution_steps import ExecutionSteps
 from local.emulator.functions.service import FunctionService
-from local.emulator.gate import AuthorizationGate
+from local.emulator.gate import RequestGate
 from local.emulator.house import House
 from local.emulator.services import Services
 from local.processes import kill_children
@@ -99,7 +99,7 @@ def serve(
     server.serve_forever()
 
 
-def _gate(endpoint_url: str, sessions: Sessions) -> AuthorizationGate:
+def _gate(endpoint_url: str, sessions: Sessions) -> RequestGate:
     CloudFormation.endpoint_url = endpoint_url
     act_as(sessions.identities.emulator)
     background = Background()
@@ -114,7 +114,7 @@ def _gate(endpoint_url: str, sessions: Sessions) -> AuthorizationGate:
             "scheduler": [clock.watch_schedules],
         }
     )
-    return AuthorizationGate(
+    return RequestGate(
         DomainDispatcherApplication(services.create_application),
         House(sessions, background, clock, events).application(),
         sessions.identities,

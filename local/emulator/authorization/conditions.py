@@ -67,7 +67,7 @@ def context_of(
         "aws:ResourceAccount": account_of(use.resource, identity.account),
         "aws:SecureTransport": "true",  # what AWS's endpoints are reached by; this one is local
         **_principal(identity),
-        **identity.place.context,
+        **identity.origin.context,
         **use.context,
     }
     if use.service == "s3":

@@ -100,8 +100,8 @@ def _request(
     identity: CallerIdentity, use: Use, policy: Policy | None, context: Context, region: str
 ) -> Request:
     endpoint = None
-    if identity.place.vpc_id is not None and use.via is None:
-        endpoint = endpoint_of(identity.place.vpc_id, use.service, region, identity.account)
+    if identity.origin.vpc_id is not None and use.via is None:
+        endpoint = endpoint_of(identity.origin.vpc_id, use.service, region, identity.account)
     network = _network(identity, endpoint and endpoint[0])
     return Request(
         principal=identity.arn,
@@ -119,9 +119,9 @@ def _request(
 def _network(identity: CallerIdentity, endpoint_id: str | None) -> Mapping[str, str]:
     if identity.kind is Kind.SERVICE:
         return {}
-    if endpoint_id is None or identity.place.vpc_id is None:
+    if endpoint_id is None or identity.origin.vpc_id is None:
         return {"aws:SourceIp": "127.0.0.1"}
-    return {"aws:SourceVpc": identity.place.vpc_id, "aws:SourceVpce": endpoint_id}
+    return {"aws:SourceVpc": identity.origin.vpc_id, "aws:SourceVpce": endpoint_id}
 
 
 def _denial(identity: CallerIdentity, use: Use, answer: Answer) -> Denial | None:

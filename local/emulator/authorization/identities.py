@@ -15,7 +15,10 @@ from enum import Enum
 from typing import Any, Final
 
 _KEY_ALPHABET: Final = string.ascii_uppercase + string.digits
-_KEY_LENGTH: Final = 16
+_KEY_PREFIX: Final = "EMBEDDED"
+"""Not AWS's: nobody, and no scanner for secrets, takes it for a key of an account."""
+_KEY_LENGTH: Final = 20
+"""As long as AWS's, by which moto finds a key in a request."""
 _SECRET_LENGTH: Final = 40
 
 
@@ -30,10 +33,11 @@ class AccessKey:
     @classmethod
     def random(cls) -> AccessKey:
         """Make a long-term key that nobody can guess."""
-        key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(_KEY_LENGTH))
+        length = _KEY_LENGTH - len(_KEY_PREFIX)
+        key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(length))
         alphabet = string.ascii_letters + string.digits
         secret = "".join(secrets.choice(alphabet) for _ in range(_SECRET_LENGTH))
-        return cls(f"AKIA{key}", secret)
+        return cls(f"{_KEY_PREFIX}{key}", secret)
 
 
 class Kind(Enum):
@@ -49,7 +53,7 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
-class SessionPlace:
+class CallOrigin:
     """Where a session's calls come from, and for which resource they are made.
 
     ``context`` holds the values of condition keys that follow from it.
@@ -67,7 +71,7 @@ class CallerIdentity:
     account: str
     arn: str
     role_arn: str | None = None
-    place: SessionPlace = field(default_factory=SessionPlace)
+    origin: CallOrigin = field(default_factory=CallOrigin)
 
     @property
     def is_checked(self) -> bool:
@@ -107,7 +111,7 @@ class Identities:
         return known.key, known.identity
 
     def add_role_session(
-        self, role_arn: str, name: str, region: str, place: SessionPlace
+        self, role_arn: str, name: str, region: str, origin: CallOrigin
     ) -> tuple[AccessKey, CallerIdentity]:
         """Open a session of a role; whether the role trusts the caller was decided before."""
         from moto.sts.models import sts_backends
@@ -121,7 +125,7 @@ class Identities:
             external_id="",
         )
         # The service would renew the session's credentials before they are over.
-        known = replace(_of_session(session, place), expiration=None)
+        known = replace(_of_session(session, origin), expiration=None)
         self._known[known.key.id] = known
         return known.key, known.identity
 
@@ -138,8 +142,8 @@ def _is_over(expiration: datetime | None) -> bool:
     return expiration is not None and expiration < utcnow()
 
 
-def _of_session(session: Any, place: SessionPlace) -> _Known:
-    identity = CallerIdentity(Kind.ROLE, session.account_id, session.arn, session.role_arn, place)
+def _of_session(session: Any, origin: CallOrigin) -> _Known:
+    identity = CallerIdentity(Kind.ROLE, session.account_id, session.arn, session.role_arn, origin)
     key = AccessKey(session.access_key_id, session.secret_access_key, session.session_token)
     return _Known(key, identity, session.expiration)
 
@@ -151,7 +155,7 @@ def _assumed_role(access_key_id: str) -> _Known | None:
     for account in list(sts_backends.values()):
         session = account["aws"].get_assumed_role_from_access_key(access_key_id)
         if session is not None:
-            return _of_session(session, SessionPlace())
+            return _of_session(session, CallOrigin())
     return None
 
 

@@ -9,9 +9,9 @@ from local.emulator.authorization.decisions import Decisions
 from local.emulator.authorization.identities import (
     AccessKey,
     CallerIdentity,
+    CallOrigin,
     Identities,
     Kind,
-    SessionPlace,
 )
 from local.emulator.authorization.policies import vpc_of
 from local.emulator.authorization.uses import Use
@@ -35,7 +35,7 @@ class ServiceCaller:
         context = {"aws:SourceAccount": account}
         if self.source_arn is not None:
             context["aws:SourceArn"] = self.source_arn
-        return CallerIdentity(Kind.SERVICE, account, self.service, place=SessionPlace(context))
+        return CallerIdentity(Kind.SERVICE, account, self.service, origin=CallOrigin(context))
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Sessions:
             raise NotTrustedError(denial.message)
         vpc_id = vpc_of(list(subnet_ids), caller.region, account) if subnet_ids else None
         return self.identities.add_role_session(
-            role_arn, name, caller.region, SessionPlace(vpc_id=vpc_id)
+            role_arn, name, caller.region, CallOrigin(vpc_id=vpc_id)
         )
 
     def of_service(self, caller: ServiceCaller) -> AccessKey:
