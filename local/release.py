@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
 from constructs_lib.aws.cloud_assembly import CloudAssembly
+from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.errors import ReleaseError
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release.incoming import (
@@ -27,7 +27,7 @@ from constructs_lib.release.incoming import (
 )
 from local.cdk import CdkCli
 from local.deployment import synthesize
-from local.emulator import ACCOUNT_ID, DEFAULT_REGION, AccessKey, environment_for
+from local.emulator import ACCOUNT_ID
 from local.releases import RegisteredPackage, registered_packages
 from local.report import REPORT_NAME, observe, write_report
 from local.runner import (
@@ -50,28 +50,7 @@ class NotRunningError(ReleaseError):
     """As of commands whose AWS does not answer."""
 
 
-@dataclass(frozen=True)
-class LocalAws:
-    """A running embedded AWS."""
-
-    endpoint_url: str
-    key: AccessKey
-    """The administrator's."""
-    region: str = DEFAULT_REGION
-    """The home region: AWS region of the pipelines."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The variables that make any AWS SDK talk to it and to no other."""
-        return environment_for(self.endpoint_url, self.key, self.region)
-
-    def client(self, service: str, region: str | None = None) -> Any:
-        """Make a boto3 client, by default of the home region."""
-        session = boto3.Session(self.key.id, self.key.secret, region_name=region or self.region)
-        return session.client(service, endpoint_url=self.endpoint_url)
-
-
-def deploy_app(aws: LocalAws, folder: Path, console: Console) -> CloudAssembly:
+def deploy_app(aws: AwsHandle, folder: Path, console: Console) -> CloudAssembly:
     """Synthesize the app, bootstrap its regions and deploy all its stacks with the CDK CLI.
 
     Args:
@@ -99,7 +78,7 @@ def deploy_app(aws: LocalAws, folder: Path, console: Console) -> CloudAssembly:
     return assembly
 
 
-def check_that_it_answers(aws: LocalAws) -> None:
+def check_that_it_answers(aws: AwsHandle) -> None:
     """Find out before anything is done.
 
     Raises:
@@ -134,7 +113,7 @@ def release(
     pipeline_name: str,
     model: str | None,
     *,
-    aws: LocalAws,
+    aws: AwsHandle,
     state_dir: Path,
     console: Console,
     parameters: Mapping[str, str] | None = None,
@@ -169,7 +148,7 @@ def release(
 class _Reporter:
     """Tells of an execution as it runs, and writes its report however it ends."""
 
-    aws: LocalAws
+    aws: AwsHandle
     console: Console
     tell: ConsoleReporter
 
@@ -183,7 +162,7 @@ class _Reporter:
             self.console.print(f"Run report: {_shown(report)}", soft_wrap=True)
 
 
-def _model_uri(model: str, pipeline_name: str, aws: LocalAws, console: Console) -> str:
+def _model_uri(model: str, pipeline_name: str, aws: AwsHandle, console: Console) -> str:
     if model.startswith("s3://"):
         return model
     path = model_file(model)
@@ -196,7 +175,7 @@ def _model_uri(model: str, pipeline_name: str, aws: LocalAws, console: Console) 
     return uri
 
 
-def _definition(pipeline_name: str, aws: LocalAws) -> dict[str, Any]:
+def _definition(pipeline_name: str, aws: AwsHandle) -> dict[str, Any]:
     try:
         description = aws.client("sagemaker").describe_pipeline(PipelineName=pipeline_name)
     except (BotoCoreError, ClientError) as error:
@@ -209,7 +188,7 @@ def _definition(pipeline_name: str, aws: LocalAws) -> dict[str, Any]:
 
 
 def collect(
-    execution: Execution, aws: LocalAws, console: Console, *, save_model_to: Path
+    execution: Execution, aws: AwsHandle, console: Console, *, save_model_to: Path
 ) -> Release:
     """Find what an execution registered in each region, save the packaged model, and tell both.
 

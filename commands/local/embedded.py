@@ -59,13 +59,14 @@ def emulator(
         release emulator
         release emulator --port 5000
     """
-    from local.emulator import environment_for
+    from constructs_lib.aws.handle import AwsHandle
+    from local.emulator import DEFAULT_REGION
     from local.emulator.server import Started, serve
 
     def tell(started: Started) -> None:
         endpoint, key = started.endpoint_url, started.key
         write_key(endpoint, key)
-        variables = environment_for(endpoint, key)
+        variables = AwsHandle(DEFAULT_REGION, endpoint, key).environment
         if as_json:
             document = {
                 "endpoint": endpoint,
@@ -108,9 +109,11 @@ def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT, *, as_json: Json = False) 
     """
     from rich.console import Console
 
-    from local.release import LocalAws, deploy_app
+    from constructs_lib.aws.handle import AwsHandle
+    from local.emulator import DEFAULT_REGION
+    from local.release import deploy_app
 
-    aws = LocalAws(endpoint, read_key(endpoint))
+    aws = AwsHandle(DEFAULT_REGION, endpoint, read_key(endpoint))
     assembly = deploy_app(aws, places.STATE / "deployment", Console(stderr=as_json))
     if as_json:
         stacks = [{"name": name, "region": assembly.region(name)} for name in assembly.stack_names]

@@ -63,9 +63,10 @@ def run_locally(
     """Execute a pipeline on an embedded AWS, tell how it goes, and exit with its outcome."""
     from rich.console import Console
 
-    from local.release import LocalAws, check_that_it_answers, collect, release
+    from constructs_lib.aws.handle import AwsHandle
+    from local.release import check_that_it_answers, collect, release
 
-    aws = LocalAws(endpoint, read_key(endpoint), region or places.read_settings().home_region)
+    aws = AwsHandle(region or places.read_settings().home_region, endpoint, read_key(endpoint))
     check_that_it_answers(aws)
     definition = read_definition(Aws(aws.region, endpoint), pipeline)
     refuse_missing_parameters(definition, parameters, model)

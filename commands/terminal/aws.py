@@ -16,6 +16,7 @@ from commands.terminal import places
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import LOCAL_ENDPOINT, known_endpoint
+from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.errors import ReleaseError
 from constructs_lib.s3_layout import bucket_and_key
 from constructs_lib.suggestions import suggestion
@@ -99,21 +100,12 @@ class Aws:
 
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10)
         with calls(f"Cannot use {service}"):
-            return self._session.client(
-                service,
-                region_name=region or self.home_region,
-                endpoint_url=self.endpoint_url,
-                config=config,
-            )
+            return self._handle.client(service, region, config)
 
     @cached_property
-    def _session(self) -> Any:
-        import boto3
-
-        if self.endpoint_url:
-            key = read_key(self.endpoint_url)
-            return boto3.Session(key.id, key.secret)
-        return boto3.Session(profile_name=self.profile)
+    def _handle(self) -> AwsHandle:
+        key = read_key(self.endpoint_url) if self.endpoint_url else None
+        return AwsHandle(self.home_region, self.endpoint_url, key, self.profile)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from constructs_lib.errors import ReleaseError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.emulator import AccessKey
+    from constructs_lib.aws.handle import AccessKey
 
 _FILE_NAME: Final = "emulator.json"
 _FOR_THE_OWNER: Final = 0o600
@@ -49,7 +49,7 @@ def read_key(endpoint_url: str) -> AccessKey:
     Raises:
         EmulatorKeyError: Neither tells it; says how to start one.
     """
-    from local.emulator import AccessKey
+    from constructs_lib.aws.handle import AccessKey
 
     if os.environ.get("AWS_ENDPOINT_URL") == endpoint_url and os.environ.get(_ID):
         return AccessKey(os.environ[_ID], os.environ.get(_SECRET, ""))

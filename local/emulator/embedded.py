@@ -6,16 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
-import boto3
-from botocore.config import Config
-
+from constructs_lib.aws.handle import AccessKey, AwsHandle, without_aws_variables
 from constructs_lib.errors import ReleaseError
-from local.emulator.authorization.identities import AccessKey
 from local.emulator.house_calls import HouseCalls
 
 ACCOUNT_ID: Final = "123456789012"
@@ -66,7 +62,6 @@ class EmbeddedAws:
         self._log_file = log_file
         self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
-        self._session = boto3.Session()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def __enter__(self) -> Self:
@@ -94,7 +89,7 @@ class EmbeddedAws:
             self._process = subprocess.Popen(
                 [*command, "--log-file", str(log_file.resolve())],
                 cwd=_PROJECT_ROOT,
-                env=without_aws_variables(os.environ) | _NO_OTHER_AWS,
+                env=without_aws_variables(os.environ),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -128,7 +123,12 @@ class EmbeddedAws:
 
     def environment(self) -> dict[str, str]:
         """Return the variables that make any AWS SDK talk to this AWS and to no other."""
-        return environment_for(self.endpoint_url, self.key, self.region)
+        return self.handle.environment
+
+    @property
+    def handle(self) -> AwsHandle:
+        """What commands and runners take for an AWS."""
+        return AwsHandle(self.region, self.endpoint_url, self.key)
 
     @property
     def house(self) -> HouseCalls:
@@ -139,46 +139,5 @@ class EmbeddedAws:
         """Return a boto3 client of ``service``, by default in the default region."""
         key = (service, region or self.region)
         if key not in self._clients:
-            self._clients[key] = self._session.client(
-                service,
-                region_name=key[1],
-                endpoint_url=self.endpoint_url,
-                aws_access_key_id=self.key.id,
-                aws_secret_access_key=self.key.secret,
-                config=Config(proxies={}),
-            )
+            self._clients[key] = self.handle.client(service, region)
         return self._clients[key]
-
-
-def environment_for(
-    endpoint_url: str, key: AccessKey, region: str = DEFAULT_REGION
-) -> dict[str, str]:
-    """Return the variables that make any AWS SDK talk to an embedded AWS and to no other.
-
-    Put them over ``without_aws_variables(os.environ)``: a profile, or the endpoint of a single
-    service, would win over them.
-    """
-    token = {} if key.token is None else {"AWS_SESSION_TOKEN": key.token}
-    return {
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": key.id,
-        "AWS_SECRET_ACCESS_KEY": key.secret,
-        **token,
-        "AWS_REGION": region,
-        "AWS_DEFAULT_REGION": region,
-        **_NO_OTHER_AWS,
-    }
-
-
-_NO_OTHER_AWS: Final = {
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "NO_PROXY": "localhost,127.0.0.1",
-    "no_proxy": "localhost,127.0.0.1",
-}
-
-
-def without_aws_variables(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return ``environment`` without what selects an AWS account, region, profile or endpoint."""
-    return {name: value for name, value in environment.items() if not name.startswith("AWS_")}

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.httpsession import URLLib3Session
 
-from local.emulator.authorization.identities import AccessKey
+from constructs_lib.aws.handle import AccessKey
 
 HOUSE_PATH: Final = "/embedded/"
 """Calls below it are for people, runners and tests only: with the administrator's key."""

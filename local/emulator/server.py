@@ -17,9 +17,10 @@ from typing import Any, Final
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
 from werkzeug.serving import make_server
 
+from constructs_lib.aws.handle import AccessKey
 from local.emulator.authorization.decisions import Decisions
 from local.emulator.authorization.evaluator import Evaluator
-from local.emulator.authorization.identities import AccessKey, Identities
+from local.emulator.authorization.identities import Identities
 from local.emulator.authorization.sessions import Sessions
 from local.emulator.background import Background
 from local.emulator.clients import Clients

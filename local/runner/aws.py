@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from http import HTTPStatus
-from threading import Lock
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import boto3
 from boto3.exceptions import RetriesExceededError
 from botocore.config import Config
 from botocore.exceptions import (
@@ -26,7 +24,7 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import HTTPError
 
-from local.emulator.authorization.identities import AccessKey
+from constructs_lib.aws.handle import AccessKey, AwsHandle
 from local.emulator.house_calls import HouseCalls
 from local.runner.language.errors import (
     EmulatedAwsError,
@@ -74,9 +72,6 @@ NO_ANSWER: Final = (
 _NO_CLIENT_RETRIES: Final = Config(retries={"total_max_attempts": 1})
 # A Lambda function may run for 15 minutes.
 _WAIT_FOR_FUNCTIONS: Final = Config(read_timeout=930)
-_SESSION: Final = boto3.Session()
-_MAKING_CLIENTS: Final = Lock()
-"""Clients are thread-safe, making them is not."""
 
 
 @dataclass(frozen=True)
@@ -124,16 +119,14 @@ class EmulatedAws:
         return self._client("s3", None)
 
     def _client(self, service: str, config: Config | None) -> Any:
-        with _MAKING_CLIENTS:
-            return _SESSION.client(
-                service,
-                region_name=self.region,
-                endpoint_url=self.environment["AWS_ENDPOINT_URL"],
-                aws_access_key_id=self.environment[_KEY],
-                aws_secret_access_key=self.environment[_SECRET],
-                aws_session_token=self.environment.get(_TOKEN),
-                config=config,
-            )
+        return self._handle.client(service, config=config)
+
+    @property
+    def _handle(self) -> AwsHandle:
+        key = AccessKey(
+            self.environment[_KEY], self.environment[_SECRET], self.environment.get(_TOKEN)
+        )
+        return AwsHandle(self.region, self.environment["AWS_ENDPOINT_URL"], key)
 
     def as_role(
         self, role_arn: str, *, name: str, source_arn: str, subnet_ids: Sequence[str] = ()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from commands.terminal.emulator_key import write_key
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.registration.measured_numbers import NothingMeasuredError
 from local.emulator import EmbeddedAws
@@ -56,9 +57,15 @@ def test_json_tells_what_it_was_filled_with(fill: Fill, document: Path) -> None:
 
 
 def test_it_takes_the_embedded_aws_like_every_other_command(
-    fill: Fill, embedded: EmbeddedAws, document: Path, monkeypatch: pytest.MonkeyPatch
+    fill: Fill,
+    embedded: EmbeddedAws,
+    document: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
+    monkeypatch.setattr("commands.terminal.places.STATE", tmp_path / ".local")
+    write_key(embedded.endpoint_url, embedded.key)
     monkeypatch.setattr("commands.terminal.aws.LOCAL_ENDPOINT", embedded.endpoint_url)
 
     result = fill("--local")

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from local.emulator import ACCOUNT_ID, EmbeddedAws
-from local.release import LocalAws
 from tests.end_to_end.deployment import REGIONS, Deployment
 from tests.example_pipeline import copy_pipelines
 from tests.security.secrets_scan import PLANTED
@@ -30,9 +29,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     ):
         for name, secret in PLANTED.items():
             patch.setenv(name, secret)
-        deployment = Deployment(
-            LocalAws(server.endpoint_url, server.key), folder, Console(file=io.StringIO())
-        )
+        deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
         deployment.aws.client("ssm").put_parameter(

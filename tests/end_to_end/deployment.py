@@ -11,9 +11,10 @@ from typing import Any
 
 from rich.console import Console
 
+from constructs_lib.aws.handle import AwsHandle
 from local.cdk import CdkCli
 from local.deployment import stack_output
-from local.release import LocalAws, release
+from local.release import release
 from local.runner import Execution
 from tests.example_pipeline import MODEL
 
@@ -25,7 +26,7 @@ REGIONS = ("us-east-1", "eu-west-1", "us-west-2")
 class Deployment:
     """The deployed app, and what a test does with it."""
 
-    aws: LocalAws
+    aws: AwsHandle
     folder: Path
     console: Console
 

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from constructs_lib.aws.handle import AwsHandle
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
-from local.release import LocalAws
 from local.runner import EmulatedAws, run_execution
 from tests.end_to_end.deployment import ROOT, Deployment
 from tests.jobs.aws_events import execution_changed, package_changed
@@ -32,7 +32,7 @@ WEEK_SECONDS = 7 * 24 * 3600
 
 
 @cache
-def _client(aws: LocalAws, service: str) -> Any:
+def _client(aws: AwsHandle, service: str) -> Any:
     return aws.client(service)
 
 
@@ -41,7 +41,7 @@ class Operated:
     """The deployed app, with a queue at every rule of the home region and one at the topic."""
 
     server: EmbeddedAws
-    aws: LocalAws
+    aws: AwsHandle
     events_url: str
     inbox_url: str
 
@@ -100,7 +100,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     }
     context = {"model-release": json.dumps(settings)}
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        aws = LocalAws(server.endpoint_url, server.key)
+        aws = server.handle
         deployment = Deployment(aws, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
         deployment.cdk(lambda cli: cli.deploy(context=context))
@@ -115,7 +115,7 @@ def _copy_for_home_region(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def _create_queue(aws: LocalAws, name: str) -> tuple[str, str]:
+def _create_queue(aws: AwsHandle, name: str) -> tuple[str, str]:
     """Create a queue to which every service may send; returns its URL and its ARN."""
     sqs, arn = _client(aws, "sqs"), f"arn:aws:sqs:{aws.region}:{ACCOUNT_ID}:{name}"
     services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
@@ -125,7 +125,7 @@ def _create_queue(aws: LocalAws, name: str) -> tuple[str, str]:
     return url, arn
 
 
-def _queue_at_every_rule(aws: LocalAws) -> str:
+def _queue_at_every_rule(aws: AwsHandle) -> str:
     events = _client(aws, "events")
     url, arn = _create_queue(aws, "events")
     for rule in events.list_rules()["Rules"]:
@@ -135,7 +135,7 @@ def _queue_at_every_rule(aws: LocalAws) -> str:
     return url
 
 
-def _queue_at_the_topic(aws: LocalAws) -> str:
+def _queue_at_the_topic(aws: AwsHandle) -> str:
     url, arn = _create_queue(aws, "inbox")
     topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
     _client(aws, "sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)

@@ -19,10 +19,11 @@ import pytest
 from jsonschema import Draft7Validator
 from rich.console import Console
 
+from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.registration.measured_numbers import MEASURED
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.emulator.load_tests import NOT_TESTED
-from local.release import LocalAws, release
+from local.release import release
 from local.runner import Execution, ExecutionStatus, StepStatus
 from tests.end_to_end.deployment import ROOT, Deployment
 from tests.example_pipeline import copy_example
@@ -43,7 +44,7 @@ SLEEP += "    time.sleep(0.12)\n    return _predict_fn(data, model)\n"
 class Verified:
     """The deployed pipelines, each executed once with the example's model."""
 
-    aws: LocalAws
+    aws: AwsHandle
     folder: Path
     executions: dict[str, Execution]
 
@@ -86,7 +87,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
         _write_pipeline(folder / "pipelines", name, payload)
     console = Console(file=io.StringIO())
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        aws = LocalAws(server.endpoint_url, server.key)
+        aws = server.handle
         deployment = Deployment(aws, folder, console)
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, list(REGIONS.values())))
         deployment.deploy()

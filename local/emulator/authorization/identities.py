@@ -14,6 +14,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final
 
+from constructs_lib.aws.handle import AccessKey
+
 _KEY_ALPHABET: Final = string.ascii_uppercase + string.digits
 _KEY_PREFIX: Final = "EMBEDDED"
 """Not AWS's: nobody, and no scanner for secrets, takes it for a key of an account."""
@@ -22,22 +24,13 @@ _KEY_LENGTH: Final = 20
 _SECRET_LENGTH: Final = 40
 
 
-@dataclass(frozen=True)
-class AccessKey:
-    """An access key; with a token, that of a session."""
-
-    id: str
-    secret: str = field(repr=False)
-    token: str | None = field(default=None, repr=False)
-
-    @classmethod
-    def random(cls) -> AccessKey:
-        """Make a long-term key that nobody can guess."""
-        length = _KEY_LENGTH - len(_KEY_PREFIX)
-        key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(length))
-        alphabet = string.ascii_letters + string.digits
-        secret = "".join(secrets.choice(alphabet) for _ in range(_SECRET_LENGTH))
-        return cls(f"{_KEY_PREFIX}{key}", secret)
+def random_key() -> AccessKey:
+    """Make a long-term key that nobody can guess."""
+    length = _KEY_LENGTH - len(_KEY_PREFIX)
+    key = "".join(secrets.choice(_KEY_ALPHABET) for _ in range(length))
+    alphabet = string.ascii_letters + string.digits
+    secret = "".join(secrets.choice(alphabet) for _ in range(_SECRET_LENGTH))
+    return AccessKey(f"{_KEY_PREFIX}{key}", secret)
 
 
 class Kind(Enum):
@@ -92,7 +85,7 @@ class Identities:
     def __init__(self, account: str) -> None:
         """Make the keys of the administrator and of the emulator itself."""
         self.account = account
-        self.administrator, self.emulator = AccessKey.random(), AccessKey.random()
+        self.administrator, self.emulator = random_key(), random_key()
         arn = f"arn:aws:iam::{account}:user/Administrator"
         self._known = {
             self.administrator.id: _Known(
@@ -131,7 +124,7 @@ class Identities:
 
     def add_session(self, identity: CallerIdentity) -> AccessKey:
         """Make a key for an identity that has none yet."""
-        key = AccessKey.random()
+        key = random_key()
         self._known[key.id] = _Known(key, identity)
         return key
 

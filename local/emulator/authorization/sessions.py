@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from constructs_lib.aws.handle import AccessKey
 from local.emulator.authorization.decisions import Decisions
 from local.emulator.authorization.identities import (
-    AccessKey,
     CallerIdentity,
     CallOrigin,
     Identities,

@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from threading import Lock
 from typing import Any, Final
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local.emulator.authorization.identities import AccessKey
+from constructs_lib.aws.handle import AccessKey, AwsHandle
+from local.emulator.clients import ONE_ATTEMPT
 from local.emulator.cloudformation.errors import ProvisioningError
 
 Properties = Mapping[str, Any]
@@ -130,25 +128,14 @@ def is_missing(error: ClientError) -> bool:
     return any(word in code for word in words) or "does not exist" in message
 
 
-# One attempt: a retry would only hide, and repeat, what the emulated service answered.
-_CLIENT_CONFIG: Final = Config(proxies={}, retries={"total_max_attempts": 1})
-_KEYS: Final[dict[str, str]] = {}
-_SESSION: Final = boto3.Session()
-_SESSION_LOCK: Final = Lock()
+_CALLER: Final[dict[str, AccessKey]] = {}
 
 
 @cache
 def _client(service: str, region: str, endpoint_url: str) -> Any:
-    with _SESSION_LOCK:  # clients are thread-safe, making them is not
-        return _SESSION.client(
-            service,
-            region_name=region,
-            endpoint_url=endpoint_url,
-            config=_CLIENT_CONFIG,
-            **_KEYS,
-        )
+    return AwsHandle(region, endpoint_url, _CALLER["key"]).client(service, config=ONE_ATTEMPT)
 
 
 def act_as(key: AccessKey) -> None:
     """Set whose calls the handlers make: those of the embedded AWS itself."""
-    _KEYS.update(aws_access_key_id=key.id, aws_secret_access_key=key.secret)
+    _CALLER["key"] = key

@@ -20,9 +20,9 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Any, Final
 
-from local.emulator.authorization.identities import AccessKey, CallerIdentity
+from constructs_lib.aws.handle import AccessKey, AwsHandle
+from local.emulator.authorization.identities import CallerIdentity
 from local.emulator.authorization.sessions import ServiceCaller, Sessions
-from local.emulator.embedded import environment_for
 from local.emulator.functions import bootstrap
 from local.emulator.functions.logs import FunctionLog
 from local.processes import ChildResult, run_child
@@ -80,7 +80,7 @@ class FunctionRunner:
 
     def _environment(self, function: Any, key: AccessKey) -> dict[str, str]:
         return {
-            **environment_for(self.endpoint_url, key, function.region),
+            **AwsHandle(function.region, self.endpoint_url, key).environment,
             "AWS_LAMBDA_FUNCTION_NAME": function.function_name,
             "AWS_LAMBDA_FUNCTION_VERSION": _version(function),
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from local.emulator import EmbeddedAws, EmulatorError, environment_for, without_aws_variables
+from constructs_lib.aws.handle import without_aws_variables
+from local.emulator import EmbeddedAws, EmulatorError
 
 ROOT = Path(__file__).parents[3]
 
@@ -43,7 +44,7 @@ def test_its_environment_leads_any_sdk_to_it_and_nowhere_else(
 ) -> None:
     mine = {"AWS_PROFILE": "work", "AWS_ENDPOINT_URL_STS": "http://elsewhere", "HOME": "/home/me"}
     environment = without_aws_variables(mine) | aws.environment()
-    assert environment == {"HOME": "/home/me", **environment_for(aws.endpoint_url, aws.key)}
+    assert environment == {"HOME": "/home/me", **aws.handle.environment}
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in environment.items():

@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from local.emulator import AccessKey, EmbeddedAws
+from constructs_lib.aws.handle import AccessKey
+from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws, Execution, start_execution
 
 ROLE_ARN = "arn:aws:iam::123456789012:role/execution"

@@ -14,11 +14,11 @@ import pytest
 from rich.console import Console
 
 from constructs_lib.aws.cloud_assembly import CloudAssembly
+from constructs_lib.aws.handle import AccessKey, AwsHandle
 from constructs_lib.release.incoming import ModelArtifactError
 from local.demo import NoExampleError, example_stack, run_demo
 from local.deployment import StackOutputError, stack_output
-from local.emulator import AccessKey
-from local.release import LocalAws, release
+from local.release import release
 from local.releases import registered_packages
 from local.runner import EmulatedAws, Execution
 from local.runner.language.errors import PipelineNotFoundError
@@ -35,13 +35,13 @@ Release = Callable[[str, Path], Execution]
 
 
 @pytest.fixture
-def home(aws: EmulatedAws, administrator: AccessKey) -> LocalAws:
+def home(aws: EmulatedAws, administrator: AccessKey) -> AwsHandle:
     """An app whose home region is not the default one."""
-    return LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator, REGION)
+    return AwsHandle(REGION, aws.environment["AWS_ENDPOINT_URL"], administrator)
 
 
 @pytest.fixture
-def home_bucket(home: LocalAws) -> str:
+def home_bucket(home: AwsHandle) -> str:
     name = f"bucket-{uuid.uuid4().hex}"
     home.client("s3").create_bucket(
         Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -50,7 +50,7 @@ def home_bucket(home: LocalAws) -> str:
 
 
 @pytest.fixture
-def create_pipeline(home: LocalAws) -> CreatePipeline:
+def create_pipeline(home: AwsHandle) -> CreatePipeline:
     """Deploy a pipeline that creates a model and keeps intermediate outputs in a bucket."""
 
     def create(bucket: str | None) -> str:
@@ -84,7 +84,7 @@ def create_pipeline(home: LocalAws) -> CreatePipeline:
 
 
 @pytest.fixture
-def release_file(home: LocalAws, tmp_path: Path) -> Release:
+def release_file(home: AwsHandle, tmp_path: Path) -> Release:
     def run(pipeline: str, model: Path) -> Execution:
         return release(
             pipeline,
@@ -105,7 +105,7 @@ def model_file(tmp_path: Path) -> Path:
 
 
 def test_a_file_is_uploaded_where_the_pipeline_works_to_a_key_that_names_its_content(
-    home: LocalAws,
+    home: AwsHandle,
     home_bucket: str,
     create_pipeline: CreatePipeline,
     release_file: Release,
@@ -168,13 +168,13 @@ def test_a_pipeline_of_another_region_is_not_found(
         release(
             pipeline,
             "s3://bucket/model.tar.gz",
-            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator),
+            aws=AwsHandle("us-east-1", aws.environment["AWS_ENDPOINT_URL"], administrator),
             state_dir=tmp_path,
             console=Console(file=io.StringIO()),
         )
 
 
-def test_versions_that_a_person_registered_are_not_an_executions(home: LocalAws) -> None:
+def test_versions_that_a_person_registered_are_not_an_executions(home: AwsHandle) -> None:
     client = home.client("sagemaker")
     group = f"group-{uuid.uuid4().hex}"
     client.create_model_package_group(ModelPackageGroupName=group)
@@ -191,7 +191,7 @@ def test_versions_that_a_person_registered_are_not_an_executions(home: LocalAws)
     assert packages == []
 
 
-def test_the_output_of_a_stack_is_read_in_its_region(home: LocalAws) -> None:
+def test_the_output_of_a_stack_is_read_in_its_region(home: AwsHandle) -> None:
     client = home.client("cloudformation")
     stack = f"stack-{uuid.uuid4().hex}"
     client.create_stack(StackName=stack, TemplateBody=json.dumps(TEMPLATE))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from local.emulator import AccessKey
-from local.release import LocalAws, release
+from constructs_lib.aws.handle import AccessKey, AwsHandle
+from local.release import release
 from local.runner import ConsoleReporter, EmulatedAws, Execution, StepStatus, read_execution
 
 Release = Callable[..., tuple[Execution, str]]
@@ -26,7 +26,7 @@ def run_release(aws: EmulatedAws, administrator: AccessKey, tmp_path: Path) -> R
         execution = release(
             pipeline,
             None,
-            aws=LocalAws(aws.environment["AWS_ENDPOINT_URL"], administrator, aws.region),
+            aws=AwsHandle(aws.region, aws.environment["AWS_ENDPOINT_URL"], administrator),
             state_dir=tmp_path / "state",
             console=console,
             parameters=parameters,
