@@ -171,7 +171,7 @@ class PipelineExecution:
     def _read(self, name: str, uri: str, *, in_vpc: bool) -> Iterator[Call]:
         bucket, key = location(uri)
         keys = [key] if key and not key.endswith("/") else []
-        if not key.endswith((".gz", ".json", ".py")):  # may be the objects below it, too
+        if not key.endswith((".gz", ".json", ".py", ".zip")):  # may be the objects below it, too
             keys.append(f"{key.rstrip('/')}/part-0".lstrip("/"))
         for each in keys:
             resource = f"arn:aws:s3:::{bucket}/{each}"
