@@ -54,7 +54,7 @@ def test_a_name_that_is_no_folders_is_an_error_in_words(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr("commands.places.ROOT", own_app)
+    monkeypatch.setattr("commands.terminal.places.ROOT", own_app)
 
     with pytest.raises(SystemExit) as ended:
         main(args=[command, "--", name])
