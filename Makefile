@@ -143,6 +143,10 @@ bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty ap
 faults: setup ## Inject faults into releases on the embedded AWS, and print what came of them
 	@python -m benchmarks.faults $(ARGS)
 
+.PHONY: fuzz
+fuzz: setup ## Send made-up archives through the packaging job, and compare what readers unpack of its output
+	@python -m benchmarks.fuzz $(ARGS)
+
 .PHONY: lock
 lock: setup ## Resolve the dependencies anew and write the lock files
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -31,11 +31,12 @@ import pytest
 
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common import limits
+from constructs_lib.jobs.common.tar_blocks import with_fields
 from constructs_lib.jobs.package_model import job
 from constructs_lib.jobs.package_model.command_line import main
 from constructs_lib.jobs.package_model.job import Progress
-from constructs_lib.jobs.package_model.tar_headers import Member, with_checksum
-from constructs_lib.jobs.package_model.tar_scanner import TarScanner
+from constructs_lib.jobs.package_model.tar.members import Member
+from constructs_lib.jobs.package_model.tar.scanner import TarScanner
 from constructs_lib.jobs.package_model.writing import deflate
 from tests.jobs.pythons import PYTHONS, interpreter
 
@@ -441,7 +442,7 @@ def patched(content: bytes, offset: int, replacement: bytes) -> bytes:
 def resummed(content: bytes, offset: int, replacement: bytes) -> bytes:
     """The first header patched, and its checksum made right again."""
     header = patched(content, offset, replacement)[:512]
-    return with_checksum(header) + content[512:]
+    return with_fields(header) + content[512:]
 
 
 def pax(records: dict[str, str], **fields: object) -> bytes:
@@ -463,7 +464,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "absolute-path": (packed(model_tar(member("/etc/evil"))), "'/etc/evil' has an absolute path"),
     "parent-path-in-pax": (packed(pax({"path": "../evil"})), "'../evil' has '..' in its path"),
     "no-name": (packed(model_tar(member(""))), "has no proper name"),
-    "nul-in-name": (packed(pax({"path": "a\0b"})), "has no proper name"),
+    "nul-in-name": (packed(pax({"path": "a\0b"})), "an improper path: b'a\\x00b'"),
     "endless-name": (packed(model_tar(member("n" * 5000))), "more than 4,095 bytes"),
     "file-as-root": (packed(model_tar(member("."))), "is a file without a name"),
     "absolute-link": (packed(model_tar(symlink("l", "/etc/passwd"))), "'l' links to '/etc/passwd'"),
@@ -526,7 +527,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         packed(patched(MODEL, 1536 + 10, b"x")),
         "a header with a wrong checksum, after member 'model.pth'",
     ),
-    "negative-size": (packed(resummed(MODEL, 124, b"\xff" * 12)), "has a size of -1 bytes"),
+    "negative-size": (packed(resummed(MODEL, 124, b"\xff" * 12)), "has a size of -1; 0 to"),
     "owner-is-no-number": (packed(resummed(MODEL, 108, b"root   \0")), "owner is not a number"),
     "time-is-no-number": (packed(resummed(MODEL, 136, b"yesterday  \0")), "time is not a number"),
     "pax-time-is-no-number": (packed(pax({"mtime": "now"})), "whose mtime is not a number"),
@@ -539,7 +540,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "two-sizes": (packed(pax({"size": "3"})), "two different sizes"),
     "two-paths-in-pax": (
         packed(pax({"xath": "a", "path": "b"}).replace(b"xath=", b"path=")),
-        "says path twice, differently",
+        "says path twice",
     ),
     "broken-pax": (packed(pax({"comment": "hello"}).replace(b"17 comm", b"99 comm")), "PAX header"),
     "global-pax-path": (
@@ -548,7 +549,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "global-pax-sparse": (
         packed(resummed(pax({"GNU.sparse.major": "1"}), 156, b"g")),
-        "a global PAX header that sets GNU.sparse.major",
+        "is a sparse file (GNU.sparse.major)",
     ),
     "huge-long-name": (
         packed(resummed(tar(member("n" * 120)), 124, b"77777777777\0")),

@@ -18,9 +18,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from isal import igzip
 
+from constructs_lib.jobs.common.code_members import CodeMember, code_tar
 from constructs_lib.jobs.package_model import buffers
 from constructs_lib.jobs.package_model.command_line import main
-from constructs_lib.jobs.package_model.inference_code import CodeMember, code_tar
 from constructs_lib.jobs.package_model.inflating import Blocks
 from constructs_lib.jobs.package_model.writing import GzipSink
 

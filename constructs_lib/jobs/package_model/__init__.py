@@ -12,7 +12,8 @@ around a change are compressed anew; what takes the time is to inflate the model
 
     file -> ByteSource -> Segments -> TarScanner (finds the edits) -> Splicer -> GzipSink -> NewFile
 
-Refused, with one line that names the member and the reason: whatever is damaged, and whatever
-could make a reader write outside of the folder it unpacks to, or fill its disk. The output appears
-under its name only after all of the input was read and checked.
+Refused, with one line that names the member and the reason: whatever is damaged, whatever could
+make a reader write outside of the folder it unpacks to, or fill its disk, and whatever readers
+understand differently. The output appears under its name only after all of the input was read and
+checked.
 """

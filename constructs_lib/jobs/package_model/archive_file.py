@@ -7,10 +7,11 @@ import zlib
 from typing import TYPE_CHECKING
 
 from ..common.limits import GIB, KIB, Limits
+from ..common.tar_blocks import BLOCK, ZEROS
 from .errors import RefusedError
 from .inflating import Inflate, Segment
 from .reading import ByteSource
-from .tar_headers import BLOCK, ZEROS, checksum_holds
+from .tar.fields import checksum_holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,8 +6,9 @@ import functools
 import os
 import stat
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
+from ..common.code_members import CODE_FOLDER, CodeMember, sorted_code
 from ..common.limits import Limits
 from . import buffers
 from .archive_file import ARCHIVE_SUFFIXES, MAX_CODE_BYTES, limited, read_archive
@@ -15,39 +16,11 @@ from .errors import RefusedError, about, naming, shown
 from .inflating import inflate_with_zlib
 from .inventory import Inventory, Warnings, check_target
 from .reading import ByteSource, read_chunks
-from .rules import CODE_FOLDER
-from .tar_headers import (
-    BLOCK,
-    FILE,
-    FOLDER,
-    HARD_LINK,
-    SYMLINK,
-    Header,
-    Member,
-    header_block,
-    long_names,
-    normalized,
-    raw,
-)
-from .tar_scanner import TarScanner
+from .tar.members import FILE, FOLDER, HARD_LINK, SYMLINK, Member, normalized
+from .tar.scanner import TarScanner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-CODE_TIME = 315_532_800
-"""1980-01-01: fixed, so that the same code gives the same bytes; zip files know nothing earlier."""
-
-
-class CodeMember(NamedTuple):
-    """A file or symbolic link of the inference code."""
-
-    path: str
-    """Inside of ``code/``."""
-    size: int
-    executable: bool
-    read: Callable[[], Iterator[bytes]] = lambda: iter(())
-    target: str = ""
-    """Of a symbolic link."""
+    from collections.abc import Iterator, Sequence
 
 
 def read_range(file: IO[bytes], start: int, size: int) -> Iterator[bytes]:
@@ -150,7 +123,7 @@ def read_code(path: Path, limits: Limits, unpacked: IO[bytes]) -> list[CodeMembe
             members = code_of_folder(archive)
         else:
             members = code_of_archive(archive, unpacked, limits)
-        code = sorted(members, key=lambda member: raw(member.path).split(b"/"))
+        code = sorted_code(members)
         if not code:
             raise RefusedError("holds no code")
     return code
@@ -165,35 +138,3 @@ def admit_code(code: Sequence[CodeMember], inventory: Inventory) -> None:
                 check_target(path, member.target)
             inventory.add(path, SYMLINK if member.target else FILE, member.target)
     inventory.check_symlinks()
-
-
-def code_folders(code: Sequence[CodeMember]) -> list[str]:
-    """Every folder the code is in, from ``code`` down."""
-    folders = {""}
-    for member in code:
-        parent = member.path.rpartition("/")[0]
-        while parent not in folders:
-            folders.add(parent)
-            parent = parent.rpartition("/")[0]
-    return sorted(folders)
-
-
-def code_tar(code: Sequence[CodeMember]) -> Iterator[bytes]:
-    """The code as tar members: fixed order, owner, modes and time."""
-    for folder in code_folders(code):
-        yield code_header(folder + "/" if folder else "", b"5", 0o755)
-    for member in code:
-        if member.target:
-            yield code_header(member.path, b"2", 0o777, target=member.target)
-            continue
-        mode = 0o755 if member.executable else 0o644
-        yield code_header(member.path, b"0", mode, size=member.size)
-        yield from member.read()
-        yield bytes(-member.size % BLOCK)
-
-
-def code_header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
-    """The headers of one member of the code."""
-    name, link = raw(f"{CODE_FOLDER}/{path}"), raw(target)
-    block = header_block(name, kind, mode, size=size, target=link, mtime=CODE_TIME)
-    return b"".join(header.padded() for header in [*long_names(name, link), Header(block)])

@@ -15,16 +15,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
+from ..common.code_members import CODE_FOLDER, CodeMember, code_folders, code_tar
 from ..common.limits import MIB, Limits
 from .archive_file import ARCHIVE_SUFFIXES, limited, read_archive
 from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
-from .inference_code import CodeMember, admit_code, code_folders, code_tar, read_code
+from .inference_code import admit_code, read_code
 from .inflating import Inflate, inflate_with_libz, inflate_with_zlib, load_libz
 from .inventory import Inventory
 from .new_file import NewFile
 from .reading import ByteSource, hashed, prefetch, read_chunks
-from .rules import CODE_FOLDER, ModelRules
-from .tar_scanner import TarScanner
+from .rules import ModelRules
+from .tar.scanner import TarScanner
 from .writing import GzipSink, Splicer
 
 if TYPE_CHECKING:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import stat
+from typing import TYPE_CHECKING
 
+from ..common.code_members import CODE_FOLDER
 from .errors import RefusedError, about, shown
 from .inventory import Inventory, Warnings, check_target
-from .tar_headers import (
-    FOLDER,
-    HARD_LINK,
-    SYMLINK,
-    Member,
-    normalized,
-    renamed,
-    without_set_id_bits,
+from .tar.members import FOLDER, HARD_LINK, SYMLINK, Member, normalized
+from .tar.rewriting import (
+    names_without_pax,
+    output_headers,
+    privileges,
+    without_privileges,
 )
-from .tar_scanner import Edit
+from .tar.scanner import Edit
 
-CODE_FOLDER = "code"
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..common.tar_blocks import Header
 
 
 class ModelRules:
@@ -49,18 +51,38 @@ class ModelRules:
         if path is None or in_code(path):
             self.replaced_count += path is not None
             return Edit(member.start, member.end)
-        self._admit(member, path)
         self.member_count += 1
-        headers = member.headers
-        if path != member.path:
-            headers = renamed(member, path, self._placed_target(member))
-        if member.mode & (stat.S_ISUID | stat.S_ISGID):
-            self._warnings.add("has its setuid or setgid bit dropped", path)
-            headers = [*headers[:-1], without_set_id_bits(headers[-1])]
-        if headers is member.headers:
+        headers = self._headers(member, path)
+        if headers is member.headers and member.is_canonical:
             return None
         replacement = b"".join(header.padded() for header in headers)
         return Edit(member.start, member.data_start, replacement)
+
+    def _headers(self, member: Member, path: str) -> Sequence[Header]:
+        """The member's headers in the output: the very same, if nothing about them changes."""
+        name = member.name if path == member.path else path
+        if not path:
+            name = name.lstrip("/") or "./"
+        target = self._placed_target(member)
+        headers = output_headers(member, name, target)
+        others = names_without_pax(headers)
+        self._admit(member, path, is_plain=others is None)
+        if others and not self._are_harmless(*others, member.kind, path):
+            headers = output_headers(member, name, target, may_keep_names=False)
+        for privilege in privileges(member):
+            self._warnings.add(f"has its {privilege} dropped", path)
+            headers = without_privileges(headers)
+        return headers
+
+    def _are_harmless(self, name: str, target: str, kind: str, path: str) -> bool:
+        """Whether it does no harm that readers which know no PAX headers see these names."""
+        try:
+            if in_code(normalized(name)):
+                return False
+            self._inventory.add_other_name(name, target, kind, path)
+        except RefusedError:
+            return False
+        return True
 
     def _placed(self, member: Member) -> str | None:
         """The member's path in the output; None for the single folder that is taken away."""
@@ -88,7 +110,7 @@ class ModelRules:
             return normalized(member.target).partition("/")[2]
         return member.target
 
-    def _admit(self, member: Member, path: str) -> None:
+    def _admit(self, member: Member, path: str, *, is_plain: bool) -> None:
         """Check a member that stays against those before it."""
         if not path:
             return
@@ -98,7 +120,7 @@ class ModelRules:
             raise RefusedError(
                 f"is a hard link to {shown(target)}, in the {CODE_FOLDER}/ that is replaced"
             )
-        if self._inventory.add(path, member.kind, target):
+        if self._inventory.add(path, member.kind, target, is_plain=is_plain):
             self._warnings.add("is there more than once (the last one counts)", path)
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..common.limits import KIB
 from . import buffers
 from .inflating import Blocks, Segment
-from .tar_scanner import TarScanner
+from .tar.scanner import TarScanner
 
 if TYPE_CHECKING:
     from collections.abc import Callable

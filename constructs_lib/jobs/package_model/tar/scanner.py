@@ -5,24 +5,18 @@ from __future__ import annotations
 import collections
 from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
-from .errors import RefusedError, shown
-from .tar_headers import (
-    BLOCK,
-    EXTENSIONS,
-    MAX_EXTENSION_BYTES,
-    NUMBERS,
-    ZEROS,
-    Header,
-    Member,
-    checksum_holds,
-    number,
-    parse_member,
-    pax_records,
-    text,
-)
+from ...common.limits import MIB
+from ...common.tar_blocks import BLOCK, SIZE, ZEROS, Header
+from ..errors import RefusedError, shown
+from .fields import checksum_holds, read_number
+from .members import EXTENSIONS, Member, parse_member
+from .pax import pax_records, refuse_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
+
+
+MAX_EXTENSION_BYTES = MIB
 
 
 class Edit(NamedTuple):
@@ -129,7 +123,8 @@ class TarScanner:
             if edit is not None:
                 self.edits.append(edit)
             self.decided = member.end
-            yield from feed.skip(member.end - feed.offset)
+            yield from feed.skip(member.size)
+            yield from self._padding(member.size)
         self.complete = True
         self.decided = float("inf")
         yield from feed.zeros()
@@ -148,24 +143,32 @@ class TarScanner:
             header = Header(block)
             if header.type not in EXTENSIONS:
                 return [*headers, header]
-            size = number(block[NUMBERS["size"]], "size")
-            if not 0 <= size <= MAX_EXTENSION_BYTES:
-                raise self._bad(f"an extended header of {size:,} bytes")
-            payload = yield from self._feed.read(size)
-            yield from self._feed.skip(-size % BLOCK)
-            if header.type == b"g":
-                refuse_global_names(payload)
-            headers.append(Header(block, payload))
+            headers.append((yield from self._extension(header, headers)))
             if sum(len(each.payload) for each in headers) > MAX_EXTENSION_BYTES:
                 raise self._bad("too much in extended headers")
+
+    def _extension(self, header: Header, before: Sequence[Header]) -> Generator[None, None, Header]:
+        """An extended header with its payload; readers differ in which of two of a kind counts."""
+        if header.type in [each.type for each in before]:
+            raise self._bad(f"two extended headers of type {header.type!r} for one member")
+        is_first = self._feed.offset == BLOCK
+        size = read_number(header.block[SIZE], "size")
+        if not 0 < size <= MAX_EXTENSION_BYTES:
+            raise self._bad(f"an extended header of {size:,} bytes")
+        payload = yield from self._feed.read(size)
+        yield from self._padding(size)
+        if header.type == b"g":
+            refuse_names(pax_records(payload))
+            if not is_first:
+                raise self._bad("a global PAX header that is not its first")
+        return Header(header.block, payload)
+
+    def _padding(self, size: int) -> Generator[None, None, None]:
+        """The rest of the last block, which some readers look at."""
+        padding = yield from self._feed.read(-size % BLOCK)
+        if padding.strip(b"\0"):
+            raise self._bad("something in the padding of a block")
 
     def _bad(self, what: str) -> RefusedError:
         where = f"after member {shown(self._last)}" if self._last else "at its start"
         return RefusedError(f"has {what}, {where} (unpacked byte {self._feed.offset:,})")
-
-
-def refuse_global_names(payload: bytes) -> None:
-    """A PAX header for all members must not give them all one name or size."""
-    for keyword in pax_records(payload):
-        if keyword in (b"path", b"linkpath", b"size") or keyword.startswith(b"GNU.sparse."):
-            raise RefusedError(f"has a global PAX header that sets {text(keyword)}")
