@@ -108,7 +108,7 @@ class VerificationStepBuilder:
             step_args=self._processor().run(
                 inputs=self._inputs(packaged),
                 outputs=[s3_output(_EVALUATION.output_name, folder, _EVALUATION_OUTPUT)],
-                arguments=self._arguments([*at_home, *region_codes][0]),
+                arguments=self._arguments(packaged, [*at_home, *region_codes][0]),
             ),
             property_files=[_EVALUATION],
             retry_policies=job_retries(),
@@ -148,7 +148,9 @@ class VerificationStepBuilder:
             s3_input("registration_files_input", files, _REGISTRATION_INPUT),
         ]
 
-    def _arguments(self, region_code: RegionCode) -> list[str]:
+    def _arguments(
+        self, packaged: PackagedModel, region_code: RegionCode
+    ) -> list[str | PipelineVariable]:
         arguments = {
             "--model": f"{_MODEL_INPUT}/{MODEL}",
             "--payload": f"{_REGISTRATION_INPUT}/{SAMPLE_PAYLOAD}",
@@ -160,7 +162,9 @@ class VerificationStepBuilder:
             "--startup-timeout": self.model.container_startup_health_check_timeout,
             "--memory-limit": self.model.container_memory_limit,
         }
-        return [str(word) for argument in arguments.items() for word in argument]
+        words = [str(word) for argument in arguments.items() for word in argument]
+        # What is unpacked is compared with what was packaged, before any of it is imported.
+        return [*words, "--code-sha256", packaged.code_sha256]
 
 
 def _refuse_old_python(model: PytorchModelCreationConfig) -> None:

@@ -19,6 +19,8 @@ import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
+from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
@@ -631,3 +633,59 @@ def test_the_doctor_tells_what_is_wrong_with_a_folder(
 
     assert examine(configs, tmp_path, load_seconds=0.2, as_json=True) == UNHEALTHY
     assert json.loads(capfd.readouterr().out)["findings"][0]["code"] == "code-folder-missing"
+
+
+# --- The code is what was packaged --------------------------------------------------------------
+
+
+def packaged(folder: Path, files: Mapping[str, str]) -> tuple[bytes, str]:
+    """A model packaged with this code, and the code's digest in the manifest."""
+    source, output = folder / "source", folder / "packaged/model.tar.gz"
+    for name, text in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    (source / "run.sh").write_text("exit")
+    (source / "run.sh").chmod(0o755)
+    (source / "latest.py").symlink_to("inference.py")
+    (source / "no_files").mkdir()
+    (folder / "trained.tar.gz").write_bytes(archive({"model.bin": b"weights"}))
+    arguments = ["--model", str(folder / "trained.tar.gz"), "--code", str(source)]
+    assert package([*arguments, "--output", str(output)]) == 0
+    manifest = json.loads(output.with_name("manifest.json").read_text())
+    return output.read_bytes(), manifest["code_sha256"]
+
+
+def test_the_code_that_was_packaged_passes(verify: Verify, tmp_path: Path) -> None:
+    model, digest = packaged(tmp_path, {"inference.py": GOOD, f"lib/{'n' * 120}.py": ""})
+    evaluation = verify(model, "--code-sha256", digest)
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"code/inference.py": GOOD + "\n"},
+        {"code/more.py": ""},
+        {"code/__pycache__/inference.cpython-311.pyc": "compiled"},
+    ],
+    ids=["another", "one-more", "compiled"],
+)
+def test_other_code_than_was_packaged_is_never_imported(
+    verify: Verify, tmp_path: Path, change: dict[str, str]
+) -> None:
+    marker = tmp_path / "imported"
+    handler = f"open({str(marker)!r}, 'w').close()\n{GOOD}"
+    content = handler.encode()
+    honest = CodeMember(
+        "inference.py", len(content), executable=False, read=lambda: iter([content])
+    )
+    expected = code_sha256([honest])
+    assert verify(code(handler), "--code-sha256", expected)["verdict"] == "passed"
+    marker.unlink()
+
+    evaluation = verify({**code(handler), **change}, "--code-sha256", expected)
+
+    (finding,) = evaluation["findings"]
+    assert (finding["code"], evaluation["verdict"]) == ("code-changed", "failed")
+    assert f"the manifest's is {expected}" in finding["message"]
+    assert not marker.exists()

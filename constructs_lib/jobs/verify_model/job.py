@@ -21,6 +21,8 @@ class VerificationJob(NamedTuple):
     output: Path | None = None
     region_code: str | None = None
     code: Path | None = None
+    code_sha256: str | None = None
+    """Digest of the code as it was packaged."""
     load_seconds: float = 30.0
     request_timeout: float = 60.0
     startup_timeout: float = 300.0

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..common.limits import Limits
-from .findings import ModelFinding
+from ..common.code_members import CODE_FOLDER, CodeMember, code_sha256, sorted_code
+from ..common.limits import MIB, Limits
+from .findings import ModelFinding, RefusedModelError
 from .unpacking import unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def lay_out(model: Path, code: Path | None, folder: Path, limits: Limits) -> None:
@@ -24,6 +31,43 @@ def lay_out(model: Path, code: Path | None, folder: Path, limits: Limits) -> Non
         shutil.copytree(
             str(code), str(folder / "code"), ignore=shutil.ignore_patterns("__pycache__")
         )
+
+
+def check_code(folder: Path, expected_sha256: str) -> None:
+    """Compare the code as it was unpacked with the code as it was packaged.
+
+    Raises:
+        RefusedModelError: they differ; nothing of it may be imported.
+    """
+    found_sha256 = code_sha256(sorted_code(_unpacked_code(folder / CODE_FOLDER)))
+    if found_sha256 == expected_sha256:
+        return
+    raise RefusedModelError(
+        "code-changed",
+        f"{CODE_FOLDER}/ is not what Package put into the archive: its digest is {found_sha256}, "
+        f"the manifest's is {expected_sha256}.",
+        "Package the model again; if this comes again, something changes archives on the way.",
+    )
+
+
+def _unpacked_code(folder: Path) -> Iterator[CodeMember]:
+    for parent, folders, files in os.walk(str(folder)):
+        for name in [*folders, *files]:
+            path = Path(parent, name)
+            inside = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                yield CodeMember(inside, 0, executable=False, target=os.readlink(str(path)))  # noqa: PTH115 3.9
+            elif path.is_file():
+                status = path.stat()
+                executable = bool(status.st_mode & 0o100)
+                yield CodeMember(
+                    inside, status.st_size, executable, functools.partial(_content, path)
+                )
+
+
+def _content(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from iter(functools.partial(file.read, MIB), b"")
 
 
 def layout_finding(folder: Path, entry_point: str) -> ModelFinding | None:

@@ -87,6 +87,7 @@ class Unpacker:
                 shutil.copyfileobj(content, file, MIB)  # type: ignore[arg-type]
             if path.stat().st_size != member.size:
                 raise EOFError("it ends too early")
+            path.chmod(0o755 if member.mode & 0o100 else 0o644)
         else:
             raise unsafe(member, "is neither file, folder nor link")
 

@@ -18,7 +18,7 @@ from .evaluation import artifact, environment, gate, summary
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
 from .job import VerificationJob, read_request
-from .layout import lay_out, layout_finding
+from .layout import check_code, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_numbers, rounded
 from .memory import MemorySampler
 from .payloads import Payload, read_payloads
@@ -63,6 +63,8 @@ class Verification:
         """Judge."""
         try:
             lay_out(self._job.model, self._job.code, self._folder, self._job.limits)
+            if self._job.code_sha256 is not None:
+                check_code(self._folder, self._job.code_sha256)
             self._read_requirements()
             finding = layout_finding(self._folder, self._entry_point)
             if finding is not None:
