@@ -261,4 +261,10 @@ _OTHER_INPUTS: list[list[Any]] = [
         "kept byte for byte, or refused",
         "test_package_model_properties.py",
     ],
+    [
+        "model archives: what readers understand differently",
+        "any",
+        "written the usual way, or refused",
+        "test_archive_fuzz.py",
+    ],
 ]
