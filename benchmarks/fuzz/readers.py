@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import IO, Any
 
 from benchmarks.fuzz.tarfile_reader import framed, read_with_tarfile
-from benchmarks.fuzz.trees import Answer, Node
+from benchmarks.fuzz.trees import Node, ReaderAnswer
 
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 PROGRAMS = ("tar", "bsdtar", "busybox")
 _FOLDER = Path(__file__).parent
 _NAMESPACES = ("unshare", "--user", "--map-root-user", "--mount", "--net", "--kill-child")
 
-Answers = Mapping[str, Answer]
+Answers = Mapping[str, ReaderAnswer]
 """What each reader unpacked."""
 
 
@@ -87,9 +87,9 @@ class Readers:
         return answers
 
 
-def _answer(parsed: Any) -> Answer:
+def _answer(parsed: Any) -> ReaderAnswer:
     tree, error = parsed
-    return Answer({path: Node(*fields) for path, fields in tree.items()}, error)
+    return ReaderAnswer({path: Node(*fields) for path, fields in tree.items()}, error)
 
 
 @contextlib.contextmanager

@@ -23,8 +23,8 @@ from benchmarks.fuzz.trees import (
     LINK,
     OTHER,
     SET_ID_BITS,
-    Answer,
     Node,
+    ReaderAnswer,
     file_node,
     path_of,
     put,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _ERRORS = "surrogateescape"
 
 
-def read_with_tarfile(archive: bytes) -> Answer:
+def read_with_tarfile(archive: bytes) -> ReaderAnswer:
     """Read an uncompressed archive as ``extractall`` of this Python would unpack it."""
     tree: Tree = {}
     file = io.BytesIO(archive)
@@ -45,8 +45,8 @@ def read_with_tarfile(archive: bytes) -> Answer:
             for member in tar:
                 put(tree, path_of(member.name), _node(tar, member, tree))
     except Exception as error:  # noqa: BLE001 whatever it is, it is this reader's answer
-        return Answer(tree, "{}: {}".format(type(error).__name__, error))  # noqa: UP032 3.8
-    return Answer(tree)
+        return ReaderAnswer(tree, "{}: {}".format(type(error).__name__, error))  # noqa: UP032 3.8
+    return ReaderAnswer(tree)
 
 
 def _node(tar: tarfile.TarFile, member: tarfile.TarInfo, tree: Tree) -> Node:

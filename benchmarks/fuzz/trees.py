@@ -27,7 +27,7 @@ Tree = Dict[str, Node]  # noqa: UP006 evaluated by Python 3.8
 """By path, without ``./`` and superfluous slashes; names are decoded with surrogateescape."""
 
 
-class Answer(NamedTuple):
+class ReaderAnswer(NamedTuple):
     """What a reader unpacked of an archive."""
 
     tree: Tree

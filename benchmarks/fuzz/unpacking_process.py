@@ -19,7 +19,7 @@ if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from benchmarks.fuzz.tarfile_reader import read_framed
-from benchmarks.fuzz.trees import Answer, tree_on_disk
+from benchmarks.fuzz.trees import ReaderAnswer, tree_on_disk
 from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.verify_model.findings import RefusedModelError
 from constructs_lib.jobs.verify_model.unpacking import unpack as unpack_to_verify
@@ -79,7 +79,7 @@ def _outside() -> set[str]:
     return found
 
 
-def _unpacked(unpack: Callable[[], str]) -> Answer:
+def _unpacked(unpack: Callable[[], str]) -> ReaderAnswer:
     _FOLDER.mkdir(parents=True)
     before = _outside()
     error = unpack()
@@ -88,7 +88,7 @@ def _unpacked(unpack: Callable[[], str]) -> Answer:
     shutil.rmtree(_PLACE)
     if escaped:
         error = f"wrote or removed {sorted(escaped)}"
-    return Answer(tree, error.strip()[:_ERROR_CHARACTERS])
+    return ReaderAnswer(tree, error.strip()[:_ERROR_CHARACTERS])
 
 
 def main() -> None:

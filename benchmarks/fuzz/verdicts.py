@@ -7,7 +7,7 @@ import hashlib
 from benchmarks.fuzz.packager import CODE, ENTRY_POINT
 from benchmarks.fuzz.readers import Answers
 from benchmarks.fuzz.reference import NotCanonicalError, Views, read_strictly
-from benchmarks.fuzz.trees import FILE, FOLDER, LINK, Answer, Node, Tree
+from benchmarks.fuzz.trees import FILE, FOLDER, LINK, Node, ReaderAnswer, Tree
 
 _CODE_TREE: Tree = {
     "code": Node(FOLDER),
@@ -49,7 +49,7 @@ def differences(archive: bytes, answers: Answers) -> list[str]:
     return found
 
 
-def _unlike(views: Views, reader: str, answer: Answer) -> list[str]:
+def _unlike(views: Views, reader: str, answer: ReaderAnswer) -> list[str]:
     if answer.error:
         return [] if _is_known(reader, answer.error) else [answer.error]
     if reader in _MAY_PASS_OVER_PAX and answer.tree == views.without_pax:
