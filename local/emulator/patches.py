@@ -13,6 +13,7 @@ from functools import wraps
 from threading import Lock
 from typing import Any, Final
 
+from local.emulator.authorization.identities import administrator_arn
 from local.emulator.load_tests import add_load_tests
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
@@ -308,6 +309,22 @@ def _keep_queue_policies() -> None:
     Queue._set_attributes = keep_policy
 
 
+def _name_the_administrator() -> None:
+    """Moto names whoever calls without a session or a user of its own after itself."""
+    from moto.sts.models import STSBackend
+
+    find = STSBackend.get_caller_identity
+
+    @wraps(find)
+    def get_caller_identity(backend: Any, *arguments: Any, **named: Any) -> tuple[str, str, str]:
+        user_id, arn, account = find(backend, *arguments, **named)
+        if arn.endswith(":user/moto"):
+            arn = administrator_arn(account)
+        return user_id, arn, account
+
+    STSBackend.get_caller_identity = get_caller_identity
+
+
 _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
     "iam": (_answer_iam_requests_one_by_one,),
     "s3": (
@@ -327,4 +344,5 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         add_load_tests,
     ),
     "sqs": (_keep_queue_policies,),
+    "sts": (_name_the_administrator,),
 }

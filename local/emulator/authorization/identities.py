@@ -33,6 +33,11 @@ def random_key() -> AccessKey:
     return AccessKey(f"{_KEY_PREFIX}{key}", secret)
 
 
+def administrator_arn(account: str) -> str:
+    """Name the administrator, as policies and refusals do."""
+    return f"arn:aws:iam::{account}:user/Administrator"
+
+
 class Kind(Enum):
     """What kind of identity calls."""
 
@@ -86,7 +91,7 @@ class Identities:
         """Make the keys of the administrator and of the emulator itself."""
         self.account = account
         self.administrator, self.emulator = random_key(), random_key()
-        arn = f"arn:aws:iam::{account}:user/Administrator"
+        arn = administrator_arn(account)
         self._known = {
             self.administrator.id: _Known(
                 self.administrator, CallerIdentity(Kind.ADMINISTRATOR, account, arn)

@@ -52,7 +52,7 @@ def test_its_environment_leads_any_sdk_to_it_and_nowhere_else(
 
     identity = boto3.Session().client("sts").get_caller_identity()
 
-    assert identity["Account"] == aws.account_id
+    assert identity["Arn"] == f"arn:aws:iam::{aws.account_id}:user/Administrator"
 
 
 def test_a_start_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
