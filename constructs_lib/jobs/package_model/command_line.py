@@ -11,6 +11,7 @@ from ..common.command_line import Parser
 from ..common.errors import JobError
 from ..common.limits import MIB, Limits
 from .job import PROGRESS_SECONDS, PackagingJob, package, stopping_cleanly
+from .pickles.findings import POLICIES, WARN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +48,20 @@ def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
     parser.add_argument("--max-ratio", type=int, default=defaults.ratio)
     parser.add_argument("--max-members", type=int, default=defaults.members)
     parser.add_argument(
+        "--pickle-policy",
+        choices=POLICIES,
+        default=WARN,
+        help="what to do with a model whose files could run code when they are loaded; warn still "
+        "refuses what only attacks do (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--allow-pickle-globals",
+        action="append",
+        default=[],
+        metavar="MODULE.NAME,...",
+        help="classes and functions of your own that pickles may name; may be repeated",
+    )
+    parser.add_argument(
         "--progress-seconds",
         type=float,
         default=PROGRESS_SECONDS,
@@ -69,6 +84,10 @@ def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
         recompress=given.recompress,
         limits=Limits(given.max_unpacked_bytes, given.max_ratio, given.max_members),
         progress_seconds=given.progress_seconds,
+        pickle_policy=given.pickle_policy,
+        allowed_pickle_globals=tuple(
+            name for names in given.allow_pickle_globals for name in names.split(",")
+        ),
     )
 
 

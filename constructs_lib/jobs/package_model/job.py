@@ -23,6 +23,9 @@ from .inference_code import admit_code, read_code
 from .inflating import Inflate, inflate_with_libz, inflate_with_zlib, load_libz
 from .inventory import Inventory
 from .new_file import NewFile
+from .pickles.contents import ContentScanner
+from .pickles.findings import OFF, WARN, PickleReport
+from .pickles.intake import ModelIntake
 from .reading import ByteSource, hashed, prefetch, read_chunks
 from .rules import ModelRules
 from .tar.scanner import TarScanner
@@ -51,6 +54,10 @@ class PackagingJob(NamedTuple):
     recompress: bool = False
     limits: Limits = Limits()
     progress_seconds: float = PROGRESS_SECONDS
+    pickle_policy: str = WARN
+    """What becomes of a model whose files could run code when they are loaded."""
+    allowed_pickle_globals: tuple[str, ...] = ()
+    """``module.name`` of what its pickles may name beside the usual."""
 
 
 class Progress:
@@ -161,26 +168,43 @@ def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
     return digest.hexdigest()
 
 
+def model_intake(job: PackagingJob, pickles: PickleReport) -> ModelIntake:
+    """What looks through the model's files; nothing is looked at if the policy is off."""
+    if job.pickle_policy == OFF:
+        return ModelIntake(None)
+    scanner = ContentScanner(
+        pickles,
+        own_names=job.allowed_pickle_globals,
+        folder=job.output.parent,
+        limits=job.limits,
+    )
+    return ModelIntake(scanner)
+
+
 def copy_model(
-    model: Path, job: PackagingJob, sink: GzipSink, inventory: Inventory
+    model: Path, job: PackagingJob, sink: GzipSink, inventory: Inventory, pickles: PickleReport
 ) -> tuple[str, ModelRules]:
     """Write the model's members. Returns the SHA-256 of the whole archive and what was decided."""
     rules = ModelRules(inventory, job.single_folder)
-    scanner = TarScanner(rules.visit)
+    intake = model_intake(job, pickles)
+    scanner = TarScanner(intake.noting(rules.visit))
     splicer = Splicer(scanner, sink)
     inflate = choose_inflate(job)
     digest = hashlib.sha256()
     progress = Progress(model.stat().st_size, job.progress_seconds)
-    with naming(model), model.open("rb", buffering=0) as file:
+    with naming(model), model.open("rb", buffering=0) as file, contextlib.closing(intake):
         # Reading and hashing, inflating, and everything else: one thread each.
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as inflater:
             source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 4))
             segments = prefetch(read_archive(source, inflate), inflater, 3)
             for segment in limited(segments, job.limits):
                 splicer.add(segment)
+                intake.feed(segment.data)
                 progress.update(segment.position)
         scanner.finish()
         rules.finish()
+        pickles.log(job.pickle_policy)
+        pickles.check(job.pickle_policy)
     return digest.hexdigest(), rules
 
 
@@ -199,7 +223,8 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
             admit_code(code, inventory)
         sink = GzipSink(output.write, compressors)
         code_sha256 = write_code(code, sink)
-        source_sha256, rules = copy_model(model, job, sink, inventory)
+        pickles = PickleReport()
+        source_sha256, rules = copy_model(model, job, sink, inventory, pickles)
         sink.finish()
         sha256 = output.complete()
     logger.info(
@@ -216,6 +241,7 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
         "code_sha256": code_sha256,
         "source_sha256": source_sha256,
         "source_size_bytes": model.stat().st_size,
+        "pickles": pickles.facts(job.pickle_policy),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import zlib
@@ -12,7 +13,6 @@ from ...common.limits import KIB, MIB, Limits
 from ..errors import RefusedError, UnwritableError
 from ..tar_headers import BLOCK, FILE, checksum_holds
 from ..tar_scanner import TarScanner
-from . import numpy_files
 from .compressed import (
     OUTPUT_BYTES,
     RAW_DEFLATE,
@@ -23,6 +23,7 @@ from .compressed import (
 )
 from .findings import PickleFinding, PickleReport, Place
 from .globals import NameRules
+from .layouts import NUMPY_MAGIC, holds_objects, numpy_data_start
 from .machine import Fuel
 from .regions import Region
 from .streams import PickleScan, may_be_pickle
@@ -51,37 +52,14 @@ MAX_OPCODES = 50_000_000
 """Of all pickles of an archive together: about a minute."""
 SPOOL_BYTES = MIB
 """Smaller files are kept in memory while they are looked through."""
-PICKLE_SUFFIXES = frozenset(
-    [
-        ".bin",
-        ".ckpt",
-        ".cloudpickle",
-        ".data",
-        ".dat",
-        ".dill",
-        ".joblib",
-        ".mar",
-        ".model",
-        ".npy",
-        ".npz",
-        ".p",
-        ".pck",
-        ".pckl",
-        ".pcl",
-        ".pickle",
-        ".pkl",
-        ".pt",
-        ".pt2",
-        ".ptl",
-        ".pth",
-        ".sav",
-        ".t7",
-        ".th",
-        ".torch",
-        ".ts",
-    ]
+PICKLE_SUFFIXES = (
+    *(".bin", ".ckpt", ".cloudpickle", ".data", ".dat", ".dill", ".joblib", ".mar", ".model"),
+    *(".npy", ".npz", ".p", ".pck", ".pckl", ".pcl", ".pickle", ".pkl", ".pt", ".pt2", ".ptl"),
+    *(".pth", ".sav", ".t7", ".th", ".torch", ".ts"),
 )
 """Files that are usually opened by a reader of pickles."""
+CHECKSUM = re.compile(rb" *[0-7]+[ \0]*")
+"""As readers take it; a quick look before anything is added up."""
 UNKNOWN_SIZE = 2**62
 
 
@@ -105,12 +83,13 @@ class Content(NamedTuple):
 
 def is_expected(name: str) -> bool:
     """Whether a file of this name is usually opened by a reader of pickles."""
-    return not PICKLE_SUFFIXES.isdisjoint(PurePosixPath(name.lower()).suffixes)
+    return any(suffix in PICKLE_SUFFIXES for suffix in PurePosixPath(name.lower()).suffixes)
 
 
 def is_tar(head: bytes) -> bool:
     """Whether a file begins with the header of a tar member."""
-    return len(head) >= BLOCK and any(head[:BLOCK]) and checksum_holds(head[:BLOCK])
+    has_checksum = CHECKSUM.fullmatch(head, 148, 156) is not None
+    return has_checksum and len(head) >= BLOCK and checksum_holds(head[:BLOCK])
 
 
 def is_zip(head: bytes) -> bool:
@@ -123,7 +102,7 @@ def holds_more(head: bytes, size: int) -> bool:
     return (
         is_zip(head)
         or is_tar(head)
-        or head.startswith(numpy_files.MAGIC)
+        or head.startswith(NUMPY_MAGIC)
         or unreadable_format(head) is not None
         or compression_of(head) is not None
         or may_be_pickle(head, size)
@@ -171,12 +150,13 @@ class ContentScanner:
             UnwritableError: the disk has no room for so much.
         """
         folder = self._folder or Path(tempfile.gettempdir())
-        free = shutil.disk_usage(folder).free
-        if size > SPOOL_BYTES and free < size:
-            raise UnwritableError(
-                f"cannot look through the model's files: {folder} has {free:,} bytes left, "
-                f"{size:,} are needed"
-            )
+        if size > SPOOL_BYTES:
+            free = shutil.disk_usage(folder).free
+            if free < size:
+                raise UnwritableError(
+                    f"cannot look through the model's files: {folder} has {free:,} bytes left, "
+                    f"{size:,} are needed"
+                )
         return tempfile.SpooledTemporaryFile(SPOOL_BYTES, dir=str(folder))
 
     def note(self, code: str, message: str, place: Place, position: int = 0) -> None:
@@ -207,9 +187,9 @@ class ContentScanner:
         rules = NameRules(self._own_names, content.torchscript)
         scan = PickleScan(content.region, content.place, rules, self.report, self._fuel)
         scan.run(expected=content.expected)
-        start = numpy_files.data_start(head)
+        start = numpy_data_start(head)
         if start is not None:
-            scan.run(start, expected=numpy_files.holds_objects(head[:start]))
+            scan.run(start, expected=holds_objects(head[:start]))
         for blob in scan.loaded:
             part = content.region.part(blob.at, blob.size)
             inner = content.inside(part, f"bytes {blob.at:,} and following")

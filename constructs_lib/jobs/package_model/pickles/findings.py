@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import shown
+from ..errors import RefusedError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+logger = logging.getLogger(__name__)
 
 REFUSE, WARN, OFF = "refuse", "warn", "off"
 POLICIES = (REFUSE, WARN, OFF)
 MAX_FINDINGS = 200
 """How many are kept; the rest is counted."""
+MAX_FACTS = 20
+"""How many the manifest has, which SageMaker reads as a property file."""
 
 _WEIGHTS = (
     "ship weights instead: torch.save(model.state_dict(), path), which "
@@ -148,11 +154,42 @@ class PickleReport:
         self._known.add(key)
         self.findings.append(finding)
 
-    def refused(self, policy: str) -> list[PickleFinding]:
-        """What lets a model get no further."""
-        return [finding for finding in self.findings if finding.is_refused(policy)]
+    def log(self, policy: str) -> None:
+        """Tell each finding with its fix."""
+        for finding in self.findings:
+            severity = "error" if finding.is_refused(policy) else "warning"
+            logger.warning("%s: %s (fix: %s)", severity, finding.line(), finding.kind.fix)
+        if self.left_out:
+            logger.warning("warning: %d more findings in pickles", self.left_out)
+
+    def facts(self, policy: str) -> dict[str, Any]:
+        """As the manifest has it."""
+        return {
+            "policy": policy,
+            "pickle_count": self.pickle_count,
+            "finding_count": len(self.findings) + self.left_out,
+            "findings": [finding.facts(policy) for finding in self.findings[:MAX_FACTS]],
+        }
+
+    def check(self, policy: str) -> None:
+        """Let a model get no further if the policy says so.
+
+        Raises:
+            RefusedError: names the first reason, how many there are, and what to do.
+        """
+        refused = [finding for finding in self.findings if finding.is_refused(policy)]
+        if not refused:
+            return
+        first = refused[0]
+        count = f", the first of {len(refused):,} findings (see the log)" * (len(refused) > 1)
+        advice = f"{first.kind.fix[:1].upper()}{first.kind.fix[1:]}."
+        names = names_to_allow(refused)
+        if names and len(names) == len(refused):
+            listed = json.dumps(names)
+            advice += f' All of these names, to paste: "allowed_pickle_globals": {listed}'
+        raise RefusedError(f"{first.line()}{count}. {advice}")
 
 
 def names_to_allow(findings: Sequence[PickleFinding]) -> list[str]:
-    """What allowed_pickle_globals would have to hold."""
+    """What ``allowed_pickle_globals`` would have to hold."""
     return sorted({each.name for each in findings if each.code == "pickle-global-unknown"})

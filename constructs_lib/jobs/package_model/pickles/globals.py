@@ -9,6 +9,10 @@ Everything that is not on a list is unknown, and reported. Sources of the lists:
   ``numpy/core/multiarray.py`` and ``numpy/_core/numeric.py``), and the wrapper that joblib puts
   around arrays (``joblib/numpy_pickle.py``, joblib 1.6.0), which is followed here
 - plain data of ``builtins`` and ``collections``
+
+Some are known to run code, commands or other pickles, or to reach files and networks: by Python's
+documentation of its modules, and by what the scanners picklescan, modelscan and fickling look for.
+That list only tells what stays refused where unknown names are let through.
 """
 
 from __future__ import annotations
@@ -16,7 +20,6 @@ from __future__ import annotations
 import _compat_pickle
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import dangerous
 from .values import Global
 
 if TYPE_CHECKING:
@@ -34,6 +37,10 @@ DTYPE = Global("numpy", "dtype")
 _NUMBERS = "BFloat16 Bool Byte Char ComplexDouble ComplexFloat Double Float Half Int Long Short"
 _TENSORS = "BFloat16 Bool Byte Char Double Float Half Int Long Short"
 _QUANTIZED = "QInt8 QInt32 QUInt2x4 QUInt4x2 QUInt8"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
 
 
 def _each(kinds: str, suffix: str) -> str:
@@ -85,8 +92,80 @@ _ALLOWED = {
 ALLOWED_GLOBALS = frozenset(
     Global(module, name) for module, names in _ALLOWED.items() for name in names.split()
 )
+_DANGEROUS_MODULES = _words(
+    """
+    _asyncio _bootsubprocess _ctypes _frozen_importlib _frozen_importlib_external _imp _pickle
+    _posixshmem _posixsubprocess _pyrepl _sitebuiltins _socket _thread _winapi _xxsubinterpreters
+    aiohttp asyncio asyncore bdb cProfile cffi cgi cloudpickle codeop commands compileall
+    concurrent ctypes dbm dill distutils doctest ensurepip faulthandler fcntl ftplib gc http httplib
+    httpx idlelib imaplib imp importlib joblib.externals jsonpickle lib2to3 linecache
+    logging.config marshal modulefinder msvcrt multiprocessing nntplib nt numpy.distutils numpy.f2py
+    numpy.testing os paramiko pdb pexpect pickle pip pipes pkg_resources pkgutil platform poplib
+    posix pty ptyprocess py_compile pydoc readline requests rlcompleter runpy setuptools shelve
+    shutil smtpd smtplib socket socketserver sqlite3 ssl subprocess sys telnetlib tempfile threading
+    timeit torch._dynamo torch._inductor torch.distributed.rpc torch.hub torch.multiprocessing
+    torch.package torch.utils.bottleneck torch.utils.collect_env torch.utils.cpp_extension
+    torch.utils.model_zoo urllib urllib2 urllib3 venv webbrowser winreg wsgiref xmlrpc xmlrpclib
+    zipapp zipimport
+    """
+)
+"""With the modules inside of each. Models' own modules are not called so."""
+_REACHED_THROUGH_OTHERS = _words(
+    "__builtin__ builtins ctypes importlib marshal nt os pickle posix pty runpy shutil socket "
+    "subprocess sys"
+)
+"""Modules that many others hold as an attribute."""
+
+_DANGEROUS = {
+    "builtins": """
+        __build_class__ __import__ __loader__ apply breakpoint callable classmethod compile
+        delattr dir eval exec execfile exit file filter getattr globals help input iter license
+        locals map memoryview next open print property quit raw_input reduce reload setattr
+        staticmethod super type vars
+    """,
+    "_operator": "attrgetter methodcaller call",
+    "operator": "attrgetter methodcaller call",
+    "code": "InteractiveConsole InteractiveInterpreter compile_command interact",
+    "codecs": "open EncodedFile register lookup",
+    "copyreg": "add_extension constructor pickle",
+    "functools": "reduce cached_property singledispatch singledispatchmethod",
+    "inspect": "getmodule currentframe stack",
+    "io": "FileIO open open_code",
+    "_io": "FileIO open open_code",
+    "glob": "glob iglob",
+    "itertools": "accumulate starmap",
+    "types": "CodeType FunctionType LambdaType MethodType ModuleType DynamicClassAttribute",
+    "typing": "get_type_hints ForwardRef _eval_type",
+    "joblib": "load dump hash Memory Parallel delayed",
+    "joblib.numpy_pickle": "load load_temporary_memmap NumpyUnpickler",
+    "joblib.numpy_pickle_compat": "load_compatibility",
+    "numpy": "load loadtxt genfromtxt fromfile memmap save savez savetxt frompyfunc vectorize",
+    "numexpr": "evaluate",
+    "numexpr.necompiler": "evaluate",
+    "numpy.lib.npyio": "load NpzFile fromregex",
+    "numpy.lib._npyio_impl": "load NpzFile fromregex",
+    "numpy.lib.format": "read_array open_memmap",
+    "pandas": "read_pickle eval read_hdf read_sql read_html read_csv",
+    "pandas.io.pickle": "read_pickle",
+    "pandas.core.computation.eval": "eval",
+    "torch": "load save compile",
+    "torch.serialization": "load save add_safe_globals",
+    "torch.jit": "load save script trace",
+    "torch.jit._serialization": "load",
+    "torch.jit.unsupported_tensor_ops": "execWrapper",
+    "torch.fx.graph_module": "_deserialize_graph_module reduce_graph_module _forward_from_src "
+    "reduce_package_graph_module _exec_with_source",
+    "torch.fx._symbolic_trace": "symbolic_trace",
+    "torch.ops": "load_library",
+    "torch._ops": "load_library",
+    "torch.classes": "load_library",
+    "trace": "Trace",
+    "profile": "Profile run runctx",
+    "torch.utils.data.datapipes.utils.decoder": "basichandlers",
+}
+"""By module, the names."""
 DANGEROUS_GLOBALS = frozenset(
-    Global(module, name) for module, names in dangerous.NAMES.items() for name in names.split()
+    Global(module, name) for module, names in _DANGEROUS.items() for name in names.split()
 )
 KNOWN_NAMES = frozenset(part for known in ALLOWED_GLOBALS for part in known)
 
@@ -113,12 +192,12 @@ def _is_dangerous(named: Global) -> bool:
     # ``a.b`` reaches everything that a class or module holds; ``os`` of any module is os itself.
     parts = named.name.split(".")
     reaches_through = len(parts) > 1 and any(part.startswith("__") for part in parts)
-    return reaches_through or any(part in dangerous.MODULES for part in parts)
+    return reaches_through or not _REACHED_THROUGH_OTHERS.isdisjoint(parts)
 
 
 def _in_dangerous_module(module: str) -> bool:
     parts = module.split(".")
-    return any(".".join(parts[: end + 1]) in dangerous.MODULES for end in range(len(parts)))
+    return any(".".join(parts[: end + 1]) in _DANGEROUS_MODULES for end in range(len(parts)))
 
 
 class NameRules(NamedTuple):

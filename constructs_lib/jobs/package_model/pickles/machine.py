@@ -240,7 +240,7 @@ class Machine:
         """Objects may be filled; the classes and functions themselves must stay as they are."""
         target = self._stack.top()
         if isinstance(target, Global) and target is not NAMELESS:
-            self.trick("pickle-changes-class", f"{does} {target} itself, not to an object of it")
+            self.trick("pickle-changes-class", f"{does} {str(target)!r} itself, no object of it")
 
     def _get(self, number: int) -> None:
         try:

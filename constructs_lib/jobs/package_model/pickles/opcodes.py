@@ -5,14 +5,17 @@ from __future__ import annotations
 import codecs
 import re
 import struct
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from .regions import BrokenPickleError, ByteReader
 from .values import OPAQUE, PERSISTENT, Blob, Unknown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .values import Value
+
+    Argument = Callable[[ByteReader], Value]
 
 MAX_NAME_BYTES = 256
 """Longer texts are no names that could be on a list; only that they are texts is kept."""
@@ -20,8 +23,6 @@ MAX_INTEGER_BYTES = 16
 LONG_TEXT = Unknown("a text too long for a name")
 
 NUMBER = re.compile(rb"[+-]?(0[xXoObB])?[0-9a-fA-F_]+L?")
-
-Argument = Callable[[ByteReader], "Value"]
 
 
 def nothing(_reader: ByteReader) -> None:

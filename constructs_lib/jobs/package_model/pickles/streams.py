@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from .findings import PickleFinding, PickleReport, Place
 from .globals import ALLOWED, DANGEROUS, NameRules, is_dangerous
 from .joblib_arrays import OBJECTS, UnclearArrayError, following_array
+from .layouts import raw_bytes_after
 from .machine import Fuel, Machine
-from .opcodes import MAX_PROTOCOL, PROTO
-from .raw_data import raw_bytes_after
+from .opcodes import MAX_PROTOCOL, OPCODES, PROTO
 from .regions import BrokenPickleError, ByteReader, Region
 from .stack import TooLargeToFollowError
 from .values import OPAQUE, Global
@@ -22,6 +22,7 @@ from .values import OPAQUE, Global
 if TYPE_CHECKING:
     from .values import Blob, Made
 
+MAX_NAME_CHARACTERS = 200
 PICKLE_OPCODES = 10
 """What starting another pickle costs, in opcodes."""
 
@@ -75,6 +76,8 @@ def may_be_pickle(head: bytes, size: int) -> bool:
     """
     if is_marked(head):
         return True
+    if not head or head[0] not in OPCODES:
+        return False
     reader = ByteReader(Region(io.BytesIO(head), 0, size))
     walk = follow(Machine(reader, Fuel(len(head) + 1), lenient=False))
     return walk.stopped or walk.tells or reader.ran_out
@@ -221,7 +224,7 @@ class PickleScan:
         verdict = self._rules.judge(named)
         if verdict == ALLOWED:
             return
-        name = str(named)[:200]
+        name = printable(str(named))
         if verdict == DANGEROUS:
             what = f"loads {name}, which can run any code or reach outside of the model"
             self._add("pickle-global-dangerous", what, position, name)
@@ -231,6 +234,12 @@ class PickleScan:
 
     def _add(self, code: str, what: str, position: int, name: str = "") -> None:
         self._report.add(PickleFinding(code, what, self._place, position, name))
+
+
+def printable(name: str) -> str:
+    """A name of a pickle's making, on one line, not endless."""
+    plain = name if name.isprintable() else name.encode("unicode_escape").decode()
+    return plain[:MAX_NAME_CHARACTERS]
 
 
 def is_printable(named: Global) -> bool:
