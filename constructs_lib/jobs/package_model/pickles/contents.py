@@ -25,7 +25,7 @@ from .findings import PickleFinding, PickleReport, Place
 from .globals import NameRules
 from .layouts import NUMPY_MAGIC, holds_objects, numpy_data_start
 from .machine import Fuel
-from .regions import Region
+from .regions import HoleError, Region
 from .streams import PickleScan, may_be_pickle
 from .zip_directory import (
     DEFLATED,
@@ -141,7 +141,12 @@ class ContentScanner:
     def scan(self, region: Region, path: str) -> None:
         """Look through a file of the model."""
         self._packed_bytes += region.size
-        self._look(Content(region, Place((path,)), expected=is_expected(path)))
+        content = Content(region, Place((path,)), expected=is_expected(path))
+        try:
+            self._look(content)
+        except HoleError:
+            what = "is a zip file with something where its headers say that there are weights"
+            self.note("zip-hidden-bytes", what, content.place)
 
     def open_spool(self, size: int) -> IO[bytes]:
         """A temporary file, in memory while it is small.
@@ -181,7 +186,12 @@ class ContentScanner:
         if is_tar(head):
             self._look_into_tar(content)
         self._look_into_compressed(content, head)
-        return self._read_pickles(content, head)
+        try:
+            return self._read_pickles(content, head)
+        except HoleError:
+            if is_zip(head):
+                return False  # weights, read as if the whole were a pickle
+            raise
 
     def _read_pickles(self, content: Content, head: bytes) -> bool:
         rules = NameRules(self._own_names, content.torchscript)

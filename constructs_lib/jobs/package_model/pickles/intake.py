@@ -2,21 +2,254 @@
 
 from __future__ import annotations
 
+import bisect
 import collections
 import io
+import re
 from typing import IO, TYPE_CHECKING
 
+from ...common.limits import MIB
 from ..tar_headers import FILE
-from .contents import HEAD_BYTES, ContentScanner, holds_more
+from .contents import HEAD_BYTES, UNKNOWN_SIZE, ContentScanner, holds_more
 from .findings import Place
-from .regions import Region
-from .zip_directory import TAIL_BYTES, ends_as_zip
+from .regions import HoleError, Region
+from .zip_directory import (
+    DEFLATED,
+    DESCRIBED,
+    DESCRIBED_BEHIND,
+    DESCRIPTOR,
+    DESCRIPTOR64,
+    DESCRIPTOR_BYTES,
+    FULL,
+    LOCAL,
+    LOCAL_HEADER,
+    MAX_DIRECTORY_BYTES,
+    MAX_MEMBERS,
+    TAIL_BYTES,
+    ends_as_zip,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..tar_headers import Member
     from ..tar_scanner import Edit
+
+FIND_LOCAL = re.compile(re.escape(LOCAL)).search
+"""A regular expression finds it faster than ``bytes.find``."""
+MAX_OPEN = 100
+"""How many members are looked for the end of at once; there is more than one only by chance."""
+RING_BYTES = MAX_DIRECTORY_BYTES + MIB
+"""How much of the end of a zip file is kept in any case."""
+
+
+class ZipSpool:
+    """A zip file, of which the weights are left out: at their place is a hole.
+
+    Writing a model to the disk once more would cost more than all of the looking. The header of a
+    member and the first bytes of its content say whether it is of interest; of others beginning and
+    end are kept, which is as much as is read of them. Whatever else is read from a hole is an
+    error, so what stands there cannot be taken for something else.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        """Start before the first byte.
+
+        Args:
+            file: Where to keep it.
+        """
+        self._file = file
+        self._holes = Holes()
+        self._passed = Passed()
+        self._buffer = b""
+        self._at = 0
+        """Up to where the buffer is decided about: written, or passed over."""
+        self._start = 0
+        """Where that stands in the zip file."""
+        self._keep_until = 0
+        """Up to where all is of interest."""
+        self._open: list[int] = []
+        """Where contents of interest begin that are described behind them, wherever that is."""
+        self._headers_left = MAX_MEMBERS
+        self._step: Callable[[], bool] = self._pass_over
+        self._is_complete = False
+
+    def write(self, data: bytes) -> None:
+        """Take the next piece."""
+        self._buffer = self._buffer[self._at :] + data
+        self._at = 0
+        self._go_on()
+
+    def finish(self) -> None:
+        """All was written: keep the end."""
+        self._is_complete = True
+        self._go_on()
+        self._keep_passed(RING_BYTES)
+        self._put(len(self._buffer) - self._at)
+
+    def seek(self, position: int) -> int:
+        """Go to a place."""
+        return self._file.seek(position)
+
+    def read(self, count: int) -> bytes:
+        """So many bytes.
+
+        Raises:
+            HoleError: some of them were left out.
+        """
+        start = self._file.tell()
+        self._holes.check(start, start + count)
+        return self._file.read(count)
+
+    def close(self) -> None:
+        """Give it up."""
+        self._file.close()
+
+    def _go_on(self) -> None:
+        while self._step():
+            pass
+
+    def _put(self, count: int) -> None:
+        """Write what comes next."""
+        data = self._buffer[self._at : self._at + count]
+        self._write_at(self._start, data)
+        self._at += len(data)
+        self._start += len(data)
+
+    def _write_at(self, position: int, data: bytes) -> None:
+        self._file.seek(position)
+        self._file.write(data)
+        self._holes.fill(position, position + len(data))
+
+    def _keep_passed(self, count: int) -> None:
+        """Write the end of what was passed over."""
+        end = self._passed.take(count)
+        self._write_at(self._start - len(end), end)
+
+    def _pass_over(self) -> bool:
+        """Look for the next header, in what need not be kept."""
+        found = FIND_LOCAL(self._buffer, self._at)
+        overlap = 0 if self._is_complete else len(LOCAL) - 1
+        end = found.start() if found else max(self._at, len(self._buffer) - overlap)
+        self._passed.add(self._buffer[self._at : end])
+        self._start += end - self._at
+        self._at = end
+        if found is None:
+            return False
+        self._keep_passed(TAIL_BYTES + max(DESCRIPTOR_BYTES))
+        self._step = self._look_at_header
+        return True
+
+    def _look_at_header(self) -> bool:
+        """Decide by a member's header and the first bytes of its content.
+
+        It may be no header at all, but bytes of another member: the next one is looked for in it.
+        """
+        packed = self._buffer[self._at : self._at + LOCAL_HEADER.size].ljust(LOCAL_HEADER.size)
+        fields = LOCAL_HEADER.unpack(packed)
+        content = self._at + LOCAL_HEADER.size + fields[9] + fields[10]
+        if len(self._buffer) < content + HEAD_BYTES and not self._is_complete:
+            return False
+        self._write_at(self._start, self._buffer[self._at : content + HEAD_BYTES])
+        flags, method, size = fields[2], fields[3], fields[7]
+        is_known = not flags & DESCRIBED_BEHIND and size != FULL
+        head = self._buffer[content : content + HEAD_BYTES]
+        if method == DEFLATED or holds_more(head, size if is_known else UNKNOWN_SIZE):
+            self._open_content(self._start + content - self._at, size if is_known else None)
+        self._headers_left -= 1
+        if not self._headers_left:
+            self._open.append(self._start)  # never described: the rest of the file is kept
+        self._put(len(LOCAL))
+        self._step = self._keep
+        return True
+
+    def _open_content(self, start: int, size: int | None) -> None:
+        if size is not None:
+            self._keep_until = max(self._keep_until, start + size)
+        elif len(self._open) < MAX_OPEN:
+            self._open.append(start)
+
+    def _keep(self) -> bool:
+        """Keep what belongs to a member of interest, and notice what begins inside of it."""
+        if not self._headers_left:
+            self._put(len(self._buffer) - self._at)
+            return False
+        found = self._buffer.find(LOCAL, self._at)
+        end = found if found >= 0 else len(self._buffer)
+        known = max(0, self._keep_until - self._start)
+        if not self._open and known <= end - self._at:
+            self._put(known)
+            self._step = self._pass_over
+            return True
+        self._put(max(0, end - self._at - (0 if found >= 0 else len(LOCAL) - 1)))
+        if found < 0:
+            return False
+        self._close_described()
+        self._step = self._look_at_header
+        return True
+
+    def _close_described(self) -> None:
+        """Forget a member whose descriptor ends here, and what seemed to begin inside of it."""
+        for packed in (DESCRIPTOR, DESCRIPTOR64):
+            self._file.seek(max(0, self._start - packed.size))
+            descriptor = self._file.read(packed.size)
+            if descriptor.startswith(DESCRIBED) and len(descriptor) == packed.size:
+                content_start = self._start - packed.size - packed.unpack(descriptor)[2]
+                if content_start in self._open:
+                    del self._open[self._open.index(content_start) :]
+
+
+class Passed:
+    """The end of what was passed over, without a copy of it."""
+
+    def __init__(self) -> None:
+        """Start with nothing."""
+        self._pieces: collections.deque[bytes] = collections.deque()
+        self._size = 0
+
+    def add(self, data: bytes) -> None:
+        """Note the next piece, and forget what is too far back."""
+        self._pieces.append(data)
+        self._size += len(data)
+        while self._size - len(self._pieces[0]) > RING_BYTES:
+            self._size -= len(self._pieces.popleft())
+
+    def take(self, count: int) -> bytes:
+        """Return the last bytes; nothing is left then."""
+        end: list[bytes] = []
+        while self._pieces and count > 0:
+            end.append(self._pieces.pop()[-count:])
+            count -= len(end[-1])
+        self._pieces.clear()
+        self._size = 0
+        return b"".join(reversed(end))
+
+
+class Holes:
+    """Which bytes of a file that is written in order were left out."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._filled_until = 0
+
+    def fill(self, start: int, end: int) -> None:
+        """Note what was written; it begins at or behind the beginning of what was written last."""
+        if start > self._filled_until:
+            self._starts.append(self._filled_until)
+            self._ends.append(start)
+        self._filled_until = max(self._filled_until, end)
+
+    def check(self, start: int, end: int) -> None:
+        """Refuse what reaches into a hole.
+
+        Raises:
+            HoleError: something of it was left out.
+        """
+        at = bisect.bisect_right(self._ends, start)
+        if at < len(self._starts) and self._starts[at] < end:
+            raise HoleError
 
 
 class FileIntake:
@@ -41,7 +274,7 @@ class FileIntake:
         self._kept = bytearray()
         """The whole of a small file, the beginning of another, then its end."""
         self._seen = 0
-        self._spool: IO[bytes] | None = None
+        self._spool: IO[bytes] | ZipSpool | None = None
 
     def feed(self, data: bytes) -> None:
         """Take the next piece."""
@@ -57,8 +290,9 @@ class FileIntake:
 
     def _decide(self) -> None:
         if holds_more(bytes(self._kept[:HEAD_BYTES]), self._size):
-            self._spool = self._scanner.open_spool(self._size)
-            self._spool.write(self._kept)
+            spool = self._scanner.open_spool(self._size)
+            self._spool = ZipSpool(spool) if self._kept.startswith(LOCAL) else spool
+            self._spool.write(bytes(self._kept))
             self._kept.clear()
         else:
             self._keep_end(b"")
@@ -70,6 +304,8 @@ class FileIntake:
     def finish(self) -> None:
         """The file is complete: look through it."""
         if self._spool is not None:
+            if isinstance(self._spool, ZipSpool):
+                self._spool.finish()
             self._scanner.scan(Region(self._spool, 0, self._size), self._path)
             self.close()
         elif self._is_small:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from ...common.limits import KIB
 
@@ -24,10 +24,24 @@ class CutLineError(BrokenPickleError):
         self.line = line
 
 
+class HoleError(Exception):
+    """A place in a file of which nothing was kept."""
+
+
+class SeekableFile(Protocol):
+    """What a region is a part of."""
+
+    def seek(self, position: int, /) -> int:
+        """Go to a place."""
+
+    def read(self, count: int, /) -> bytes:
+        """So many bytes, fewer at the end."""
+
+
 class Region(NamedTuple):
     """A part of a seekable file."""
 
-    file: IO[bytes]
+    file: SeekableFile
     start: int
     size: int
 
@@ -77,13 +91,14 @@ class ByteReader:
         """Exactly so many bytes; for short arguments."""
         at = self._at
         end = at + count
-        if end > len(self._window):
-            self._move(self.position)
-            at, end = 0, count
-            if end > len(self._window):
-                raise self._ended("it ends inside of an argument", count)
-        self._at = end
-        return self._window[at:end]
+        if end <= len(self._window):
+            self._at = end
+            return self._window[at:end]
+        taken = self.region.read(self.position, count)
+        if len(taken) < count:
+            raise self._ended("it ends inside of an argument", count)
+        self._move(self.position + count)
+        return taken
 
     def skip(self, count: int) -> None:
         """Pass over so many bytes."""
@@ -118,6 +133,16 @@ class ByteReader:
         self._move(position)
 
     def _move(self, position: int) -> None:
-        self._window = self.region.read(position, WINDOW_BYTES)
+        self._window = self._read_before_hole(position)
         self._window_start = position
         self._at = 0
+
+    def _read_before_hole(self, position: int) -> bytes:
+        count = WINDOW_BYTES
+        while True:
+            try:
+                return self.region.read(position, count)
+            except HoleError:
+                if count == 1:
+                    raise
+                count //= 2

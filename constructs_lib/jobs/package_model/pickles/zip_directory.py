@@ -36,6 +36,9 @@ MAX_MEMBERS = 50_000
 MAX_DIRECTORY_BYTES = 8 * MIB
 ENCRYPTED, DESCRIBED_BEHIND, STRONGLY_ENCRYPTED, MASKED = 1, 8, 64, 8192
 STORED, DEFLATED = 0, 8
+DESCRIBED = b"PK\7\x08"
+DESCRIPTOR = struct.Struct("<4s3I")
+DESCRIPTOR64 = struct.Struct("<4sI2Q")
 DESCRIPTOR_BYTES = (12, 16, 20, 24)
 """A descriptor behind a member: with or without signature, sizes of 32 or 64 bits."""
 FULL = 0xFFFFFFFF
