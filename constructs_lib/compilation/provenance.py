@@ -73,6 +73,7 @@ _PACKAGE: Final[Table] = {
     "": ("package",),
     "AppSpecification.ContainerArguments": (
         *("package.processing_script_arguments", "model.inference_entry_point"),
+        *("package.pickle_policy", "package.allowed_pickle_globals"),
     ),
     "AppSpecification.ImageUri": ("package.processing_framework_version",),
     "ProcessingInputs.1": ("model.source_dir",),

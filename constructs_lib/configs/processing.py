@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal
 
@@ -14,14 +15,34 @@ from constructs_lib.configs.types import (
     EntryPoint,
     InstanceType,
     SourceDir,
+    TextRule,
     check_entry_point,
     is_local,
 )
+from constructs_lib.jobs.package_model.pickles.globals import is_dangerous
+from constructs_lib.jobs.package_model.pickles.values import Global
 
-PIPELINE_OPTIONS: Final = ("--model", "--code", "--output", "--manifest", "--entry-point", "--copy")
+PIPELINE_OPTIONS: Final = (
+    *("--model", "--code", "--output", "--manifest", "--entry-point", "--copy"),
+    *("--pickle-policy", "--allow-pickle-globals"),
+)
 """What the pipeline tells its packaging script; see ``steps/packaging.py``."""
+ARGUMENT_CHARACTERS: Final = 256
+"""How long an argument of a job may be (service model, ContainerArguments)."""
 OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model"
 """Folder of the job, which is shipped as an archive; see ``jobs/archive.py``."""
+
+
+def _joined(names: list[str]) -> Iterator[str]:
+    """Yield the names with commas between them, as many as an argument has room for."""
+    joined = ""
+    for name in names:
+        if joined and len(joined) + len(name) >= ARGUMENT_CHARACTERS:
+            yield joined
+            joined = ""
+        joined = f"{joined},{name}" if joined else name
+    if joined:
+        yield joined
 
 
 def _names(value: Any) -> Any:
@@ -33,6 +54,17 @@ ChannelNames = Annotated[
     BeforeValidator(_names, json_schema_input_type=list[str] | dict[str, str]),
 ]
 """Names of a job's inputs or outputs; earlier files map each name to a description."""
+
+
+PickleGlobal = Annotated[
+    str,
+    TextRule(
+        r"[^\s,.]+(\.[^\s,.]+)+",
+        "a class or function with its module, as the finding names it, for example"
+        ' "sklearn.linear_model._base.LinearRegression"',
+    ),
+    Field(max_length=ARGUMENT_CHARACTERS),
+]
 
 
 class ProcessingStepConfigBase(BasePipelineConfig):
@@ -127,6 +159,16 @@ class PackageStepConfig(ProcessingStepConfigBase):
         OWN_ENTRY_POINT,
         description="Packaging script in a local source dir; by default the app's own",
     )
+    pickle_policy: Literal["refuse", "warn", "off"] | None = Field(
+        None,
+        description="What packaging does with a model whose files could run code when they are"
+        " loaded: refuse it, warn and refuse only what attacks do (so without this field), or off:"
+        " not look",
+    )
+    allowed_pickle_globals: list[PickleGlobal] | None = Field(
+        None,
+        description="Classes and functions of your own that pickles in the model may name",
+    )
     input_names: ChannelNames | None = Field(
         ["inference_scripts_input", "model_input"],
         description=f"Names of the job's inputs; names beside the default ones are {UNUSED}",
@@ -148,6 +190,27 @@ class PackageStepConfig(ProcessingStepConfigBase):
         """Return the packaging script as an absolute path, of the app's own the folder."""
         script = None if self.uses_own_script else super().get_script_path()
         return script or str(OWN_PACKAGING_SCRIPT)
+
+    @property
+    def pickle_arguments(self) -> list[str]:
+        """What the packaging script is told about pickles."""
+        arguments = ["--pickle-policy", self.pickle_policy] if self.pickle_policy else []
+        for names in _joined(self.allowed_pickle_globals or []):
+            arguments += ["--allow-pickle-globals", names]
+        return arguments
+
+    @field_validator("allowed_pickle_globals")
+    @classmethod
+    def _dangerous_ones_are_not_allowed(cls, value: list[str] | None) -> list[str] | None:
+        for name in value or []:
+            module, _, last = name.rpartition(".")
+            if is_dangerous(Global(module, last)):
+                raise broken_rule(
+                    f"must not hold {shown(name)}, which can run any code: it is refused whatever"
+                    " this list holds. Ship weights instead (a state_dict or safetensors), or set"
+                    ' pickle_policy to "off" if you trust the model as you trust your own code'
+                )
+        return value
 
     @field_validator("processing_instance_count")
     @classmethod

@@ -123,6 +123,8 @@ def test_defaults_of_packaging() -> None:
     assert _defaults(PackageStepConfig(**BASE), BASE) == {
         **PROCESSING_DEFAULTS,
         "processing_entry_point": MIMS_PACKAGE,
+        "pickle_policy": None,
+        "allowed_pickle_globals": None,
         "input_names": ["inference_scripts_input", "model_input"],
         "output_names": ["packaged_model_output"],
     }

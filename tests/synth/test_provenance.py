@@ -42,6 +42,8 @@ OTHER_VALUES: Final[Mapping[str, object]] = {
     "model.max_concurrent_invocations": 11,
     "model.max_payload_size": 7,
     "model.source_dir": "s3://bucket/code.tar.gz",
+    "package.allowed_pickle_globals": ["shop.Net"],
+    "package.pickle_policy": "refuse",
     "package.processing_framework_version": "1.0-1",
     "package.processing_instance_type_small": "ml.r5d.large",
     "package.processing_script_arguments": ["--single-folder", "flatten"],

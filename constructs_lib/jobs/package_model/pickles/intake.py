@@ -76,7 +76,8 @@ class ZipSpool:
 
     def write(self, data: bytes) -> None:
         """Take the next piece."""
-        self._buffer = self._buffer[self._at :] + data
+        before = self._buffer[self._at :] or self._passed_before(data)
+        self._buffer = before + data if before else data
         self._at = 0
         self._go_on()
 
@@ -86,6 +87,15 @@ class ZipSpool:
         self._go_on()
         self._keep_passed(RING_BYTES)
         self._put(len(self._buffer) - self._at)
+
+    def _passed_before(self, data: bytes) -> bytes:
+        """Take back the last bytes that were passed over, if a header begins in them."""
+        overlap = self._passed.last(len(LOCAL) - 1)
+        if LOCAL not in overlap + data[: len(LOCAL) - 1]:
+            return b""
+        self._passed.forget_last(len(overlap))
+        self._start -= len(overlap)
+        return overlap
 
     def seek(self, position: int) -> int:
         """Go to a place."""
@@ -129,8 +139,7 @@ class ZipSpool:
     def _pass_over(self) -> bool:
         """Look for the next header, in what need not be kept."""
         found = FIND_LOCAL(self._buffer, self._at)
-        overlap = 0 if self._is_complete else len(LOCAL) - 1
-        end = found.start() if found else max(self._at, len(self._buffer) - overlap)
+        end = found.start() if found else len(self._buffer)
         self._passed.add(self._buffer[self._at : end])
         self._start += end - self._at
         self._at = end
@@ -214,15 +223,31 @@ class Passed:
         while self._size - len(self._pieces[0]) > RING_BYTES:
             self._size -= len(self._pieces.popleft())
 
+    def last(self, count: int) -> bytes:
+        """The last bytes."""
+        end: list[bytes] = []
+        for piece in reversed(self._pieces):
+            if count <= 0:
+                break
+            end.append(piece[-count:])
+            count -= len(end[-1])
+        return b"".join(reversed(end))
+
+    def forget_last(self, count: int) -> None:
+        """Take the last bytes away."""
+        self._size -= count
+        while count:
+            piece = self._pieces.pop()
+            if len(piece) > count:
+                self._pieces.append(piece[:-count])
+            count = max(0, count - len(piece))
+
     def take(self, count: int) -> bytes:
         """Return the last bytes; nothing is left then."""
-        end: list[bytes] = []
-        while self._pieces and count > 0:
-            end.append(self._pieces.pop()[-count:])
-            count -= len(end[-1])
+        end = self.last(count)
         self._pieces.clear()
         self._size = 0
-        return b"".join(reversed(end))
+        return end
 
 
 class Holes:
