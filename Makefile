@@ -85,7 +85,7 @@ $(TORCH): $(ENVIRONMENT)
 
 .PHONY: test-torch
 test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
-	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example $(PYTEST_ARGS)
+	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example tests/pickles $(PYTEST_ARGS)
 
 # The app's code, and those pipelines that bring rules of their own.
 LINTED := . $(patsubst %/ruff.toml,%,$(wildcard pipelines/*/ruff.toml))

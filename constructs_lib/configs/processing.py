@@ -19,8 +19,7 @@ from constructs_lib.configs.types import (
     check_entry_point,
     is_local,
 )
-from constructs_lib.jobs.package_model.pickles.globals import is_dangerous
-from constructs_lib.jobs.package_model.pickles.values import Global
+from constructs_lib.jobs.package_model.pickles.globals import may_be_dangerous
 
 PIPELINE_OPTIONS: Final = (
     *("--model", "--code", "--output", "--manifest", "--entry-point", "--copy"),
@@ -29,6 +28,8 @@ PIPELINE_OPTIONS: Final = (
 """What the pipeline tells its packaging script; see ``steps/packaging.py``."""
 ARGUMENT_CHARACTERS: Final = 256
 """How long an argument of a job may be (service model, ContainerArguments)."""
+ALLOWING_ARGUMENTS: Final = 30
+"""How many arguments may hold names to allow; a job takes 100, each after its option."""
 OWN_PACKAGING_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "package_model"
 """Folder of the job, which is shipped as an archive; see ``jobs/archive.py``."""
 
@@ -201,15 +202,21 @@ class PackageStepConfig(ProcessingStepConfigBase):
 
     @field_validator("allowed_pickle_globals")
     @classmethod
-    def _dangerous_ones_are_not_allowed(cls, value: list[str] | None) -> list[str] | None:
+    def _can_be_allowed(cls, value: list[str] | None) -> list[str] | None:
         for name in value or []:
-            module, _, last = name.rpartition(".")
-            if is_dangerous(Global(module, last)):
+            if may_be_dangerous(name):
                 raise broken_rule(
                     f"must not hold {shown(name)}, which can run any code: it is refused whatever"
                     " this list holds. Ship weights instead (a state_dict or safetensors), or set"
                     ' pickle_policy to "off" if you trust the model as you trust your own code'
                 )
+        count = len([*_joined(value or [])])
+        if count > ALLOWING_ARGUMENTS:
+            raise broken_rule(
+                f"takes {count} arguments of {ARGUMENT_CHARACTERS} characters of the packaging job,"
+                f" which has room for {ALLOWING_ARGUMENTS}: a model that names so many classes is"
+                " better shipped as weights (a state_dict or safetensors)"
+            )
         return value
 
     @field_validator("processing_instance_count")

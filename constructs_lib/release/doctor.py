@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -11,9 +12,11 @@ from typing import Final
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.package_model.errors import UnwritableError
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.payloads import payload_archive
+from constructs_lib.release.pickles import pickle_findings
 from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
 HEALTHY: Final = 0
@@ -37,6 +40,8 @@ def examine(
 ) -> int:
     """Run the verification script in a child process, which prints what it finds.
 
+    A model that Package would refuse for its pickles is not loaded.
+
     Args:
         configs: One model's configs.
         model: A ``model.tar.gz``, or a folder laid out like one.
@@ -56,6 +61,7 @@ def examine(
         script.write_bytes(job_archive("verify_model"))
         command = [sys.executable, str(script), "--model", str(model)]
         command += _request_files(configs, Path(temporary))
+        command += ["--findings", str(_findings_file(configs, model, Path(temporary)))]
         command += ["--load-seconds", str(load_seconds)]
         command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]
         command += ["--memory-limit", str(configs.model.container_memory_limit)]
@@ -65,6 +71,16 @@ def examine(
     if exit_code not in (HEALTHY, UNHEALTHY):
         raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code
+
+
+def _findings_file(configs: PipelineConfigs, model: Path, folder: Path) -> Path:
+    """Write what Package would say of the model's pickles."""
+    path = folder / "findings.json"
+    try:
+        path.write_text(json.dumps(pickle_findings(model, configs.package)))
+    except (OSError, UnwritableError) as error:
+        raise ArchiveDoctorError(f"{model} could not be looked through: {error}.") from error
+    return path
 
 
 def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:

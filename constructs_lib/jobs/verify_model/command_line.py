@@ -49,6 +49,9 @@ def make_parser() -> Parser:
     parser.add_argument("--request-timeout", type=positive, default=60.0)
     parser.add_argument("--startup-timeout", type=positive, default=300.0)
     parser.add_argument("--memory-limit", type=int, help="of all workers together, MB")
+    parser.add_argument(
+        "--findings", type=Path, help="what other checks found, JSON; an error ends this one"
+    )
     parser.add_argument("--workers", type=int, help="default: as the model server's")
     return parser
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..common.errors import JobError
 from ..common.limits import Limits
+from .findings import ModelFinding
 
 
 class VerificationJob(NamedTuple):
@@ -29,6 +30,23 @@ class VerificationJob(NamedTuple):
     memory_limit: int | None = None
     workers: int | None = None
     limits: Limits = Limits()
+    findings: Path | None = None
+    """What other checks have found, a JSON list; a model with an error is not loaded."""
+
+
+def read_findings(path: Path | None) -> list[ModelFinding]:
+    """What other checks have found.
+
+    Raises:
+        JobError: the file holds something else.
+    """
+    if path is None:
+        return []
+    try:
+        return [ModelFinding(**each) for each in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise JobError(f"{path}: not a list of findings ({reason})") from None
 
 
 def read_request(path: Path, region_code: str | None) -> dict[str, Any]:

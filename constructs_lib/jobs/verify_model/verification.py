@@ -17,7 +17,7 @@ from ..common.limits import MIB
 from .evaluation import artifact, environment, gate, summary
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
-from .job import VerificationJob, read_request
+from .job import VerificationJob, read_findings, read_request
 from .layout import check_code, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_numbers, rounded
 from .memory import MemorySampler
@@ -50,7 +50,7 @@ class Verification:
         self._declared = dict(request["environment"])
         self._entry_point = self._declared.get("SAGEMAKER_PROGRAM", "inference.py")
         self.memory = MemorySampler(job.memory_limit * MIB if job.memory_limit else None)
-        self.findings: list[ModelFinding] = []
+        self.findings = read_findings(job.findings)
         self.functions: dict[str, str] = dict.fromkeys(ARGUMENT_COUNTS, "missing")
         self.requirements: list[str] = []
         self.payloads: list[dict[str, Any]] = []
@@ -62,6 +62,8 @@ class Verification:
     def run(self) -> None:
         """Judge."""
         try:
+            if any(finding.severity == "error" for finding in self.findings):
+                return
             lay_out(self._job.model, self._job.code, self._folder, self._job.limits)
             if self._job.code_sha256 is not None:
                 check_code(self._folder, self._job.code_sha256)

@@ -186,6 +186,15 @@ def is_dangerous(named: Global) -> bool:
     return _is_dangerous(named) or _is_dangerous(resolved(*named, protocol=0))
 
 
+def may_be_dangerous(name: str) -> bool:
+    """Whether ``module.name`` is dangerous, wherever in it the module ends."""
+    parts = name.split(".")
+    return any(
+        is_dangerous(Global(".".join(parts[:end]), ".".join(parts[end:])))
+        for end in range(1, len(parts))
+    )
+
+
 def _is_dangerous(named: Global) -> bool:
     if named in DANGEROUS_GLOBALS or _in_dangerous_module(named.module):
         return True
