@@ -277,6 +277,7 @@ def test_what_stands_before_the_break_counts() -> None:
         bytes(4096),
         b"\x80\2\x1f" + bytes(range(256)),
         b"\x82\1." + bytes(range(256)),
+        b"]cgc.t0]1]\nN d\n)R]",
         b"N" * 9000,
         b"(" * 9000,
         b"K" * 9000,
@@ -289,8 +290,20 @@ def test_other_files_are_no_pickles(data: bytes) -> None:
     assert scan(data, "data/0").findings == []
 
 
-def test_weights_that_look_like_a_pickle_are_told_by_their_name() -> None:
-    data = b"\x80\2" + b"\x1f" * 64
+@pytest.mark.parametrize(
+    "weights",
+    [
+        b"\x80\4\x8f:\x87\xa5%\xbd\xc0",
+        b"\x82O.<\x18\xe8\xfa\xbc",
+        b"}\x83y\x83\x81\x83zob\x82\x8d",
+    ],
+)
+def test_weights_may_begin_like_a_pickle(weights: bytes) -> None:
+    assert scan(weights + b"\x1f" * 64, "weights.bin").findings == []
+
+
+def test_a_pickle_without_names_that_breaks_is_told_where_one_is_expected() -> None:
+    data = pickle.dumps(list(range(100)))[:-5]
 
     assert codes(data, "archive/data/0") == set()
     assert codes(data, "model.pkl") == {"pickle-broken"}

@@ -62,6 +62,7 @@ class Machine:
         """
         self.reader = reader
         self.fuel = fuel
+        self._fuel_before = fuel.left
         self._lenient = lenient
         self._stack = PickleStack()
         self._memo = PickleMemo()
@@ -107,6 +108,11 @@ class Machine:
             act(self, take(reader))
             if code == STOP:
                 return
+
+    @property
+    def opcode_count(self) -> int:
+        """How many opcodes were followed."""
+        return self._fuel_before - self.fuel.left
 
     def branch(self) -> Machine:
         """A machine that goes on from here in another way, with the same memo."""

@@ -7,6 +7,7 @@ file is tried: what a reader would carry out of it counts, whatever the file is 
 from __future__ import annotations
 
 import io
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from .findings import PickleFinding, PickleReport, Place
@@ -22,6 +23,9 @@ from .values import OPAQUE, Global
 if TYPE_CHECKING:
     from .values import Blob, Made
 
+CERTAIN_OPCODES = 8
+"""So many are no chance, in a file that begins like a pickle."""
+PLAUSIBLE = re.compile(r"[^\W\d][\w.<>-]*")
 MAX_NAME_CHARACTERS = 200
 PICKLE_OPCODES = 10
 """What starting another pickle costs, in opcodes."""
@@ -198,10 +202,10 @@ class PickleScan:
         machine = walk.machine
         if walk.stopped:
             is_whole = walk.end == self._region.size
-            return bool(machine.imports) or expected or is_whole or machine.calls > 0
+            return bool(machine.imports) or is_whole or machine.calls > 0
         if marked or not machine.imports:
-            return expected and (marked or (walk.tells and machine.calls > 0))
-        if not all(is_printable(named) for named in machine.imports):
+            return marked and expected and machine.opcode_count >= CERTAIN_OPCODES
+        if not all(map(is_plausible, machine.imports)):
             return False
         return expected or machine.calls > 0 or any(map(is_dangerous, machine.imports))
 
@@ -242,6 +246,6 @@ def printable(name: str) -> str:
     return plain[:MAX_NAME_CHARACTERS]
 
 
-def is_printable(named: Global) -> bool:
-    """Whether a name is one that a module could have, rather than bytes by chance."""
-    return all(part.isprintable() and part for part in named)
+def is_plausible(named: Global) -> bool:
+    """Whether a name is one that a module and a class could have, rather than bytes by chance."""
+    return all(PLAUSIBLE.fullmatch(part) for part in named)
