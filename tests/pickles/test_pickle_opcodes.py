@@ -29,6 +29,10 @@ def marked(*parts: bytes) -> bytes:
     return PROTO[4] + b"".join(parts) + STOP
 
 
+def frame(size: int) -> bytes:
+    return pickle.FRAME + struct.pack("<Q", size)
+
+
 def memoized(*values: bytes) -> bytes:
     """Values that are put into the memo, one after the other, and taken from the stack."""
     return b"".join(value + pickle.MEMOIZE + pickle.POP for value in values)
@@ -66,6 +70,7 @@ FINDS_OS_SYSTEM = {
     "old texts": marked(b"U\2os" + b"T\6\0\0\0system", pickle.STACK_GLOBAL),
     "text lines": marked(b"S'o\\x73'\n" + b"Vs\\u0079stem\n", pickle.STACK_GLOBAL),
     "inst": marked(pickle.MARK, text("true"), b"ios\nsystem\n"),
+    "inst without a mark": marked(b"ios\nsystem\n"),
     "obj": marked(pickle.MARK, imported("os", "system"), text("true"), pickle.OBJ),
     "newobj": marked(imported("os", "system"), text("true"), pickle.TUPLE1, pickle.NEWOBJ),
     "newobj_ex": marked(
@@ -73,7 +78,7 @@ FINDS_OS_SYSTEM = {
     ),
     "never called": marked(imported("os", "system")),
     "popped": marked(imported("os", "system"), pickle.POP, b"N"),
-    "in a frame": PROTO[4] + pickle.FRAME + struct.pack("<Q", 3) + b"N0" + SHELL + STOP,
+    "in a frame": PROTO[4] + frame(len(SHELL) + 3) + b"N0" + SHELL + STOP,
     "another protocol inside": PROTO[4] + PROTO[2] + SHELL + STOP,
     "protocol 0": b"cos\nsystem\n(S'true'\ntR.",
     "protocol 1": b"cos\nsystem\n(U\4truetR.",
@@ -160,6 +165,10 @@ def test_an_allowed_name_must_match_as_a_whole(module: str) -> None:
     assert codes(PROTO[4] + from_stack(module, "OrderedDict") + STOP)
 
 
+def test_a_module_is_named_though_the_file_ends_in_it() -> None:
+    assert ("pickle-global-dangerous", "subprocess.") in found(PROTO[2] + b"csubprocessX")
+
+
 def test_python_2_names_stand_for_todays_only_up_to_protocol_2() -> None:
     named = imported("__builtin__", "set")
 
@@ -210,6 +219,23 @@ CHANGES = {
 @pytest.mark.parametrize("data", CHANGES.values(), ids=CHANGES.keys())
 def test_a_class_itself_must_not_be_changed(data: bytes) -> None:
     assert codes(marked(data)) == {"pickle-changes-class"}
+
+
+FRAMES = {
+    "a line": frame(3) + b"cxxcollections\nOrderedDict\n",
+    "an argument": frame(2) + text("os"),
+    "a frame in a frame": frame(99) + b"N0" + frame(3) + b"N0N" + b"N" * 99,
+}
+
+
+@pytest.mark.parametrize("data", FRAMES.values(), ids=FRAMES.keys())
+def test_opcodes_must_not_go_beyond_their_frame(data: bytes) -> None:
+    assert "pickle-frame-crossed" in codes(marked(data))
+    assert "pickle-frame-crossed" in codes(b"N0" + data + STOP, "README")
+
+
+def test_frames_may_follow_each_other() -> None:
+    assert codes(PROTO[4] + frame(2) + b"N0" + frame(2) + b"N.") == set()
 
 
 @pytest.mark.parametrize("function", [called(imported("collections", "Counter")), b"Pid\n"])

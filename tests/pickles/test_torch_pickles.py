@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -53,17 +52,10 @@ def test_state_dicts_of_every_dtype_pass(dtype: str, protocol: int, is_zip: bool
     assert found(data) == set()
 
 
-OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
-    name: (lambda parameters, make=make: make(parameters, lr=0.1))
-    for name, make in vars(torch.optim).items()
-    if isinstance(make, type) and name in ("Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "LBFGS")
-}
-
-
-@pytest.mark.parametrize("make", OPTIMIZERS.values(), ids=OPTIMIZERS.keys())
-def test_checkpoints_of_optimizers_and_schedulers_pass(make: Callable[[Any], Any]) -> None:
+@pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "LBFGS"])
+def test_checkpoints_of_optimizers_and_schedulers_pass(name: str) -> None:
     model = torch.nn.Linear(2, 3)
-    optimizer = make(model.parameters())
+    optimizer = getattr(torch.optim, name)(model.parameters(), lr=0.1)
 
     def loss() -> Any:
         optimizer.zero_grad()

@@ -48,6 +48,10 @@ KINDS = {
         True,  # noqa: FBT003
         f"do not load this file: no writer puts names together; {_WEIGHTS}",
     ),
+    "pickle-frame-crossed": Kind(
+        True,  # noqa: FBT003
+        f"do not load this file: readers go on in different places; {_WEIGHTS}",
+    ),
     "pickle-extension": Kind(
         True,  # noqa: FBT003
         f"write it without copyreg.add_extension, or {_WEIGHTS}",

@@ -21,6 +21,7 @@ MAX_TUPLE_ITEMS = 32
 MAX_NOTES = 1000
 """How many imports, and how many tricks, are noted of one pickle."""
 TRACKED = (ARRAY_WRAPPER, DTYPE)
+FRAME_CROSSED = "pickle-frame-crossed"
 NAMELESS = Global("", "")
 """Stands for what was reported already."""
 GETATTR = Global("builtins", "getattr")
@@ -105,7 +106,9 @@ class Machine:
             if step is None:
                 raise BrokenPickleError(f"there is no opcode {code:#04x}")
             act, take = step
-            act(self, take(reader))
+            argument = take(reader)
+            self._check_frame()
+            act(self, argument)
             if code == STOP:
                 return
 
@@ -147,7 +150,18 @@ class Machine:
             raise BrokenPickleError(f"there is no protocol {version}")
         self._protocol = version
 
+    def _check_frame(self) -> None:
+        if self._at < self._frame_end < self.reader.position:
+            self._refuse_frame("ends a frame in the middle of an opcode")
+
+    def _refuse_frame(self, what: str) -> None:
+        """Stop where readers part: some lose what is left of a frame, others stop."""
+        self.trick(FRAME_CROSSED, what)
+        raise BrokenPickleError(f"it {what}")
+
     def _frame(self, size: int) -> None:
+        if self._at < self._frame_end:
+            self._refuse_frame("begins a frame inside of another")
         self._frame_end = self.reader.position + size
 
     def _stop(self, _: Value) -> None:
@@ -266,14 +280,17 @@ class Machine:
         self._stack.push(self._global_of_lines())
 
     def _global_of_lines(self) -> Global:
-        module = utf8(self.reader.line())
+        module, name = b"", b""
         try:
+            module = self.reader.line()
             name = self.reader.line()
         except CutLineError as error:
             # Python's own reader takes the last letter for the end of the line, and imports.
-            self._import(module, utf8(error.line[:-1]))
+            rest = error.line[:-1]
+            self._import(utf8(module or rest), utf8(rest if module else b""))
             raise
-        return self._import(module, utf8(name))
+        self._check_frame()
+        return self._import(utf8(module), utf8(name))
 
     def _import(self, module: str, name: str) -> Global:
         named = resolved(module, name, self._protocol)
@@ -288,8 +305,8 @@ class Machine:
         return named
 
     def _instance_of_lines(self, _: Value) -> None:
+        named = self._global_of_lines()  # Python's own reader looks for the mark only then
         items, is_complete = self._stack.pop_to_mark()
-        named = self._global_of_lines()
         self._stack.push(self._called(named, tuple_of(items) if is_complete else OPAQUE))
 
     def _instance_of_marked(self, _: Value) -> None:

@@ -14,7 +14,7 @@ from .findings import PickleFinding, PickleReport, Place
 from .globals import ALLOWED, DANGEROUS, NameRules, is_dangerous
 from .joblib_arrays import OBJECTS, UnclearArrayError, following_array
 from .layouts import raw_bytes_after
-from .machine import Fuel, Machine
+from .machine import FRAME_CROSSED, Fuel, Machine
 from .opcodes import MAX_PROTOCOL, OPCODES, PROTO
 from .regions import BrokenPickleError, ByteReader, Region
 from .stack import TooLargeToFollowError
@@ -197,9 +197,9 @@ class PickleScan:
         """Whether this is a pickle, rather than bytes that only look a little like one."""
         if marked and (walk.stopped or walk.tells):
             return True
-        if walk.too_large:
-            return True
         machine = walk.machine
+        if walk.too_large or any(trick.code == FRAME_CROSSED for trick in machine.tricks):
+            return True
         if walk.stopped:
             is_whole = walk.end == self._region.size
             return bool(machine.imports) or is_whole or machine.calls > 0
