@@ -17,8 +17,8 @@ from constructs_lib.jobs.package_model.pickles.intake import ModelIntake
 from constructs_lib.jobs.package_model.pickles.regions import Region
 from constructs_lib.jobs.package_model.reading import ByteSource, read_chunks
 from constructs_lib.jobs.package_model.rules import in_code
-from constructs_lib.jobs.package_model.tar_headers import Member
-from constructs_lib.jobs.package_model.tar_scanner import Edit, TarScanner
+from constructs_lib.jobs.package_model.tar.members import Member
+from constructs_lib.jobs.package_model.tar.scanner import Edit, TarScanner
 
 
 def pickle_findings(model: Path, config: PackageStepConfig) -> list[dict[str, Any]]:

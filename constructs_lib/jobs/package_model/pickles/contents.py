@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from ...common.limits import KIB, MIB, Limits
+from ...common.tar_blocks import BLOCK
 from ..errors import RefusedError, UnwritableError
-from ..tar_headers import BLOCK, FILE, checksum_holds
-from ..tar_scanner import TarScanner
+from ..tar.fields import checksum_holds
+from ..tar.members import FILE
+from ..tar.scanner import TarScanner
 from .compressed import (
     OUTPUT_BYTES,
     RAW_DEFLATE,
@@ -42,7 +44,7 @@ from .zip_directory import (
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from ..tar_headers import Member
+    from ..tar.members import Member
 
 HEAD_BYTES = 4 * KIB
 """By which it is decided what a file is."""

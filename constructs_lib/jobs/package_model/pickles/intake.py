@@ -9,7 +9,7 @@ import re
 from typing import IO, TYPE_CHECKING
 
 from ...common.limits import MIB
-from ..tar_headers import FILE
+from ..tar.members import FILE
 from .contents import HEAD_BYTES, UNKNOWN_SIZE, ContentScanner, holds_more
 from .findings import Place
 from .regions import HoleError, Region
@@ -32,8 +32,8 @@ from .zip_directory import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..tar_headers import Member
-    from ..tar_scanner import Edit
+    from ..tar.members import Member
+    from ..tar.scanner import Edit
 
 FIND_LOCAL = re.compile(re.escape(LOCAL)).search
 """A regular expression finds it faster than ``bytes.find``."""
