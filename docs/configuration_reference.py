@@ -80,12 +80,12 @@ that it is current.
 `pipelines/<name>/config.json` has one section per step. `metadata.config_types` says which sections
 there are and the class of each. A field is in `configuration.shared`, which serves every section
 that has the field, or in `configuration.specific.<section>` (`configuration.processing.<section>`
-for Package), which wins. A required field has to be in one of them. Unknown fields are warnings
-that name the nearest known field. Relative paths start at the file. Editors complete and check
+for Package), which wins. A required field has to be in one of them. An unknown field is an error
+that names the nearest known field. Relative paths start at the file. Editors complete and check
 `config.json` by its `"$schema"`.
 
     {
-      "metadata": {"config_types": {"Base": "BasePipelineConfig", …}},
+      "metadata": {"format": 4, "config_types": {"Base": "BasePipelineConfig", …}},
       "configuration": {
         "shared": {"author": "my-team", …},
         "processing": {"Package": {"processing_volume_size": 30}},
@@ -93,7 +93,9 @@ that name the nearest known field. Relative paths start at the file. Editors com
       }
     }
 
-Files of the earlier system are read as they are; `release validate` says what of them is unused.
+That is format 4. Files without `metadata.format` are those of the earlier system, which are read
+as they are: unknown fields are warnings there, and `release validate` says what of them is unused
+or read otherwise.
 
 """
 

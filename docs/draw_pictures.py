@@ -28,6 +28,7 @@ PICTURES: Final = ROOT / "docs" / "pictures"
 _DOCUMENTS: Final = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
 _BLOCK: Final = re.compile(r"<!-- graph:(?P<name>[\w-]+) -->\n.*?<!-- /graph -->", re.DOTALL)
 _TRAINING: Final = {
+    "train_in_pipeline": True,
     "source_dir": "training",
     "training_entry_point": "train_model.py",
     "input_path": "s3://example-bucket/training/2026-11-01",
@@ -41,7 +42,7 @@ _INTRODUCTION: Final = """\
 Drawn by `make pictures` from compiled definitions; a test checks that it is current.
 `release graph NAME` draws your own pipeline the same way.
 
-Four settings choose the steps: whether there is a `PytorchTraining` section, how many
+Four settings choose the steps: `train_in_pipeline` of the PytorchTraining section, how many
 `registration_regions` there are, and `verification` and `load_test_in_aws` of the Payload section.
 An arrow that others imply is left out.
 

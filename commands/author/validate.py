@@ -21,7 +21,8 @@ def validate(names: Folders = None, *, no_cache: NoCache = False, as_json: Json 
     """Check configs and the pipelines they make.
 
     Tells every problem with its place: what is wrong in a config, and what SageMaker would refuse
-    of the pipeline. Exits with 1 if there is an error.
+    of the pipeline. Tells what of an older config is not used, too. Exits with 1 if there is an
+    error.
 
     Examples:
         release validate
@@ -51,7 +52,7 @@ def _load(path: Path) -> PipelineConfigs | ReleaseError:
     from constructs_lib.configs import PipelineConfigs
 
     try:
-        return PipelineConfigs.load(path)
+        return PipelineConfigs.read(path)  # what is odd in it is told among the findings
     except ReleaseError as error:
         return error
 
@@ -69,11 +70,25 @@ def _check(
         checked = compiled[name]
         release_files(configs, checked.pipeline)
     except ReleaseError as error:
-        return {**result, "error": str(error), "findings": []}
+        told = [] if isinstance(configs, ReleaseError) else _told_of_file(configs)
+        return {**result, "error": str(error), "findings": told}
     valid = all(finding.severity != "error" for finding in checked.findings)
-    told = [{"severity": each.severity, "text": str(each)} for each in checked.findings]
+    told = [
+        *_told_of_file(configs),
+        *({"severity": each.severity, "text": str(each)} for each in checked.findings),
+    ]
     result |= {"pipeline": checked.pipeline.name, "valid": valid, "error": None}
     return {**result, "findings": told}
+
+
+def _told_of_file(configs: PipelineConfigs) -> list[dict[str, str]]:
+    """Return what is odd in a config file, and what of it is not used or means something else."""
+    told = {"warning": configs.warnings, "note": configs.notes}
+    return [
+        {"severity": severity, "text": f"{severity} {each}"}
+        for severity, each_of_them in told.items()
+        for each in each_of_them
+    ]
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -248,7 +248,8 @@ def cache_key(configs: PipelineConfigs, home_region: str) -> str:
         if isinstance(section, BasePipelineConfig)
     }
     # Keys are not sorted: the order of the variables is the order of a payload's columns.
-    return _digest(json.dumps([sections, home_region, _environment()]))
+    arguments = configs.package.script_arguments  # none for a script that is not run
+    return _digest(json.dumps([sections, arguments, home_region, _environment()]))
 
 
 def _digest(text: str) -> str:

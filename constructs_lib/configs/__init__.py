@@ -15,7 +15,7 @@ from constructs_lib.configs.files import (
     read_config_file,
     save_configs,
 )
-from constructs_lib.configs.generations import Generation
+from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.model import PytorchModelCreationConfig
 from constructs_lib.configs.pipeline import PipelineConfigs
 from constructs_lib.configs.problems import ConfigFileError, ConfigProblem

@@ -81,8 +81,8 @@ class BasePipelineConfig(BaseModel):
 
     STEP_KEY: ClassVar[str] = "Base"
     """The key of this class's step in a config file."""
-    OLDER_STEP_KEY: ClassVar[str | None] = None
-    """The key that older files use instead."""
+    OTHER_STEP_KEYS: ClassVar[tuple[str, ...]] = ()
+    """The keys that older files and those of a later tool use instead."""
 
     author: Text = Field(description="Who owns the pipeline; part of its default name")
     current_date: CurrentDate = Field(

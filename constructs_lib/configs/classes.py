@@ -30,6 +30,8 @@ CONFIG_CLASSES: Final[dict[str, ConfigClass]] = {
 
 OTHER_CLASS_NAMES: Final = {
     "PackageConfig": "PackageStepConfig",
+    "PyTorchModelStepConfig": "PytorchModelCreationConfig",
+    "PyTorchTrainingConfig": "PytorchTrainingConfig",
     "RegistrationConfig": "ModelRegistrationConfig",
 }
 """What a later tool calls some of the classes."""
@@ -46,8 +48,8 @@ def current_step_key(key: str, config_class: ConfigClass) -> str | None:
     A key may carry ``_<value>`` of a job type, data type or mode: ``Training_calibration`` is
     ``PytorchTraining_calibration``.
     """
-    for known in (config_class.STEP_KEY, config_class.OLDER_STEP_KEY):
-        if known is not None and (key == known or key.startswith(f"{known}_")):
+    for known in (config_class.STEP_KEY, *config_class.OTHER_STEP_KEYS):
+        if key == known or key.startswith(f"{known}_"):
             return config_class.STEP_KEY + key.removeprefix(known)
     return None
 

@@ -1,6 +1,6 @@
 """Reads and writes the config file: one JSON document for all steps of a pipeline.
 
-Four formats of it exist (see ``generations``). All are read; the current one is written.
+Five formats of it exist (see ``formats.detection``). All are read; the current one is written.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,9 @@ from pydantic_core import ErrorDetails
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES, ConfigClasses
 from constructs_lib.configs.document import child_path, read_document
-from constructs_lib.configs.generations import Generation, Section, read_sections
+from constructs_lib.configs.formats.detection import CURRENT_FORMAT, Generation
+from constructs_lib.configs.formats.later_tool import what_is_read
+from constructs_lib.configs.formats.sections import DocumentContent, Section, read_content
 from constructs_lib.configs.problems import (
     ConfigFileError,
     ConfigProblem,
@@ -29,10 +31,12 @@ from constructs_lib.configs.problems import (
     shown,
 )
 from constructs_lib.configs.processing import ProcessingStepConfigBase
+from constructs_lib.configs.training import PytorchTrainingConfig
 from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
 
+_CHOICE_TO_TRAIN: Final = "train_in_pipeline"
 # Not told twice: a default that cannot be derived follows from a problem with another field, and
 # NaN was found when the document was read.
 _REPORTED_ALREADY: Final = {"default_factory_not_called", "finite_number"}
@@ -48,8 +52,18 @@ class ConfigFile:
     """Every step that the file declares, also those whose fields are wrong."""
     configs: dict[str, BasePipelineConfig]
     """The steps without problems, by step key."""
+    unsupported: tuple[str, ...]
+    """Steps of a later tool that have no counterpart here."""
     problems: tuple[ConfigProblem, ...]
     warnings: tuple[ConfigProblem, ...]
+
+    def renamed(self) -> dict[str, str]:
+        """Return the fields that the file calls by another name, with today's name."""
+        return {
+            name: current
+            for section in self.sections
+            for name, current in section.renamed_here().items()
+        }
 
     def locate(self, step: str, field: str) -> tuple[str, Any]:
         """Return the JSON path and value of a step's field; no value when it is not in the file."""
@@ -81,10 +95,13 @@ def read_config_file(
     file = Path(path)
     document, problems = read_document(file)
     findings = Findings(problems=problems)
-    generation, sections = (
-        (None, []) if document is None else read_sections(document, config_classes, findings)
-    )
-    findings.warnings.extend(_unknown_fields(sections, config_classes))
+    content = DocumentContent()
+    if document is not None:
+        content = read_content(document, config_classes, findings)
+    sections = list(content.sections)
+    _tell_unknown_fields(content, config_classes, findings)
+    if content.generation is not Generation.G4:
+        findings.problems.extend(_fields_of_the_current_format(sections))
     context = {"root": file.parent if root is None else Path(root)}
     configs = {
         section.step: config
@@ -93,9 +110,10 @@ def read_config_file(
     }
     return ConfigFile(
         file=file,
-        generation=generation,
-        sections=tuple(sections),
+        generation=content.generation,
+        sections=content.sections,
         configs=configs,
+        unsupported=content.unsupported,
         problems=tuple(dict.fromkeys(findings.problems)),
         warnings=tuple(dict.fromkeys(findings.warnings)),
     )
@@ -120,32 +138,55 @@ def load_configs(
         ConfigFileError: the file cannot be used; the error holds all of its problems.
     """
     config_file = read_config_file(path, config_classes, root=root)
-    raise_or_warn(config_file.file, config_file.problems, config_file.warnings)
+    log_warnings(config_file.file, config_file.warnings)
+    if config_file.problems:
+        raise ConfigFileError(config_file.file, config_file.problems)
     return config_file.configs
 
 
-def raise_or_warn(
-    file: Path, problems: tuple[ConfigProblem, ...], warnings: tuple[ConfigProblem, ...]
-) -> None:
-    """Log the warnings; raise the problems if there are any."""
+def log_warnings(file: Path | str, warnings: Iterable[ConfigProblem]) -> None:
+    """Log what is odd in a file."""
     for warning in warnings:
         logger.warning("%s: %s", file, warning)
-    if problems:
-        raise ConfigFileError(file, problems)
+
+
+def _tell_unknown_fields(
+    content: DocumentContent, config_classes: ConfigClasses, findings: Findings
+) -> None:
+    unknown = list(_unknown_fields(content.sections, config_classes))
+    if content.generation is not Generation.LATER:
+        for path, name, known in unknown:
+            findings.unknown(path, "field", name, known)
+        return
+    renamed = dict(item for each in content.sections for item in each.renamed_here().items())
+    told = what_is_read(content.unsupported, renamed, [name for _, name, _ in unknown])
+    findings.warnings.extend([told] if told else [])
 
 
 def _unknown_fields(
-    sections: list[Section], config_classes: ConfigClasses
-) -> Iterator[ConfigProblem]:
+    sections: Iterable[Section], config_classes: ConfigClasses
+) -> Iterator[tuple[str, str, list[str]]]:
+    """Yield each field that nothing has: its path, its name and the names that it could have."""
     anywhere = {name for each in config_classes.values() for name in each.model_fields}
     for section in sections:
         own = set(section.config_class.model_fields)
         for layer in section.layers:
             known = anywhere if layer.shared else own
             for name in layer.fields:
-                if name not in known:
-                    message = f"unknown field, ignored{did_you_mean(name, sorted(known))}"
-                    yield ConfigProblem(child_path(layer.path, name), message)
+                if section.renamed.get(name, name) not in known:
+                    yield child_path(layer.path, name), name, sorted(known)
+
+
+def _fields_of_the_current_format(sections: list[Section]) -> Iterator[ConfigProblem]:
+    """Refuse, in other formats, the choice that only the current one has."""
+    for section in sections:
+        path, value = section.located().get(_CHOICE_TO_TRAIN, ("", None))
+        if value is not None:
+            message = (
+                f'is a field of files with "format": {CURRENT_FORMAT} in metadata: add that, or'
+                " leave the field out, with which the pipeline trains nothing"
+            )
+            yield ConfigProblem(path, message, shown(value))
 
 
 def _build(
@@ -158,12 +199,18 @@ def _build(
             json.dumps(fields), strict=True, context=context
         )
     except ValidationError as error:
-        findings.problems.extend(
+        problems = [
             _problem(each, section, sections)
             for each in error.errors(include_url=False)
             if each["type"] not in _REPORTED_ALREADY
-        )
-        return None
+        ]
+    if section.config_class is PytorchTrainingConfig and not findings.strict:
+        # Nothing trains with it. What is wrong in shared fields is told of the other sections, too.
+        message = f"the section is left out, which changes nothing; wrong in it: {problems[0]}"
+        findings.warnings.append(ConfigProblem(section.home, message))
+    else:
+        findings.problems.extend(problems)
+    return None
 
 
 def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> ConfigProblem:
@@ -253,6 +300,7 @@ def _document(configs: Mapping[str, BasePipelineConfig], created_at: datetime) -
     others = [step for step in configs if step not in processing]
     return {
         "metadata": {
+            "format": CURRENT_FORMAT,
             "created_at": created_at.isoformat(),
             "config_types": {step: type(config).__name__ for step, config in configs.items()},
             "field_sources": {

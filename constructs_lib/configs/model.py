@@ -15,7 +15,7 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     """Settings of the CreateModel step."""
 
     STEP_KEY: ClassVar[str] = "PytorchModel"
-    OLDER_STEP_KEY: ClassVar[str | None] = "Model"
+    OTHER_STEP_KEYS: ClassVar[tuple[str, ...]] = ("Model", "PyTorchModel")
 
     inference_instance_type: InstanceType = Field(
         "ml.m5.large", description="Instance type that serves the model"

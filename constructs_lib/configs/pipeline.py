@@ -9,9 +9,12 @@ from typing import Final, Self, TypeVar, cast
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES
-from constructs_lib.configs.files import ConfigFile, raise_or_warn, read_config_file
+from constructs_lib.configs.files import ConfigFile, log_warnings, read_config_file
+from constructs_lib.configs.formats.detection import Generation
+from constructs_lib.configs.formats.differences import differences
+from constructs_lib.configs.formats.later_tool import what_is_missing
 from constructs_lib.configs.model import PytorchModelCreationConfig
-from constructs_lib.configs.problems import ConfigProblem, shown
+from constructs_lib.configs.problems import ConfigFileError, ConfigProblem, shown
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
 from constructs_lib.configs.training import PytorchTrainingConfig
@@ -43,8 +46,11 @@ class PipelineConfigs:
     payload: PayloadConfig
     processing: ProcessingStepConfigBase | None = None
     training: PytorchTrainingConfig | None = None
+    """``None`` unless the pipeline trains its model."""
     warnings: tuple[ConfigProblem, ...] = field(default=(), compare=False)
     """What is odd in the file, such as unknown fields."""
+    notes: tuple[ConfigProblem, ...] = field(default=(), compare=False)
+    """What is different here from what the file says, such as sections that are not used."""
     file: ConfigFile | None = field(default=None, compare=False, repr=False)
     """What they were read from; tells where a field is set."""
 
@@ -59,20 +65,33 @@ class PipelineConfigs:
         Raises:
             ConfigFileError: the file cannot be used; the error holds all of its problems.
         """
+        configs = cls.read(path, root=root)
+        log_warnings(path, configs.warnings)
+        return configs
+
+    @classmethod
+    def read(cls, path: Path | str, *, root: Path | str | None = None) -> Self:
+        """Do as :meth:`load` does, but for telling the log what is odd in the file.
+
+        Raises:
+            ConfigFileError: the file cannot be used; the error holds all of its problems.
+        """
         file = read_config_file(path, root=root)
-        problems = (*file.problems, *_section_problems(file), *_contradictions(file))
-        raise_or_warn(file.file, problems, file.warnings)
-        training = _steps(file, PytorchTrainingConfig)
-        processing = _steps(file, ProcessingStepConfigBase)
+        if problems := _problems(file):
+            # Of a later tool's file one message tells all of it.
+            log_warnings(path, () if file.generation is Generation.LATER else file.warnings)
+            raise ConfigFileError(file.file, problems)
+        training = _only_if_any(file, PytorchTrainingConfig)
         return cls(
             base=_only(file, BasePipelineConfig),
             model=_only(file, PytorchModelCreationConfig),
             package=_only(file, PackageStepConfig),
             registration=_only(file, ModelRegistrationConfig),
             payload=_only(file, PayloadConfig),
-            processing=_only(file, ProcessingStepConfigBase) if processing else None,
-            training=_only(file, PytorchTrainingConfig) if training else None,
+            processing=_only_if_any(file, ProcessingStepConfigBase),
+            training=training if training and training.train_in_pipeline else None,
             warnings=file.warnings,
+            notes=tuple(differences(file)),
             file=file,
         )
 
@@ -84,6 +103,19 @@ def _steps(file: ConfigFile, config_class: type[BasePipelineConfig]) -> list[str
 
 def _only(file: ConfigFile, config_class: type[_Config]) -> _Config:
     return cast("_Config", file.configs[_steps(file, config_class)[0]])
+
+
+def _only_if_any(file: ConfigFile, config_class: type[_Config]) -> _Config | None:
+    found = [step for step in _steps(file, config_class) if step in file.configs]
+    return cast("_Config", file.configs[found[0]]) if found else None
+
+
+def _problems(file: ConfigFile) -> tuple[ConfigProblem, ...]:
+    missing = [each for each in REQUIRED if not _steps(file, each)]
+    if file.generation is Generation.LATER and missing:
+        keys = (each.STEP_KEY for each in missing)
+        return (what_is_missing(keys, file.unsupported, file.renamed()),)
+    return (*file.problems, *_section_problems(file), *_contradictions(file))
 
 
 def _section_problems(file: ConfigFile) -> Iterator[ConfigProblem]:

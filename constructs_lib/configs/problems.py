@@ -32,12 +32,22 @@ class ConfigProblem:
         return f"{self.path}: {self.message}{got}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Findings:
     """Collects what reading a file brings up."""
 
     problems: list[ConfigProblem] = field(default_factory=list)
     warnings: list[ConfigProblem] = field(default_factory=list)
+    strict: bool = False
+    """Whether a name that nothing has is a problem: in files of the current format."""
+
+    def unknown(self, path: str, kind: str, name: str, known: Iterable[str]) -> None:
+        """Tell of a key or field that nothing has, with the nearest name that something has."""
+        nearest = did_you_mean(name, known)
+        if self.strict:
+            self.problems.append(ConfigProblem(path, f"unknown {kind}{nearest or ': remove it'}"))
+        else:
+            self.warnings.append(ConfigProblem(path, f"unknown {kind}, ignored{nearest}"))
 
 
 class ConfigFileError(ReleaseError):
@@ -59,10 +69,10 @@ def shown(value: object) -> str:
     return f"{text[:_LONGEST_SHOWN_VALUE]}..."
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     """``; did you mean "..."?`` with the nearest known name, or nothing when none is near."""
     by_folded = {each.casefold(): each for each in known}
-    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
     return f'; did you mean "{by_folded[nearest[0]]}"?' if nearest else ""
 
 

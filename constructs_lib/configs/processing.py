@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.formats.packaging_script import is_earlier_script
 from constructs_lib.configs.problems import broken_rule, shown
 from constructs_lib.configs.types import (
     UNUSED,
@@ -46,15 +47,26 @@ def _joined(names: list[str]) -> Iterator[str]:
         yield joined
 
 
-def _names(value: Any) -> Any:
-    return sorted(value) if isinstance(value, dict) else value
+_TEXTS: Final = {
+    "inference_scripts_input": "Input name for inference scripts",
+    "model_input": "Input name for model artifacts",
+    "packaged_model_output": "Output name for the packaged model",
+}
+"""What files of the earlier system say of the packaging job's inputs and its output."""
+
+
+def _texts_by_name(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return {name: _TEXTS.get(name, name) if isinstance(name, str) else name for name in value}
 
 
 ChannelNames = Annotated[
-    list[str],
-    BeforeValidator(_names, json_schema_input_type=list[str] | dict[str, str]),
+    dict[str, str],
+    BeforeValidator(_texts_by_name, json_schema_input_type=list[str] | dict[str, str]),
 ]
-"""Names of a job's inputs or outputs; earlier files map each name to a description."""
+"""Names of a job's inputs or outputs, each with a text, without which the earlier loader refuses
+them."""
 
 
 PickleGlobal = Annotated[
@@ -115,20 +127,18 @@ class ProcessingStepConfigBase(BasePipelineConfig):
         None, description=f"Names of the job's outputs; {UNUSED}"
     )
 
-    def get_instance_type(self, size: Literal["small", "large"] | None = None) -> str:
+    def get_instance_type(self, size: str | None = None) -> str:
         """Return the instance type of a size; by default as use_large_processing_instance says.
 
         Raises:
             ValueError: another size than small and large.
         """
-        default: Literal["small", "large"] = (
-            "large" if self.use_large_processing_instance else "small"
-        )
-        by_size: dict[str, str] = {
+        default = "large" if self.use_large_processing_instance else "small"
+        by_size = {
             "small": self.processing_instance_type_small,
             "large": self.processing_instance_type_large,
         }
-        instance_type = by_size.get(size or default)
+        instance_type = by_size.get((size or default).lower())
         if instance_type is None:
             raise ValueError(f"size must be small, large or None, not {size!r}")
         return instance_type
@@ -171,11 +181,11 @@ class PackageStepConfig(ProcessingStepConfigBase):
         description="Classes and functions of your own that pickles in the model may name",
     )
     input_names: ChannelNames | None = Field(
-        ["inference_scripts_input", "model_input"],
+        {name: _TEXTS[name] for name in ("inference_scripts_input", "model_input")},
         description=f"Names of the job's inputs; names beside the default ones are {UNUSED}",
     )
     output_names: ChannelNames | None = Field(
-        ["packaged_model_output"],
+        {name: _TEXTS[name] for name in ("packaged_model_output",)},
         description=f"Names of the job's outputs; names beside the default one are {UNUSED}",
     )
 
@@ -185,7 +195,21 @@ class PackageStepConfig(ProcessingStepConfigBase):
         script = super().get_script_path()
         if script is None or not is_local(script):
             return True  # a source_dir in S3 holds the inference code alone
-        return self.processing_entry_point == self.OWN_ENTRY_POINT and not Path(script).is_file()
+        if self.processing_entry_point == self.OWN_ENTRY_POINT and not Path(script).is_file():
+            return True
+        return is_earlier_script(Path(script))
+
+    @property
+    def script_arguments(self) -> list[str]:
+        """The arguments that the script gets beside the pipeline's own."""
+        return [] if self.earlier_script() else self.processing_script_arguments or []
+
+    def earlier_script(self) -> Path | None:
+        """Return the earlier system's packaging script, which is not run, if there is one."""
+        script = super().get_script_path()
+        if script is None or not is_local(script) or not is_earlier_script(Path(script)):
+            return None
+        return Path(script)
 
     def get_script_path(self) -> str:
         """Return the packaging script as an absolute path, of the app's own the folder."""
@@ -270,9 +294,11 @@ class PackageStepConfig(ProcessingStepConfigBase):
 
     @field_validator("input_names", "output_names")
     @classmethod
-    def _channels_are_there(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+    def _channels_are_there(
+        cls, value: dict[str, str] | None, info: ValidationInfo
+    ) -> dict[str, str] | None:
         needed = cls.model_fields[str(info.field_name)].default
-        missing = [name for name in needed if name not in (value or [])]
+        missing = [name for name in needed if name not in (value or {})]
         if missing:
             raise broken_rule(f"must hold {', '.join(missing)}, which the packaging job uses")
         return value

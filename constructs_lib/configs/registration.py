@@ -309,7 +309,26 @@ def _wrong_special_field(name: str, variables: dict[str, VariableType]) -> str |
     )
 
 
+def filled_template(template: str, timestamp: str) -> str:
+    """Put a timestamp into the template of a sample request's value.
+
+    Doubled braces mean single ones, as in the earlier system, which called ``str.format``. Any
+    other text with braces of its own, such as JSON, stays as it is but for the placeholder.
+    """
+    if _is_format(template):
+        return template.format(timestamp=timestamp)
+    return template.replace(TIMESTAMP_PLACEHOLDER, timestamp)
+
+
+def _is_format(template: str) -> bool:
+    """Tell whether ``str.format`` takes a template: it has no braces but what that knows."""
+    rest = re.sub(rf"\{{\{{|\}}\}}|{re.escape(TIMESTAMP_PLACEHOLDER)}", "", template)
+    return "{" not in rest and "}" not in rest
+
+
 def _wrong_template(template: str) -> str | None:
+    if _is_format(template):
+        return None
     unknown = set(re.findall(r"\{\w+\}", template)) - {TIMESTAMP_PLACEHOLDER}
     if not unknown:
         return None

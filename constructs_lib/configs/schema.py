@@ -18,6 +18,7 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 
 from constructs_lib.configs.classes import CONFIG_CLASSES, ConfigClass
+from constructs_lib.configs.formats.detection import CURRENT_FORMAT
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 
 SCHEMA_FILE: Final = Path(__file__).with_name("config.schema.json")
@@ -30,6 +31,7 @@ def config_schema() -> dict[str, Any]:
         "title": "Settings of a model release",
         "type": "object",
         "required": ["metadata", "configuration"],
+        "additionalProperties": False,
         "properties": {
             "$schema": {"type": "string", "description": "Where editors find this schema"},
             "metadata": _metadata(),
@@ -47,8 +49,10 @@ def schema_text() -> str:
 def _metadata() -> dict[str, Any]:
     return {
         "type": "object",
-        "required": ["config_types"],
+        "required": ["config_types", "format"],
+        "additionalProperties": False,
         "properties": {
+            "format": {"const": CURRENT_FORMAT, "description": "The format of this file"},
             "config_types": {
                 "description": "The class of each step, by step key",
                 "type": "object",
@@ -70,11 +74,13 @@ def _configuration() -> dict[str, Any]:
     return {
         "type": "object",
         "minProperties": 1,
+        "additionalProperties": False,
         "properties": {
             "shared": {
                 "description": "Fields of every step that has them",
                 "type": "object",
                 "allOf": [_reference(name) for name in CONFIG_CLASSES],
+                "propertyNames": _names(CONFIG_CLASSES.values()),
             },
             "processing": _steps("Fields of single processing steps", processing),
             "specific": _steps("Fields of single steps", CONFIG_CLASSES.values()),
@@ -87,9 +93,16 @@ def _steps(description: str, config_classes: Iterable[ConfigClass]) -> dict[str,
         "description": description,
         "type": "object",
         "patternProperties": {
-            _step_pattern(each): _reference(each.__name__) for each in config_classes
+            _step_pattern(each): {**_reference(each.__name__), "propertyNames": _names([each])}
+            for each in config_classes
         },
+        "additionalProperties": False,
     }
+
+
+def _names(config_classes: Iterable[ConfigClass]) -> dict[str, list[str]]:
+    """Allow the fields of some classes and no others."""
+    return {"enum": sorted({name for each in config_classes for name in each.model_fields})}
 
 
 def _step_pattern(config_class: ConfigClass) -> str:
@@ -111,8 +124,8 @@ def _definitions() -> dict[str, Any]:
 def _own_part(config_class: ConfigClass, definitions: dict[str, Any]) -> dict[str, Any]:
     """Return a class's definition without what follows from its parent's.
 
-    Nothing is required of a step, because a field may be in shared; and any other field is let
-    through, because the app takes an unknown field for a warning.
+    Nothing is required of a step, because a field may be in shared. Which other fields there may
+    be is said where the definition is referred to.
     """
     definition = definitions[config_class.__name__]
     parent = config_class.__mro__[1].__name__

@@ -126,8 +126,13 @@ class PytorchTrainingConfig(BasePipelineConfig):
     """Settings of the training step."""
 
     STEP_KEY: ClassVar[str] = "PytorchTraining"
-    OLDER_STEP_KEY: ClassVar[str | None] = "Training"
+    OTHER_STEP_KEYS: ClassVar[tuple[str, ...]] = ("Training", "PyTorchTraining")
 
+    train_in_pipeline: bool = Field(
+        default=False,
+        description="Whether the pipeline trains its model instead of releasing one that is given;"
+        " files without metadata.format never do",
+    )
     input_path: S3Uri = Field(description="S3 location of the training data")
     output_path: S3Uri = Field(description="S3 location that receives the model artifact")
     checkpoint_path: S3Uri | None = Field(None, description="S3 location of checkpoints")

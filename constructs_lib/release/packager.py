@@ -162,7 +162,7 @@ def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
         *("--copy", str(request), str(released / request.name)),
         *(["--progress-seconds", str(_PROGRESS_SECONDS)] * configs.package.uses_own_script),
         *configs.package.pickle_arguments,
-        *(configs.package.processing_script_arguments or []),
+        *configs.package.script_arguments,
     ]
 
 

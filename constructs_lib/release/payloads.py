@@ -12,9 +12,9 @@ from collections.abc import Callable
 from typing import Final
 
 from constructs_lib.configs.registration import (
-    TIMESTAMP_PLACEHOLDER,
     PayloadConfig,
     VariableType,
+    filled_template,
 )
 from constructs_lib.release.archives import archive
 
@@ -42,7 +42,7 @@ def sample_values(config: PayloadConfig) -> dict[str, float | str]:
     # The start of the config's day: a clock would make another archive of the same config.
     timestamp = f"{config.current_date} 00:00:00"
     special = {
-        name: template.replace(TIMESTAMP_PLACEHOLDER, timestamp)
+        name: filled_template(template, timestamp)
         for name, template in (config.special_field_values or {}).items()
     }
     defaults: dict[VariableType, float | str] = {

@@ -182,7 +182,7 @@ class MIMSPackagingStepBuilder:
             *(word for argument in arguments.items() for word in argument),
             *(word for copy in copies.items() for word in ("--copy", *copy)),
             *self.config.pickle_arguments,
-            *(self.config.processing_script_arguments or []),
+            *self.config.script_arguments,
         ]
 
 

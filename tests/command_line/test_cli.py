@@ -82,6 +82,27 @@ def test_validate_reports_what_sagemaker_would_refuse(app_folder: Path) -> None:
     assert "valid" not in result.stdout
 
 
+def test_validate_tells_once_what_is_not_used_of_an_older_file(app_folder: Path) -> None:
+    path = app_folder / "models" / "returns_risk" / "config.json"
+    document = json.loads(path.read_text())
+    del document["metadata"]["format"]
+    document["configuration"]["shared"]["autor"] = "x"
+    document["configuration"]["specific"]["Payload"]["payload_script_path"] = "payloads.py"
+    path.write_text(json.dumps(document))
+
+    result = CliRunner().invoke(app, ["validate"])
+    as_json = json.loads(CliRunner().invoke(app, ["validate", "--json"]).stdout)
+
+    warning = '$.configuration.shared.autor: unknown field, ignored; did you mean "author"?'
+    note = "$: read for the earlier system and not used here: payload_script_path"
+    assert result.exit_code == 0
+    assert result.stderr == f"returns_risk: warning {warning}\nreturns_risk: note {note}\n"
+    assert as_json[0]["findings"] == [
+        {"severity": "warning", "text": f"warning {warning}"},
+        {"severity": "note", "text": f"note {note}"},
+    ]
+
+
 def test_validate_reports_code_that_cannot_be_released(app_folder: Path) -> None:
     code = app_folder / "models" / "returns_risk" / "inference"
     (code / "link.py").symlink_to("/etc/hostname")

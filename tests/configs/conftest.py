@@ -25,10 +25,10 @@ def data() -> Path:
 
 @pytest.fixture
 def write_config(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a config file of the given generation (G3) with edits, beside its code."""
+    """Write a config file of a generation, by default the current one, with edits."""
     shutil.copytree(DATA / "code", tmp_path / "code")
 
-    def write(*edits: Edit, generation: str = "g3") -> Path:
+    def write(*edits: Edit, generation: str = "g4") -> Path:
         document = json.loads((DATA / f"{generation}.json").read_text())
         for path, value in edits:
             _edit(document, path, value)
@@ -43,7 +43,7 @@ def write_config(tmp_path: Path) -> Callable[..., Path]:
 def problems_of(write_config: Callable[..., Path]) -> Callable[..., tuple[ConfigProblem, ...]]:
     """The problems of a config file with the given edits."""
 
-    def problems(*edits: Edit, generation: str = "g3") -> tuple[ConfigProblem, ...]:
+    def problems(*edits: Edit, generation: str = "g4") -> tuple[ConfigProblem, ...]:
         with pytest.raises(ConfigFileError) as error:
             PipelineConfigs.load(write_config(*edits, generation=generation))
         return error.value.problems

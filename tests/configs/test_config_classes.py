@@ -83,6 +83,7 @@ def test_defaults_of_training() -> None:
         "training_instance_count": 1,
         "training_volume_size": 30,
         "training_entry_point": "train.py",
+        "train_in_pipeline": False,
     }
 
 
@@ -125,8 +126,11 @@ def test_defaults_of_packaging() -> None:
         "processing_entry_point": MIMS_PACKAGE,
         "pickle_policy": None,
         "allowed_pickle_globals": None,
-        "input_names": ["inference_scripts_input", "model_input"],
-        "output_names": ["packaged_model_output"],
+        "input_names": {
+            "inference_scripts_input": "Input name for inference scripts",
+            "model_input": "Input name for model artifacts",
+        },
+        "output_names": {"packaged_model_output": "Output name for the packaged model"},
     }
 
 
@@ -174,7 +178,7 @@ def test_configs_made_in_code_take_no_unknown_field() -> None:
 
 
 def test_configs_are_equal_when_their_settings_are(write_config: Write, data: Path) -> None:
-    assert load_configs(write_config()) == load_configs(data / "g3.json")
+    assert load_configs(write_config()) == load_configs(data / "g4.json")
     assert BasePipelineConfig(**BASE) != PackageStepConfig(**BASE)
     assert BasePipelineConfig(**BASE) != BasePipelineConfig(**BASE, region="FE")
 
@@ -213,9 +217,9 @@ def test_the_container_environment_holds_strings_for_one_region() -> None:
 
 
 def test_hyperparameters_become_strings(data: Path) -> None:
-    training = PipelineConfigs.load(data / "g3.json").training
+    training = load_configs(data / "g4.json")["PytorchTraining"]
 
-    assert training is not None
+    assert isinstance(training, PytorchTrainingConfig)
     assert training.sagemaker_hyperparameters() == {
         "cat_field_list": '["dialogue"]',
         "class_weights": "[1.0, 10.0]",
@@ -250,6 +254,7 @@ def test_too_many_hyperparameters_are_refused() -> None:
         (True, None, "ml.m5.4xlarge"),
         (True, "small", "ml.m5.2xlarge"),
         (False, "large", "ml.m5.4xlarge"),
+        (False, "LARGE", "ml.m5.4xlarge"),
     ],
 )
 def test_the_instance_type_is_of_the_size_asked_for(
@@ -262,7 +267,7 @@ def test_the_instance_type_is_of_the_size_asked_for(
 
 def test_another_size_is_refused() -> None:
     with pytest.raises(ValueError, match="size must be small, large or None, not 'medium'"):
-        ProcessingStepConfigBase(**BASE).get_instance_type("medium")  # type: ignore[arg-type]
+        ProcessingStepConfigBase(**BASE).get_instance_type("medium")
 
 
 def test_local_paths_start_at_the_config_file_unless_a_root_is_given(

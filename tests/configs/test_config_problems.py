@@ -31,6 +31,8 @@ def test_all_problems_of_a_file_are_reported_at_once(problems_of: Problems) -> N
     )
 
     assert [problem.path for problem in problems] == [
+        f"{PROCESSING}.Package",
+        f"{SPECIFIC}.Package",
         f"{SHARED}.region",
         f"{SHARED}.model_owner",
         f"{SPECIFIC}.Payload.expected_tps",

@@ -125,7 +125,7 @@ def test_the_current_generation_is_written_exactly(data: Path, tmp_path: Path) -
 
     save_configs(configs, tmp_path / "config.json", created_at=SAVED_AT)
 
-    assert (tmp_path / "config.json").read_text() == (data / "g3.json").read_text()
+    assert (tmp_path / "config.json").read_text() == (data / "g4.json").read_text()
 
 
 def test_the_time_of_saving_is_now_unless_given(data: Path, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_the_check_fails_on_an_outdated_file(
 @pytest.mark.parametrize(
     "file",
     [
-        Path(__file__).parent / "data" / "g3.json",
+        Path(__file__).parent / "data" / "g4.json",
         CONFIG,
     ],
     ids=lambda file: file.parent.name,

@@ -35,7 +35,7 @@ def test_the_models_take_the_examples_of_fields(tmp_path: Path) -> None:
     document = json.loads(CONFIG.read_text())
     configuration = document["configuration"]
     document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
-    configuration["specific"]["PytorchTraining"] = {}
+    configuration["specific"]["PytorchTraining"] = {"train_in_pipeline": True}
     for key, name in document["metadata"]["config_types"].items():
         part = "processing" if key == "Package" else "specific"
         section = configuration[part].setdefault(key, {})

@@ -70,6 +70,24 @@ def test_a_timestamp_is_the_start_of_the_configs_day() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("template", "value"),
+    [
+        ('{{"said": "{timestamp}"}}', '{"said": "2026-03-14 00:00:00"}'),
+        ('{{"a": {{"b": 1}}}}', '{"a": {"b": 1}}'),
+        ("{{timestamp}} {{x}}", "{timestamp} {x}"),
+        ('{"a": {"b": "{timestamp}"}}', '{"a": {"b": "2026-03-14 00:00:00"}}'),
+        ("{}", "{}"),
+        ("{{{timestamp}}}", "{2026-03-14 00:00:00}"),
+        ("{", "{"),
+    ],
+)
+def test_doubled_braces_of_a_template_mean_single_ones(template: str, value: str) -> None:
+    config = _config(special_field_values={"comment": template})
+
+    assert sample_values(config)["comment"] == value
+
+
 @settings(deadline=None)
 @given(
     variables=st.dictionaries(

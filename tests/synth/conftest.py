@@ -56,6 +56,7 @@ def templates(synthesize: Synthesize) -> dict[str, Template]:
 
 
 TRAINING = {
+    "train_in_pipeline": True,
     "source_dir": "training",
     "training_entry_point": "train_model.py",
     "input_path": "s3://returns-data/training/2026-11-01",

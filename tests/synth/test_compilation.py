@@ -136,6 +136,22 @@ def test_every_config_field_and_the_region_make_another_key(
     assert len(keys) == 2 + len(edits)
 
 
+def test_a_packaging_script_that_is_not_run_makes_another_key_without_its_arguments(
+    example_config: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(example_config.parent, folder)
+    path = folder / "config.json"
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"]["processing_script_arguments"] = ["--more"]
+    path.write_text(json.dumps(document))
+    before = cache_key(PipelineConfigs.load(path), HOME)
+    earlier = "open('/opt/ml/processing/output/model.tar.gz', 'wb')"
+    (folder / "inference" / "mims_package.py").write_text(earlier)
+
+    assert cache_key(PipelineConfigs.load(path), HOME) != before
+
+
 def test_another_library_version_makes_another_key(
     configs: PipelineConfigs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
