@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -50,6 +51,11 @@ class DeployTimeValues:
     def asset_uri(self, key: str) -> str:
         """Return the S3 URI of the CDK asset with that object key."""
         return f"s3://{self.asset_bucket_name}/{key}"
+
+
+def variables_in(text: str) -> list[str]:
+    """Name the variables in a text, ``${Name}`` each, in their order."""
+    return list(dict.fromkeys(re.findall(r"\$\{[^}]*\}", text)))
 
 
 def holds_variable(text: str) -> bool:

@@ -57,3 +57,7 @@ and exits non-zero; anything else is a defect of this project and keeps its trac
 
 class ReleaseError(Exception):
     """Bad input: the message says what, the value got, what is allowed and the likely fix."""
+
+
+class EarlierInterfaceError(ReleaseError, TypeError):
+    """A call of the earlier system's Python interface that is another one here; names it."""

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from constructs_lib.configs import PipelineConfigs
+from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.definition import ReleasePipeline, build_pipeline, registration_requests
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.errors import ReleaseError
 from constructs_lib.registration.execution_document import (
-    fill_execution_document,
+    fill_in_place,
     step_configs_of_deployed_pipeline,
 )
 from constructs_lib.registration.file import registration_file
@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class ModelPathError(ReleaseError, ValueError):
-    """The path of a model artifact is not an S3 URI."""
+    """The path of a model artifact is not an S3 URI, or the pipeline takes none."""
 
 
 class BSMPytorchPipelineBuilder:
@@ -31,9 +31,15 @@ class BSMPytorchPipelineBuilder:
 
     Example::
 
-        builder = BSMPytorchPipelineBuilder("pipelines/returns_risk/config.json")
+        values = DeployTimeValues(artifact_bucket_name="my-artifacts")
+        builder = BSMPytorchPipelineBuilder("pipelines/returns_risk/config.json", values=values)
         pipeline = builder.generate_pipeline("s3://bucket/model.tar.gz")
         document = builder.fill_execution_document(document)
+
+    Its attributes are those of the earlier system's builder: ``configs`` by step key, each section
+    once more by its name (``base_config``, ``payload_config`` and so on; what is assigned to one of
+    these before the pipeline is generated counts), ``session``, ``role``, ``notebook_root``, and,
+    once the pipeline is generated, ``registration_configs``: ``STEP_CONFIG`` by step name.
 
     The CDK app does not need it: it compiles the same pipeline with
     :func:`constructs_lib.definition.compile_pipeline`.
@@ -60,11 +66,20 @@ class BSMPytorchPipelineBuilder:
         Raises:
             ConfigFileError: Lists every problem of the file.
         """
-        self.configs = PipelineConfigs.load(config_path, root=notebook_root)
-        self._session = sagemaker_session
-        values = values or DeployTimeValues()
-        self._values = replace(values, execution_role_arn=role) if role else values
-        self._step_configs: dict[str, dict[str, Any]] = {}
+        loaded = PipelineConfigs.load(config_path, root=notebook_root)
+        self._loaded = loaded
+        sections = loaded.file.configs if loaded.file else {}
+        self.configs: dict[str, BasePipelineConfig] = dict(sections)
+        self.base_config = loaded.base
+        self.model_config = loaded.model
+        self.package_config = loaded.package
+        self.registration_config = loaded.registration
+        self.payload_config = loaded.payload
+        self.session = sagemaker_session
+        self.role = role
+        self.notebook_root = notebook_root or Path.cwd()
+        self.registration_configs: dict[str, dict[str, Any]] = {}
+        self._values = values or DeployTimeValues()
 
     def validate_model_path(self, model_s3_path: str) -> None:
         """Check that a model artifact's path can be one.
@@ -84,27 +99,48 @@ class BSMPytorchPipelineBuilder:
         """Build the pipeline with the artifact as the default of ``ModelS3Uri``.
 
         Raises:
-            ModelPathError: The path does not start with ``s3://``.
+            ModelPathError: The path does not start with ``s3://``, or the config has the pipeline
+                train its model, so that it takes none.
         """
         self.validate_model_path(model_s3_path)
-        requests = registration_requests(self.configs)
+        configs = self._configs()
+        if configs.training is not None:
+            raise ModelPathError(
+                f"The pipeline cannot release {model_s3_path}, because it trains its model: set"
+                " train_in_pipeline of PytorchTraining to false. One that trains is compiled by"
+                " constructs_lib.definition.compile_pipeline."
+            )
+        requests = registration_requests(configs)
+        values = self._values
         pipeline = build_pipeline(
-            self.configs,
+            configs,
             requests=requests,
-            values=self._values,
+            values=replace(values, execution_role_arn=self.role) if self.role else values,
             model_s3_uri=model_s3_path,
-            session=self._session,
+            session=self.session,
         )
-        self._step_configs = step_configs_of_deployed_pipeline(
+        self.registration_configs = step_configs_of_deployed_pipeline(
             json.loads(pipeline.definition()), lambda _: registration_file(requests.values())
         )
         return pipeline
 
+    def _configs(self) -> PipelineConfigs:
+        return replace(
+            self._loaded,
+            base=self.base_config,
+            model=self.model_config,
+            package=self.package_config,
+            registration=self.registration_config,
+            payload=self.payload_config,
+        )
+
     def fill_execution_document(self, execution_document: dict[str, Any]) -> dict[str, Any]:
-        """Return the document with the registration steps' STEP_CONFIG filled in.
+        """Fill in STEP_CONFIG of the registration steps, in the document itself; returns it.
 
         Raises:
-            ValueError: :meth:`generate_pipeline` has not been called yet.
+            ValueError: :meth:`generate_pipeline` has not been called yet, or what would be filled
+                in holds a value that only a deployment knows.
             KeyError: The document has no ``PIPELINE_STEP_CONFIGS``.
         """
-        return fill_execution_document(execution_document, self._step_configs)
+        fill_in_place(execution_document, self.registration_configs)
+        return execution_document

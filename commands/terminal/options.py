@@ -117,19 +117,26 @@ class MissingParameterError(ReleaseError):
 def refuse_missing_parameters(
     definition: Mapping[str, Any], given: Collection[str], model: str | None
 ) -> None:
-    """Refuse to start an execution without a parameter that has no default.
+    """Refuse to start an execution that lacks a parameter, or is given a model that it trains.
 
     Raises:
-        MissingParameterError: Names it, and how to give it.
+        MissingParameterError: Names it, and how to give it; or says why there is none for a model.
     """
-    names = {
-        each["Name"] for each in definition.get("Parameters", ()) if "DefaultValue" not in each
-    }
+    declared = definition.get("Parameters", ())
+    takes_model = _MODEL_PARAMETER in {each["Name"] for each in declared}
+    trains = any(each["Type"] == "Training" for each in definition.get("Steps", ()))
+    if model and trains and not takes_model:
+        raise MissingParameterError(
+            f"The pipeline has no parameter {_MODEL_PARAMETER}, because it trains its model: leave"
+            " --model out. To release a model that is given, set train_in_pipeline to false in the"
+            " pipeline's config, and deploy it."
+        )
+    names = {each["Name"] for each in declared if "DefaultValue" not in each}
     missing = sorted(names.difference(given, [_MODEL_PARAMETER] if model else []))
     if _MODEL_PARAMETER in missing:
         raise MissingParameterError(
             "The pipeline releases a model, and none was given: add --model, with a model.tar.gz or"
-            " its S3 URI."
+            " its S3 URI. A pipeline trains its model only if its config sets train_in_pipeline."
         )
     if missing:
         raise MissingParameterError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -13,11 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    TypeAdapter,
     ValidationInfo,
     field_validator,
 )
 
-from constructs_lib.configs.problems import broken_rule, shown
+from constructs_lib.configs.problems import broken_rule, did_you_mean, shown
 from constructs_lib.configs.types import (
     UNUSED,
     BucketName,
@@ -28,6 +29,7 @@ from constructs_lib.configs.types import (
     Version,
     is_local,
 )
+from constructs_lib.errors import EarlierInterfaceError
 from constructs_lib.regions import AWS_REGIONS, RegionCode
 from constructs_lib.s3_layout import RESERVED_PREFIXES
 
@@ -120,10 +122,54 @@ class BasePipelineConfig(BaseModel):
     )
 
     _root: Path = PrivateAttr()
+    _is_copy: bool = PrivateAttr(default=False)
+    """Whether it was copied: fields of copies can be assigned, as in the earlier system."""
 
     def model_post_init(self, context: Any) -> None:
         """Remember what relative paths are relative to."""
         self._root = Path((context or {}).get("root", ".")).resolve()
+
+    def __copy__(self) -> Self:
+        """Copy it; to the copy's fields values can be assigned."""
+        copied = super().__copy__()
+        copied._is_copy = True
+        return copied
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        """Copy it with all that it holds; to the copy's fields values can be assigned."""
+        copied = super().__deepcopy__(memo)
+        copied._is_copy = True
+        return copied
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign to a field of a copy what the field may be by itself.
+
+        Rules for several fields together are not checked: those are assigned one after the other.
+
+        Raises:
+            AttributeError: There is no such field.
+            EarlierInterfaceError: This is no copy.
+            ValidationError: The field cannot have that value.
+        """
+        if name.startswith("_"):
+            super().__setattr__(name, value)
+            return
+        fields = type(self).model_fields
+        if name not in fields:
+            raise AttributeError(
+                f"{type(self).__name__} has no field {name}{did_you_mean(name, fields)}"
+            )
+        if not self._is_copy:
+            raise EarlierInterfaceError(
+                f"{type(self).__name__} is frozen: assign {name} to a copy, which model_copy()"
+                f" makes, or let it make one with the value: model_copy(update={{{name!r}: ...}})."
+            )
+        typed: Any = fields[name].annotation
+        for rule in fields[name].metadata:
+            typed = Annotated[typed, rule]
+        adapter = TypeAdapter[Any](typed)
+        self.__dict__[name] = adapter.validate_python(value, context={"root": self._root})
+        self.__pydantic_fields_set__.add(name)
 
     def __eq__(self, other: object) -> bool:
         """Compare the settings."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,7 +48,7 @@ def read_document(file: Path) -> tuple[dict[str, Any] | None, list[ConfigProblem
             return None, [ConfigProblem("$", f"is larger than {_LARGEST} bytes: no config is")]
         if not content.strip():
             return None, [ConfigProblem("$", "the file is empty: it must hold a JSON object")]
-        document = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_Object)
+        document = parse(content.decode("utf-8-sig"))
     except OSError as error:
         return None, [ConfigProblem("$", f"cannot read the file: {error.strerror or error}")]
     except UnicodeDecodeError as error:
@@ -60,16 +60,40 @@ def read_document(file: Path) -> tuple[dict[str, Any] | None, list[ConfigProblem
         return None, [ConfigProblem("$", f"cannot be read as JSON: {error}")]
     if not isinstance(document, dict):
         return None, [ConfigProblem("$", "must be a JSON object", shown(document))]
-    unusable = [
+    if problems := unusable(document):
+        return None, problems
+    invisible = [
+        problem for path, _, value in _walk(document) for problem in _invisible(path, value)
+    ]
+    return document, [*losses(document), *invisible]
+
+
+def parse(text: str, *, parse_float: Callable[[str], float] = float) -> Any:
+    """Read JSON text; its objects remember which of their keys are there more than once.
+
+    Args:
+        text: JSON.
+        parse_float: Reads a number with a point or an exponent; may refuse it by a ValueError.
+
+    Raises:
+        ValueError: It is no JSON, or a number in it is beyond all that Python reads.
+        RecursionError: It is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_Object, parse_float=parse_float)
+
+
+def unusable(document: Any) -> list[ConfigProblem]:
+    """Find what cannot be written as JSON again: half characters, and nesting without end."""
+    return [
         ConfigProblem(path, message)
         for path, depth, value in _walk(document)
         if (message := _why_unusable(value, depth))
     ]
-    if unusable:
-        return None, unusable
-    return document, [
-        problem for path, _, value in _walk(document) for problem in _problems_at(path, value)
-    ]
+
+
+def losses(document: Any) -> list[ConfigProblem]:
+    """Find what other readers of the JSON would lose: repeated keys, and numbers beyond doubles."""
+    return [problem for path, _, value in _walk(document) for problem in _lost_of(path, value)]
 
 
 def _walk(document: Any) -> Iterator[tuple[str, int, Any]]:
@@ -102,18 +126,21 @@ def _texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
 
 
-def _problems_at(path: str, value: Any) -> Iterator[ConfigProblem]:
+def _lost_of(path: str, value: Any) -> Iterator[ConfigProblem]:
     if isinstance(value, _Object):
         for key in value.repeated:
             yield ConfigProblem(child_path(path, key), "is there more than once: keep one of them")
+    if isinstance(value, int | float) and not _is_finite(value):
+        yield ConfigProblem(path, "must be a finite number", shown(value))
+
+
+def _invisible(path: str, value: Any) -> Iterator[ConfigProblem]:
     for text in _texts(value):
         if match := _INVISIBLE.search(text):
             code = f"U+{ord(match[0]):04X}"
             yield ConfigProblem(
                 path, f"holds the invisible character {code}: remove it", shown(text)
             )
-    if isinstance(value, int | float) and not _is_finite(value):
-        yield ConfigProblem(path, "must be a finite number", shown(value))
 
 
 def _is_finite(number: float) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, TypedDict
+from typing import Annotated, Any, ClassVar, Final, Literal, NoReturn, TypeAlias, TypedDict
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean, shown
 from constructs_lib.configs.types import UNUSED, InstanceType, Text
+from constructs_lib.errors import EarlierInterfaceError
 from constructs_lib.regions import RegionCode
 
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"
@@ -271,6 +272,18 @@ class PayloadConfig(ModelRegistrationConfig):
     payload_script_arguments: JsonValue = Field(
         None, description=f"Arguments of that script; {UNUSED}"
     )
+
+    def generate_and_upload_payloads(self) -> NoReturn:
+        """Say where the sample payload comes from here.
+
+        Raises:
+            EarlierInterfaceError: Always.
+        """
+        raise EarlierInterfaceError(
+            "Sample payloads need no upload here: they are generated when the pipeline is compiled,"
+            " and deployed with it. 'release payloads NAME' shows them, and"
+            " constructs_lib.release.payloads.payload_archive(config) returns the archive."
+        )
 
     @field_validator("inference_instance_types")
     @classmethod

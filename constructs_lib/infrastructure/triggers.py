@@ -243,6 +243,9 @@ def _schedule_statements(pipeline: TriggeredPipeline, dead_letters: sqs.Queue) -
     ]
 
 
+_ON_TRAINING: Final = " It trains its model, and takes none, if its config sets train_in_pipeline."
+
+
 def _check_parameters(schedule: Schedule, pipeline: TriggeredPipeline) -> None:
     known = pipeline.parameters()
     unknown = sorted(schedule.parameters.keys() - known.keys())
@@ -255,4 +258,5 @@ def _check_parameters(schedule: Schedule, pipeline: TriggeredPipeline) -> None:
             + (" and" if unknown and missing else "")
             + (f" lacks the parameters {missing}" if missing else "")
             + f". The pipeline takes {', '.join(sorted(known))}."
+            + (_ON_TRAINING if "ModelS3Uri" in missing else "")
         )

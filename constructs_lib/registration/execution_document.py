@@ -11,11 +11,15 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from constructs_lib.configs.document import losses, parse, unusable
+from constructs_lib.deploy_time_values import variables_in
 from constructs_lib.errors import ReleaseError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.regions import RegionCode
@@ -26,7 +30,6 @@ from constructs_lib.text_files import replace_text
 REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
 """Name of the processing input through which a deployed definition tells its registration file."""
 
-_DEEPEST: Final = 100
 _STEPS: Final = "PIPELINE_STEP_CONFIGS"
 _REGISTRATION_STEP: Final = re.compile(r"(Model)?Registration[-_](?P<code>[A-Z]+)")
 _NAMES_IN_DOCUMENTS: Final = ("Registration-{}", "ModelRegistration-{}", "Registration_{}")
@@ -40,6 +43,10 @@ class ExecutionDocumentError(ReleaseError):
 
 class NoStepConfigsError(ExecutionDocumentError, ValueError):
     """There is nothing to fill in: no registration step has been generated."""
+
+
+class UnresolvedVariableError(ExecutionDocumentError, ValueError):
+    """A value that a document would hold is known only once the pipeline is deployed."""
 
 
 class DocumentStructureError(ExecutionDocumentError, KeyError):
@@ -68,14 +75,25 @@ def fill_execution_document(
         NoStepConfigsError: (a ValueError) ``step_configs`` is empty.
         DocumentStructureError: (a KeyError) The document has no ``PIPELINE_STEP_CONFIGS``, or none
             of the steps.
+        UnresolvedVariableError: (a ValueError) A config holds a ``${Name}`` of a deployment.
+    """
+    filled = copy.deepcopy(dict(document))
+    fill_in_place(filled, step_configs)
+    return filled
+
+
+def fill_in_place(document: dict[str, Any], step_configs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Fill in the registration steps of an execution document itself, all of them or none.
+
+    Raises:
+        ExecutionDocumentError: As :func:`fill_execution_document` does.
     """
     if not step_configs:
         raise NoStepConfigsError(
             "There is no registration config to fill in: generate the pipeline before its "
             "execution document."
         )
-    filled = copy.deepcopy(dict(document))
-    steps = _steps_of_document(filled)
+    steps = _steps_of_document(document)
     found = {
         wanted: [name for name in _names_in_documents(wanted) if name in steps]
         for wanted in step_configs
@@ -86,12 +104,23 @@ def fill_execution_document(
             f"{', '.join(name for wanted in found for name in _names_in_documents(wanted))}; "
             f"it has {', '.join(steps) or 'no steps'}."
         )
+    for wanted in (wanted for wanted, names in found.items() if names):
+        _refuse_variables(wanted, step_configs[wanted])
     for wanted, names in found.items():
         if not names:
             logger.warning("The execution document has no step %s: not filled", wanted)
         for name in names:
             steps[name]["STEP_CONFIG"] = copy.deepcopy(dict(step_configs[wanted]))
-    return filled
+
+
+def _refuse_variables(step_name: str, config: Mapping[str, Any]) -> None:
+    if variables := variables_in(json.dumps(config)):
+        raise UnresolvedVariableError(
+            f"STEP_CONFIG of {step_name} would hold {', '.join(variables)}, which only a deployment"
+            " knows. Fill the document of the deployed pipeline with 'release execution-document',"
+            " or give the builder the names: BSMPytorchPipelineBuilder(config_path,"
+            " values=DeployTimeValues(artifact_bucket_name=..., registry_bucket_names={...}))."
+        )
 
 
 def _steps_of_document(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -189,13 +218,14 @@ def _registration_of_step(step: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def read_document(path: Path) -> dict[str, Any]:
-    """Read an execution document.
+    """Read an execution document, of which writing it again loses nothing.
 
     Raises:
-        ExecutionDocumentError: There is no such file, or it holds no JSON object.
+        ExecutionDocumentError: There is no such file, it holds no JSON object, or something in it
+            would be lost: a repeated key, half of a character pair, a number beyond doubles.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = parse(path.read_text(encoding="utf-8-sig"), parse_float=_exact)
     except OSError as error:
         raise ExecutionDocumentError(f"Cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -206,8 +236,8 @@ def read_document(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
         raise ExecutionDocumentError(f"{path} cannot be read as JSON: {error}.") from error
-    if _is_deeper_than(_DEEPEST, document):
-        raise ExecutionDocumentError(f"{path} is nested deeper than {_DEEPEST} levels.")
+    if problems := unusable(document) or losses(document):
+        raise ExecutionDocumentError("\n  ".join([f"{path} is not filled:", *map(str, problems)]))
     if not isinstance(document, dict):
         raise ExecutionDocumentError(
             f"{path} must hold a JSON object with {_STEPS!r}, got {_json_type(document)}."
@@ -215,17 +245,15 @@ def read_document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _is_deeper_than(levels: int, document: Any) -> bool:
-    """Tell whether JSON is nested too deep for what copies and writes it; itself not recursive."""
-    nodes = [document]
-    for _ in range(levels + 1):
-        parents = [node for node in nodes if isinstance(node, dict | list)]
-        nodes = [
-            child
-            for node in parents
-            for child in (node.values() if isinstance(node, dict) else node)
-        ]
-    return bool(nodes)
+def _exact(text: str) -> float:
+    """Read a number that writing gives back as it was."""
+    number = float(text)
+    if math.isfinite(number) and Decimal(text) != Decimal(repr(number)):
+        raise ValueError(
+            f"the number {text} has more digits than readers of JSON keep, which is {number}:"
+            " write it so, or as a text"
+        )
+    return number
 
 
 def write_document(document: Mapping[str, Any], path: Path) -> None:
@@ -234,6 +262,8 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
     Raises:
         ExecutionDocumentError: The file cannot be written; what was there stays.
     """
+    if problems := unusable(document) or losses(document):
+        raise ExecutionDocumentError("\n  ".join([f"Cannot write {path}:", *map(str, problems)]))
     text = json.dumps(document, indent=2, ensure_ascii=False)
     try:
         replace_text(path, f"{text}\n")

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from constructs_lib.configs import PytorchModelCreationConfig
 from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.earlier import refuse_earlier_arguments
 from constructs_lib.steps.images import serving_image
 from constructs_lib.steps.policies import api_retries
 from constructs_lib.steps.sdk import ModelBuilder, ModelStep
 
 
+@refuse_earlier_arguments
 @dataclass(frozen=True, kw_only=True)
 class PytorchModelStepBuilder:
     """Builds the step that creates a SageMaker model in the home region."""

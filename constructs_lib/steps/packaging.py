@@ -18,6 +18,7 @@ from constructs_lib.steps.context import (
     s3_input,
     s3_output,
 )
+from constructs_lib.steps.earlier import refuse_earlier_arguments
 from constructs_lib.steps.images import sklearn_image
 from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries
 from constructs_lib.steps.sdk import (
@@ -63,6 +64,7 @@ class PackagedModel:
     """Digest of the inference code in it, from the manifest."""
 
 
+@refuse_earlier_arguments
 @dataclass(frozen=True, kw_only=True)
 class MIMSPackagingStepBuilder:
     """Builds the processing step that repacks the model with its inference code."""

@@ -10,6 +10,7 @@ from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.registration.request import MEASURED_NUMBERS, RegistrationRequest
 from constructs_lib.s3_layout import SAMPLE_PAYLOAD
 from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.earlier import refuse_earlier_arguments
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import api_retries
 from constructs_lib.steps.sdk import (
@@ -39,6 +40,7 @@ class Provenance:
     """The job that made it; None for a model that was trained elsewhere."""
 
 
+@refuse_earlier_arguments
 @dataclass(frozen=True, kw_only=True)
 class ModelRegistrationStepBuilder:
     """Builds the steps that register the staged model, named ``Registration-<region code>``.

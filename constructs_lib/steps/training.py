@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from constructs_lib.configs import PytorchTrainingConfig
 from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.earlier import refuse_earlier_arguments
 from constructs_lib.steps.images import pytorch_image
 from constructs_lib.steps.policies import TRAINING_TIMEOUT, job_retries, reuse_for_30_days
 from constructs_lib.steps.sdk import (
@@ -21,6 +22,7 @@ from constructs_lib.steps.sdk import (
 )
 
 
+@refuse_earlier_arguments
 @dataclass(frozen=True, kw_only=True)
 class PytorchTrainingStepBuilder:
     """Builds the step that trains the model in the home region."""

@@ -140,6 +140,19 @@ def test_a_missing_parameter_is_told_before_anything_starts(
     assert fix in str(error)
 
 
+def test_a_model_for_a_pipeline_that_trains_is_refused_with_the_reason(
+    stubs: dict[str, Stubber],
+) -> None:
+    definition = {**DEFINITION, "Steps": [{"Name": "Train", "Type": "Training"}]}
+    answer = {"PipelineDefinition": json.dumps(definition)}
+    stubs["sagemaker"].add_response("describe_pipeline", answer, {"PipelineName": NAME})
+
+    error = CliRunner().invoke(app, ["start", NAME, "--model", "s3://b/model.tar.gz"]).exception
+
+    assert isinstance(error, MissingParameterError)
+    assert "no parameter ModelS3Uri, because it trains its model" in str(error)
+
+
 def test_run_suggests_the_pipeline_that_was_meant(release: Callable[..., Result]) -> None:
     error = release("run", "return-risk", "--model", "s3://bucket/model.tar.gz").exception
 

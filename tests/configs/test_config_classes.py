@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ from constructs_lib.configs import (
     PytorchTrainingConfig,
     load_configs,
 )
+from constructs_lib.errors import EarlierInterfaceError
+from constructs_lib.regions import RegionCode
 
 BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
 CODE: dict[str, Any] = {**BASE, "source_dir": "s3://alice-models/code"}
@@ -168,8 +171,41 @@ def test_defaults_of_the_payload() -> None:
 def test_configs_cannot_be_changed() -> None:
     base = BasePipelineConfig(**BASE)
 
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(EarlierInterfaceError, match=r"frozen: assign author to a copy"):
         base.author = "bob"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [BasePipelineConfig.model_copy, copy.copy, copy.deepcopy],
+    ids=["model_copy", "copy", "deepcopy"],
+)
+def test_fields_of_a_copy_can_be_assigned(
+    copied: Callable[[BasePipelineConfig], BasePipelineConfig],
+) -> None:
+    base = BasePipelineConfig(**BASE, region="EU")
+    copied_base = copied(base)
+
+    copied_base.region = "NA"  # type: ignore[misc, assignment]
+    copied_base.aws_region = "us-east-1"  # type: ignore[misc]
+
+    assert copied_base.region is RegionCode.NA
+    assert copied_base.aws_region == "us-east-1"
+    assert (base.region, base.aws_region) == (RegionCode.EU, "eu-west-1")
+
+
+def test_what_is_assigned_to_a_copy_has_to_be_a_value_of_the_field() -> None:
+    package = PackageStepConfig(**BASE).model_copy()
+
+    with pytest.raises(ValidationError, match="less than or equal to 1000"):
+        package.processing_volume_size = 5000  # type: ignore[misc]
+    with pytest.raises(AttributeError, match='did you mean "processing_volume_size"'):
+        package.processing_volume = 50
+
+
+def test_payloads_are_not_uploaded_by_hand() -> None:
+    with pytest.raises(EarlierInterfaceError, match="release payloads"):
+        PayloadConfig(**REGISTRATION).generate_and_upload_payloads()
 
 
 def test_configs_made_in_code_take_no_unknown_field() -> None:

@@ -12,7 +12,9 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.registration.execution_document import (
     DocumentStructureError,
     ExecutionDocumentError,
+    UnresolvedVariableError,
     fill_execution_document,
+    fill_in_place,
     read_document,
     write_document,
 )
@@ -173,3 +175,73 @@ def test_a_byte_order_mark_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "document.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(document()).encode())
     assert read_document(path) == document()
+
+
+def test_filling_in_place_changes_the_document_itself() -> None:
+    unfilled = document("Registration-NA")
+    step = unfilled["PIPELINE_STEP_CONFIGS"]["Registration-NA"]
+
+    fill_in_place(unfilled, STEP_CONFIGS)
+
+    assert step["STEP_CONFIG"] == STEP_CONFIGS["Registration-NA"]
+
+
+def test_a_variable_of_a_deployment_is_refused_and_nothing_is_filled() -> None:
+    unfilled = document("Registration-NA", "Registration-EU")
+    before = copy.deepcopy(unfilled)
+    step_configs: dict[str, dict[str, Any]] = {
+        **STEP_CONFIGS,
+        "Registration-EU": {"bucket": "${RegistryBucketNameEU}"},
+    }
+
+    with pytest.raises(UnresolvedVariableError, match=r"Registration-EU .*RegistryBucketNameEU"):
+        fill_in_place(unfilled, step_configs)
+
+    assert unfilled == before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"a": "\\ud800"}', "$.a: holds half of a character pair"),
+        ('{"a": {"\\udfff": 1}}', "$.a: holds half of a character pair"),
+        ('{"a": {"b": 1, "b": 2}}', "$.a.b: is there more than once"),
+        ('{"a": [1e400]}', "$.a[0]: must be a finite number"),
+        ('{"a": NaN}', "$.a: must be a finite number"),
+        ('{"a": 1' + "0" * 400 + "}", "$.a: must be a finite number"),
+        ('{"a": 0.12345678901234567890123}', "more digits than readers of JSON keep"),
+    ],
+)
+def test_what_writing_would_lose_is_refused_with_its_place(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "document.json"
+    file.write_text(text)
+
+    with pytest.raises(ExecutionDocumentError) as error:
+        read_document(file)
+
+    assert str(file) in str(error.value)
+    assert message in str(error.value)
+    assert file.read_text() == text
+
+
+@pytest.mark.parametrize("value", ["\ud800", float("inf"), 10**400])
+def test_what_is_no_json_is_not_written(tmp_path: Path, value: Any) -> None:
+    file = tmp_path / "document.json"
+    file.write_text("as it was")
+
+    with pytest.raises(ExecutionDocumentError, match="Cannot write"):
+        write_document({"a": value}, file)
+
+    assert file.read_text() == "as it was"
+
+
+def test_numbers_and_texts_are_written_as_they_were_read(tmp_path: Path) -> None:
+    file = tmp_path / "document.json"
+    text = '{"a": [0.1, 1.10, 1e-7, -0.0, 12345678901234567890], "b": "\U0001f600 \u200b"}'
+    file.write_text(text)
+
+    write_document(read_document(file), file)
+
+    assert json.loads(file.read_text()) == json.loads(text)

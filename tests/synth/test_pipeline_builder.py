@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.pipeline_builder import BSMPytorchPipelineBuilder
+from constructs_lib.regions import RegionCode
+from constructs_lib.steps.model import PytorchModelStepBuilder
+from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
+from constructs_lib.steps.registration import ModelRegistrationStepBuilder
+from constructs_lib.steps.training import PytorchTrainingStepBuilder
 
 MODEL = "s3://bucket/model.tar.gz"
-DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "PIPELINE_STEP_CONFIGS": {
         "Registration-NA": {"STEP_TYPE": ["PROCESSING_STEP", "ModelRegistration"]},
         "Registration-EU": {"STEP_TYPE": ["PROCESSING_STEP", "ModelRegistration"]},
@@ -25,7 +33,11 @@ DOCUMENT = {
 @pytest.fixture
 def builder(example_config: Path) -> BSMPytorchPipelineBuilder:
     return BSMPytorchPipelineBuilder(
-        example_config, values=DeployTimeValues(artifact_bucket_name="artifacts")
+        example_config,
+        values=DeployTimeValues(
+            artifact_bucket_name="artifacts",
+            registry_bucket_names={code: f"registry-{code}" for code in RegionCode},
+        ),
     )
 
 
@@ -75,11 +87,81 @@ def test_every_region_gets_its_own_image_and_payload(
 ) -> None:
     builder.generate_pipeline(MODEL)
 
-    steps = builder.fill_execution_document(DOCUMENT)["PIPELINE_STEP_CONFIGS"]
+    document = copy.deepcopy(DOCUMENT)
+    assert builder.fill_execution_document(document) is document
+    steps = document["PIPELINE_STEP_CONFIGS"]
 
     home, abroad = (steps[f"Registration-{code}"]["STEP_CONFIG"] for code in ("NA", "EU"))
     assert ".us-east-1." in home["source_model_inference_image_arn"]
     assert ".eu-west-1." in abroad["source_model_inference_image_arn"]
     assert home["load_testing_info_map"]["sample_payload_s3_bucket"] == "artifacts"
     assert home["load_testing_info_map"]["instance_type_list"] == ["ml.m5.large"]
+    assert abroad["load_testing_info_map"]["sample_payload_s3_bucket"] == "registry-EU"
+    assert builder.registration_configs["Registration-NA"] == home
     assert steps["Training"] == DOCUMENT["PIPELINE_STEP_CONFIGS"]["Training"]
+
+
+def test_a_document_is_not_filled_with_what_only_a_deployment_knows(example_config: Path) -> None:
+    builder = BSMPytorchPipelineBuilder(example_config)
+    builder.generate_pipeline(MODEL)
+    document = copy.deepcopy(DOCUMENT)
+
+    with pytest.raises(ValueError, match=r"\$\{ArtifactBucketName\}.*execution-document"):
+        builder.fill_execution_document(document)
+
+    assert document == DOCUMENT
+
+
+def test_the_attributes_are_those_of_the_earlier_builder(example_config: Path) -> None:
+    role = "arn:aws:iam::123456789012:role/own"
+    builder = BSMPytorchPipelineBuilder(str(example_config), None, role, example_config.parent)
+
+    assert builder.configs["Base"] is builder.base_config
+    assert builder.configs["PytorchModel"] is builder.model_config
+    assert builder.configs["Package"] is builder.package_config
+    assert builder.configs["Registration"] is builder.registration_config
+    assert builder.configs["Payload"] is builder.payload_config
+    assert (builder.session, builder.role) == (None, role)
+    assert builder.notebook_root == example_config.parent
+    assert builder.registration_configs == {}
+
+
+def test_what_is_assigned_before_the_pipeline_is_generated_counts(
+    builder: BSMPytorchPipelineBuilder,
+) -> None:
+    payload = builder.payload_config.model_copy()
+    payload.expected_tps = 7  # type: ignore[misc]
+    builder.payload_config = payload
+
+    builder.generate_pipeline(MODEL)
+
+    load_test = builder.registration_configs["Registration-NA"]["load_testing_info_map"]
+    assert load_test["expected_tps"] == 7
+
+
+def test_a_pipeline_that_trains_never_ignores_the_path(
+    tmp_path: Path, write_pipeline: Callable[[Path, str], Path]
+) -> None:
+    builder = BSMPytorchPipelineBuilder(write_pipeline(tmp_path, "with_training"))
+
+    with pytest.raises(ValueError, match="set train_in_pipeline of PytorchTraining to false"):
+        builder.generate_pipeline(MODEL)
+
+
+@pytest.mark.parametrize(
+    "step_builder",
+    [
+        PytorchModelStepBuilder,
+        PytorchTrainingStepBuilder,
+        MIMSPackagingStepBuilder,
+        ModelRegistrationStepBuilder,
+    ],
+)
+def test_step_builders_say_what_to_call_instead(
+    builder: BSMPytorchPipelineBuilder, step_builder: Any
+) -> None:
+    for arguments in ({"sagemaker_session": None, "role": None}, {"notebook_root": Path()}):
+        with pytest.raises(TypeError, match=r"BSMPytorchPipelineBuilder.*generate_pipeline"):
+            step_builder(config=builder.model_config, **arguments)
+    with pytest.raises(TypeError, match="arguments by position"):
+        step_builder(builder.model_config)
