@@ -50,6 +50,7 @@ LAYERS: Final = (
     ("constructs_lib.jobs",),
     (
         "constructs_lib.arns",
+        "constructs_lib.confinement",
         "constructs_lib.deploy_time_values",
         "constructs_lib.findings",
         "constructs_lib.progress",
@@ -66,6 +67,7 @@ NARROWER: Final = {
     "local": frozenset(
         {
             "constructs_lib.aws",
+            "constructs_lib.confinement",
             "constructs_lib.errors",
             "constructs_lib.graph",
             "constructs_lib.language",

@@ -8,18 +8,20 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.configs.processing import OWN_PACKAGING_SCRIPT
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import script_content
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
+from constructs_lib.release.own_script import OwnScript
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
@@ -86,12 +88,22 @@ def package(
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".packaging-") as temporary:
             with _as_archive(model, folder, Path(temporary)) as archive:
-                command = [sys.executable, str(_script(configs, Path(temporary)))]
-                command += ["--model", str(archive), "--output", str(output)]
-                command += _other_arguments(configs, Path(temporary))
-                errors = _run(command, on_read, lambda line: on_line(_named(line, archive, model)))
+                own = _own_script(configs, Path(temporary))
+                written = own.output / MODEL if own else output
+                command = [sys.executable, str(own.script if own else _app_script(temporary))]
+                command += ["--model", str(archive.resolve() if own else archive)]
+                command += ["--output", str(written), *_other_arguments(configs, Path(temporary))]
+                errors = _run(
+                    command,
+                    own.process_options() if own else {},
+                    on_read,
+                    lambda line: on_line(_named(line, archive, model)),
+                )
                 if errors is not None:
-                    raise PackagingError(_named(errors, archive, model))
+                    told = _named(errors, archive, model)
+                    raise own.failure(told) if own else PackagingError(told)
+                if own:
+                    own.hand_over((MODEL, MANIFEST), folder)
             facts = json.loads(manifest.read_text())
     except OSError as error:
         raise PackagingError(
@@ -133,18 +145,23 @@ def _canonical(member: tarfile.TarInfo) -> tarfile.TarInfo:
     return member
 
 
-def _script(configs: PipelineConfigs, folder: Path) -> Path:
-    """Return the script to run: a user's own where it lies, the app's as it is shipped."""
-    script = Path(configs.package.get_script_path())
-    if not configs.package.uses_own_script:
-        return script
-    path = folder / f"{script.name}.zip"
-    path.write_bytes(script_content(script))
+def _own_script(configs: PipelineConfigs, folder: Path) -> OwnScript | None:
+    """Return the script of the user's own, if there is one, with a folder for it to work in."""
+    if configs.package.uses_own_script:
+        return None
+    return OwnScript(Path(configs.package.get_script_path()).resolve(), folder.resolve())
+
+
+def _app_script(folder: str) -> Path:
+    """Write the app's own script as it is shipped."""
+    path = Path(folder) / f"{OWN_PACKAGING_SCRIPT.name}.zip"
+    path.write_bytes(script_content(OWN_PACKAGING_SCRIPT))
     return path
 
 
 def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
     """Return what the step tells the script beside the model and where to write it."""
+    folder = folder.resolve()
     code, payload, request = (
         folder / name for name in ("code.tar.gz", SAMPLE_PAYLOAD, REGISTRATION_REQUEST)
     )
@@ -182,13 +199,18 @@ def _named(message: str, archive: Path, model: Path) -> str:
 
 
 def _run(
-    command: list[str], on_read: Callable[[int], None], on_line: Callable[[str], None]
+    command: list[str],
+    options: Mapping[str, Any],
+    on_read: Callable[[int], None],
+    on_line: Callable[[str], None],
 ) -> str | None:
     """Run the script; returns what it says is wrong, if it fails."""
     read_bytes = 0
     with (
         tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, **options
+        ) as process,
     ):
         for line in process.stdout or ():
             if progress := _PROGRESS.match(line):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import os
+import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release import packager as archive_packager
+from constructs_lib.release.own_script import OwnScriptError
 from constructs_lib.release.packager import PackagingError
 from tests.example_pipeline import CONFIG, EXAMPLE, MODEL, copy_example
 
@@ -135,26 +139,116 @@ open(output.replace("model.tar.gz", "manifest.json"), "w").write(json.dumps(mani
 """
 
 
-def test_a_script_of_the_users_own_is_called_as_the_step_calls_it(tmp_path: Path) -> None:
-    config = copy_example(tmp_path / "own", "model")
-    document = json.loads(config.read_text())
-    document["configuration"]["processing"]["Package"] |= {
-        "processing_source_dir": ".",
-        "processing_entry_point": "own.py",
-        "processing_script_arguments": ["--more"],
-    }
-    config.write_text(json.dumps(document))
-    (tmp_path / "own" / "own.py").write_text(OWN_SCRIPT)
+@pytest.fixture
+def package_with(tmp_path: Path) -> Callable[[str], archive_packager.Packaged]:
+    """Package the example with a script of the user's own."""
 
-    packaged = archive_packager.package(
-        PipelineConfigs.load(config),
-        MODEL,
-        tmp_path / "packaged",
-        on_read=lambda _: None,
-        on_line=lambda _: None,
-    )
+    def package(script: str) -> archive_packager.Packaged:
+        config = copy_example(tmp_path / "own", "model")
+        document = json.loads(config.read_text())
+        document["configuration"]["processing"]["Package"] |= {
+            "processing_source_dir": ".",
+            "processing_entry_point": "own.py",
+            "processing_script_arguments": ["--more"],
+        }
+        config.write_text(json.dumps(document))
+        (tmp_path / "own" / "own.py").write_text(script)
+        return archive_packager.package(
+            PipelineConfigs.load(config),
+            MODEL,
+            tmp_path / "packaged",
+            on_read=lambda _: None,
+            on_line=lambda _: None,
+        )
+
+    return package
+
+
+PackageWith = Callable[[str], archive_packager.Packaged]
+
+
+def test_a_script_of_the_users_own_is_called_as_the_step_calls_it(
+    package_with: PackageWith, tmp_path: Path
+) -> None:
+    packaged = package_with(OWN_SCRIPT)
 
     assert set(packaged.facts["options"]) == {*_options_of_the_step(), "--more"}
+    names = sorted(path.name for path in (tmp_path / "packaged").iterdir())
+    assert names == ["manifest.json", "model.tar.gz"]
+
+
+def test_a_script_that_does_not_write_what_it_must_is_named_as_the_cause(
+    package_with: PackageWith, tmp_path: Path
+) -> None:
+    with pytest.raises(OwnScriptError) as error:
+        package_with("import sys; sys.argv")
+
+    script = tmp_path / "own" / "own.py"
+    assert str(error.value).startswith(
+        f"The packaging script {script} ended without an error and wrote no model.tar.gz and no "
+        "manifest.json."
+    )
+
+
+@pytest.mark.parametrize(
+    "writing",
+    [
+        "open(outside / 'file', 'w')",
+        "os.makedirs(outside / 'folder')",
+        "shutil.copy(sys.argv[0], outside)",
+        "os.remove(outside / 'kept')",
+        "os.rename(outside / 'kept', 'kept')",
+        "os.symlink('/dev/null', outside / 'link')",
+        "subprocess.run([sys.executable, '-c', 'import sys; open(sys.argv[1], \"w\")', "
+        "str(outside / 'file')], check=True)",
+    ],
+)
+def test_a_script_writes_to_its_own_folder_only(
+    package_with: PackageWith, tmp_path: Path, writing: str
+) -> None:
+    outside = tmp_path / "opt" / "ml"
+    outside.mkdir(parents=True)
+    (outside / "kept").write_text("as it was")
+    imports = "import os, shutil, subprocess, sys\nfrom pathlib import Path\n"
+
+    with pytest.raises(OwnScriptError, match="Permission"):
+        package_with(f"{imports}outside = Path({str(outside)!r})\n{writing}\n")
+
+    assert [path.name for path in outside.iterdir()] == ["kept"]
+    assert (outside / "kept").read_text() == "as it was"
+
+
+def test_what_a_script_starts_is_held_where_the_kernel_can(
+    package_with: PackageWith, tmp_path: Path
+) -> None:
+    if not _has_landlock():
+        pytest.skip("this kernel has no Landlock")
+    outside = tmp_path / "outside"
+
+    with pytest.raises(OwnScriptError, match="Permission denied"):
+        package_with(f"import subprocess; subprocess.run(['touch', {str(outside)!r}], check=True)")
+
+    assert not outside.exists()
+
+
+def _has_landlock() -> bool:
+    return sys.platform == "linux" and bool(ctypes.CDLL(None).syscall(444, None, 0, 1) >= 2)
+
+
+def test_a_script_has_a_folder_of_its_own_to_work_in(package_with: PackageWith) -> None:
+    work = """
+import os, tempfile, subprocess, pathlib
+pathlib.Path("here").write_text("x")
+pathlib.Path.home().joinpath("at-home").write_text("x")
+handle, name = tempfile.mkstemp()
+os.replace(name, "moved")
+os.symlink("/etc/hostname", "link")
+os.remove("link")
+subprocess.run(["touch", "by-another-program"], check=True)
+pathlib.Path(os.devnull).write_text("x")
+"""
+
+    assert package_with(work + OWN_SCRIPT).facts["sha256"] == "s"
 
 
 def _options_of_the_step() -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
+from constructs_lib.confinement import confined
 from local.processes import ChildResult, run_child
 from local.runner.aws import EmulatedAws, service_call
 from local.runner.jobs.storage import child_path
@@ -103,18 +104,21 @@ class Container:
     ) -> ChildResult:
         """Run the container's command until it ends or its time is over.
 
-        A network-isolated container gets no access to AWS.
+        A network-isolated container gets no access to AWS. A user's own script, which is a single
+        file, writes to the container's folders only.
         """
         executable, *arguments = (self.relocate(part) for part in command)
+        own_script = arguments and arguments[0].endswith(".py")  # the app's own jobs are archives
         aws = {"AWS_REGION": self.run.aws.region} if isolated else self.run.aws.environment
+        variables = {
+            "HOME": str(self.make_folder("/root")),
+            "TMPDIR": str(self.make_folder("/tmp")),  # noqa: S108 - the container's own
+            **aws,
+            **{name: self.relocate(str(value)) for name, value in environment.items()},
+        }
         return run_child(
             [sys.executable if executable in PYTHON_COMMANDS else executable, *arguments],
-            environment={
-                "HOME": str(self.make_folder("/root")),
-                "TMPDIR": str(self.make_folder("/tmp")),  # noqa: S108 - the container's own
-                **aws,
-                **{name: self.relocate(str(value)) for name, value in environment.items()},
-            },
+            environment=confined(variables, [self.run.folder]) if own_script else variables,
             folder=self.run.folder,
             log_path=self.run.log_path,
             timeout_seconds=max_runtime_seconds(self.run.arguments),

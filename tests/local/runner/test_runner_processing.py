@@ -53,6 +53,28 @@ def test_a_script_reads_its_inputs_and_its_outputs_are_uploaded(
     assert log.read_text() == "copied\n"
 
 
+def test_a_script_that_ignores_its_arguments_writes_nothing_to_this_machine(
+    processing_step: Build, deploy: Deploy, execute: Execute, tmp_path: Path
+) -> None:
+    outside = tmp_path / "opt" / "ml" / "processing" / "output"
+    outside.mkdir(parents=True)
+    step = processing_step(
+        "Write",
+        f"""
+        open("here.txt", "w").close()
+        open("{outside}/model.tar.gz", "w").close()
+        """,
+        job={"Environment": {"PYTHONPATH": "/opt/ml/processing/input/code"}},
+    )
+
+    execution = execute(deploy(step))
+
+    reason = execution.failure_reason
+    assert reason is not None
+    assert "writes to its own folder only, at the paths that its arguments name" in reason
+    assert list(outside.iterdir()) == []
+
+
 def test_a_single_object_is_downloaded_under_its_own_name(
     processing_step: Build, deploy: Deploy, execute: Execute, put: Put
 ) -> None:
