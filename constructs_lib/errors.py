@@ -1,54 +1,57 @@
 """The errors that bad input can cause, each beside the feature that raises it.
 
     ReleaseError
-    ├── NewPipelineError            commands.author.new
-    ├── PortError                   commands.local.embedded
-    ├── AwsCallError                commands.terminal.aws
-    ├── UnknownNameError            commands.terminal.aws
-    ├── EmulatorKeyError            commands.terminal.emulator_key
-    ├── MissingParameterError       commands.terminal.options
-    ├── OutputError                 commands.terminal.places
-    ├── CompilationError            constructs_lib.compilation.parent
-    ├── UnknownParameterError       constructs_lib.compiled_pipeline
-    ├── PipelinesFolderError        constructs_lib.configs.folder
-    ├── ConfigFileError             constructs_lib.configs.problems
-    ├── DeployTimeVariableError     constructs_lib.definition
-    ├── SourceError                 constructs_lib.diff.sources
-    ├── GraphError                  constructs_lib.graph.dag
-    ├── RefusedAppError             constructs_lib.infrastructure.template_findings
-    ├── TriggerError                constructs_lib.infrastructure.triggers
-    ├── DefinitionTooLargeError     constructs_lib.pipeline
-    ├── UnknownVariableError        constructs_lib.pipeline
-    ├── ModelPathError              constructs_lib.pipeline_builder
-    ├── ExecutionDocumentError      constructs_lib.registration.execution_document
-    │   ├── DocumentStructureError  constructs_lib.registration.execution_document
-    │   ├── NoStepConfigsError      constructs_lib.registration.execution_document
-    │   └── NothingMeasuredError    constructs_lib.registration.measured_numbers
-    ├── LoadTestRequestError        constructs_lib.registration.load_test_request
-    ├── RegistrationRequestError    constructs_lib.registration.request
-    ├── ArchiveError                constructs_lib.release.archives
-    ├── ArchiveDoctorError          constructs_lib.release.doctor
-    ├── MissingSourceError          constructs_lib.release.files
-    ├── ModelArtifactError          constructs_lib.release.incoming
-    ├── PackagingError              constructs_lib.release.packager
-    ├── SettingsError               constructs_lib.settings
-    ├── ImageNotFoundError          constructs_lib.steps.images
-    ├── VerificationInstanceError   constructs_lib.steps.verification
-    ├── VerificationPythonError     constructs_lib.steps.verification
-    ├── CdkError                    local.cdk
-    ├── NoExampleError              local.demo
-    ├── StackOutputError            local.deployment
-    ├── SynthesisError              local.deployment
-    ├── EmulatorError               local.emulator.embedded
-    ├── NotRunningError             local.release
-    ├── DefinitionError             local.runner.language.errors
-    │   └── UnsupportedStepError    local.runner.language.errors
-    ├── EmulatedAwsError            local.runner.language.errors
-    ├── ExecutionRecordError        local.runner.language.errors
-    ├── ParameterError              local.runner.language.errors
-    ├── PipelineNotFoundError       local.runner.language.errors
-    ├── ReferenceResolutionError    local.runner.language.errors
-    └── RoleNotAssumedError         local.runner.language.errors
+    ├── NewPipelineError             commands.author.new
+    ├── PortError                    commands.local.embedded
+    ├── AwsCallError                 commands.terminal.aws
+    ├── UnknownNameError             commands.terminal.aws
+    ├── EmulatorKeyError             commands.terminal.emulator_key
+    ├── MissingParameterError        commands.terminal.options
+    ├── OutputError                  commands.terminal.places
+    ├── CompilationError             constructs_lib.compilation.parent
+    ├── UnknownParameterError        constructs_lib.compiled_pipeline
+    ├── PipelinesFolderError         constructs_lib.configs.folder
+    ├── ConfigFileError              constructs_lib.configs.problems
+    ├── DeployTimeVariableError      constructs_lib.definition
+    ├── SourceError                  constructs_lib.diff.sources
+    ├── EarlierInterfaceError        constructs_lib.errors
+    ├── GraphError                   constructs_lib.graph.dag
+    ├── RefusedAppError              constructs_lib.infrastructure.template_findings
+    ├── TriggerError                 constructs_lib.infrastructure.triggers
+    ├── DefinitionTooLargeError      constructs_lib.pipeline
+    ├── UnknownVariableError         constructs_lib.pipeline
+    ├── ModelPathError               constructs_lib.pipeline_builder
+    ├── ExecutionDocumentError       constructs_lib.registration.execution_document
+    │   ├── DocumentStructureError   constructs_lib.registration.execution_document
+    │   ├── NoStepConfigsError       constructs_lib.registration.execution_document
+    │   ├── UnresolvedVariableError  constructs_lib.registration.execution_document
+    │   └── NothingMeasuredError     constructs_lib.registration.measured_numbers
+    ├── LoadTestRequestError         constructs_lib.registration.load_test_request
+    ├── RegistrationRequestError     constructs_lib.registration.request
+    ├── ArchiveError                 constructs_lib.release.archives
+    ├── ArchiveDoctorError           constructs_lib.release.doctor
+    ├── MissingSourceError           constructs_lib.release.files
+    ├── ModelArtifactError           constructs_lib.release.incoming
+    ├── OwnScriptError               constructs_lib.release.own_script
+    ├── PackagingError               constructs_lib.release.packager
+    ├── SettingsError                constructs_lib.settings
+    ├── ImageNotFoundError           constructs_lib.steps.images
+    ├── VerificationInstanceError    constructs_lib.steps.verification
+    ├── VerificationPythonError      constructs_lib.steps.verification
+    ├── CdkError                     local.cdk
+    ├── NoExampleError               local.demo
+    ├── StackOutputError             local.deployment
+    ├── SynthesisError               local.deployment
+    ├── EmulatorError                local.emulator.embedded
+    ├── NotRunningError              local.release
+    ├── DefinitionError              local.runner.language.errors
+    │   └── UnsupportedStepError     local.runner.language.errors
+    ├── EmulatedAwsError             local.runner.language.errors
+    ├── ExecutionRecordError         local.runner.language.errors
+    ├── ParameterError               local.runner.language.errors
+    ├── PipelineNotFoundError        local.runner.language.errors
+    ├── ReferenceResolutionError     local.runner.language.errors
+    └── RoleNotAssumedError          local.runner.language.errors
 
 ``python -m docs.error_tree`` writes this tree. The command line prints a ``ReleaseError`` as it is
 and exits non-zero; anything else is a defect of this project and keeps its traceback.

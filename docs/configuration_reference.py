@@ -95,7 +95,7 @@ that names the nearest known field. Relative paths start at the file. Editors co
 
 That is format 4. Files without `metadata.format` are those of the earlier system, which are read
 as they are: unknown fields are warnings there, and `release validate` says what of them is unused
-or read otherwise.
+or read otherwise ([from such a file to a registered model](migrate.md)).
 
 """
 

@@ -100,8 +100,7 @@ def read_config_file(
         content = read_content(document, config_classes, findings)
     sections = list(content.sections)
     _tell_unknown_fields(content, config_classes, findings)
-    if content.generation is not Generation.G4:
-        findings.problems.extend(_fields_of_the_current_format(sections))
+    findings.problems.extend(_fields_of_the_current_format(content))
     context = {"root": file.parent if root is None else Path(root)}
     configs = {
         section.step: config
@@ -177,14 +176,17 @@ def _unknown_fields(
                     yield child_path(layer.path, name), name, sorted(known)
 
 
-def _fields_of_the_current_format(sections: list[Section]) -> Iterator[ConfigProblem]:
+def _fields_of_the_current_format(content: DocumentContent) -> Iterator[ConfigProblem]:
     """Refuse, in other formats, the choice that only the current one has."""
-    for section in sections:
+    if content.generation in (None, Generation.G4):
+        return
+    for section in content.sections:
         path, value = section.located().get(_CHOICE_TO_TRAIN, ("", None))
         if value is not None:
             message = (
-                f'is a field of files with "format": {CURRENT_FORMAT} in metadata: add that, or'
-                " leave the field out, with which the pipeline trains nothing"
+                f"is a field of files in format {CURRENT_FORMAT}:"
+                f" {content.generation.how_to_be_current}, or leave the field out, without which"
+                " nothing is trained"
             )
             yield ConfigProblem(path, message, shown(value))
 

@@ -109,7 +109,9 @@ def test_a_training_section_of_another_format_is_kept_and_not_used(
     assert configs.training is None
     [note] = [str(note) for note in configs.notes if "train" in str(note)]
     assert "is kept and not used" in note
-    assert 'add "format": 4 to metadata, and set train_in_pipeline to true' in note
+    fix = 'add "format": 4 to metadata' if generation == "g3" else "save the file in format 4"
+    assert fix in note
+    assert "and set train_in_pipeline to true" in note
     assert load_configs(tmp_path / "saved.json")["PytorchTraining"] is not None
 
 
@@ -129,7 +131,7 @@ def test_the_choice_to_train_is_refused_in_other_formats(
     [problem] = problems_of((f"{SPECIFIC}.{step}.train_in_pipeline", True), generation=generation)
 
     assert problem.path == f"{SPECIFIC}.{step}.train_in_pipeline"
-    assert 'is a field of files with "format": 4' in problem.message
+    assert "is a field of files in format 4: " in problem.message
 
 
 def test_a_section_that_is_not_used_is_no_reason_to_refuse_an_older_file(

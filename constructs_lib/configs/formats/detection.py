@@ -42,6 +42,13 @@ class Generation(StrEnum):
     LATER = "later"
 
     @property
+    def how_to_be_current(self) -> str:
+        """What to do with a file of this generation for it to be one of the current format."""
+        if self is Generation.G3:
+            return f'add "format": {CURRENT_FORMAT} to metadata'
+        return f"save the file in format {CURRENT_FORMAT} (docs/migrate.md says how)"
+
+    @property
     def renamed(self) -> Mapping[str, str]:
         """The fields that files of this generation call by another name, with today's name."""
         if self is Generation.G4:

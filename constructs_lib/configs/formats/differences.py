@@ -32,8 +32,8 @@ def differences(file: ConfigFile) -> Iterator[ConfigProblem]:
 def _training(file: ConfigFile) -> Iterator[ConfigProblem]:
     for step, config in file.configs.items():
         if isinstance(config, PytorchTrainingConfig) and not config.train_in_pipeline:
-            current = file.generation is Generation.G4
-            fix = "" if current else 'add "format": 4 to metadata, and '
+            other = file.generation if file.generation is not Generation.G4 else None
+            fix = f"{other.how_to_be_current}, and " if other else ""
             yield ConfigProblem(
                 file.home_of(step),
                 "the section is kept and not used: the pipeline releases a model that was trained"
