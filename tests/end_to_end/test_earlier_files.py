@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from commands.program import app
 from commands.terminal import places
 from local.emulator import ACCOUNT_ID, EmbeddedAws
-from local.release import LocalAws, release
+from local.release import release
 from local.runner import Execution
 from tests.end_to_end.deployment import REGIONS, Deployment
 
@@ -94,9 +94,7 @@ def test_what_is_different_of_each_is_told_once(
 def executions(folder: Path) -> Iterator[tuple[Deployment, dict[str, Execution]]]:
     """A release of each pipeline, on one embedded AWS, at the same time."""
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        deployment = Deployment(
-            LocalAws(server.endpoint_url, server.key), folder, Console(file=io.StringIO())
-        )
+        deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
         model = deployment.put_model("incoming/model.tar.gz", _model())

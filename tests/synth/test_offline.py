@@ -58,9 +58,11 @@ for name in sys.argv[1:]:
 """
 
 _FILL_A_DOCUMENT = """
+from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.pipeline_builder import BSMPytorchPipelineBuilder
 
-builder = BSMPytorchPipelineBuilder("pipelines/returns_risk/config.json")
+values = DeployTimeValues(artifact_bucket_name="artifacts")
+builder = BSMPytorchPipelineBuilder("pipelines/returns_risk/config.json", values=values)
 assert builder.generate_pipeline("s3://models/model.tar.gz").definition()
 steps = {"Registration-NA": {"STEP_TYPE": "PROCESSING_STEP", "STEP_CONFIG": {}}}
 filled = builder.fill_execution_document({"PIPELINE_STEP_CONFIGS": steps})

@@ -1,4 +1,4 @@
-"""Lets this process write to the folders in ``RELEASE_WRITABLE_FOLDERS`` only.
+"""Lets this process write to the folders in ``RELEASE_WRITABLE_FOLDERS`` only, where it is set.
 
 Python imports a module of this name when it starts. See ``constructs_lib/confinement``.
 """
@@ -12,8 +12,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
+_WRITABLE = os.environ.get("RELEASE_WRITABLE_FOLDERS")
 _FOLDERS = [
-    *os.environ["RELEASE_WRITABLE_FOLDERS"].split(os.pathsep),
+    *(_WRITABLE or "").split(os.pathsep),
     *("/dev", "/proc"),  # such as /dev/null and /dev/shm, which are no files to leave behind
 ]
 _WRITING_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -94,6 +95,7 @@ def _hold_children(folders: list[str]) -> None:
     os.close(ruleset)
 
 
-if sys.platform == "linux":
-    _hold_children(_FOLDERS)
-sys.addaudithook(_refuse_outside)
+if _WRITABLE is not None:
+    if sys.platform == "linux":
+        _hold_children(_FOLDERS)
+    sys.addaudithook(_refuse_outside)
