@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
+from constructs_lib.service_model.schedules import expression_problem, timezone_problem
 
 CONTEXT_KEY: Final = "model-release"
 ENVIRONMENT_KEY: Final = "environment"
@@ -28,7 +29,11 @@ class SettingsError(ReleaseError):
 
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-KeyArn = Annotated[str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[0-9a-f-]+$")]
+# AWS KMS Developer Guide, "Key identifiers": the ID of a multi-Region key begins with "mrk-".
+KeyArn = Annotated[
+    str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]+|[0-9a-f-]+)$")
+]
+GitHubId = Annotated[int, Field(strict=True, ge=1)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z0-9 _.:/=+@-]+$")]
 ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
@@ -37,6 +42,12 @@ S3Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.*$")]
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+def _refuse(value: str, problem: str | None) -> str:
+    if problem is not None:
+        raise ValueError(problem)
+    return value
 
 
 class ExistingVpc(_Section):
@@ -54,12 +65,23 @@ class ExistingVpc(_Section):
 class Schedule(_Section):
     """When a pipeline is executed without being asked."""
 
-    expression: str = Field(pattern=r"^(rate|cron)\(.+\)$")
-    """As Amazon EventBridge Scheduler takes it: ``rate(7 days)``, ``cron(0 6 ? * MON *)``."""
-    timezone: str = Field(default="UTC", pattern=r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$")
+    expression: str
+    """As Amazon EventBridge Scheduler takes it: ``rate(7 days)``, ``cron(0 6 ? * MON *)``, or once:
+    ``at(2026-11-20T13:00:00)``."""
+    timezone: str = "UTC"
     """Name in the IANA time zone database, for example ``Europe/Berlin``."""
     parameters: dict[str, str] = {}
     """Pipeline parameters of these executions."""
+
+    @field_validator("expression")
+    @classmethod
+    def _is_taken_by_the_scheduler(cls, value: str) -> str:
+        return _refuse(value, expression_problem(value))
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_known_zone(cls, value: str) -> str:
+        return _refuse(value, timezone_problem(value))
 
 
 class PipelineOperations(_Section):
@@ -85,8 +107,33 @@ class Delivery(_Section):
 
     repository: str = Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")
     """``owner/name``."""
+    owner_id: GitHubId | None = None
+    """GitHub's number of the owner; needed together with ``repository_id`` where GitHub writes both
+    into its tokens, as it does for repositories created or renamed since 2026-07-15."""
+    repository_id: GitHubId | None = None
+    """GitHub's number of the repository."""
     existing_provider: bool = False
     """Whether the account has GitHub's identity provider already: it can have one only."""
+
+    @model_validator(mode="after")
+    def _both_ids_or_none(self) -> Self:
+        if (self.owner_id is None) != (self.repository_id is None):
+            raise ValueError(
+                "owner_id and repository_id belong together: GitHub's tokens hold both or none."
+                f" Ask for them: gh api repos/{self.repository} --jq '.owner.id, .id'"
+            )
+        return self
+
+    @property
+    def subject(self) -> str:
+        """What the subject of the tokens of the repository's jobs begins with.
+
+        Source: GitHub Changelog, 2026-04-23, on immutable subject claims of OpenID Connect tokens.
+        """
+        if self.owner_id is None:
+            return f"repo:{self.repository}"
+        owner, name = self.repository.split("/")
+        return f"repo:{owner}@{self.owner_id}/{name}@{self.repository_id}"
 
 
 class Settings(_Section):

@@ -47,7 +47,7 @@ class DeliveryStack(Stack):
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
-        self._repository = delivery.repository
+        self._delivery = delivery
         self._app_name = settings.app_name
         self._regions = regions
         self._provider_arn = self._find_or_create_provider(delivery)
@@ -69,7 +69,7 @@ class DeliveryStack(Stack):
             self,
             f"{name}Role",
             role_name=f"{self._app_name}-github-{name.lower()}",
-            description=f"GitHub Actions of {self._repository}, {subject}",
+            description=f"GitHub Actions of {self._delivery.repository}, {subject}",
             max_session_duration=Duration.hours(1),
             assumed_by=self._jobs(subject),
         )
@@ -85,7 +85,7 @@ class DeliveryStack(Stack):
         """Name the jobs of the repository's workflows with that subject."""
         claims = {
             f"{_ISSUER}:aud": _AUDIENCE,
-            f"{_ISSUER}:sub": f"repo:{self._repository}:{subject}",
+            f"{_ISSUER}:sub": f"{self._delivery.subject}:{subject}",
         }
         return iam.WebIdentityPrincipal(self._provider_arn, {"StringEquals": claims})
 

@@ -46,7 +46,8 @@ LAYERS: Final = (
         "constructs_lib.linter",
         "constructs_lib.template_limits",
     ),
-    ("constructs_lib.settings", "constructs_lib.language", "constructs_lib.service_model"),
+    ("constructs_lib.settings", "constructs_lib.language"),
+    ("constructs_lib.service_model",),
     ("constructs_lib.jobs",),
     (
         "constructs_lib.arns",

@@ -169,11 +169,13 @@ def test_every_environment_that_is_deployed_is_defined_and_waits_for_the_one_bef
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    environments = {
-        "dev": {"account": "111122223333", "delivery": {"repository": "acme/models"}},
-    }
+    return _template(tmp_path_factory.mktemp("cdk.out"), {"repository": "acme/models"})
+
+
+def _template(out: Path, delivery: dict[str, Any]) -> Template:
+    environments = {"dev": {"account": "111122223333", "delivery": delivery}}
     app, _ = build_app(
-        str(tmp_path_factory.mktemp("cdk.out")),
+        str(out),
         {**cdk_context(environments=environments), "environment": "dev"},
         builtin_cloud_formation_validation=False,
     )
@@ -219,3 +221,32 @@ def test_delivery_needs_an_environment() -> None:
 
     with pytest.raises(SettingsError, match="delivery is for an environment"):
         Settings.from_context({"model-release": given}.get)
+
+
+def test_subjects_hold_the_numbers_of_owner_and_repository_where_they_are_set(
+    template: Template, tmp_path: Path
+) -> None:
+    delivery = {"repository": "acme/models", "owner_id": 1234567, "repository_id": 987654321}
+    numbered = _template(tmp_path, delivery).to_json()
+
+    expected = json.dumps(template.to_json()).replace(
+        "repo:acme/models:", "repo:acme@1234567/models@987654321:"
+    )
+    assert numbered == json.loads(expected)
+    assert expected.count("repo:acme@1234567/models@987654321:") == 2
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        ({"owner_id": 1}, "owner_id and repository_id belong together.*repos/acme/models"),
+        ({"repository_id": 1}, "owner_id and repository_id belong together"),
+        ({"owner_id": 0, "repository_id": 1}, "delivery.owner_id: "),
+        ({"owner_id": "acme", "repository_id": 1}, "delivery.owner_id: "),
+    ],
+)
+def test_numbers_that_github_does_not_write_are_refused(ids: dict[str, Any], message: str) -> None:
+    delivery = {"repository": "acme/models", **ids}
+
+    with pytest.raises(SettingsError, match=message):
+        Settings.from_context({"model-release": {"delivery": delivery}}.get)

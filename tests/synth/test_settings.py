@@ -32,6 +32,10 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
         ({"interface_endpoints": ["no such"]}, "interface_endpoints.0: "),
         ({"log_retention_days": 5}, "log_retention_days: "),
         ({"additional_key_arns": ["alias/x"]}, "additional_key_arns.0: "),
+        (
+            {"additional_key_arns": ["arn:aws:kms:us-east-1:111122223333:key/mrk-"]},
+            "additional_key_arns.0: ",
+        ),
         ({"existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["foo"]}}, "subnet_ids.0: "),
         (
             {"existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": [f"subnet-{n}" for n in range(17)]}},
@@ -57,3 +61,9 @@ def test_every_wrong_setting_is_reported_at_once() -> None:
 
     assert "account" in str(error.value)
     assert "app_name" in str(error.value)
+
+
+def test_multi_region_keys_are_keys() -> None:
+    arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+
+    assert _settings({"additional_key_arns": [arn]}).additional_key_arns == (arn,)
