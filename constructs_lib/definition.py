@@ -34,7 +34,7 @@ from constructs_lib.registration.request import RegistrationRequest, registratio
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
-from constructs_lib.steps.images import serving_image
+from constructs_lib.steps.images import registered_image
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.model import PytorchModelStepBuilder
 from constructs_lib.steps.packaging import MIMSPackagingStepBuilder, PackagedModel
@@ -107,7 +107,7 @@ def registration_requests(configs: PipelineConfigs) -> dict[RegionCode, Registra
         code: registration_request(
             configs,
             code,
-            serving_image(configs.model, code.aws_region),
+            registered_image(configs, code.aws_region),
         )
         for code in configs.registration.regions
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
-from constructs_lib.configs import PytorchModelCreationConfig
+from constructs_lib.configs import PipelineConfigs, PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
+from constructs_lib.service_model.instances import accelerator, has_gpu, is_arm64
 from constructs_lib.steps.sdk import image_uris
 
 
@@ -13,8 +15,17 @@ class ImageNotFoundError(ReleaseError):
     """No AWS container image exists for the configured versions."""
 
 
+class InstanceTypeImageError(ReleaseError):
+    """Instance types that the PyTorch containers do not run on, or not all of them the same."""
+
+
 def pytorch_image(
-    *, region: str, framework_version: str, py_version: str, instance_type: str, scope: str
+    *,
+    region: str,
+    framework_version: str,
+    py_version: str,
+    instance_type: str,
+    scope: Literal["inference", "training"],
 ) -> str:
     """Return the URI of the PyTorch container that AWS publishes in a region.
 
@@ -22,33 +33,90 @@ def pytorch_image(
         region: AWS region, for example ``eu-west-1``.
         framework_version: PyTorch version, for example ``2.1.0``.
         py_version: Python of the container, for example ``py310``.
-        instance_type: Decides between the CPU and the GPU image.
-        scope: ``inference`` or ``training``.
+        instance_type: Decides between the images for CPU, for GPU and for arm64.
+        scope: What the container does.
 
     Raises:
-        ImageNotFoundError: AWS publishes no such image.
+        ImageNotFoundError: AWS publishes no image of these versions.
+        InstanceTypeImageError: AWS publishes no image of PyTorch for that instance type.
     """
+    _refuse_without_image(instance_type, scope)
     return _retrieve(
         framework="pytorch",
         region=region,
         version=framework_version,
         py_version=py_version,
         instance_type=instance_type,
-        image_scope=scope,
+        # By itself the SDK finds it for the first generations of Graviton only.
+        image_scope="inference_graviton" if is_arm64(instance_type) else scope,
     )
+
+
+def _refuse_without_image(instance_type: str, scope: str) -> None:
+    """Refuse a type for which the SDK would name an image that does not run there.
+
+    Source: AWS Deep Learning Containers, "Available images". Those for Neuron are for training in
+    the SDK's table, whatever is asked for.
+    """
+    if (found := accelerator(instance_type)) is not None:
+        raise InstanceTypeImageError(
+            f"PyTorch's containers do not run on {instance_type}, which has {found}: for AWS"
+            " Inferentia and AWS Trainium, AWS offers Neuron containers, which take models compiled"
+            " with torch-neuronx; this app releases models of plain PyTorch. Choose a type with"
+            " CPUs, such as ml.m5.large, or with GPUs, such as ml.g5.xlarge."
+        )
+    if is_arm64(instance_type) and (has_gpu(instance_type) or scope == "training"):
+        what = "training" if scope == "training" else "types with both arm64 and GPUs"
+        raise InstanceTypeImageError(
+            f"{instance_type} has processors of arm64; AWS publishes PyTorch containers of arm64"
+            f" for inference on CPUs, none for {what}. Choose a type of x86, such as ml.m5.large or"
+            " ml.g5.xlarge."
+        )
 
 
 def serving_image(model: PytorchModelCreationConfig, region: str) -> str:
     """Return the URI of the container that serves the model in an AWS region.
 
     Raises:
-        ImageNotFoundError: AWS publishes no such image.
+        ImageNotFoundError: AWS publishes no image of these versions.
+        InstanceTypeImageError: AWS publishes no image for the type that serves.
     """
+    return _image_on(model.inference_instance_type, model, region)
+
+
+def registered_image(configs: PipelineConfigs, region: str) -> str:
+    """Return the URI of the container that is registered for an AWS region.
+
+    A model package names one container for all the instance types that it supports.
+
+    Raises:
+        ImageNotFoundError: AWS publishes no image of these versions.
+        InstanceTypeImageError: AWS publishes no image for one of the types, or not the same.
+    """
+    image = serving_image(configs.model, region)
+    _refuse_other_images(image, configs, region)
+    return image
+
+
+def _refuse_other_images(image: str, configs: PipelineConfigs, region: str) -> None:
+    types = configs.payload.inference_instance_types or ()
+    others = {name: _image_on(name, configs.model, region) for name in types}
+    listed = ", ".join(f"{name} runs {other}" for name, other in others.items() if other != image)
+    if listed:
+        raise InstanceTypeImageError(
+            "A model is registered with one container for all inference_instance_types of Payload."
+            f" {configs.model.inference_instance_type}, the inference_instance_type of"
+            f" PytorchModel, runs {image}; {listed}. Remove those types, or serve the"
+            " model on them from a pipeline of their own."
+        )
+
+
+def _image_on(instance_type: str, model: PytorchModelCreationConfig, region: str) -> str:
     return pytorch_image(
         region=region,
         framework_version=model.framework_version,
         py_version=model.py_version,
-        instance_type=model.inference_instance_type,
+        instance_type=instance_type,
         scope="inference",
     )
 

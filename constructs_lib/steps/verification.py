@@ -12,7 +12,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 from constructs_lib.s3_layout import EVALUATION, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 from constructs_lib.service_model import enum_values
-from constructs_lib.service_model.instances import has_local_storage
+from constructs_lib.service_model.instances import has_local_storage, is_arm64
 from constructs_lib.steps.context import (
     StepContext,
     s3_input,
@@ -195,10 +195,11 @@ def verification_instance_type(
 
     Raises:
         VerificationInstanceError: The type that serves cannot run jobs, and the container is not
-            one for the type of packaging.
+            one for the type of packaging or the one that Payload names.
     """
     serving = model.inference_instance_type
     packaging = package.get_instance_type()
+    _refuse_arm64(serving)
     if payload.verification_instance_type is not None:
         return payload.verification_instance_type
     if serving in enum_values("ProcessingInstanceType"):
@@ -219,3 +220,13 @@ def verification_instance_type(
         " Set verification_instance_type in Payload to a type that runs both, or verification to"
         ' "off".'
     )
+
+
+def _refuse_arm64(serving: str) -> None:
+    if is_arm64(serving):
+        raise VerificationInstanceError(
+            f"The model cannot be verified in the container that serves it on {serving}: the"
+            " container is of arm64, and SageMaker runs no processing jobs on Graviton. Set"
+            ' verification in Payload to "off", or serve the model on a type of x86, such as'
+            " ml.m5.large."
+        )

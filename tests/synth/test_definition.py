@@ -274,10 +274,22 @@ def test_a_container_that_no_processing_job_can_run_is_an_error(
     tmp_path: Path, write_pipeline: WritePipeline
 ) -> None:
     path = write_pipeline(tmp_path, "existing_model")
-    path.write_text(path.read_text().replace('"ml.m5.large"', '"ml.c7g.large"'))
+    path.write_text(path.read_text().replace('"ml.m5.large"', '"ml.p4d.24xlarge"'))
 
     with pytest.raises(VerificationInstanceError, match="verification_instance_type"):
         compile_pipeline(PipelineConfigs.load(path))
+
+
+@pytest.mark.parametrize("payload", [{}, {"verification_instance_type": "ml.m5.large"}])
+def test_a_container_of_arm64_is_verified_by_no_job(
+    tmp_path: Path, write_pipeline: WritePipeline, payload: dict[str, Any]
+) -> None:
+    path = write_pipeline(tmp_path, "existing_model")
+    path.write_text(path.read_text().replace('"ml.m5.large"', '"ml.c8g.large"'))
+
+    with pytest.raises(VerificationInstanceError, match=r'jobs on Graviton.*"off"'):
+        _compiled_with(path, **payload)
+    assert "pytorch-inference-graviton" in json.dumps(_compiled_with(path, verification="off"))
 
 
 def _with_old_container(path: Path) -> Path:
