@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote
@@ -115,11 +115,11 @@ def _about_execution(detail: Mapping[str, Any], sagemaker: Any) -> Message:
     for step in steps:
         lines += ["", f"Step:      {step['StepName']}", f"Reason:    {_reason(step)}"]
         lines += _step_links(step)
-    lines += ["", *_next_steps(arn, pipeline, region)]
+    lines += ["", *_whereabouts(arn, pipeline, region), *_remedy(arn, steps)]
     return Message(f"{pipeline}: execution {status.lower()}{at}", "\n".join(lines))
 
 
-def _next_steps(execution_arn: str, pipeline: str, region: str) -> list[str]:
+def _whereabouts(execution_arn: str, pipeline: str, region: str) -> list[str]:
     execution_id = execution_arn.rpartition("/")[2]
     return [
         f"Studio:    {_studio(region)}",
@@ -127,6 +127,24 @@ def _next_steps(execution_arn: str, pipeline: str, region: str) -> list[str]:
         "All steps:",
         f"  aws sagemaker list-pipeline-execution-steps --region {region} \\",
         f"      --pipeline-execution-arn {execution_arn}",
+    ]
+
+
+def _remedy(execution_arn: str, failed_steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say how to go on; an execution that a Fail step has ended cannot be retried.
+
+    Source: Amazon SageMaker Developer Guide, "Fail step".
+    """
+    region, pipeline = _region(execution_arn), execution_arn.split("/")[1]
+    if any("Fail" in step.get("Metadata", {}) for step in failed_steps):
+        return [
+            "The pipeline itself refused it: AWS tries no such execution again. Start a new one,",
+            "once the cause is gone, for example with another model (not given if it is trained):",
+            f"  aws sagemaker start-pipeline-execution --region {region} \\",
+            f"      --pipeline-name {pipeline} \\",
+            "      --pipeline-parameters Name=ModelS3Uri,Value=S3_URI",
+        ]
+    return [
         "Try the failed steps again, once the cause is gone:",
         f"  aws sagemaker retry-pipeline-execution --region {region} \\",
         f"      --pipeline-execution-arn {execution_arn}",

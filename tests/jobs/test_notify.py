@@ -128,6 +128,24 @@ def test_the_message_of_a_fail_step_is_the_reason(sagemaker: Stubber, topic: Top
     assert f"Reason:    {reason}" in topic.published[0]["Message"]
 
 
+def test_an_execution_that_a_fail_step_ended_is_started_anew_instead_of_retried(
+    sagemaker: Stubber, topic: Topic
+) -> None:
+    _answer(
+        sagemaker,
+        _step("VerificationFailed", Metadata={"Fail": {"ErrorMessage": "too slow"}}),
+        _step("LoadTest", Metadata={"Lambda": {"Arn": FUNCTION}}),
+    )
+
+    handler(execution_changed("Failed"), None)
+
+    text = topic.published[0]["Message"]
+    assert "retry-pipeline-execution" not in text
+    assert "aws sagemaker start-pipeline-execution --region us-east-1 \\\n" in text
+    assert "--pipeline-name returns-risk" in text
+    assert "Name=ModelS3Uri,Value=" in text
+
+
 def test_an_execution_that_failed_before_its_steps_is_told_too(
     sagemaker: Stubber, topic: Topic
 ) -> None:
