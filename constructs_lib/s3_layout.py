@@ -1,6 +1,7 @@
 """Where everything lies in the artifact buckets: every key and prefix.
 
-    incoming/<pipeline>/<digest>/model.tar.gz                   a model that was given
+    incoming/<pipeline>/<digest>-<name>                         a model that a command uploads
+    incoming/<pipeline>/.../model.tar.gz                        one that may start an execution
     tmp/<pipeline>/<execution>/...                              outputs between steps; they expire
     <pipeline>/releases/<execution>/                            what an execution releases:
         model.tar.gz, manifest.json, evaluation.json
@@ -33,8 +34,12 @@ def incoming_prefix(pipeline_name: str) -> str:
 
 
 def incoming_key(pipeline_name: str, digest: str, file_name: str) -> str:
-    """Return the key of a given model, which names its content."""
-    return f"{incoming_prefix(pipeline_name)}/{digest}/{file_name}"
+    """Return the key of a model that is given to an execution, which names its content.
+
+    It never ends in ``/model.tar.gz``, whatever the file's name: what starts executions for uploads
+    waits for that, and would start a second one.
+    """
+    return f"{incoming_prefix(pipeline_name)}/{digest}-{file_name}"
 
 
 def temporary_prefix(pipeline_name: str) -> str:

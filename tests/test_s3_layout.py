@@ -18,7 +18,7 @@ _DIGEST = "0123456789abcdef"
 
 def test_no_key_moves() -> None:
     # Deployed buckets, roles and lifecycle rules hold these.
-    assert s3_layout.incoming_key("p", _DIGEST, "m.tar.gz") == f"incoming/p/{_DIGEST}/m.tar.gz"
+    assert s3_layout.incoming_key("p", _DIGEST, "m.tar.gz") == f"incoming/p/{_DIGEST}-m.tar.gz"
     assert s3_layout.temporary_prefix("p") == "tmp/p"
     assert s3_layout.registered_prefixes("p") == ("p/registration", "p/releases")
     assert s3_layout.registration_files_prefix("p", _DIGEST) == f"p/registration/{_DIGEST}"

@@ -333,7 +333,7 @@ def test_start_uploads_a_file_under_its_content_and_waits(
 ) -> None:
     model = tmp_path / "model.tar.gz"
     model.write_bytes(b"model")
-    key = "incoming/returns-risk/9372c470eeadd5ec/model.tar.gz"
+    key = "incoming/returns-risk/9372c470eeadd5ec-model.tar.gz"
     _expect_pipeline(stubs["sagemaker"])
     stubs["s3"].add_response(
         "put_object",

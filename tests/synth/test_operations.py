@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
+from moto.events.models import EventPattern
 
 from constructs_lib.infrastructure.triggers import TriggerError
+from constructs_lib.release.incoming import incoming_uri
+from constructs_lib.s3_layout import bucket_and_key
 from tests.synth.conftest import Synthesize
 
 SCHEDULE = {
@@ -80,6 +84,37 @@ def test_only_models_under_the_pipelines_own_prefix_start_it(stack: Template) ->
     (target,) = rule["Properties"]["Targets"]
     assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 86400, "MaximumRetryAttempts": 185}
     assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("UploadTrigger")
+
+
+def _starts(stack: Template, key: str) -> bool:
+    """Tell whether the deployed rule passes on an upload to that key."""
+    (rule,) = stack.find_resources("AWS::Events::Rule").values()
+    pattern = {**rule["Properties"]["EventPattern"]}
+    pattern["detail"] = {**pattern["detail"], "bucket": {"name": ["artifacts"]}}
+    detail = {"bucket": {"name": "artifacts"}, "object": {"key": key}}
+    event = {"source": "aws.s3", "detail-type": "Object Created", "detail": detail}
+    return bool(EventPattern.load(json.dumps(pattern)).matches_event(event))
+
+
+@pytest.mark.parametrize("name", ["model.tar.gz", "2026-11-02.tar.gz", "-model.tar.gz"])
+def test_a_model_that_a_command_uploads_is_started_by_the_command_only(
+    stack: Template, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(b"model")
+    parameter = {"Name": "PIPELINE_EXECUTION_TEMP_DIR", "DefaultValue": "s3://artifacts/tmp/p"}
+
+    uri = incoming_uri("returns-risk", {"Parameters": [parameter]}, tmp_path / name)
+
+    bucket, key = bucket_and_key(uri)
+    assert bucket == "artifacts"
+    assert key.startswith("incoming/returns-risk/")
+    assert key.endswith(name)
+    assert not _starts(stack, key)
+
+
+@pytest.mark.parametrize("folder", ["", "2026-11-02/", "a/b/"])
+def test_a_model_that_a_person_uploads_starts_an_execution(stack: Template, folder: str) -> None:
+    assert _starts(stack, f"incoming/returns-risk/{folder}model.tar.gz")
 
 
 def test_the_trigger_may_start_its_own_pipeline_only(stack: Template) -> None:

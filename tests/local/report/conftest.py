@@ -175,7 +175,7 @@ def verification(content: dict[str, Any], *, begin: float = 12.4) -> StepExecuti
 
 def release(folder: Path) -> Execution:
     """An execution of every kind of step, which succeeded."""
-    incoming = f"{BUCKET}/incoming/returns-risk/eeefe8f45bc3a6e1/model.tar.gz"
+    incoming = f"{BUCKET}/incoming/returns-risk/eeefe8f45bc3a6e1-model.tar.gz"
     model_arn = "arn:aws:sagemaker:us-east-1:123456789012:model/pipelines-5fkszcpry4ck-CreateModel"
     package = processing(
         {"model_input": incoming, "code_input": f"{BUCKET}/assets/code.gz"},

@@ -116,7 +116,7 @@ def test_a_file_is_uploaded_where_the_pipeline_works_to_a_key_that_names_its_con
     execution = release_file(pipeline, model_file)
 
     digest = hashlib.sha256(b"model").hexdigest()[:16]
-    key = f"incoming/{pipeline}/{digest}/model.tar.gz"
+    key = f"incoming/{pipeline}/{digest}-model.tar.gz"
     assert execution.failure_reason is None
     assert execution.parameters["ModelS3Uri"] == f"s3://{home_bucket}/{key}"
     assert home.client("s3").get_object(Bucket=home_bucket, Key=key)["Body"].read() == b"model"
