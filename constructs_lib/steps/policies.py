@@ -39,18 +39,26 @@ def api_retries() -> list[RetryPolicy]:
 
 
 def job_retries() -> list[RetryPolicy]:
-    """Retry like :func:`api_retries`, and jobs that found no capacity for up to five hours."""
+    """Retry like :func:`api_retries`, and jobs that were not started or that AWS has ended.
+
+    Jobs that found no capacity: for up to five hours, which count from the start of the step
+    (Amazon SageMaker Developer Guide, "Retry Policy for Pipeline Steps"). Jobs that ended by an
+    error within SageMaker: three times, since they may have run for longer than that before.
+    """
     return [
         *api_retries(),
         SageMakerJobStepRetryPolicy(
             exception_types=[SageMakerJobExceptionTypeEnum.RESOURCE_LIMIT],
-            failure_reason_types=[
-                SageMakerJobExceptionTypeEnum.CAPACITY_ERROR,
-                SageMakerJobExceptionTypeEnum.INTERNAL_ERROR,
-            ],
+            failure_reason_types=[SageMakerJobExceptionTypeEnum.CAPACITY_ERROR],
             interval_seconds=5 * _MINUTE,
             backoff_rate=1.5,
             expire_after_mins=5 * 60,
+        ),
+        SageMakerJobStepRetryPolicy(
+            failure_reason_types=[SageMakerJobExceptionTypeEnum.INTERNAL_ERROR],
+            interval_seconds=_MINUTE,
+            backoff_rate=2.0,
+            max_attempts=3,
         ),
     ]
 

@@ -19,7 +19,15 @@ from constructs_lib.linter import lint
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.load_test_request import LoadTestRequestError
 from constructs_lib.registration.model_package import model_package_arguments
+from constructs_lib.steps.policies import TRAINING_TIMEOUT
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
+from local.runner.language.definition import parse_definition
+from local.runner.language.retries import (
+    CAPACITY_ERROR,
+    JOB_INTERNAL_ERROR,
+    RESOURCE_LIMIT,
+    matching_policy,
+)
 
 WritePipeline = Callable[[Path, str], Path]
 
@@ -290,6 +298,26 @@ def test_a_container_of_arm64_is_verified_by_no_job(
     with pytest.raises(VerificationInstanceError, match=r'jobs on Graviton.*"off"'):
         _compiled_with(path, **payload)
     assert "pytorch-inference-graviton" in json.dumps(_compiled_with(path, verification="off"))
+
+
+def test_a_job_that_aws_ended_is_retried_however_long_it_has_run(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    definition = parse_definition(json.dumps(definitions["with_training"]))
+    jobs = [step for step in definition.steps if step.type in {"Processing", "Training"}]
+    longest = TRAINING_TIMEOUT.total_seconds()
+
+    assert {step.name for step in jobs} == {"Train", "Package", "Verify"}
+    for step in jobs:
+        ended = matching_policy(step.retry_policies, JOB_INTERNAL_ERROR)
+        assert ended is not None
+        assert ended.allows(retries=2, elapsed_seconds=longest)
+        assert not ended.allows(retries=3, elapsed_seconds=60)
+        for reason in (CAPACITY_ERROR, RESOURCE_LIMIT):
+            waiting = matching_policy(step.retry_policies, reason)
+            assert waiting is not None
+            assert waiting.allows(retries=20, elapsed_seconds=4 * 3600)
+            assert not waiting.allows(retries=1, elapsed_seconds=6 * 3600)
 
 
 def _with_old_container(path: Path) -> Path:
