@@ -5,10 +5,20 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
@@ -19,6 +29,8 @@ ENVIRONMENT_KEY: Final = "environment"
 """Context key: ``cdk deploy -c environment=dev`` deploys with that environment's settings."""
 
 
+_ZONES: Final = 2
+
 LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
 """The retention periods that this app offers, out of CloudWatch Logs' own."""
 
@@ -27,12 +39,22 @@ class SettingsError(ReleaseError):
     """The app's settings in ``cdk.json`` are wrong; lists every problem."""
 
 
+def _check_cidr_range(text: str) -> str:
+    try:
+        IPv4Network(text)
+    except ValueError as error:
+        raise ValueError(f"is no IPv4 CIDR range such as 10.1.0.0/24: {error}") from error
+    return text
+
+
 SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
 ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 # AWS KMS Developer Guide, "Key identifiers": the ID of a multi-Region key begins with "mrk-".
 KeyArn = Annotated[
     str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]+|[0-9a-f-]+)$")
 ]
+ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
+CidrRange = Annotated[str, AfterValidator(_check_cidr_range)]
 GitHubId = Annotated[int, Field(strict=True, ge=1)]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 TagValue = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z0-9 _.:/=+@-]+$")]
@@ -59,7 +81,11 @@ class ExistingVpc(_Section):
     subnet_ids: tuple[SubnetId, ...] = Field(min_length=1, max_length=16)
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
     security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
-    """Security group of the jobs; created in the VPC when absent."""
+    """Security group of the jobs, and of the endpoints of load tests; created in the VPC when
+    absent."""
+    subnet_cidrs: tuple[CidrRange, ...] = ()
+    """IPv4 ranges of the subnets; needed for pipelines with ``load_test_in_aws`` when the security
+    group is created."""
 
 
 class Schedule(_Section):
@@ -149,6 +175,9 @@ class Settings(_Section):
     """Folder with one folder per pipeline, relative to the app."""
     existing_vpc: ExistingVpc | None = None
     """A VPC to use; absent: the app creates one without a route to the internet."""
+    availability_zones: tuple[ZoneName, ...] = ()
+    """The two zones of the app's own VPC, by name; absent: ``a`` and ``b`` of the home region. Old
+    accounts have zones without machine learning instances, such as ``use1-az3``."""
     interface_endpoints: tuple[ServiceName, ...] = ()
     """AWS services that a user's own job scripts call, for example ``logs`` or ``sts``. The app's
     own jobs need Amazon S3 only, whose gateway endpoint is always there and free of charge."""
@@ -186,6 +215,18 @@ class Settings(_Section):
             raise ValueError(f"is not one of {', '.join(sorted(AWS_REGIONS.values()))}")
         return value
 
+    @field_validator("availability_zones")
+    @classmethod
+    def _two_zones_of_the_home_region(
+        cls, value: tuple[str, ...], info: ValidationInfo
+    ) -> tuple[str, ...]:
+        region = info.data.get("home_region")
+        if value and (len(value) != _ZONES or len(set(value)) < _ZONES):
+            raise ValueError(f"names {len(value)} zones; the VPC has two different ones")
+        if region and not all(zone.startswith(region) for zone in value):
+            raise ValueError(f"names zones of another region than home_region, {region}")
+        return value
+
     @field_validator("interface_endpoints")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -203,6 +244,15 @@ class Settings(_Section):
         return self
 
     @model_validator(mode="after")
+    def _zones_are_of_a_vpc_of_the_app(self) -> Self:
+        if self.existing_vpc and self.availability_zones:
+            raise ValueError(
+                "availability_zones are those of the app's own VPC: leave them out, and name"
+                " subnets in the right zones in existing_vpc"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _deliveries_have_an_environment(self) -> Self:
         if self.delivery and self.environment is None:
             raise ValueError(
@@ -215,6 +265,11 @@ class Settings(_Section):
     def home_code(self) -> RegionCode:
         """The business code of the home region."""
         return next(code for code in RegionCode if code.aws_region == self.home_region)
+
+    @property
+    def vpc_zones(self) -> tuple[str, ...]:
+        """The zones of the app's own VPC."""
+        return self.availability_zones or (f"{self.home_region}a", f"{self.home_region}b")
 
     def registry_bucket_name(self, account: str, region: str) -> str:
         """Name the bucket of registered artifacts, so that stacks agree on it without references.

@@ -24,6 +24,7 @@ _SHORT: Final = 60
 EXAMPLES: Final[dict[str, Any]] = {
     "additional_key_arns": ["arn:aws:kms:us-east-1:111122223333:key/1234abcd"],
     "additional_s3_prefixes": ["s3://other-bucket/models/"],
+    "availability_zones": ["us-east-1c", "us-east-1d"],
     "aws_region": "us-east-1",
     "allowed_pickle_globals": ["sklearn.linear_model._base.LinearRegression"],
     "bucket": "my-models",
@@ -62,6 +63,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "sample_payload_s3_key": "payload.tar.gz",
     "schedule": {"expression": "rate(7 days)"},
     "security_group_id": "sg-0abc",
+    "subnet_cidrs": ["10.1.0.0/24", "10.1.1.0/24"],
     "subnet_ids": ["subnet-0abc", "subnet-0def"],
     "tab_field_list": ["order_amount"],
     "verification_instance_type": "ml.m5.xlarge",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
 
 from aws_cdk import Annotations, App, Environment, Stack
@@ -16,7 +16,7 @@ from constructs_lib.infrastructure.tags import tag_app, tag_pipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release.files import release_files
 from constructs_lib.settings import PipelineOperations, Settings
-from stacks.network import NetworkStack
+from stacks.network import NetworkStack, NetworkUse
 from stacks.pipeline import PipelineRelease, PipelineStack
 from stacks.registry import RegistryStack
 from stacks.storage import StorageStack
@@ -76,8 +76,7 @@ class _ReleaseStacks:
             f"{settings.app_name}-network",
             settings=settings,
             storage=self._storage,
-            data_buckets=data_buckets(pipelines.values(), settings.additional_s3_prefixes),
-            jobs_talk_to_each_other=any(map(_trains_on_several_instances, pipelines.values())),
+            use=_network_use(settings, pipelines.values()),
             description="Isolated subnets for the jobs of the model release pipelines",
             env=self._home,
         )
@@ -216,6 +215,18 @@ class _ReleaseStacks:
         for stack in self._app.node.children:
             if isinstance(stack, Stack):
                 stack.termination_protection = self._settings.termination_protection
+
+
+def _network_use(settings: Settings, pipelines: Collection[PipelineConfigs]) -> NetworkUse:
+    return NetworkUse(
+        data_buckets=data_buckets(pipelines, settings.additional_s3_prefixes),
+        jobs_talk_to_each_other=any(map(_trains_on_several_instances, pipelines)),
+        endpoints_are_tested=any(_is_load_tested(each, settings) for each in pipelines),
+    )
+
+
+def _is_load_tested(configs: PipelineConfigs, settings: Settings) -> bool:
+    return configs.payload.load_test_in_aws and settings.home_code in configs.registration.regions
 
 
 def _trains_on_several_instances(configs: PipelineConfigs) -> bool:

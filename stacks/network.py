@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from aws_cdk import Acknowledgment, Stack, Validations
@@ -11,6 +12,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from constructs_lib.errors import ReleaseError
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.policies import Statement, grant
@@ -51,10 +53,31 @@ _OPEN_AMONG_INSTANCES: Final = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class NetworkUse:
+    """What the pipelines do in the network."""
+
+    data_buckets: Sequence[str]
+    """Names of the buckets beside the app's own that jobs read or write."""
+    jobs_talk_to_each_other: bool
+    """Whether a pipeline trains on several instances."""
+    endpoints_are_tested: bool
+    """Whether a pipeline has its versions load-tested in AWS."""
+
+
+class SubnetRangesError(ReleaseError):
+    """Tested endpoints need rules for subnets whose ranges nobody told."""
+
+
 class NetworkStack(Stack):
-    """The VPC of the jobs, or an existing one, and their security group.
+    """The VPC of the jobs, or an existing one, and the security groups in it.
 
     Jobs need Amazon S3 only: SageMaker pulls images and delivers logs outside the VPC.
+
+    Attributes:
+        subnet_ids: Where jobs and tested endpoints run.
+        security_group_id: Group of the jobs.
+        load_test_security_group_id: Group of the endpoints of load tests.
     """
 
     def __init__(
@@ -64,8 +87,7 @@ class NetworkStack(Stack):
         *,
         settings: Settings,
         storage: StorageStack,
-        data_buckets: Sequence[str],
-        jobs_talk_to_each_other: bool,
+        use: NetworkUse,
         **kwargs: Any,
     ) -> None:
         """Create the network.
@@ -75,9 +97,11 @@ class NetworkStack(Stack):
             construct_id: Stack name.
             settings: The app's settings.
             storage: Where models are; its key encrypts the flow logs.
-            data_buckets: Names of the buckets beside the app's own that jobs read or write.
-            jobs_talk_to_each_other: Whether a pipeline trains on several instances.
+            use: What the pipelines do there.
             kwargs: ``aws_cdk.Stack`` properties.
+
+        Raises:
+            SubnetRangesError: Endpoints are tested in an existing VPC, and the group is to be made.
         """
         super().__init__(scope, construct_id, **kwargs)
         self._settings = settings
@@ -88,16 +112,20 @@ class NetworkStack(Stack):
         self.subnet_ids = existing.subnet_ids if existing else _isolated_subnet_ids(vpc)
         if existing and existing.security_group_id:
             self.security_group_id = existing.security_group_id
+            self.load_test_security_group_id = existing.security_group_id
             return
-        group = self._create_security_group(vpc, jobs_talk_to_each_other=jobs_talk_to_each_other)
-        self.security_group_id = group.security_group_id
+        jobs = self._create_job_group(vpc, jobs_talk_to_each_other=use.jobs_talk_to_each_other)
+        self.security_group_id = self.load_test_security_group_id = jobs.security_group_id
+        if use.endpoints_are_tested:
+            tests = self._create_load_test_group(vpc, _subnet_ranges(vpc, existing))
+            self.load_test_security_group_id = tests.security_group_id
         if existing is None:
-            self._add_endpoints(vpc, group, data_buckets)
+            self._add_endpoints(vpc, jobs, use.data_buckets)
 
     @property
     def availability_zones(self) -> list[str]:
         """Two zones, by name: CDK would look them up in the account while synthesizing."""
-        return [f"{self._settings.home_region}{zone}" for zone in "ab"]
+        return list(self._settings.vpc_zones)
 
     def _create_vpc(self) -> ec2.Vpc:
         vpc = ec2.Vpc(
@@ -191,27 +219,50 @@ class NetworkStack(Stack):
         grant(role, [deliver], wildcards={})
         return role
 
-    def _create_security_group(
+    def _create_job_group(
         self, vpc: ec2.IVpc, *, jobs_talk_to_each_other: bool
     ) -> ec2.SecurityGroup:
-        group = ec2.SecurityGroup(
-            self,
-            "JobSecurityGroup",
-            vpc=vpc,
-            description="SageMaker jobs of the model release pipelines",
-            allow_all_outbound=False,
-        )
-        # The rules below are resources of their own: a group that brings none gets one from EC2
-        # that allows everything.
-        resource = cast("ec2.CfnSecurityGroup", group.node.default_child)
-        resource.add_property_override("SecurityGroupEgress", [_NO_TRAFFIC])
-        s3 = ec2.Peer.prefix_list(_S3_PREFIX_LISTS[self._settings.home_region])
-        group.add_egress_rule(s3, _HTTPS, "Amazon S3 through the gateway endpoint")
+        description = "SageMaker jobs of the model release pipelines"
+        group = self._create_security_group("JobSecurityGroup", vpc, description, [_NO_TRAFFIC])
         if jobs_talk_to_each_other:
             group.connections.allow_internally(
                 ec2.Port.all_traffic(), "Instances of one training job"
             )
             acknowledge(group, _OPEN_AMONG_INSTANCES)
+        return group
+
+    def _create_load_test_group(
+        self, vpc: ec2.IVpc, subnet_ranges: Sequence[str]
+    ) -> ec2.SecurityGroup:
+        """Create the group of tested endpoints.
+
+        Source: Amazon SageMaker Developer Guide, "Give Inference Recommender Jobs Access to
+        Resources in Your Amazon VPC": outbound to Amazon S3 and to the subnets' CIDR ranges.
+        """
+        description = "Endpoints of load tests by SageMaker Inference Recommender"
+        to_subnets = [
+            {"CidrIp": each, "Description": "A subnet of load tests", "IpProtocol": "-1"}
+            for each in subnet_ranges
+        ]
+        return self._create_security_group("LoadTestSecurityGroup", vpc, description, to_subnets)
+
+    def _create_security_group(
+        self,
+        construct_id: str,
+        vpc: ec2.IVpc,
+        description: str,
+        egress: Sequence[Mapping[str, object]],
+    ) -> ec2.SecurityGroup:
+        """Create a group that lets out what reaches Amazon S3, and these rules."""
+        group = ec2.SecurityGroup(
+            self, construct_id, vpc=vpc, description=description, allow_all_outbound=False
+        )
+        # The rule below is a resource of its own: a group that brings none gets one from EC2 that
+        # allows everything.
+        resource = cast("ec2.CfnSecurityGroup", group.node.default_child)
+        resource.add_property_override("SecurityGroupEgress", egress)
+        s3 = ec2.Peer.prefix_list(_S3_PREFIX_LISTS[self._settings.home_region])
+        group.add_egress_rule(s3, _HTTPS, "Amazon S3 through the gateway endpoint")
         return group
 
 
@@ -220,6 +271,18 @@ def _import_vpc(scope: Construct, existing: ExistingVpc) -> ec2.IVpc:
     return ec2.Vpc.from_vpc_attributes(
         scope, "Vpc", vpc_id=existing.vpc_id, availability_zones=["unused"]
     )
+
+
+def _subnet_ranges(vpc: ec2.IVpc, existing: ExistingVpc | None) -> Sequence[str]:
+    if existing is None:
+        return [subnet.ipv4_cidr_block for subnet in vpc.isolated_subnets]
+    if not existing.subnet_cidrs:
+        raise SubnetRangesError(
+            "A pipeline has load_test_in_aws, and the group of its endpoints needs rules for the"
+            " subnets of existing_vpc: add their CIDR ranges to cdk.json, for example"
+            ' "subnet_cidrs": ["10.1.0.0/24"], or a security_group_id that allows them.'
+        )
+    return existing.subnet_cidrs
 
 
 def _isolated_subnet_ids(vpc: ec2.IVpc) -> Sequence[str]:

@@ -145,7 +145,7 @@ class PipelineStack(Stack):
             request=request,
             network=EndpointNetwork(
                 subnet_ids=self._network.subnet_ids,
-                security_group_id=self._network.security_group_id,
+                security_group_id=self._network.load_test_security_group_id,
             ),
             artifacts=self._storage.artifacts,
             log_options=self._storage.log_options,

@@ -70,6 +70,7 @@ class StorageStack(Stack):
             removal_policy=removal_policy,
         )
         key.allow_volumes()
+        key.allow_outputs()
         key.allow_logs(settings.home_region, f"{settings.app_name}-*")
         return key
 

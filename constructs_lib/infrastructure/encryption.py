@@ -96,6 +96,10 @@ class DataKey(kms.Key):
             )
         )
 
+    def allow_outputs(self) -> None:
+        """Let roles of jobs encrypt outputs as the guide of execution roles asks."""
+        self.add_to_resource_policy(_statement("EncryptOutputs", ["kms:Encrypt"]))
+
     def allow_logs(self, region: str, log_groups: str) -> None:
         """Let CloudWatch Logs encrypt log groups.
 

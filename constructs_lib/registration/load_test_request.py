@@ -15,6 +15,8 @@ _LONGEST_RAMP_MINUTES: Final = 60
 """A traffic phase of a custom load test takes 120 to 3,600 seconds (``Phase``)."""
 _MOST_NEW_USERS: Final = 3
 """Users that join in a minute (Developer Guide, "Run a custom load test")."""
+_MOST_INVOCATIONS_PER_MINUTE: Final = 30_000
+"""Developer Guide, "Run a custom load test"; the service model has no such limit."""
 _START_SECONDS: Final = 1800
 """How long an endpoint may take to start, and to be taken away again."""
 _NAME_LENGTH: Final = 40
@@ -45,6 +47,13 @@ def load_test_request(request: RegistrationRequest) -> dict[str, Any]:
         raise LoadTestRequestError(
             f"A load test takes at most {most} instance types; inference_instance_types"
             f" of the Payload section has {len(types)}. Remove some, or test without it."
+        )
+    if load.expected_tps * 60 > _MOST_INVOCATIONS_PER_MINUTE:
+        raise LoadTestRequestError(
+            f"A load test takes at most {_MOST_INVOCATIONS_PER_MINUTE:,} invocations a minute, that"
+            f" is expected_tps {_MOST_INVOCATIONS_PER_MINUTE // 60}; expected_tps of the Payload"
+            f" section is {load.expected_tps:,}. Lower it, or set load_test_in_aws to false:"
+            " verification measures at any rate."
         )
     ramp = _ramp(math.ceil(load.expected_tps * load.max_latency_in_millisecond / 1000))
     warm_up = _phase(spawn_rate=0, seconds=_WARM_UP_SECONDS)

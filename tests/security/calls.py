@@ -80,6 +80,13 @@ def network_calls(region: str) -> Iterator[tuple[str, str]]:
             yield action, arn("ec2", resource, region)
 
 
+def load_test_network_calls(region: str) -> Iterator[tuple[str, str]]:
+    """List action and resource of what Inference Recommender does to run endpoints in a VPC."""
+    yield from network_calls(region)
+    yield "ec2:DescribeVpcEndpoints", "*"
+    yield "ec2:ModifyNetworkInterfaceAttribute", arn("ec2", "network-interface/eni-1", region)
+
+
 def pull_calls(image: str) -> Iterator[tuple[str, str]]:
     """List action and resource of what SageMaker does to get an image."""
     yield "ecr:GetAuthorizationToken", "*"

@@ -15,8 +15,8 @@ from tests.security.calls import (
     Call,
     Context,
     arn,
+    load_test_network_calls,
     location,
-    network_calls,
     pull_calls,
     repository,
     via_s3,
@@ -229,7 +229,7 @@ class LoadTestCalls(FunctionCalls):
         if key_arn := self.function.properties["Environment"]["Variables"].get("VOLUME_KEY_ARN"):
             grant = {"kms:GrantIsForAWSResource": "true"}
             yield self._call("kms:CreateGrant", key_arn, grant)
-        for action, resource in (*pull_calls(self.image), *network_calls(self.region)):
+        for action, resource in (*pull_calls(self.image), *load_test_network_calls(self.region)):
             yield self._call(action, resource)
         for kind in ("Endpoints", "InferenceRecommendationsJobs"):
             group = self._arn("logs", f"log-group:/aws/sagemaker/{kind}/sm-epc-0123")

@@ -114,6 +114,7 @@ RESOURCE_POLICIES = {
     ("key", "Administer"): "This account's IAM policies may let administrators",
     ("key", "EncryptAlarms"): "Alarms of this account go to the encrypted topic",
     ("key", "EncryptLogs"): "Amazon CloudWatch Logs, for the app's log groups",
+    ("key", "EncryptOutputs"): "This account's IAM policies may let jobs (home region)",
     ("key", "EncryptVolumes"): "Amazon EBS encrypts volumes under grants (home region)",
     ("key", "Use"): "This account's IAM policies may let roles",
     ("queue", "Allow sqs:SendMessage"): "Its own rule keeps what it could not deliver",

@@ -191,6 +191,8 @@ class PipelineExecution:
             yield self._call(name, action, resource, {**context, **TLS, **OWN}, in_vpc=True)
         for action in ("kms:GenerateDataKey", "kms:Decrypt"):  # a part needs the upload's data key
             yield self._call(name, action, self.job_key_arn, via_s3(self.region))
+        # "How to use SageMaker AI execution roles", on the key of outputs.
+        yield self._call(name, "kms:Encrypt", self.job_key_arn)
 
     def value(self, node: Any) -> Any:
         """Resolve what an execution would: parameters, other steps' arguments, joins."""

@@ -109,10 +109,20 @@ def test_the_jobs_role_writes_no_data(template: Template) -> None:
 
     assert "s3:Put" not in actions
     assert sorted(name for name, each in statements.items() if each["Resource"] == "*") == [
+        "AttachToNetwork",
         "FindNetwork",
         "LogIn",
         "Measure",
     ]
+
+
+def test_the_jobs_role_may_attach_endpoints_as_inference_recommender_asks(
+    template: Template,
+) -> None:
+    statements = _statements(template, "LoadTestJobRole")
+
+    assert "ec2:DescribeVpcEndpoints" in statements["FindNetwork"]["Action"]
+    assert "ec2:ModifyNetworkInterfaceAttribute" in statements["AttachToNetwork"]["Action"]
 
 
 def test_the_jobs_role_reads_what_executions_encrypt_with_another_key(template: Template) -> None:

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
+
+from app import build_app
+from stacks.network import SubnetRangesError
+from tests.synth.conftest import cdk_context
+from tests.synth.example_copies import named_copy
 
 Synthesize = Callable[..., dict[str, Template]]
 
@@ -116,3 +124,103 @@ def test_a_security_group_is_created_in_an_existing_vpc_that_brings_none(
     )["network"]
 
     network.has_resource_properties("AWS::EC2::SecurityGroup", {"VpcId": "vpc-0123456789abcdef0"})
+
+
+DELIVERY = {"repository": "acme/models"}
+LOAD_TESTED = {"load_test_in_aws": True}
+VPC = {"vpc_id": "vpc-0123456789abcdef0", "subnet_ids": ["subnet-0a"]}
+
+
+@pytest.fixture
+def load_tested(tmp_path: Path, synthesize: Synthesize) -> Synthesize:
+    """Synthesize the app with a pipeline whose versions are load-tested."""
+    named_copy(tmp_path / "tested", Payload=LOAD_TESTED)
+    return lambda **settings: synthesize(pipelines_dir=str(tmp_path), **settings)
+
+
+def _load_test_group(network: Template) -> tuple[str, dict[str, Any]]:
+    ((logical_id, group),) = (
+        (name, group["Properties"])
+        for name, group in network.find_resources("AWS::EC2::SecurityGroup").items()
+        if group["Properties"]["GroupDescription"].startswith("Endpoints of load tests")
+    )
+    return logical_id, group
+
+
+def test_tested_endpoints_reach_s3_and_the_subnets_and_nothing_else(
+    load_tested: Synthesize,
+) -> None:
+    templates = load_tested()
+    network = templates["network"]
+
+    logical_id, group = _load_test_group(network)
+    assert [(each["CidrIp"], each["IpProtocol"]) for each in group["SecurityGroupEgress"]] == [
+        ("10.0.0.0/24", "-1"),
+        ("10.0.1.0/24", "-1"),
+    ]
+    network.has_resource_properties(
+        "AWS::EC2::SecurityGroupEgress",
+        {
+            "GroupId": {"Fn::GetAtt": [logical_id, "GroupId"]},
+            "DestinationPrefixListId": "pl-63a5400a",
+            "FromPort": 443,
+        },
+    )
+    network.resource_count_is("AWS::EC2::SecurityGroupIngress", 0)
+    pipeline = json.dumps(templates["pipeline-tested"].to_json())
+    assert f"ExportsOutputFnGetAtt{logical_id}GroupId" in pipeline
+
+
+def test_jobs_reach_no_more_when_endpoints_are_tested(
+    load_tested: Synthesize, network: Template
+) -> None:
+    tested = load_tested()["network"].to_json()["Resources"]
+
+    for name, resource in network.to_json()["Resources"].items():
+        assert tested[name] == resource
+
+
+def test_in_an_existing_vpc_the_ranges_of_the_subnets_have_to_be_told(
+    load_tested: Synthesize,
+) -> None:
+    with pytest.raises(SubnetRangesError, match=r'"subnet_cidrs": \["10\.1\.0\.0/24"\]'):
+        load_tested(existing_vpc=VPC)
+
+    told = load_tested(existing_vpc={**VPC, "subnet_cidrs": ["10.1.0.0/24"]})["network"]
+    _, group = _load_test_group(told)
+    assert [each["CidrIp"] for each in group["SecurityGroupEgress"]] == ["10.1.0.0/24"]
+
+
+def test_a_group_that_is_given_is_that_of_tested_endpoints_too(load_tested: Synthesize) -> None:
+    templates = load_tested(existing_vpc={**VPC, "security_group_id": "sg-0abc"})
+
+    templates["network"].resource_count_is("AWS::EC2::SecurityGroup", 0)
+    templates["pipeline-tested"].has_resource_properties(
+        "AWS::Lambda::Function",
+        {"Environment": {"Variables": Match.object_like({"SECURITY_GROUP_ID": "sg-0abc"})}},
+    )
+
+
+def test_the_zones_of_the_vpc_can_be_chosen(synthesize: Synthesize) -> None:
+    network = synthesize(availability_zones=["us-east-1d", "us-east-1f"])["network"]
+
+    subnets = network.find_resources("AWS::EC2::Subnet").values()
+    assert [subnet["Properties"]["AvailabilityZone"] for subnet in subnets] == [
+        "us-east-1d",
+        "us-east-1f",
+    ]
+
+
+def test_every_name_of_the_bootstrap_has_the_qualifier_of_the_context(tmp_path: Path) -> None:
+    context = {
+        **cdk_context(environments={"dev": {"account": "111122223333"}}, delivery=DELIVERY),
+        "environment": "dev",
+        "@aws-cdk/core:bootstrapQualifier": "team42",
+    }
+    app, _ = build_app(str(tmp_path), context, builtin_cloud_formation_validation=False)
+    app.synth()
+
+    texts = {path.name: path.read_text() for path in tmp_path.glob("*.json")}
+    assert [name for name, text in texts.items() if "hnb659fds" in text] == []
+    for stack in ("delivery", "network", "pipeline-returns-risk"):
+        assert "cdk-team42-" in texts[f"model-release-{stack}.template.json"]

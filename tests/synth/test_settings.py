@@ -30,6 +30,27 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
         ({"home_region": "eu-central-1"}, "is not one of eu-west-1, us-east-1, us-west-2"),
         ({"interface_endpoints": ["sts", "sts"]}, "names a service twice"),
         ({"interface_endpoints": ["no such"]}, "interface_endpoints.0: "),
+        ({"availability_zones": ["us-east-1a"]}, "names 1 zones; the VPC has two different ones"),
+        ({"availability_zones": ["us-east-1a"] * 2}, "the VPC has two different ones"),
+        ({"availability_zones": ["eu-west-1a", "eu-west-1b"]}, "another region than home_region"),
+        ({"availability_zones": ["use1-az1", "use1-az2"]}, "availability_zones.0: "),
+        (
+            {
+                "existing_vpc": {"vpc_id": "vpc-1", "subnet_ids": ["subnet-1"]},
+                "availability_zones": ["us-east-1a", "us-east-1b"],
+            },
+            "those of the app's own VPC",
+        ),
+        (
+            {
+                "existing_vpc": {
+                    "vpc_id": "vpc-1",
+                    "subnet_ids": ["subnet-1"],
+                    "subnet_cidrs": ["10.1.0.1/24"],
+                }
+            },
+            "is no IPv4 CIDR range",
+        ),
         ({"log_retention_days": 5}, "log_retention_days: "),
         ({"additional_key_arns": ["alias/x"]}, "additional_key_arns.0: "),
         (

@@ -11,7 +11,9 @@ from aws_cdk import aws_iam as iam
 from constructs_lib.arns import arn_names
 from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
-from constructs_lib.infrastructure.iam.network_statements import network_statements
+from constructs_lib.infrastructure.iam.network_statements import (
+    load_test_network_statements,
+)
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
 
@@ -25,7 +27,7 @@ WILDCARDS: Final = {
     "LogIn": "The API knows no resource",
     "Measure": "The API knows no resource; the namespace limits it",
     "FindNetwork": "EC2's Describe actions know no resource",
-    "AttachToNetwork": "EC2 makes the names of the network interfaces of an endpoint",
+    "AttachToNetwork": "The guide of Inference Recommender in a VPC asks for all of them",
     "WriteLogs": _SERVICE,
 }
 """Why resources of these statements cannot be named in full."""
@@ -86,7 +88,7 @@ class LoadTestPermissions:
             _pass_role("PassItself", role, "sagemaker.amazonaws.com"),
             *self._read_release(),
             *self._pull_image(),
-            *network_statements(self.arns, attach_sid="AttachToNetwork"),
+            *load_test_network_statements(),
             *self._observe(),
         ]
 

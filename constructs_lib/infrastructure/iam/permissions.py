@@ -193,7 +193,9 @@ def _folder_arn(arns: StackArns, uri: str) -> str:
 
 def _encryption(resources: PipelineResources) -> Iterator[Statement]:
     keys = [resources.encryption_key_arn, *resources.additional_key_arns]
-    yield Statement("UseKey", ["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey"], keys)
+    # The same guide asks for kms:Encrypt where outputs have a key.
+    use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+    yield Statement("UseKey", use, keys)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
     yield Statement(
         "EncryptVolumes",
