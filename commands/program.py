@@ -45,6 +45,7 @@ GROUPS: Final = {
         "packages": "commands.aws.packages",
         "approve": "commands.aws.packages",
         "reject": "commands.aws.packages",
+        "clean-models": "commands.aws.clean_models",
         "execution-document": "commands.aws.execution_document",
         "doctor": "commands.aws.doctor",
     },

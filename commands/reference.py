@@ -81,6 +81,7 @@ it serves until it is stopped.
 | `status` | `{pipeline, id, arn, status, start_time, end_time, duration_in_second, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |
 | `logs` | `{step, log, lines}` |
 | `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
+| `clean-models` | `{deleted: [name], kept: [{name, endpoint_config}]}` |
 | `execution-document` | `{document, step_configs: {step: STEP_CONFIG}}` |
 | `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `problem`, `unknown` |
 """  # noqa: E501  # rows of a table

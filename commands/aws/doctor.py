@@ -28,9 +28,10 @@ _MARKS: Final = {"ok": "ok", "problem": "PROBLEM", "unknown": "not checked"}
 def doctor(*, options: AwsOptions) -> None:
     """Check this machine, the configs and the AWS account.
 
-    Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region,
-    and the quotas that the pipelines need. Tells how to fix each problem, and exits with 1 if there
-    is one. Without credentials it checks everything else, and says what it did not check.
+    Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region
+    and its key, zones, models left behind, and the quotas that the pipelines need. Tells how to fix
+    each problem, and exits with 1 if there is one. Without credentials it checks everything else,
+    and says what it did not check.
 
     Examples:
         release doctor
@@ -86,15 +87,21 @@ def _checks(options: AwsOptions) -> Iterator[Check]:
 
 def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppNeeds:
     from commands.health.account import AppNeeds
+    from commands.health.bootstrap import BootstrapNeeds
 
     registered = {
         code.aws_region for each in pipelines.values() for code in each.registration.regions
     }
     return AppNeeds(
         account=settings.account,
-        regions=tuple(sorted({settings.home_region, *registered})),
+        bootstrap=BootstrapNeeds(
+            qualifier=places.bootstrap_qualifier(),
+            regions=sorted({settings.home_region, *registered}),
+            key_arns=settings.additional_key_arns,
+        ),
         instances=tuple(_instances(settings, pipelines)),
         creates_vpc=settings.existing_vpc is None,
+        zones=settings.vpc_zones,
         network_stack=f"{settings.app_name}-network",
     )
 

@@ -11,7 +11,7 @@ from commands.registry.registry import set_approval, with_medians
 from commands.terminal.aws import Aws, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import Pipeline, RegistryRegion, print_json
+from commands.terminal.options import Pipeline, RegistryRegion, Yes, print_json
 from constructs_lib.aws.registry import ModelPackage
 
 Limit = Annotated[int, typer.Option(min=1, help="So many versions per region, newest first.")]
@@ -19,7 +19,6 @@ Version = Annotated[
     int | None, typer.Option(min=1, help="Version; by default the newest of each region.")
 ]
 Comment = Annotated[str | None, typer.Option(help="Kept with the decision (1,024 characters).")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @with_aws_options

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from commands.executions.local import read_local_state
-from commands.executions.real import read_real_state
+from commands.executions.local import local_statuses, read_local_state
+from commands.executions.real import read_real_state, real_statuses
 from commands.executions.states import ExecutionState
 from commands.terminal.aws import Aws
 
@@ -21,3 +21,13 @@ def read_state(aws: Aws, pipeline: str, execution: str | None) -> ExecutionState
     if aws.is_embedded:
         return read_local_state(pipeline, execution and execution.rpartition("/")[2])
     return read_real_state(aws, pipeline, execution)
+
+
+def read_statuses(aws: Aws, pipeline: str) -> dict[str, str]:
+    """Return the status of each execution of a pipeline, by its id.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        AwsCallError: AWS refused.
+    """
+    return local_statuses(pipeline) if aws.is_embedded else real_statuses(aws, pipeline)

@@ -23,17 +23,27 @@ def read_local_state(pipeline: str, execution: str | None) -> ExecutionState:
     Raises:
         UnknownNameError: No record is of such a pipeline or execution.
     """
-    folders = {
-        path.parent.name: path.parent
-        for state in (places.STATE / "demo" / "executions", places.STATE / "executions")
-        for path in state.glob("*/execution.json")
-    }
+    folders = _folders()
     wanted = [folders[execution]] if execution in folders else folders.values()
     records = [record for record in map(_record, wanted) if record]
     found = [record for record in records if record.pipeline_name == pipeline]
     if not found or execution not in (None, *folders):
         raise _unknown_local_execution(pipeline, execution, records)
     return of_record(max(found, key=lambda each: each.start_time))
+
+
+def local_statuses(pipeline: str) -> dict[str, str]:
+    """Return the status of each recorded execution, by its id."""
+    records = filter(None, map(_record, _folders().values()))
+    return {each.id: str(each.status) for each in records if each.pipeline_name == pipeline}
+
+
+def _folders() -> dict[str, Path]:
+    return {
+        path.parent.name: path.parent
+        for state in (places.STATE / "demo" / "executions", places.STATE / "executions")
+        for path in state.glob("*/execution.json")
+    }
 
 
 def _record(folder: Path) -> Execution | None:

@@ -85,7 +85,8 @@ def _execution_arn(aws: Aws, sagemaker: Any, pipeline: str, execution: str | Non
     read_definition(aws, pipeline)  # an unknown pipeline gets a message of its own
     known = []
     with calls(f"Cannot list the executions of {pipeline!r}"):
-        for arn in _arns(sagemaker, pipeline):
+        for summary in _summaries(sagemaker, pipeline):
+            arn: str = summary["PipelineExecutionArn"]
             known.append(arn.rpartition("/")[2])
             if execution in (None, known[-1]):
                 return arn
@@ -96,14 +97,28 @@ def _execution_arn(aws: Aws, sagemaker: Any, pipeline: str, execution: str | Non
     )
 
 
-def _arns(sagemaker: Any, pipeline: str) -> Iterator[str]:
+def real_statuses(aws: Aws, pipeline: str) -> dict[str, str]:
+    """Return the status of each execution, by its id.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        AwsCallError: AWS refused.
+    """
+    read_definition(aws, pipeline)  # an unknown pipeline gets a message of its own
+    with calls(f"Cannot list the executions of {pipeline!r}"):
+        return {
+            each["PipelineExecutionArn"].rpartition("/")[2]: each["PipelineExecutionStatus"]
+            for each in _summaries(aws.client("sagemaker"), pipeline)
+        }
+
+
+def _summaries(sagemaker: Any, pipeline: str) -> Iterator[dict[str, Any]]:
     """Yield the executions, newest first."""
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
         PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
     )
     for page in pages:
-        for each in page["PipelineExecutionSummaries"]:
-            yield each["PipelineExecutionArn"]
+        yield from page["PipelineExecutionSummaries"]
 
 
 def _real_step(step: dict[str, Any], aws: Aws) -> StepState:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
 
+from commands.executions.models import models_of_executions
+from commands.health.bootstrap import BootstrapNeeds, bootstrap_checks
 from commands.health.checks import Check
 from commands.health.quotas import InstanceNeed, instance_checks, network_checks
+from commands.health.zones import zone_check
 from commands.terminal.aws import Aws, AwsCallError, calls
-
-_BOOTSTRAP_PARAMETER: Final = "/cdk-bootstrap/hnb659fds/version"
-_MIN_BOOTSTRAP: Final = 6
-"""What the stacks require, see ``requiresBootstrapStackVersion`` in a cloud assembly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +19,12 @@ class AppNeeds:
 
     account: str | None
     """The account it is meant for, if the settings name one."""
-    regions: tuple[str, ...]
-    """Where it has stacks."""
+    bootstrap: BootstrapNeeds
+    """In all regions where it has stacks."""
     instances: tuple[InstanceNeed, ...]
     creates_vpc: bool
+    zones: tuple[str, ...]
+    """Names of the zones of that VPC."""
     network_stack: str
     """Name of the stack that holds the VPC."""
 
@@ -40,13 +40,14 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
             yield Check(name, "unknown", "needs credentials")
         return
     yield _credentials(account, needs.account)
-    for region in needs.regions:
-        yield _bootstrap(aws, account, region)
+    yield from bootstrap_checks(aws, account, needs.bootstrap)
+    yield from _models(aws)
     if aws.is_embedded:
         yield Check("quotas", "unknown", "the embedded AWS has none")
         return
     yield from instance_checks(aws, needs.instances)
     if needs.creates_vpc:
+        yield zone_check(aws, needs.zones)
         yield from network_checks(aws, needs.network_stack)
 
 
@@ -61,16 +62,17 @@ def _credentials(account: str, expected: str | None) -> Check:
     )
 
 
-def _bootstrap(aws: Aws, account: str, region: str) -> Check:
-    name, fix = f"bootstrap of {region}", f"cdk bootstrap aws://{account}/{region}"
-    client = aws.client("ssm", region)
+def _models(aws: Aws) -> Iterator[Check]:
+    """Tell of the models that executions have left behind."""
     try:
-        with calls(f"Cannot read {_BOOTSTRAP_PARAMETER}"):
-            version = client.get_parameter(Name=_BOOTSTRAP_PARAMETER)["Parameter"]["Value"]
+        count = len(models_of_executions(aws))
     except AwsCallError as error:
-        if "ParameterNotFound" not in str(error):
-            return Check(name, "unknown", str(error))
-        return Check(name, "problem", "missing", fix)
-    if int(version) < _MIN_BOOTSTRAP:
-        return Check(name, "problem", f"version {version}, needs {_MIN_BOOTSTRAP}", fix)
-    return Check(name, "ok", f"version {version}")
+        yield Check("models", "unknown", str(error))
+        return
+    if count:
+        yield Check(
+            "models",
+            "ok",
+            f"{count} of executions, which SageMaker Pipelines leaves behind",
+            "They cost nothing; release clean-models PIPELINE deletes them.",
+        )

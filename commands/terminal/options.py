@@ -78,6 +78,7 @@ Model = Annotated[
 Parameter = Annotated[
     list[str] | None, typer.Option(help="NAME=VALUE of another pipeline parameter.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Folder = Annotated[str, typer.Argument(help="A folder in pipelines/.", autocompletion=folder_names)]
 Folders = Annotated[
     list[str] | None,

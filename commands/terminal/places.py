@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib.errors import ReleaseError
 
@@ -20,6 +20,9 @@ ROOT: Path = Path(__file__).resolve().parents[2]
 """The app's folder; tests set another."""
 STATE: Final = ROOT / ".local"
 """What local commands leave behind; may be deleted at any time."""
+
+_QUALIFIER_KEY: Final = "@aws-cdk/core:bootstrapQualifier"
+_DEFAULT_QUALIFIER: Final = "hnb659fds"
 
 
 def shown(path: Path) -> Path:
@@ -38,14 +41,31 @@ def read_settings() -> Settings:
     Raises:
         SettingsError: The file cannot be read, or a setting in it is wrong.
     """
-    from constructs_lib.settings import Settings, SettingsError
+    from constructs_lib.settings import Settings
+
+    return Settings.from_context(_context().get)
+
+
+def bootstrap_qualifier() -> str:
+    """Read what the resources of ``cdk bootstrap`` are named after, as the CDK does.
+
+    Source: AWS CDK Developer Guide, "Customize AWS CDK bootstrapping".
+
+    Raises:
+        SettingsError: ``cdk.json`` cannot be read.
+    """
+    return str(_context().get(_QUALIFIER_KEY, _DEFAULT_QUALIFIER))
+
+
+def _context() -> dict[str, Any]:
+    from constructs_lib.settings import SettingsError
 
     path = ROOT / "cdk.json"
     try:
-        context = json.loads(path.read_text())["context"]
+        context: dict[str, Any] = json.loads(path.read_text())["context"]
     except (OSError, ValueError, KeyError) as error:
         raise SettingsError(f"Cannot read the app's context from {path}: {error!r}.") from error
-    return Settings.from_context(context.get)
+    return context
 
 
 def load_configs(settings: Settings, name: str) -> PipelineConfigs:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
 from commands.health.account import AppNeeds, account_checks
+from commands.health.bootstrap import BootstrapNeeds
 from commands.health.checks import Check
 from commands.health.quotas import InstanceNeed, needs_of
+from commands.terminal import places
 from commands.terminal.aws import Aws
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.regions import RegionCode
@@ -22,12 +25,18 @@ PROCESSING = InstanceNeed("processing job", "ml.m5.xlarge", 1)
 VPC_QUOTAS = {"VPCs per Region": 5.0, "Gateway VPC endpoints per Region": 20.0}
 
 
+def _bootstrap(**changes: Any) -> BootstrapNeeds:
+    defaults: dict[str, Any] = {"qualifier": "hnb659fds", "regions": ["us-east-1"], "key_arns": ()}
+    return BootstrapNeeds(**{**defaults, **changes})
+
+
 def _needs(**changes: Any) -> AppNeeds:
     defaults: dict[str, Any] = {
         "account": None,
-        "regions": ("us-east-1",),
+        "bootstrap": _bootstrap(),
         "instances": (),
         "creates_vpc": False,
+        "zones": ("us-east-1a", "us-east-1b"),
         "network_stack": "model-release-network",
     }
     return AppNeeds(**{**defaults, **changes})
@@ -49,9 +58,33 @@ def diagnose(stubs: dict[str, Stubber]) -> Callable[..., dict[str, Check]]:
 @pytest.fixture
 def account(stubs: dict[str, Stubber]) -> dict[str, Stubber]:
     """An account that is bootstrapped."""
-    stubs["sts"].add_response("get_caller_identity", {"Account": ACCOUNT})
-    stubs["ssm"].add_response("get_parameter", {"Parameter": {"Value": "21"}})
+    _expect_bootstrap(stubs)
+    _expect_models(stubs["sagemaker"])
     return stubs
+
+
+def _expect_bootstrap(
+    stubs: dict[str, Stubber], key: str | None = None, qualifier: str = "hnb659fds"
+) -> None:
+    stubs["sts"].add_response("get_caller_identity", {"Account": ACCOUNT})
+    stubs["ssm"].add_response(
+        "get_parameter",
+        {"Parameter": {"Value": "21"}},
+        {"Name": f"/cdk-bootstrap/{qualifier}/version"},
+    )
+    encryption = {"SSEAlgorithm": "aws:kms", **({"KMSMasterKeyID": key} if key else {})}
+    rule = {"ApplyServerSideEncryptionByDefault": encryption}
+    stubs["s3"].add_response(
+        "get_bucket_encryption",
+        {"ServerSideEncryptionConfiguration": {"Rules": [rule]}},
+        {"Bucket": f"cdk-{qualifier}-assets-{ACCOUNT}-us-east-1"},
+    )
+
+
+def _expect_models(stub: Stubber, *names: str) -> None:
+    made = {"ModelArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m", "CreationTime": 0}
+    models = [{"ModelName": name, **made} for name in names]
+    stub.add_response("list_models", {"Models": models}, {"NameContains": "pipelines-"})
 
 
 def _expect_quotas(stub: Stubber, service: str, applied: dict[str, float], **defaults: Any) -> None:
@@ -68,6 +101,13 @@ def _expect_quotas(stub: Stubber, service: str, applied: dict[str, float], **def
         stub.add_response(
             "list_aws_default_service_quotas", quotas(defaults["others"]), {"ServiceCode": service}
         )
+
+
+def _expect_zones(stub: Stubber) -> None:
+    """Answer as an old account, in which the second zone is the one without jobs."""
+    ids = {"us-east-1a": "use1-az1", "us-east-1b": "use1-az3", "us-east-1c": "use1-az4"}
+    zones = [{"ZoneName": name, "ZoneId": id_} for name, id_ in ids.items()]
+    stub.add_response("describe_availability_zones", {"AvailabilityZones": zones})
 
 
 def _expect_network(stub: Stubber, vpcs: list[str | None], endpoints: int) -> None:
@@ -89,6 +129,7 @@ def test_a_region_that_is_not_bootstrapped_is_told_with_the_command(
     stubs["sts"].add_response("get_caller_identity", {"Account": ACCOUNT})
     stubs["ssm"].add_client_error("get_parameter", "ParameterNotFound")
 
+    _expect_models(stubs["sagemaker"])
     check = diagnose()["bootstrap of us-east-1"]
 
     assert (check.state, check.fix) == ("problem", f"cdk bootstrap aws://{ACCOUNT}/us-east-1")
@@ -100,6 +141,7 @@ def test_an_old_bootstrap_is_a_problem(
     stubs["sts"].add_response("get_caller_identity", {"Account": ACCOUNT})
     stubs["ssm"].add_response("get_parameter", {"Parameter": {"Value": "5"}})
 
+    _expect_models(stubs["sagemaker"])
     assert diagnose()["bootstrap of us-east-1"].detail == "version 5, needs 6"
 
 
@@ -157,6 +199,7 @@ def test_the_vpc_needs_room(
     stacks: list[str | None],
     state: str,
 ) -> None:
+    _expect_zones(account["ec2"])
     _expect_network(account["ec2"], stacks, endpoints=2)
     _expect_quotas(account["service-quotas"], "vpc", VPC_QUOTAS)
 
@@ -193,3 +236,93 @@ def test_what_a_pipeline_runs_on_is_read_from_what_it_compiles_to() -> None:
         "ml.m5.xlarge for processing job usage",
         "ml.m5.large for endpoint usage",
     ]
+
+
+OWN_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0123abcd"
+
+
+@pytest.mark.parametrize("named", [OWN_KEY, "0123abcd"])
+@pytest.mark.parametrize(("key_arns", "state"), [((), "problem"), ((OWN_KEY,), "ok")])
+def test_a_key_of_the_bootstrap_has_to_be_one_that_the_pipelines_may_use(
+    stubs: dict[str, Stubber],
+    diagnose: Callable[..., dict[str, Check]],
+    named: str,
+    key_arns: tuple[str, ...],
+    state: str,
+) -> None:
+    _expect_bootstrap(stubs, named)
+    _expect_models(stubs["sagemaker"])
+
+    check = diagnose(bootstrap=_bootstrap(key_arns=key_arns))["key of the bootstrap"]
+
+    assert check.state == state
+    assert named in check.detail
+    assert ("additional_key_arns" in (check.fix or "")) == (state == "problem")
+
+
+@pytest.mark.parametrize("key", [None, f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/aws/s3"])
+def test_a_bootstrap_without_a_key_of_its_own_needs_none(
+    stubs: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]], key: str | None
+) -> None:
+    _expect_bootstrap(stubs, key)
+    _expect_models(stubs["sagemaker"])
+
+    assert "key of the bootstrap" not in diagnose()
+
+
+def test_a_bootstrap_is_found_by_its_qualifier(
+    stubs: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_bootstrap(stubs, qualifier="team42")
+    _expect_models(stubs["sagemaker"])
+
+    checks = diagnose(bootstrap=_bootstrap(qualifier="team42"))
+
+    assert checks["bootstrap of us-east-1"].detail == "version 21"
+
+
+def test_the_qualifier_is_that_of_the_context(own_app: Path) -> None:
+    assert places.bootstrap_qualifier() == "hnb659fds"
+    document = json.loads((own_app / "cdk.json").read_text())
+    document["context"]["@aws-cdk/core:bootstrapQualifier"] = "team42"
+    (own_app / "cdk.json").write_text(json.dumps(document))
+
+    assert places.bootstrap_qualifier() == "team42"
+
+
+def test_models_that_executions_left_behind_are_told(
+    stubs: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_bootstrap(stubs)
+    _expect_models(stubs["sagemaker"], "pipelines-1-CreateModel-a", "my-pipelines-model")
+
+    check = diagnose()["models"]
+
+    assert (check.state, check.detail[:16]) == ("ok", "1 of executions,")
+    assert "release clean-models PIPELINE" in (check.fix or "")
+
+
+def test_a_zone_without_jobs_is_told_with_the_setting(
+    account: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_zones(account["ec2"])
+    _expect_network(account["ec2"], [], endpoints=0)
+    _expect_quotas(account["service-quotas"], "vpc", VPC_QUOTAS)
+
+    check = diagnose(creates_vpc=True)["zones"]
+
+    assert check.state == "problem"
+    assert "us-east-1b (use1-az3)" in check.detail
+    assert check.fix == ("Set availability_zones in cdk.json to two of us-east-1a, us-east-1c.")
+
+
+def test_zones_with_jobs_are_fine(
+    account: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_zones(account["ec2"])
+    _expect_network(account["ec2"], [], endpoints=0)
+    _expect_quotas(account["service-quotas"], "vpc", VPC_QUOTAS)
+
+    check = diagnose(creates_vpc=True, zones=("us-east-1a", "us-east-1c"))["zones"]
+
+    assert (check.state, check.detail) == ("ok", "us-east-1a (use1-az1), us-east-1c (use1-az4)")

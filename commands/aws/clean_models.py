@@ -1,0 +1,85 @@
+"""``clean-models``: deletes the models that executions leave behind."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+import typer
+
+from commands.executions import read_statuses
+from commands.executions.models import models_in_use, models_of_executions, statuses_of_models
+from commands.executions.states import ENDED
+from commands.terminal.aws import Aws, calls
+from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.exit_codes import ExitCode
+from commands.terminal.options import Pipeline, Yes, print_json
+
+_SUCCEEDED: Final = frozenset({"Succeeded"})
+
+
+@with_aws_options
+def clean_models(
+    pipeline: Pipeline,
+    *,
+    every_ended: Annotated[
+        bool,
+        typer.Option(
+            "--every-ended", help="Those of failed and stopped executions, too: do not retry these."
+        ),
+    ] = False,
+    yes: Yes = False,
+    options: AwsOptions,
+) -> None:
+    """Delete the models that a pipeline's executions leave.
+
+    The step CreateModel makes one each time, and SageMaker deletes none. They cost nothing, but
+    fill the account's list. Deletes those of executions that have succeeded: shows them, and asks
+    first. One that an endpoint configuration names stays. Registered versions need none of them.
+
+    Examples:
+        release clean-models returns-risk
+        release clean-models returns-risk --every-ended --yes --profile prod
+    """
+    aws = options.aws()
+    models = _left_behind(aws, pipeline, ENDED if every_ended else _SUCCEEDED)
+    used = models_in_use(aws) if models else {}
+    kept = {name: used[name] for name in models if name in used}
+    wanted = [name for name in models if name not in used]
+    _show(models, kept)
+    if wanted and not yes and not typer.confirm(_question(len(wanted)), err=True):
+        typer.echo("Nothing changed.", err=True)
+        raise typer.Exit(ExitCode.ERROR)
+    _delete(aws, wanted, kept, as_json=options.as_json)
+
+
+def _left_behind(aws: Aws, pipeline: str, deletable: frozenset[str]) -> dict[str, str]:
+    statuses = read_statuses(aws, pipeline)
+    models = statuses_of_models(models_of_executions(aws), statuses)
+    return {name: status for name, status in models.items() if status in deletable}
+
+
+def _show(models: Mapping[str, str], kept: Mapping[str, str]) -> None:
+    for name, status in models.items():
+        stays = f", stays: the endpoint configuration {kept[name]} uses it" if name in kept else ""
+        typer.echo(f"{name}  of an execution that is {status}{stays}", err=True)
+
+
+def _question(count: int) -> str:
+    return "Delete this model?" if count == 1 else f"Delete these {count} models?"
+
+
+def _delete(aws: Aws, names: list[str], kept: Mapping[str, str], *, as_json: bool) -> None:
+    sagemaker = aws.client("sagemaker")
+    deleted: list[str] = []
+    try:
+        for name in names:
+            with calls(f"Cannot delete the model {name}"):
+                sagemaker.delete_model(ModelName=name)
+            deleted.append(name)
+    finally:  # when AWS refuses one, too: what was done before is done
+        if as_json:
+            used = [{"name": name, "endpoint_config": config} for name, config in kept.items()]
+            print_json({"deleted": deleted, "kept": used})
+        else:
+            typer.echo(f"Deleted: {len(deleted)}, kept: {len(kept)}")

@@ -1,0 +1,57 @@
+"""Models that executions leave behind: SageMaker Pipelines creates them and deletes none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from commands.terminal.aws import Aws, calls
+
+_PREFIX: Final = "pipelines-"
+"""Pipelines names what it creates ``pipelines-<execution id>-<step name>-<suffix>``."""
+
+
+def models_of_executions(aws: Aws) -> list[str]:
+    """Name the models of all executions in the home region.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    with calls("Cannot list the models"):
+        pages = aws.client("sagemaker").get_paginator("list_models").paginate(NameContains=_PREFIX)
+        names = [model["ModelName"] for page in pages for model in page["Models"]]
+    return [name for name in names if name.startswith(_PREFIX)]
+
+
+def statuses_of_models(names: Iterable[str], statuses: Mapping[str, str]) -> dict[str, str]:
+    """Return the models of some executions, each with its execution's status.
+
+    Args:
+        names: Models of any executions.
+        statuses: Status of each execution, by its id.
+    """
+    execution_ids = {name: name.removeprefix(_PREFIX).partition("-")[0] for name in names}
+    return {name: statuses[id_] for name, id_ in execution_ids.items() if id_ in statuses}
+
+
+def models_in_use(aws: Aws) -> dict[str, str]:
+    """Return the models that endpoint configurations name, each with one of these.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    sagemaker = aws.client("sagemaker")
+    used: dict[str, str] = {}
+    with calls("Cannot read the endpoint configurations"):
+        for page in sagemaker.get_paginator("list_endpoint_configs").paginate():
+            for each in page["EndpointConfigs"]:
+                name = each["EndpointConfigName"]
+                found = sagemaker.describe_endpoint_config(EndpointConfigName=name)
+                variants = [
+                    *found.get("ProductionVariants", ()),
+                    *found.get("ShadowProductionVariants", ()),
+                ]
+                used |= {
+                    variant["ModelName"]: name for variant in variants if "ModelName" in variant
+                }
+    return used

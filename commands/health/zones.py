@@ -1,0 +1,33 @@
+"""Checks the zones of the app's own VPC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from commands.health.checks import Check
+from commands.terminal.aws import Aws, AwsCallError, calls
+
+_WITHOUT_ML_INSTANCES: Final = frozenset({"use1-az3"})
+"""Names of zones differ from account to account, ids do not."""
+
+
+def zone_check(aws: Aws, names: Sequence[str]) -> Check:
+    """Check that the account has the zones, and that jobs can run there.
+
+    Args:
+        aws: The account.
+        names: The zones' names.
+    """
+    try:
+        with calls("Cannot read the availability zones"):
+            zones = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
+    except AwsCallError as error:
+        return Check("zones", "unknown", str(error))
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
+    usable = [name for name, id_ in ids.items() if id_ not in _WITHOUT_ML_INSTANCES]
+    shown = ", ".join(f"{name} ({ids.get(name, 'unknown')})" for name in names)
+    if all(name in usable for name in names):
+        return Check("zones", "ok", shown)
+    fix = f"Set availability_zones in cdk.json to two of {', '.join(sorted(usable))}."
+    return Check("zones", "problem", f"{shown}: one has no instances for jobs", fix)
