@@ -36,6 +36,7 @@
     ├── PackagingError               constructs_lib.release.packager
     ├── SettingsError                constructs_lib.settings
     ├── ImageNotFoundError           constructs_lib.steps.images
+    ├── InstanceTypeImageError       constructs_lib.steps.images
     ├── VerificationInstanceError    constructs_lib.steps.verification
     ├── VerificationPythonError      constructs_lib.steps.verification
     ├── CdkError                     local.cdk
@@ -51,7 +52,8 @@
     ├── ParameterError               local.runner.language.errors
     ├── PipelineNotFoundError        local.runner.language.errors
     ├── ReferenceResolutionError     local.runner.language.errors
-    └── RoleNotAssumedError          local.runner.language.errors
+    ├── RoleNotAssumedError          local.runner.language.errors
+    └── SubnetRangesError            stacks.network
 
 ``python -m docs.error_tree`` writes this tree. The command line prints a ``ReleaseError`` as it is
 and exits non-zero; anything else is a defect of this project and keeps its traceback.
