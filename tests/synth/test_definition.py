@@ -235,6 +235,38 @@ def test_the_model_is_verified_in_the_container_that_serves_it(
     assert cluster["InstanceType"] == "ml.m5.large"
 
 
+def test_verify_is_told_the_digest_of_the_code_that_was_packaged(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    arguments = _verify_arguments(definitions["existing_model"])
+
+    digest = arguments[arguments.index("--code-sha256") + 1]
+    assert digest == _manifest_value("code_sha256")
+
+
+def test_a_packaging_script_of_the_users_makes_its_digest_as_it_likes(
+    tmp_path: Path, write_pipeline: WritePipeline
+) -> None:
+    path = write_pipeline(tmp_path, "existing_model")
+    (tmp_path / "pack.py").touch()
+    document = json.loads(path.read_text())
+    document["configuration"]["processing"]["Package"] |= {
+        "processing_source_dir": str(tmp_path),
+        "processing_entry_point": "pack.py",
+    }
+    path.write_text(json.dumps(document))
+
+    definition = compile_pipeline(PipelineConfigs.load(path)).definition
+
+    assert "--code-sha256" not in _verify_arguments(definition)
+
+
+def _verify_arguments(definition: dict[str, Any]) -> list[Any]:
+    verify = _step(definition, "Verify")["Arguments"]
+    arguments: list[Any] = verify["AppSpecification"]["ContainerArguments"]
+    return arguments
+
+
 def _compiled_with(path: Path, **payload: Any) -> dict[str, Any]:
     document = json.loads(path.read_text())
     document["configuration"]["specific"]["Payload"] |= payload
