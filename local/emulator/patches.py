@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from local.emulator.authorization.identities import administrator_arn
 from local.emulator.load_tests import add_load_tests
+from local.emulator.s3_writes import check_writes
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
 _DROPPED_PACKAGE_MEMBERS: Final = (
@@ -215,6 +216,33 @@ def _register_once_per_client_token() -> None:
     SageMakerResponse.create_model_package = create_model_package
 
 
+def _describe_network_isolation() -> None:
+    """Moto drops EnableNetworkIsolation of models, and of training jobs in DescribeTrainingJob."""
+    from moto.sagemaker.models import FakeTrainingJob, Model
+    from moto.sagemaker.responses import SageMakerResponse
+
+    create = SageMakerResponse.create_model
+
+    @wraps(create)
+    def create_model(response: Any) -> Any:
+        answer = create(response)
+        model = response.sagemaker_backend.describe_model(response._get_param("ModelName"))
+        model.enable_network_isolation = response._get_param("EnableNetworkIsolation") is True
+        return answer
+
+    SageMakerResponse.create_model = create_model
+    for kind in (FakeTrainingJob, Model):
+        kind.response_object = _with_network_isolation(kind.response_object)
+
+
+def _with_network_isolation(response_object: Any) -> property:
+    def describe(described: Any) -> Any:
+        isolated = described.enable_network_isolation
+        return {**response_object.fget(described), "EnableNetworkIsolation": isolated}
+
+    return property(describe)
+
+
 def _let_executions_last() -> None:
     """Moto starts pipeline executions as succeeded; here they last until the runner ends them."""
     from moto.sagemaker.models import FakePipelineExecution
@@ -331,6 +359,7 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _leave_bucket_policies_to_the_gate,
         _accept_access_logs_before_the_policy,
         _deliver_no_access_logs,
+        check_writes,
     ),
     "sagemaker": (
         _check_pipelines,
@@ -338,6 +367,7 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _number_packages_for_good,
         _keep_package_members,
         _register_once_per_client_token,
+        _describe_network_isolation,
         _let_executions_last,
         _update_only_given_package_members,
         _add_package_deletion,

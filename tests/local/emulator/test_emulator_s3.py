@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import uuid
+import zlib
 from typing import Any
 
 import pytest
@@ -55,3 +58,111 @@ def test_access_logs_are_turned_on_but_not_delivered(aws: EmbeddedAws, bucket: s
     s3.put_object(Bucket=bucket, Key="key", Body=b"content")
 
     assert s3.list_objects_v2(Bucket=logs)["KeyCount"] == 0
+
+
+def crc32(content: bytes) -> str:
+    return base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
+
+
+def sha256(content: bytes) -> str:
+    return base64.b64encode(hashlib.sha256(content).digest()).decode()
+
+
+CHECKSUMS = {"ChecksumCRC32": crc32, "ChecksumSHA256": sha256}
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_an_object_with_a_wrong_checksum_is_refused(
+    aws: EmbeddedAws, bucket: str, name: str
+) -> None:
+    s3, of = aws.client("s3"), CHECKSUMS[name]
+
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.put_object(Bucket=bucket, Key="key", Body=b"content", **{name: of(b"other")})
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+    s3.put_object(Bucket=bucket, Key="key", Body=b"content", **{name: of(b"content")})
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
+
+
+@pytest.mark.parametrize("name", CHECKSUMS)
+def test_a_part_with_a_wrong_checksum_is_refused(aws: EmbeddedAws, bucket: str, name: str) -> None:
+    s3, of = aws.client("s3"), CHECKSUMS[name]
+    upload = s3.create_multipart_upload(
+        Bucket=bucket, Key="key", ChecksumAlgorithm=name.removeprefix("Checksum")
+    )
+    part = {"Bucket": bucket, "Key": "key", "UploadId": upload["UploadId"], "PartNumber": 1}
+
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.upload_part(**part, Body=b"content", **{name: of(b"other")})
+    etag = s3.upload_part(**part, Body=b"content", **{name: of(b"content")})["ETag"]
+
+    parts = [{"PartNumber": 1, "ETag": etag, name: of(b"other")}]
+    del part["PartNumber"]
+    with pytest.raises(ClientError, match="BadDigest"):
+        s3.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+    parts[0][name] = of(b"content")
+    s3.complete_multipart_upload(**part, MultipartUpload={"Parts": parts})
+
+
+def test_a_completion_with_a_wrong_checksum_of_the_whole_is_refused(
+    aws: EmbeddedAws, bucket: str
+) -> None:
+    s3 = aws.client("s3")
+    upload = s3.create_multipart_upload(
+        Bucket=bucket, Key="key", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
+    )
+    whole = {"Bucket": bucket, "Key": "key", "UploadId": upload["UploadId"]}
+    contents = [b"a" * 5 * 2**20, b"b"]
+    etags = [
+        s3.upload_part(**whole, PartNumber=number, Body=content)["ETag"]
+        for number, content in enumerate(contents, 1)
+    ]
+    parts = {"Parts": [{"PartNumber": n, "ETag": etag} for n, etag in enumerate(etags, 1)]}
+
+    for given, error in ((crc32(b"other"), "BadDigest"), (crc32(b"".join(contents)), None)):
+        arguments = {**whole, "MultipartUpload": parts, "ChecksumCRC32": given}
+        if error is None:
+            s3.complete_multipart_upload(**arguments, ChecksumType="FULL_OBJECT")
+        else:
+            with pytest.raises(ClientError, match=error):
+                s3.complete_multipart_upload(**arguments, ChecksumType="FULL_OBJECT")
+    assert s3.head_object(Bucket=bucket, Key="key")["ContentLength"] == 5 * 2**20 + 1
+
+
+def test_no_call_writes_over_an_object_on_the_condition_that_there_is_none(
+    aws: EmbeddedAws, bucket: str
+) -> None:
+    s3, there = aws.client("s3"), {"Bucket": bucket, "Key": "key"}
+    s3.put_object(Bucket=bucket, Key="source", Body=b"second")
+    upload = s3.create_multipart_upload(**there)["UploadId"]
+    etag = s3.upload_part(**there, UploadId=upload, PartNumber=1, Body=b"third")["ETag"]
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    s3.put_object(**there, Body=b"first", IfNoneMatch="*")
+
+    source = {"Bucket": bucket, "Key": "source"}
+    completion = {"UploadId": upload, "MultipartUpload": parts}
+    for write, arguments in (
+        (s3.put_object, {"Body": b"second"}),
+        (s3.copy_object, {"CopySource": source}),
+        (s3.complete_multipart_upload, completion),
+    ):
+        with pytest.raises(ClientError, match="PreconditionFailed"):
+            write(**there, **arguments, IfNoneMatch="*")
+    assert s3.get_object(**there)["Body"].read() == b"first"
+
+
+def test_a_copy_on_that_condition_is_made_where_there_is_none(
+    aws: EmbeddedAws, bucket: str
+) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=bucket, Key="source", Body=b"content")
+
+    s3.copy_object(
+        Bucket=bucket,
+        Key="key",
+        CopySource={"Bucket": bucket, "Key": "source"},
+        IfNoneMatch="*",
+    )
+
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
