@@ -32,6 +32,7 @@ from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.load_test_request import LoadTestRequestError, load_test_request
 from constructs_lib.registration.request import RegistrationRequest, registration_request
 from constructs_lib.release.payloads import payload_archive
+from constructs_lib.s3_layout import folder_uri
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
 from constructs_lib.steps.images import registered_image
@@ -322,7 +323,7 @@ def _registration_digest(
 
 def _code_uri(config: BasePipelineConfig, asset_key: str, values: DeployTimeValues) -> str:
     source = config.get_source_dir()
-    return source if isinstance(source, str) else values.asset_uri(asset_key)
+    return folder_uri(source) if isinstance(source, str) else values.asset_uri(asset_key)
 
 
 def refuse_variables(configs: PipelineConfigs) -> None:

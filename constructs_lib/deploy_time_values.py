@@ -41,16 +41,19 @@ class DeployTimeValues:
     )
     """The KMS key of each of ``registry_bucket_names``."""
     asset_bucket_name: str = "${AssetBucketName}"
+    asset_prefix: str = "${AssetPrefix}"
+    """Where in that bucket the pipeline's files are, those of earlier deployments too."""
     packaging_script_key: str = "${PackagingScriptKey}"
     verification_script_key: str = "${VerificationScriptKey}"
     inference_code_key: str = "${InferenceCodeKey}"
     training_code_key: str = "${TrainingCodeKey}"
     sample_payload_key: str = "${SamplePayloadKey}"
     registration_request_key: str = "${RegistrationRequestKey}"
+    """Of this file and of those above: below the prefix, which is what a job's file is called."""
 
     def asset_uri(self, key: str) -> str:
-        """Return the S3 URI of the CDK asset with that object key."""
-        return f"s3://{self.asset_bucket_name}/{key}"
+        """Return the S3 URI of the CDK asset with that key below the prefix."""
+        return f"s3://{self.asset_bucket_name}/{self.asset_prefix}/{key}"
 
 
 def variables_in(text: str) -> list[str]:

@@ -14,6 +14,7 @@ The buckets of the other regions hold copies under the same keys.
 
 from __future__ import annotations
 
+import re
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -26,6 +27,8 @@ MANIFEST: Final = "manifest.json"
 EVALUATION: Final = "evaluation.json"
 SAMPLE_PAYLOAD: Final = "payload.tar.gz"
 REGISTRATION_REQUEST: Final = "registration.json"
+_FILE: Final = re.compile(r"\.[A-Za-z]\w*$")
+"""How the name of a file ends, unlike that of a folder such as ``1.0.0``."""
 
 
 def incoming_prefix(pipeline_name: str) -> str:
@@ -76,3 +79,15 @@ def bucket_and_key(s3_uri: str) -> tuple[str, str]:
     """Split ``s3://bucket/key`` into bucket and key; the key is empty for a whole bucket."""
     parts = urlsplit(s3_uri)
     return parts.netloc, parts.path.lstrip("/")
+
+
+def folder_uri(s3_uri: str) -> str:
+    """End a location in ``/``, unless its last part is the name of a file.
+
+    What SageMaker reads is a prefix: every object whose key begins with the text. Without its ``/``
+    the folder ``train`` would bring ``training-of-others`` along.
+
+    Args:
+        s3_uri: ``s3://bucket/folder``, ``s3://bucket/folder/`` or ``s3://bucket/file.tar.gz``.
+    """
+    return s3_uri if s3_uri.endswith("/") or _FILE.search(s3_uri) else f"{s3_uri}/"

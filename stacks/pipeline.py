@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
-from aws_cdk import CfnOutput, Stack
+from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
@@ -55,8 +56,9 @@ class _AssetLocations:
     """Where the released files are uploaded to."""
 
     bucket_name: str
+    prefix: str
     keys: Mapping[str, str]
-    """By the name of the file's variable in the definition, without its ``Key``."""
+    """Below the prefix, by the name of the file's variable in the definition, without ``Key``."""
 
 
 class PipelineStack(Stack):
@@ -84,7 +86,10 @@ class PipelineStack(Stack):
             storage: Where models are.
             kwargs: ``aws_cdk.Stack`` properties.
         """
-        super().__init__(scope, construct_id, **kwargs)
+        # Executions of an earlier definition go on reading their own files after a deployment: the
+        # role may read all that ever was below the prefix, and nothing of other pipelines.
+        synthesizer = DefaultStackSynthesizer(bucket_prefix=f"{construct_id}/")
+        super().__init__(scope, construct_id, synthesizer=synthesizer, **kwargs)
         self._settings = settings
         self._release = release
         self._network = network
@@ -169,6 +174,7 @@ class PipelineStack(Stack):
             variables={
                 **self._shared_variables(),
                 "AssetBucketName": assets.bucket_name,
+                "AssetPrefix": assets.prefix,
                 **{f"{name}Key": key for name, key in assets.keys.items()},
                 **self._registry_variables(),
                 **self._load_test_variables(),
@@ -218,7 +224,7 @@ class PipelineStack(Stack):
             encryption_key_arn=artifacts.key_arn,
             additional_key_arns=artifacts.additional_key_arns,
             asset_bucket_name=assets.bucket_name,
-            asset_keys=list(assets.keys.values()),
+            asset_prefix=assets.prefix,
             model_package_group_name=release.model_package_group_name,
             function_arns=[each.function_arn for each in functions],
             readable_s3_uris=list(readable_s3_uris(release.configs)),
@@ -229,7 +235,9 @@ class PipelineStack(Stack):
 
 
 def _locations(assets: Mapping[str, s3_assets.Asset]) -> _AssetLocations:
+    keys = {name: PurePosixPath(asset.s3_object_key) for name, asset in assets.items()}
     return _AssetLocations(
         bucket_name=next(iter(assets.values())).s3_bucket_name,  # of all of them
-        keys={name: asset.s3_object_key for name, asset in assets.items()},
+        prefix=str(next(iter(keys.values())).parent),
+        keys={name: key.name for name, key in keys.items()},
     )

@@ -7,6 +7,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from constructs_lib import s3_layout
 from constructs_lib.jobs.register_model import Staging
 from tests import layers
@@ -23,6 +25,20 @@ def test_no_key_moves() -> None:
     assert s3_layout.registered_prefixes("p") == ("p/registration", "p/releases")
     assert s3_layout.registration_files_prefix("p", _DIGEST) == f"p/registration/{_DIGEST}"
     assert s3_layout.claims_prefix("p") == "p/releases/claims"
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ("s3://b/train", "s3://b/train/"),
+        ("s3://b/train/", "s3://b/train/"),
+        ("s3://b/returns-risk_1.0.0", "s3://b/returns-risk_1.0.0/"),
+        ("s3://b/2026-11-01/data.csv", "s3://b/2026-11-01/data.csv"),
+        ("s3://b/code.tar.gz", "s3://b/code.tar.gz"),
+    ],
+)
+def test_a_folder_ends_in_a_slash_and_a_file_does_not(given: str, read: str) -> None:
+    assert s3_layout.folder_uri(given) == read
 
 
 def test_the_function_that_registers_claims_content_below_the_claims() -> None:

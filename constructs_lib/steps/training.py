@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constructs_lib.configs import PytorchTrainingConfig
+from constructs_lib.s3_layout import folder_uri
 from constructs_lib.service_model.instances import has_local_storage
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.earlier import refuse_earlier_arguments
@@ -62,7 +63,9 @@ class PytorchTrainingStepBuilder:
             name="Train",
             step_args=trainer.train(
                 input_data_config=[
-                    InputData(channel_name="training", data_source=self.config.input_path)
+                    InputData(
+                        channel_name="training", data_source=folder_uri(self.config.input_path)
+                    )
                 ]
             ),
             cache_config=reuse_for_30_days(),

@@ -10,7 +10,13 @@ from typing import Final
 from constructs_lib.configs import PackageStepConfig, PayloadConfig, PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
-from constructs_lib.s3_layout import EVALUATION, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
+from constructs_lib.s3_layout import (
+    EVALUATION,
+    MODEL,
+    REGISTRATION_REQUEST,
+    SAMPLE_PAYLOAD,
+    folder_uri,
+)
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import has_local_storage, is_arm64
 from constructs_lib.steps.context import (
@@ -145,7 +151,7 @@ class VerificationStepBuilder:
         return [
             s3_input("packaged_model_input", packaged.artifact_uri, _MODEL_INPUT),
             s3_input("verification_script_input", script, _SCRIPT_INPUT),
-            s3_input("registration_files_input", files, _REGISTRATION_INPUT),
+            s3_input("registration_files_input", folder_uri(files), _REGISTRATION_INPUT),
         ]
 
     def _arguments(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from constructs_lib.language.service_calls import On, actions
+from constructs_lib.language.step_calls import repository_arn
 from tests.security.deployment import ACCOUNT
 
 Context = Mapping[str, str | list[str]]
@@ -41,40 +43,17 @@ def location(uri: str) -> tuple[str, str]:
     return bucket, key
 
 
-def repository(image: str) -> str:
-    """Name the ECR repository of an image."""
-    registry, _, name = image.partition("/")
-    account, _, _, region, *_ = registry.split(".")
-    return f"arn:aws:ecr:{region}:{account}:repository/{name.partition(':')[0]}"
-
-
 def via_s3(region: str) -> dict[str, str | list[str]]:
     """Tell that Amazon S3 uses a key for the caller."""
     return {"kms:ViaService": f"s3.{region}.amazonaws.com"}
 
 
-_ELASTIC_INTERFACES = (
-    "ec2:CreateNetworkInterface",
-    "ec2:CreateNetworkInterfacePermission",
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteNetworkInterfacePermission",
-)
-_NETWORK_LOOK_UPS = (
-    "ec2:DescribeDhcpOptions",
-    "ec2:DescribeNetworkInterfaces",
-    "ec2:DescribeSecurityGroups",
-    "ec2:DescribeSubnets",
-    "ec2:DescribeVpcs",
-)
-_PULL = ("ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
-
-
 def network_calls(region: str) -> Iterator[tuple[str, str]]:
     """List action and resource of what SageMaker does to run something in a VPC."""
-    for action in _NETWORK_LOOK_UPS:
+    for action in actions(("Model",), On.NETWORK):
         yield action, "*"
     resources = ("network-interface/eni-1", "security-group/sg-1", "subnet/subnet-1")
-    for action in _ELASTIC_INTERFACES:
+    for action in actions(("Model",), On.NETWORK_INTERFACE):
         affected = resources if action == "ec2:CreateNetworkInterface" else resources[:1]
         for resource in affected:
             yield action, arn("ec2", resource, region)
@@ -90,5 +69,5 @@ def load_test_network_calls(region: str) -> Iterator[tuple[str, str]]:
 def pull_calls(image: str) -> Iterator[tuple[str, str]]:
     """List action and resource of what SageMaker does to get an image."""
     yield "ecr:GetAuthorizationToken", "*"
-    for action in _PULL:
-        yield action, repository(image)
+    for action in actions(("Model",), On.IMAGE):
+        yield action, repository_arn(image)

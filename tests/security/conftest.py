@@ -145,6 +145,16 @@ def at_home(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     return _synthesize(folder / "cdk.out", pipelines_dir=_changed_pipelines(folder, change))
 
 
+@pytest.fixture(scope="session")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """The app as it ships, after a change of the pipeline's inference code."""
+    folder = tmp_path_factory.mktemp("later")
+    pipelines = _changed_pipelines(folder, lambda _document: None)
+    with (Path(pipelines) / "returns_risk" / "inference" / "inference.py").open("a") as code:
+        code.write("\n# A later version.\n")
+    return _synthesize(folder / "cdk.out", pipelines_dir=pipelines)
+
+
 def _changed_pipelines(folder: Path, change: Callable[[dict[str, Any]], None]) -> str:
     """Copy the example's folder with a changed config; returns the folder of pipelines."""
     pipelines = copy_pipelines(folder)

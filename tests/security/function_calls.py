@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from constructs_lib.language.step_calls import repository_arn
 from tests.security.calls import (
     OWN,
     TLS,
@@ -18,7 +19,6 @@ from tests.security.calls import (
     load_test_network_calls,
     location,
     pull_calls,
-    repository,
     via_s3,
 )
 from tests.security.deployment import Deployment, Resource
@@ -76,7 +76,7 @@ class RegistrationCalls(FunctionCalls):
             for action in ("CreateModelPackage", "AddTags"):
                 yield self._call(f"sagemaker:{action}", package)
             for action in ("ecr:BatchGetImage", "ecr:DescribeImages"):
-                yield self._call(action, repository(self.images[region]))
+                yield self._call(action, repository_arn(self.images[region]))
             return
         yield from self._claim(event)
         for uri in _uris(event):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from constructs_lib.language.service_calls import SERVICE_CALLS, On
 from tests.hostile.inputs import NAMES, REFUSED_EDITS, TEXTS
 from tests.security.calls import Call
 from tests.security.deployment import ACCOUNT, Deployment
@@ -76,6 +77,20 @@ def refused(proofs: Mapping[str, Proof]) -> str:
     return table(
         ["refused", *(_DESCRIBED[name] for name in proofs)],
         [[kind, *(counts[name][kind] for name in proofs)] for kind in kinds],
+    )
+
+
+def service_calls() -> str:
+    """Every call that SageMaker makes for a step: on what, for which steps, by which document."""
+    rows: dict[tuple[On, tuple[str, ...], str], list[str]] = {}
+    for call in SERVICE_CALLS:
+        rows.setdefault((call.on, call.step_types, call.source), []).append(f"`{call.action}`")
+    return table(
+        ["on", "calls", "of steps", "document"],
+        [
+            [on.value, ", ".join(actions), ", ".join(step_types), source]
+            for (on, step_types, source), actions in rows.items()
+        ],
     )
 
 

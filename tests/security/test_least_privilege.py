@@ -10,6 +10,9 @@ import dataclasses
 import json
 from typing import Any
 
+import pytest
+
+from constructs_lib.language import service_calls
 from tests.security.calls import TLS, Call
 from tests.security.conftest import Synthesized
 from tests.security.evaluator import ROOT
@@ -26,7 +29,8 @@ _ASKED_FOR_EVERYWHERE = {
     "ec2:DeleteNetworkInterfacePermission",
     "ec2:ModifyNetworkInterfaceAttribute",
 }
-"""Developer Guide, "Give Inference Recommender Jobs Access to Resources in Your Amazon VPC"."""
+"""Developer Guide, "How to use SageMaker AI execution roles" on CreateProcessingJob, and for the
+last "Give Inference Recommender Jobs Access to Resources in Your Amazon VPC"."""
 
 
 def test_every_role_is_needed_by_something(proof: Proof) -> None:
@@ -47,6 +51,20 @@ def test_every_needed_call_is_allowed(proof: Proof) -> None:
     ]
 
     assert len(proof.calls) > 100
+    assert refused == []
+
+
+def test_after_a_change_of_its_code_an_execution_of_the_earlier_definition_goes_on(
+    shipped: Synthesized, later: Synthesized
+) -> None:
+    (execution,) = Proof(shipped.deployment).executions
+    (changed,) = Proof(later.deployment).executions
+    assert changed.definition != execution.definition
+
+    calls = list(execution.calls())
+    allowed = Proof(later.deployment).allowed(calls)
+
+    refused = [call.resource for call, answer in zip(calls, allowed, strict=True) if not answer]
     assert refused == []
 
 
@@ -165,6 +183,33 @@ def test_all_resources_are_named_where_the_api_knows_no_other(proof: Proof) -> N
     assert "ec2:DescribeSubnets" in actions
     for action in actions - _ASKED_FOR_EVERYWHERE:
         assert [each for each in _resource_types(action) if each["required"]] == [], action
+
+
+def test_exactly_the_actions_on_network_interfaces_have_no_scope(proof: Proof) -> None:
+    """What no evaluator shows: CreateProcessingJob in a VPC refuses a role with a scope there."""
+    (policy,) = (each for each in proof.policies if each.key == ("role", proof.execution_role.arn))
+    assert service_calls.scoped_network_actions(policy.statements) == []
+
+    (attach,) = (each for each in policy.statements if each["Sid"] == "AttachJobsToNetwork")
+    assert listed(attach, "Action") == service_calls.actions(
+        ("Processing",), service_calls.On.NETWORK_INTERFACE
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"Resource": "arn:aws:ec2:us-east-1:123456789012:network-interface/*"},
+        {"Condition": {"StringEquals": {"ec2:Vpc": "vpc-1"}}},
+        {"Effect": "Deny"},
+    ],
+)
+def test_a_scope_on_network_interfaces_is_found(changed: dict[str, Any]) -> None:
+    statement = {"Effect": "Allow", "Action": "ec2:*NetworkInterface*", "Resource": ["*"]}
+
+    assert service_calls.scoped_network_actions([statement]) == []
+    found = service_calls.scoped_network_actions([{**statement, **changed}])
+    assert found == service_calls.actions(("Processing",), service_calls.On.NETWORK_INTERFACE)
 
 
 def _resource_types(action: str) -> list[dict[str, Any]]:

@@ -26,6 +26,7 @@ def written(proofs: dict[str, Proof], synthesized: dict[str, Synthesized]) -> di
     return {
         "figures": tables.figures(proofs),
         "refused": tables.refused(proofs),
+        "service-calls": tables.service_calls(),
         "statements": tables.statements(proofs),
         "resource-policies": tables.resource_policies(proofs),
         "rule-packs": tables.rule_packs(

@@ -95,7 +95,8 @@ def test_only_actions_without_resources_are_allowed_on_all(stack: Template) -> N
         if statement["Resource"] == "*"
     }
 
-    assert everywhere == {"LogInToRegistry", "PublishMetrics", "FindNetwork", "FindVersions"}
+    of_the_network = {"AttachJobsToNetwork", "FindNetwork", "FindVersions"}
+    assert everywhere == {"LogInToRegistry", "PublishMetrics", *of_the_network}
 
 
 def test_no_aws_managed_policy_is_attached(stack: Template) -> None:

@@ -13,7 +13,9 @@ from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.network_statements import network_statements
 from constructs_lib.infrastructure.iam.policies import Statement, grant
-from constructs_lib.s3_layout import INCOMING, bucket_and_key, temporary_prefix
+from constructs_lib.language.service_calls import UNSCOPED_DOCUMENT, On, actions
+from constructs_lib.language.steps import steps_of
+from constructs_lib.s3_layout import INCOMING, bucket_and_key, folder_uri, temporary_prefix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +31,8 @@ class PipelineResources:
     additional_key_arns: Sequence[str]
     """Keys of data outside the app's buckets."""
     asset_bucket_name: str
-    asset_keys: Sequence[str]
-    """The pipeline's files in that bucket."""
+    asset_prefix: str
+    """Where in that bucket the pipeline's files are, those of earlier deployments too."""
     model_package_group_name: str
     function_arns: Sequence[str]
     """What Lambda steps invoke."""
@@ -41,11 +43,7 @@ class PipelineResources:
 
 
 def grant_execution(resources: PipelineResources) -> None:
-    """Give the execution role what the steps of the definition call.
-
-    Actions per step type: Amazon SageMaker Developer Guide, "How to use SageMaker AI execution
-    roles", sections CreateModel, CreateProcessingJob and CreateTrainingJob.
-    """
+    """Give the execution role what the steps of the definition call: see ``service_calls``."""
     grant(resources.role, _statements(resources), wildcards=_WILDCARDS)
 
 
@@ -60,9 +58,11 @@ _WILDCARDS: Final = {
     "WriteLogs": "SageMaker makes the names of a job's log streams",
     "PublishMetrics": "The API knows no resource; the namespace limits it",
     "FindNetwork": "EC2's Describe actions know no resource",
-    "AttachJobsToNetwork": "EC2 makes the names of the network interfaces of a job",
+    "AttachJobsToNetwork": UNSCOPED_DOCUMENT,
 }
 """Why resources of these statements cannot be named in full."""
+_GRANT: Final = "kms:CreateGrant"
+"""Has a condition of its own."""
 
 
 def _statements(resources: PipelineResources) -> Iterator[Statement]:
@@ -70,14 +70,22 @@ def _statements(resources: PipelineResources) -> Iterator[Statement]:
     yield from _data(resources)
     yield from _encryption(resources)
     yield _images(resources)
-    yield Statement("LogInToRegistry", ["ecr:GetAuthorizationToken"], ["*"])
-    yield from _logs_and_metrics(resources.arns, resources.definition)
-    yield from network_statements(resources.arns, attach_sid="AttachJobsToNetwork")
+    yield Statement("LogInToRegistry", _actions(resources, On.REGISTRY), ["*"])
+    yield from _logs_and_metrics(resources)
+    yield from network_statements(attach_sid="AttachJobsToNetwork")
     yield Statement(
         "StageAndRegister",
-        ["lambda:InvokeFunction"],
+        _actions(resources, On.FUNCTION),
         resources.function_arns,
     )
+
+
+def _actions(resources: PipelineResources, *on: On) -> list[str]:
+    return actions(_step_types(resources.definition), *on)
+
+
+def _step_types(definition: Mapping[str, Any]) -> set[str]:
+    return {step["Type"] for step in steps_of(definition)}
 
 
 def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
@@ -85,12 +93,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
     # Pipelines names what it creates pipelines-<execution id>-<step name>-<suffix>.
     yield Statement(
         "RunJobs",
-        [
-            "sagemaker:AddTags",
-            "sagemaker:CreateModel",
-            *_job_actions(resources.definition),
-            "sagemaker:DescribeModel",
-        ],
+        _actions(resources, On.CREATED),
         [
             arns.arn("sagemaker", f"{kind}/pipelines-*")
             for kind in ("model", *(f"{job.lower()}-job" for job in _jobs(resources.definition)))
@@ -98,12 +101,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
     )
     yield Statement(
         "Register",
-        [
-            "sagemaker:AddTags",
-            "sagemaker:CreateModelPackage",
-            "sagemaker:DescribeModelPackage",
-            "sagemaker:DescribeModelPackageGroup",
-        ],
+        _actions(resources, On.GROUP, On.PACKAGE),
         [
             arns.arn("sagemaker", f"{kind}/{name}")
             for group in arn_names(resources.model_package_group_name)
@@ -112,7 +110,7 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
     )
     yield Statement(
         "PassItselfToJobs",
-        ["iam:PassRole"],
+        _actions(resources, On.ROLE),
         [resources.role.role_arn],
         {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
     )
@@ -120,13 +118,8 @@ def _sagemaker(resources: PipelineResources) -> Iterator[Statement]:
 
 def _jobs(definition: Mapping[str, Any]) -> list[str]:
     """Name the kinds of jobs that the steps run."""
-    types = {step["Type"] for step in definition["Steps"]}
+    types = _step_types(definition)
     return [name for name in ("Processing", "Training") if name in types]
-
-
-def _job_actions(definition: Mapping[str, Any]) -> list[str]:
-    verbs = ("Create", "Describe", "Stop")
-    return [f"sagemaker:{verb}{job}Job" for job in _jobs(definition) for verb in verbs]
 
 
 def _data(resources: PipelineResources) -> Iterator[Statement]:
@@ -136,20 +129,21 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
     incoming = [INCOMING] if "ModelS3Uri" in parameters else []
     yield Statement(
         "ReadArtifactsAndAssets",
-        ["s3:GetObject"],
+        _actions(resources, On.INPUT),
         [
             *(f"{bucket_arn}/{prefix}/*" for prefix in (*incoming, *own_prefixes)),
-            *(arns.bucket(f"{resources.asset_bucket_name}/{key}") for key in resources.asset_keys),
+            # All of them: an execution keeps the definition, and so the files, it began with.
+            arns.bucket(f"{resources.asset_bucket_name}/{resources.asset_prefix}/*"),
         ],
     )
     yield Statement(
         "WriteOutputs",
-        ["s3:AbortMultipartUpload", "s3:PutObject"],
+        _actions(resources, On.OUTPUT),
         [f"{bucket_arn}/{prefix}/*" for prefix in own_prefixes],
     )
     yield Statement(
         "FindData",
-        ["s3:ListBucket"],
+        _actions(resources, On.INPUT_BUCKET),
         [
             bucket_arn,
             arns.bucket(resources.asset_bucket_name),
@@ -159,17 +153,13 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
     if resources.readable_s3_uris:
         yield Statement(
             "ReadConfiguredData",
-            ["s3:GetObject"],
-            [
-                arn
-                for uri in sorted(set(resources.readable_s3_uris))
-                for arn in _readable_arns(arns, uri)
-            ],
+            _actions(resources, On.INPUT),
+            [_readable_arn(arns, uri) for uri in sorted(set(resources.readable_s3_uris))],
         )
     if resources.writable_s3_uris:
         yield Statement(
             "WriteConfiguredData",
-            ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
+            _actions(resources, On.INPUT, On.OUTPUT),
             [_folder_arn(arns, uri) for uri in sorted(set(resources.writable_s3_uris))],
         )
 
@@ -178,11 +168,12 @@ def _bucket_arns(arns: StackArns, uris: Iterable[str]) -> list[str]:
     return [arns.bucket(name) for name in sorted({bucket_and_key(uri)[0] for uri in uris})]
 
 
-def _readable_arns(arns: StackArns, uri: str) -> list[str]:
-    """Name the object of that name, where it can be one, and the folder of that name."""
-    bucket, key = bucket_and_key(uri)
-    is_folder = not key or key.endswith("/")
-    return [*([] if is_folder else [arns.bucket(f"{bucket}/{key}")]), _folder_arn(arns, uri)]
+def _readable_arn(arns: StackArns, uri: str) -> str:
+    """Name the file of that name, or what is in the folder of that name."""
+    location = folder_uri(uri)
+    if location.endswith("/"):
+        return _folder_arn(arns, location)
+    return arns.bucket("/".join(bucket_and_key(location)))
 
 
 def _folder_arn(arns: StackArns, uri: str) -> str:
@@ -193,13 +184,13 @@ def _folder_arn(arns: StackArns, uri: str) -> str:
 
 def _encryption(resources: PipelineResources) -> Iterator[Statement]:
     keys = [resources.encryption_key_arn, *resources.additional_key_arns]
-    # The same guide asks for kms:Encrypt where outputs have a key.
-    use = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
-    yield Statement("UseKey", use, keys)
+    of_keys = (On.INPUT_KEY, On.OUTPUT_KEY, On.OUTPUT_KEY_ITSELF, On.VOLUME_KEY)
+    used = _actions(resources, *of_keys)
+    yield Statement("UseKey", [each for each in used if each != _GRANT], keys)
     # Amazon EBS, on behalf of the job, encrypts its volume under a grant.
     yield Statement(
         "EncryptVolumes",
-        ["kms:CreateGrant"],
+        [_GRANT],
         keys,
         {"Bool": {"kms:GrantIsForAWSResource": "true"}},
     )
@@ -208,12 +199,7 @@ def _encryption(resources: PipelineResources) -> Iterator[Statement]:
 def _images(resources: PipelineResources) -> Statement:
     return Statement(
         "PullImages",
-        [
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:DescribeImages",  # CreateModelPackage resolves the image's digest
-            "ecr:GetDownloadUrlForLayer",
-        ],
+        _actions(resources, On.IMAGE),
         sorted({repository_arn(image) for image in _image_uris(resources.definition)}),
     )
 
@@ -230,20 +216,18 @@ def _image_uris(definition: Mapping[str, Any]) -> Iterator[str]:
         yield from (image for image in candidates if image)
 
 
-def _logs_and_metrics(arns: StackArns, definition: Mapping[str, Any]) -> Iterator[Statement]:
+def _logs_and_metrics(resources: PipelineResources) -> Iterator[Statement]:
     yield Statement(
         "WriteLogs",
+        _actions(resources, On.LOG_GROUP, On.LOG_STREAM),
         [
-            "logs:CreateLogGroup",
-            "logs:CreateLogStream",
-            "logs:DescribeLogStreams",
-            "logs:PutLogEvents",
+            resources.arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs*")
+            for kind in _jobs(resources.definition)
         ],
-        [arns.arn("logs", f"log-group:/aws/sagemaker/{kind}Jobs*") for kind in _jobs(definition)],
     )
     yield Statement(
         "PublishMetrics",
-        ["cloudwatch:PutMetricData"],
+        _actions(resources, On.METRICS),
         ["*"],
         {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
     )

@@ -77,14 +77,14 @@ def _add_policy(
         role, construct_id, document=iam.PolicyDocument.from_json(document), roles=[role]
     )
     stack = role.stack
-    reasons = {
-        f"AwsSolutions-IAM5[Resource::{_as_in_template(stack, resource)}]": wildcards[each.sid]
-        for each in statements
-        if each.sid in wildcards
-        for resource in each.resources
-        if "*" in resource
-    }
-    acknowledge(policy, reasons)
+    reasons: dict[str, list[str]] = {}
+    for each in statements:
+        for resource in each.resources if each.sid in wildcards else ():
+            if "*" in resource:
+                rule = f"AwsSolutions-IAM5[Resource::{_as_in_template(stack, resource)}]"
+                reasons.setdefault(rule, []).append(wildcards[each.sid])
+    # Several statements may name the same resource, each for a reason of its own.
+    acknowledge(policy, {rule: "; ".join(dict.fromkeys(why)) for rule, why in reasons.items()})
 
 
 def _as_in_template(stack: Stack, resource: str) -> str:
@@ -128,6 +128,8 @@ def _flat(value: Any) -> str:
         return f"<{'.'.join(value['Fn::GetAtt'])}>"
     if "Fn::ImportValue" in value:
         return _flat(value["Fn::ImportValue"])
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{([^}]+)\}", r"<\1>", value["Fn::Sub"])
     if "Ref" in value:
         return f"<{value['Ref']}>"
     return json.dumps(value, separators=(",", ":"))
