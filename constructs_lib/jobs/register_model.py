@@ -100,6 +100,8 @@ _NO_EXECUTION: Final = ("ResourceNotFound", "ValidationException")
 """What SageMaker answers when the pipeline was deleted since, or the claim names none."""
 _OVERTAKEN: Final = ("ConditionalRequestConflict", "PreconditionFailed")
 """What S3 answers when another one has written the object."""
+_NOT_OURS: Final = ("403", "AccessDenied")
+"""What S3 answers about objects in a bucket that this function may not read."""
 _UNUSABLE: Final = ("Failed", "Deleting")
 """Statuses of model packages that nothing can be deployed from."""
 
@@ -601,10 +603,25 @@ def find_model_package(work: Work, clients: Clients) -> dict[str, Any] | None:
         package: dict[str, Any] = clients.sagemaker.describe_model_package(ModelPackageName=arn)
         if work.is_registered_as(package):
             artifact = S3Object.from_uri(_uris_of(package)["model_artifact_uri"])
-            if _head(clients.s3, artifact) is not None:
+            missing = _why_missing(clients.s3, artifact)
+            if missing is None:
                 return package
-            logger.warning("%s has the content, but %s is gone", arn, artifact.uri)
+            logger.warning("%s has the content, but %s %s", arn, artifact.uri, missing)
     return None
+
+
+def _why_missing(s3: Any, artifact: S3Object) -> str | None:
+    """Tell why nothing can be deployed from an artifact; None when it is at its place.
+
+    The group may be older than the deployment: its artifacts can lie in a bucket that is deleted,
+    or that has become another's, or that this function was never meant to read.
+    """
+    try:
+        return "is gone" if _head(s3, artifact) is None else None
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _NOT_OURS:
+            raise
+        return "cannot be read here (403): it is registered again"
 
 
 def _uris_of(package: Mapping[str, Any]) -> dict[str, str]:

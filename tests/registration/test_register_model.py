@@ -12,8 +12,10 @@ from typing import Any
 import boto3
 import pytest
 from boto3.s3.transfer import TransferConfig
+from botocore.awsrequest import AWSResponse
 from botocore.stub import Stubber
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 
 from constructs_lib.jobs import register_model
 from constructs_lib.jobs.register_model import RegistrationError, handler
@@ -327,6 +329,45 @@ def test_a_model_package_whose_artifact_is_gone_does_not_count(
     aws.destination.delete_object(Bucket=BUCKET, Key=ARTIFACT_KEY)
     assert handler(event, None)["state"] == "staged"
     assert handler(registration, None)["model_package_arn"] == first
+
+
+def test_content_of_a_kept_group_whose_bucket_is_not_ours_any_more_is_registered_again(
+    event: dict[str, str],
+    registration: dict[str, str],
+    aws: Aws,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept = "kept-registry"
+    location = {"LocationConstraint": "eu-west-1"}
+    aws.destination.create_bucket(Bucket=kept, CreateBucketConfiguration=location)
+    moved = {name: uri.replace(BUCKET, kept) for name, uri in registration.items()}
+    handler({**event, "destination_bucket": kept}, None)
+    first = handler(moved, None)["model_package_arn"]
+    _refuse_to_tell_of_objects_in(kept, monkeypatch)
+
+    staged = handler({**event, "pipeline_execution_arn": f"{EXECUTION_ARN}2"}, None)
+    second = handler({**registration, "pipeline_execution_arn": f"{EXECUTION_ARN}2"}, None)
+
+    assert staged["state"] == "staged"
+    assert second["model_package_arn"] != first
+    assert f"{first} has the content, but s3://{kept}/{ARTIFACT_KEY} cannot be read" in caplog.text
+
+
+def _refuse_to_tell_of_objects_in(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for_region = register_model.Clients.for_region
+
+    def refuse(request: Any, **_: Any) -> AWSResponse | None:
+        if bucket not in request.url:
+            return None
+        return AWSResponse(request.url, 403, {}, MockRawResponse(b""))
+
+    def clients(aws_region: str) -> register_model.Clients:
+        made = for_region(aws_region)
+        made.s3.meta.events.register_first("before-send.s3.HeadObject", refuse)
+        return made
+
+    monkeypatch.setattr(register_model.Clients, "for_region", clients)
 
 
 def test_nothing_is_registered_that_is_not_in_place(
