@@ -45,10 +45,12 @@
     ├── SynthesisError               local.deployment
     ├── EmulatorError                local.emulator.embedded
     ├── NotRunningError              local.release
+    ├── CallDeniedError              local.runner.language.errors
     ├── DefinitionError              local.runner.language.errors
     │   └── UnsupportedStepError     local.runner.language.errors
     ├── EmulatedAwsError             local.runner.language.errors
     ├── ExecutionRecordError         local.runner.language.errors
+    ├── NotRetriedError              local.runner.language.errors
     ├── ParameterError               local.runner.language.errors
     ├── PipelineNotFoundError        local.runner.language.errors
     ├── ReferenceResolutionError     local.runner.language.errors

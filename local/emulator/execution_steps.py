@@ -30,6 +30,13 @@ class ExecutionSteps:
 
         SageMakerResponse.list_pipeline_execution_steps = list_pipeline_execution_steps
 
+    def has_failed_by_intent(self, execution_arn: str) -> bool:
+        """Whether a Fail step has ended an execution."""
+        return any(
+            (step["StepType"], step["StepStatus"]) == ("Fail", "Failed")
+            for step in self._by_execution.get(execution_arn, {}).values()
+        )
+
     def replace(self, execution_arn: str, step: Step) -> Step | None:
         """Keep a step as it is now; returns it as it was before, if it was."""
         steps = self._by_execution.setdefault(execution_arn, {})

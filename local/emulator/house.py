@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final
 
 from flask import Flask, Response, jsonify, request
 
+from local.emulator.authorization.policies import key_arn
 from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller, Sessions
+from local.emulator.authorization.uses import Use
 from local.emulator.background import Background
 from local.emulator.events.clock import Clock
 from local.emulator.events.sagemaker_events import SageMakerEvents
@@ -31,6 +34,7 @@ class House:
         application = Flask("house")
         for name, view in {
             "clock": self._turn_clock,
+            "decisions": self._decide,
             "end-pipeline-execution": self._end_execution,
             "pipeline-execution-steps": self._tell_of_step,
             "pipeline-executions": _list_executions,
@@ -57,6 +61,27 @@ class House:
         except NotTrustedError as error:
             return jsonify(Message=str(error)), HTTPStatus.FORBIDDEN
         return jsonify(AccessKeyId=key.id, SecretAccessKey=key.secret, SessionToken=key.token)
+
+    def _decide(self) -> Response:
+        """Tell which uses a session may not make, of services that nothing here has a use for.
+
+        Takes ``AccessKeyId``, ``Region`` and ``Uses``, each with ``Action``, ``Resource`` and
+        ``Context``; answers their ``Denials`` in the words of AWS.
+        """
+        document = request.get_json(force=True)
+        found = self.sessions.identities.find(document["AccessKeyId"])
+        if found is None:
+            return jsonify(Denials=["The security token included in the request is expired"])
+        _, identity = found
+        denials = (
+            self.sessions.decisions.denial(
+                identity,
+                _use(each, document["Region"], identity.account),
+                region=document["Region"],
+            )
+            for each in document["Uses"]
+        )
+        return jsonify(Denials=[each.message for each in denials if each is not None])
 
     def _end_execution(self) -> Response:
         """Take ``PipelineExecutionArn`` and ``PipelineExecutionStatus``: an execution has ended."""
@@ -85,6 +110,14 @@ class House:
     def _settle(self) -> Response:
         """Wait until events are delivered and functions have ended; tells whether they have."""
         return jsonify(Settled=self.background.settle(_SETTLE_SECONDS))
+
+
+def _use(document: Mapping[str, Any], region: str, account: str) -> Use:
+    """Read a use; requests name keys by id or alias, too."""
+    action, resource = document["Action"], document["Resource"]
+    if action.startswith("kms:"):
+        resource = key_arn(resource, region, account)
+    return Use(action, resource, document["Context"])
 
 
 def _find_execution(arn: str) -> Any:

@@ -35,6 +35,7 @@ from local.emulator.execution_steps import ExecutionSteps
 from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
+from local.emulator.network_validation import NetworkValidation
 from local.emulator.services import Services
 from local.processes import kill_children
 
@@ -111,7 +112,7 @@ def _gate(endpoint_url: str, sessions: Sessions) -> RequestGate:
             "awslambda": [FunctionService(delivery.clients, sessions, background).install],
             "events": [delivery.install, clock.watch_rules],
             "s3": [partial(install_s3_events, delivery)],
-            "sagemaker": [events.install],
+            "sagemaker": [events.install, NetworkValidation(sessions.decisions).install],
             "scheduler": [clock.watch_schedules],
         }
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from local.runner.aws import EmulatedAws
 from local.runner.console import ConsoleReporter
-from local.runner.execution import run_execution, start_execution
+from local.runner.execution import retry_execution, run_execution, start_execution
 from local.runner.records import (
     Execution,
     ExecutionStatus,
@@ -24,6 +24,7 @@ __all__ = [
     "StepExecution",
     "StepStatus",
     "read_execution",
+    "retry_execution",
     "run_execution",
     "start_execution",
 ]

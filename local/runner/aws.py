@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,8 +25,10 @@ from botocore.exceptions import (
 from urllib3.exceptions import HTTPError
 
 from constructs_lib.aws.handle import AccessKey, AwsHandle
+from constructs_lib.language.step_calls import NeededCall
 from local.emulator.house_calls import HouseCalls
 from local.runner.language.errors import (
+    CallDeniedError,
     EmulatedAwsError,
     RoleNotAssumedError,
     StepFailedError,
@@ -166,6 +168,23 @@ class EmulatedAws:
         }
         return EmulatedAws({**self.environment, **keys}, self.region, administrator)
 
+    def check_allowed(self, calls: Iterable[NeededCall]) -> None:
+        """Ask whether this identity may make calls that nothing here has a use for.
+
+        Raises:
+            CallDeniedError: It may not; in the words of AWS.
+        """
+        uses = [
+            {"Action": each.action, "Resource": each.resource, "Context": dict(each.context)}
+            for each in calls
+        ]
+        document = {"AccessKeyId": self.environment[_KEY], "Region": self.region, "Uses": uses}
+        response = (self.administrator or self)._call_house("decisions", document)
+        if response.status_code != HTTPStatus.OK:
+            raise HTTPClientError(error=f"{response.status_code} from the embedded AWS")
+        if denials := json.loads(response.content)["Denials"]:
+            raise CallDeniedError(f"AccessDeniedException: {denials[0]}")
+
     def end_execution(self, arn: str, status: str) -> bool:
         """Tell how an execution ended; whether the embedded AWS, and no other, took note."""
         document = {"PipelineExecutionArn": arn, "PipelineExecutionStatus": status}
@@ -209,7 +228,7 @@ def service_call() -> Iterator[None]:
         raise StepFailedError(
             f"ClientError: {code}: {message}", exception_type=_exception_type(error)
         ) from error
-    except (ParamValidationError, RoleNotAssumedError) as error:
+    except (CallDeniedError, ParamValidationError, RoleNotAssumedError) as error:
         raise StepFailedError(f"ClientError: {error}") from error
     except NO_ANSWER as error:
         raise StepFailedError(f"ServiceFault: {error}", exception_type=SERVICE_FAULT) from error

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -18,11 +21,12 @@ from local.runner.language.conditions import check_conditions
 from local.runner.language.definition import PipelineDefinition, StepType, parse_definition
 from local.runner.language.errors import (
     EmulatedAwsError,
+    NotRetriedError,
     PipelineNotFoundError,
     RoleNotAssumedError,
 )
 from local.runner.language.graph import Dependencies, dependencies_of, run_in_order
-from local.runner.language.parameters import Scalar, bind_parameters
+from local.runner.language.parameters import Scalar, bind_parameters, to_text
 from local.runner.lifetimes import end_abandoned, end_in_aws, running
 from local.runner.records import (
     Execution,
@@ -30,8 +34,10 @@ from local.runner.records import (
     ExecutionStatus,
     OnEvent,
     StepExecution,
+    StepStatus,
     now,
     past_executions,
+    read_execution,
 )
 from local.runner.step_events import StepEvents
 from local.runner.steps import StepRunner
@@ -96,7 +102,45 @@ def run_execution(
         listed = aws.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=arn)
     parameters = {each["Name"]: each["Value"] for each in listed.get("PipelineParameters") or ()}
     pipeline_name = arn.partition(":pipeline/")[2].partition("/")[0]
-    return _run(_plan(aws, pipeline_name, parameters, state_dir), arn, aws, on_event, sleep)
+    plan = _plan(aws, pipeline_name, parameters, state_dir, execution_arn=arn)
+    return _run(plan, arn, aws, on_event, sleep)
+
+
+def retry_execution(
+    arn: str,
+    *,
+    aws: EmulatedAws,
+    state_dir: Path,
+    on_event: OnEvent = lambda _execution, _step: None,
+    sleep: Callable[[float], object] | None = None,
+) -> Execution:
+    """Run the steps of an ended execution that did not succeed once more, as AWS retries it.
+
+    With the definition and the parameters that it began with, and the role as it is now.
+
+    Args:
+        arn: An execution that has failed or was stopped, and that no Fail step has ended.
+        aws: The embedded AWS, in the execution's region.
+        state_dir: The folder that holds the execution's record.
+        on_event: Called at every change, one call at a time.
+        sleep: Waits so many seconds before a retry.
+
+    Raises:
+        ReleaseError: there is no record of it here, or SageMaker does not retry it.
+    """
+    before = read_execution(state_dir / arn.rpartition("/")[2])
+    given = {name: to_text(before.parameters[name]) for name in before.given_parameters}
+    kept = {step.name: step for step in before.steps if step.status is StepStatus.SUCCEEDED}
+    plan = _plan(aws, before.pipeline_name, given, state_dir, execution_arn=arn)
+    try:
+        aws.sagemaker.retry_pipeline_execution(
+            PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex
+        )
+    except ClientError as error:
+        message = error.response["Error"]["Message"]
+        raise NotRetriedError(f"{message}. Start another one.") from error
+    shutil.rmtree(before.folder / "jobs", ignore_errors=True)
+    return _run(plan, arn, aws, on_event, sleep, kept)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,16 +153,27 @@ class _Plan:
     values: dict[str, Scalar]
     dependencies: Dependencies
     reusable: tuple[Execution, ...]
+    tags: Sequence[Mapping[str, str]]
     aws: EmulatedAws
     """With the calls of the pipeline's role."""
     state_dir: Path
 
 
 def _plan(
-    aws: EmulatedAws, pipeline_name: str, parameters: Mapping[str, str], state_dir: Path
+    aws: EmulatedAws,
+    pipeline_name: str,
+    parameters: Mapping[str, str],
+    state_dir: Path,
+    *,
+    execution_arn: str | None = None,
 ) -> _Plan:
+    """Prepare an execution; of one that has begun, with the definition that it began with."""
     description = _describe_pipeline(aws, pipeline_name)
-    definition = parse_definition(description["PipelineDefinition"])
+    definition = parse_definition(
+        description["PipelineDefinition"]
+        if execution_arn is None
+        else _definition_of(aws, execution_arn)
+    )
     values = bind_parameters(definition.parameters, parameters)
     _check_steps(definition)
     dependencies = dependencies_of(definition)
@@ -128,6 +183,7 @@ def _plan(
         as_its_role = aws.as_role(
             description["RoleArn"], name="SageMaker", source_arn=description["PipelineArn"]
         )
+        tags = aws.sagemaker.list_tags(ResourceArn=description["PipelineArn"])["Tags"]
     return _Plan(
         description=description,
         definition=definition,
@@ -135,9 +191,18 @@ def _plan(
         values=values,
         dependencies=dependencies,
         reusable=reusable,
+        tags=tags,
         aws=as_its_role,
         state_dir=state_dir,
     )
+
+
+def _definition_of(aws: EmulatedAws, execution_arn: str) -> str:
+    with _answered():
+        described = aws.sagemaker.describe_pipeline_definition_for_execution(
+            PipelineExecutionArn=execution_arn
+        )
+    return str(described["PipelineDefinition"])
 
 
 def _run(
@@ -146,13 +211,16 @@ def _run(
     aws: EmulatedAws,
     on_event: OnEvent,
     sleep: Callable[[float], object] | None,
+    kept: Mapping[str, StepExecution] = MappingProxyType({}),
 ) -> Execution:
+    """Run the steps of an execution, but for those that are ``kept`` from before."""
     execution = _new_execution(arn, plan.description, plan.definition, plan.values, plan.state_dir)
     execution = replace(
         execution,
         given_parameters=plan.given,
         steps=tuple(
-            replace(step, depends_on=tuple(sorted(plan.dependencies[step.name])))
+            kept.get(step.name)
+            or replace(step, depends_on=tuple(sorted(plan.dependencies[step.name])))
             for step in execution.steps
         ),
     )
@@ -163,6 +231,7 @@ def _run(
         dependencies=plan.dependencies,
         recorder=ExecutionRecorder(execution, StepEvents(aws, on_event)),
         reusable=plan.reusable,
+        tags=plan.tags,
         stopping=stopping,
         sleep=sleep or stopping.wait,
     )

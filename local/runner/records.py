@@ -144,7 +144,7 @@ class ExecutionRecorder:
         # Serialized steps are kept: a change costs one step, not all of them.
         self._lines = {step.name: _step_line(step) for step in execution.steps}
         self._on_event = on_event
-        (execution.folder / "logs").mkdir(parents=True)
+        (execution.folder / "logs").mkdir(parents=True, exist_ok=True)
         self._record(None)
 
     @property

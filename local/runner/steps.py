@@ -6,9 +6,8 @@ import re
 import secrets
 import shutil
 import string
-import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from threading import Event
@@ -63,7 +62,8 @@ _WITH_LOG: Final = frozenset({StepType.LAMBDA, StepType.PROCESSING, StepType.TRA
 class StepRunner:
     """Runs the steps of one execution; ``visit`` is called from several threads.
 
-    ``reusable`` are the pipeline's earlier executions, for step caching.
+    ``reusable`` are the pipeline's earlier executions, for step caching; ``tags`` are the
+    pipeline's.
     """
 
     aws: EmulatedAws
@@ -71,12 +71,15 @@ class StepRunner:
     dependencies: Dependencies
     recorder: ExecutionRecorder
     reusable: tuple[Execution, ...]
+    tags: Sequence[Mapping[str, str]]
     stopping: Event
     sleep: Callable[[float], object]
 
     def visit(self, name: str) -> None:
         """Run a step unless something speaks against it; record how it ended either way."""
         step = self.steps[name]
+        if self._status(name) is StepStatus.SUCCEEDED:
+            return  # before the execution was retried
         if reason := self._why_not(step):
             self.recorder.update_step(name, reason=reason)
             return
@@ -168,7 +171,8 @@ class StepRunner:
         run = StepRun(
             step=step,
             name=name,
-            client_token=str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.recorder.arn}#{step.name}")),
+            execution_arn=self.recorder.arn,
+            tags=self.tags,
             arguments=self._resolved_arguments(step, job_name=name),
             aws=self.aws,
             folder=folder / "jobs" / f"{step.name}-{number}",

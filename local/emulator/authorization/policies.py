@@ -17,6 +17,12 @@ EVERYTHING: Final[Policy] = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
 }
+_PULL: Final = [
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:DescribeImages",
+    "ecr:GetDownloadUrlForLayer",
+]
 
 
 def identity_policies(identity: CallerIdentity) -> list[Policy]:
@@ -28,6 +34,17 @@ def identity_policies(identity: CallerIdentity) -> list[Policy]:
         return []
     texts = [*owner.policies.values(), *map(_default_version, owner.managed_policies.values())]
     return [_read(text) for text in texts]
+
+
+def role_statements(role_arn: str) -> list[Policy]:
+    """Read all statements of a role's own policies."""
+    account = role_arn.split(":")[4]
+    identity = CallerIdentity(Kind.ROLE, account, role_arn, role_arn=role_arn)
+    found: list[Policy] = []
+    for policy in identity_policies(identity):
+        statements = policy["Statement"]
+        found += [statements] if isinstance(statements, dict) else statements
+    return found
 
 
 def permissions_boundary(identity: CallerIdentity) -> Policy | None:
@@ -200,7 +217,20 @@ def _trust(arn: str) -> Any:
     return next((role.assume_role_policy_document for role in roles if role.arn == arn), None)
 
 
+def _repository(arn: str) -> Any:
+    """Let everybody pull images of other accounts: those are AWS's own, of its containers."""
+    from moto.ecr.models import ecr_backends
+
+    _, _, _, region, account, resource = arn.split(":", 5)
+    found = ecr_backends[account][region].repositories.get(resource.removeprefix("repository/"))
+    if found is not None:
+        return found.policy
+    pull = {"Effect": "Allow", "Principal": "*", "Action": _PULL, "Resource": arn}
+    return {"Version": "2012-10-17", "Statement": [pull]}
+
+
 _RESOURCE_POLICIES: Final[Mapping[str, Callable[[str], Any]]] = {
+    "ecr": _repository,
     "events": _bus,
     "kms": _key_policy,
     "lambda": _function,

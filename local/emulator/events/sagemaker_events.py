@@ -19,6 +19,7 @@ from local.emulator.execution_steps import ExecutionSteps, Step
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
+_RETRIABLE: Final = ("Failed", "Stopped")
 _UPDATED: Final = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties")
 
 
@@ -34,6 +35,7 @@ class SageMakerEvents:
         self.steps.install()
         self._tell_of_starts()
         self._tell_of_packages()
+        self._retry_executions()
 
     def _tell_of_starts(self) -> None:
         from moto.sagemaker.models import SageMakerModelBackend as Backend
@@ -47,6 +49,31 @@ class SageMakerEvents:
             return answer
 
         Backend.start_pipeline_execution = start_pipeline_execution
+
+    def _retry_executions(self) -> None:
+        """Answer RetryPipelineExecution, which moto lacks.
+
+        Source: "Fail step" in the SageMaker developer guide; the API reference.
+        """
+        from moto.core.responses import ActionResult
+        from moto.sagemaker.exceptions import AWSValidationException
+        from moto.sagemaker.models import get_pipeline_execution_from_arn
+        from moto.sagemaker.responses import SageMakerResponse
+
+        def retry_pipeline_execution(response: Any) -> Any:
+            arn = response._get_param("PipelineExecutionArn")
+            execution = get_pipeline_execution_from_arn(response.sagemaker_backend.pipelines, arn)
+            before = execution.pipeline_execution_status
+            if before not in _RETRIABLE or self.steps.has_failed_by_intent(arn):
+                raise AWSValidationException(
+                    f"The execution {arn} is {before} and cannot be retried: only one that is"
+                    f" {' or '.join(_RETRIABLE)} can, unless a Fail step has ended it"
+                )
+            execution.pipeline_execution_status = "Executing"
+            self.execution_changed(arn, before)
+            return ActionResult({"PipelineExecutionArn": arn})
+
+        SageMakerResponse.retry_pipeline_execution = retry_pipeline_execution
 
     def _tell_of_packages(self) -> None:
         from moto.sagemaker.responses import SageMakerResponse

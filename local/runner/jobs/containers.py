@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,19 +33,35 @@ _CONTAINER_PATH: Final = re.compile(r"(?<![\w./-])/opt/ml(?=/|$)")
 class StepRun:
     """One attempt of a step: what a step kind's function gets.
 
-    ``name`` is the generated name of the job or model; ``client_token`` is the same at every
-    attempt of the step; ``arguments`` are the resolved ones; ``folder`` is for the attempt's files
-    and does not exist yet.
+    ``name`` is the generated name of the job or model; ``execution_arn`` is the same at every
+    attempt of the step; ``arguments`` are the resolved ones; ``tags`` are those of the pipeline;
+    ``folder`` is for the attempt's files and does not exist yet.
     """
 
     step: Step
     name: str
-    client_token: str
+    execution_arn: str
+    tags: Sequence[Mapping[str, str]]
     arguments: Mapping[str, Any]
     aws: EmulatedAws
     folder: Path
     log_path: Path
     stopping: Event
+
+    @property
+    def client_token(self) -> str:
+        """The idempotency token of the step in its execution."""
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{self.execution_arn}#{self.step.name}"))
+
+    @property
+    def account(self) -> str:
+        """The account of the execution."""
+        return self.execution_arn.split(":")[4]
+
+    def tagged(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Add the pipeline's tags to a request that creates something: they go on to it."""
+        tags = [*request.get("Tags", ()), *self.tags]
+        return {**request, "Tags": tags} if tags else dict(request)
 
     def as_job(self, arn: str, role_arn: str, network: Mapping[str, Any]) -> StepRun:
         """Make the calls of the attempt's job: as the job's role, from the job's network.

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from local.runner.aws import response_properties, service_call, without_nulls
 from local.runner.jobs.containers import StepRun
+from local.runner.jobs.service_calls import check_service_calls
 from local.runner.jobs.storage import has_objects, is_object
 from local.runner.language.errors import StepFailedError
 
@@ -21,7 +24,9 @@ def create_model(run: StepRun) -> dict[str, Any]:
     for container in [request.get("PrimaryContainer", {}), *request.get("Containers", ())]:
         _check_artifact(run.aws.s3, container)
     with service_call():
-        run.aws.sagemaker.create_model(**request)
+        arn = run.aws.sagemaker.create_model(**run.tagged(request))["ModelArn"]
+    check_service_calls(run, arn=arn, role_arn=request["ExecutionRoleArn"])
+    with service_call():
         response = run.aws.sagemaker.describe_model(ModelName=run.name)
     return {**request, **response_properties(response)}
 
@@ -29,17 +34,29 @@ def create_model(run: StepRun) -> dict[str, Any]:
 def register_model(run: StepRun) -> dict[str, Any]:
     """Create the model package of a RegisterModel step; returns the step's properties.
 
-    An attempt whose answer was lost is repeated with the same token: AWS does not say that its own
-    step does so, too.
+    Its group is created first, with the tags of the pipeline, even when it exists. An attempt whose
+    answer was lost is repeated with the same token: AWS does not say that its own step does so.
 
     Raises:
-        StepFailedError: the service refuses it, for example because its group does not exist.
+        StepFailedError: the service refuses it, or the role may not create its group.
     """
     request = {"ClientToken": run.client_token, **without_nulls(run.arguments)}
+    with service_call():
+        _create_group(run, request["ModelPackageGroupName"])
+    check_service_calls(run, arn=run.execution_arn, role_arn=None)
     with service_call():
         arn = run.aws.sagemaker.create_model_package(**request)["ModelPackageArn"]
         response = run.aws.sagemaker.describe_model_package(ModelPackageName=arn)
     return {**request, **response_properties(response)}
+
+
+def _create_group(run: StepRun, name: str) -> None:
+    """Create the model package group: only that it exists is tolerated."""
+    try:
+        run.aws.sagemaker.create_model_package_group(**run.tagged({"ModelPackageGroupName": name}))
+    except ClientError as error:
+        if "already exists" not in error.response["Error"]["Message"]:
+            raise
 
 
 def _check_artifact(s3: Any, container: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from local.runner.jobs.containers import (
     check_result,
     refuse_several_instances,
 )
+from local.runner.jobs.service_calls import check_service_calls
 from local.runner.jobs.storage import download, read_object, upload_folder
 from local.runner.language.definition import Step
 from local.runner.language.errors import StepFailedError, UnsupportedStepError
@@ -62,7 +63,9 @@ def run_processing_job(run: StepRun) -> dict[str, Any]:
     request = {**without_nulls(run.arguments), "ProcessingJobName": run.name}
     refuse_several_instances(request.get("ProcessingResources", {}).get("ClusterConfig", {}))
     with service_call():
-        arn = run.aws.sagemaker.create_processing_job(**request)["ProcessingJobArn"]
+        response = run.aws.sagemaker.create_processing_job(**run.tagged(request))
+    arn = response["ProcessingJobArn"]
+    check_service_calls(run, arn=arn, role_arn=request["RoleArn"])
     network = request.get("NetworkConfig", {}).get("VpcConfig", {})
     container = Container(run.as_job(arn, request["RoleArn"], network))
     _prepare(container, {**request, "ProcessingJobArn": arn})

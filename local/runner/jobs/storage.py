@@ -39,7 +39,7 @@ def is_object(s3: Any, uri: str) -> bool:
 
 
 def has_objects(s3: Any, uri: str) -> bool:
-    """Whether there is an object at ``uri`` or below it."""
+    """Whether there is an object whose URI begins with ``uri``."""
     return next(_keys(s3, S3Location.parse(uri)), None) is not None
 
 
@@ -51,7 +51,10 @@ def read_object(s3: Any, uri: str) -> bytes:
 
 
 def download(s3: Any, uri: str, folder: Path) -> None:
-    """Download the object at ``uri``, or every object below it, into ``folder``.
+    """Download every object whose URI begins with ``uri`` into ``folder``.
+
+    A folder has to end in ``/``: S3 compares texts, so ``train`` brings ``training/x`` along. AWS
+    does not say under which name; here it keeps the one it has beside ``train``.
 
     Raises:
         StepFailedError: there is none.
@@ -64,8 +67,7 @@ def download(s3: Any, uri: str, folder: Path) -> None:
             f'"{uri}" given in input data source.'
         )
     for key in keys:
-        relative = key.removeprefix(location.key).lstrip("/") or PurePosixPath(key).name
-        target = child_path(folder, relative)
+        target = child_path(folder, _below(key, location.key))
         target.parent.mkdir(parents=True, exist_ok=True)
         s3.download_file(location.bucket, key, str(target))
 
@@ -103,14 +105,21 @@ def child_path(folder: Path, relative: str) -> Path:
     return path
 
 
+def _below(key: str, prefix: str) -> str:
+    """Return the path of an object in the folder that a prefix is downloaded to."""
+    rest = key.removeprefix(prefix)
+    if prefix.endswith("/") or rest.startswith("/") or not prefix:
+        return rest.lstrip("/")
+    return PurePosixPath(prefix).name + rest
+
+
 def _keys(s3: Any, location: S3Location) -> Iterator[str]:
-    """Return the key itself, then those below it as a folder, without folder markers."""
-    below = location.key.rstrip("/") + "/" if location.key else ""
+    """Return the keys that begin with a text, in their order, without folder markers."""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=location.bucket, Prefix=location.key
     )
     for page in pages:
         for item in page.get("Contents", ()):
             key: str = item["Key"]
-            if not key.endswith("/") and (key == location.key or key.startswith(below)):
+            if not key.endswith("/"):
                 yield key

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from local.runner.aws import job_data_transfer, response_properties, service_call, without_nulls
 from local.runner.jobs.containers import Container, StepRun, check_result, refuse_several_instances
+from local.runner.jobs.service_calls import check_service_calls
 from local.runner.jobs.storage import child_path, download, has_objects, upload_file, upload_folder
 from local.runner.language.definition import Step
 from local.runner.language.errors import StepFailedError, UnsupportedStepError
@@ -59,7 +60,8 @@ def run_training_job(run: StepRun) -> dict[str, Any]:
     request = {**without_nulls(run.arguments), "TrainingJobName": run.name}
     refuse_several_instances(request.get("ResourceConfig", {}))
     with service_call():
-        arn = run.aws.sagemaker.create_training_job(**request)["TrainingJobArn"]
+        arn = run.aws.sagemaker.create_training_job(**run.tagged(request))["TrainingJobArn"]
+    check_service_calls(run, arn=arn, role_arn=request["RoleArn"])
     container = Container(run.as_job(arn, request["RoleArn"], request.get("VpcConfig", {})))
     variables = {"TRAINING_JOB_NAME": run.name, "TRAINING_JOB_ARN": arn}
     command = _prepare(container, request, variables)
@@ -121,6 +123,7 @@ def _stage_channels(container: Container, request: Mapping[str, Any]) -> dict[st
 
 def _stage_checkpoints(container: Container, request: Mapping[str, Any]) -> None:
     uri = request.get("CheckpointConfig", {}).get("S3Uri")
+    uri = uri and f"{uri.rstrip('/')}/"  # a folder, into which the same job writes
     with job_data_transfer():
         if uri and has_objects(container.run.aws.s3, uri):
             download(container.run.aws.s3, uri, _checkpoint_folder(container, request))

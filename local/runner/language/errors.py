@@ -3,7 +3,9 @@
 ReleaseError                     bad input: nothing was started
 ├── EmulatedAwsError             the environment does not lead to an embedded AWS
 ├── RoleNotAssumedError          a role does not trust SageMaker
+├── CallDeniedError              a role may not do what SageMaker does with it
 ├── PipelineNotFoundError
+├── NotRetriedError              SageMaker does not retry this execution
 ├── DefinitionError              the definition is not one the service would accept
 │   └── UnsupportedStepError     the service would, this runner does not
 ├── ParameterError
@@ -27,8 +29,16 @@ class RoleNotAssumedError(ReleaseError):
     """SageMaker cannot assume a role: that does not trust it, or does not exist."""
 
 
+class CallDeniedError(ReleaseError):
+    """No policy allows a call that SageMaker makes as a role."""
+
+
 class PipelineNotFoundError(ReleaseError):
     """No pipeline of that name is deployed."""
+
+
+class NotRetriedError(ReleaseError):
+    """An execution that has not failed, or that a Fail step has ended, is not retried."""
 
 
 class DefinitionError(ReleaseError):

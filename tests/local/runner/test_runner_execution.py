@@ -21,10 +21,12 @@ from local.runner import (
     StepExecution,
     StepStatus,
     read_execution,
+    retry_execution,
 )
 from local.runner.language.errors import (
     DefinitionError,
     EmulatedAwsError,
+    NotRetriedError,
     ParameterError,
     PipelineNotFoundError,
     UnsupportedStepError,
@@ -163,6 +165,99 @@ def test_a_failed_step_stops_its_dependants_and_no_others(deploy: Deploy, execut
         "Next": "Succeeded",
     }
     assert execution.step("Dependant").reason == "Step 'Bad', which it waits for, failed."
+
+
+def test_a_step_that_runs_when_another_fails_ends_on_its_own(
+    deploy: Deploy, execute: Execute, processing_step: Build
+) -> None:
+    name = deploy(
+        processing_step("Slow", "import time; time.sleep(1.5)"),
+        processing_step("First", ""),
+        fail_step("Stop", DependsOn=["First"]),
+    )
+
+    execution = execute(name)
+
+    assert execution.status is ExecutionStatus.FAILED
+    assert statuses(execution) == {"Slow": "Succeeded", "First": "Succeeded", "Stop": "Failed"}
+
+
+def failing_once(processing_step: Build, put: Callable[[str, str | bytes], str]) -> dict[str, Any]:
+    """A step that succeeds once its input tells it to."""
+    return processing_step(
+        "Second",
+        """
+        import pathlib, sys
+        sys.exit(pathlib.Path("opt/ml/processing/input/told/told.txt").read_text() != "succeed")
+        """,
+        inputs={"told": put("told.txt", "fail")},
+        DependsOn=["First"],
+    )
+
+
+def test_a_failed_execution_is_retried_from_the_steps_that_did_not_succeed(
+    deploy: Deploy,
+    execute: Execute,
+    processing_step: Build,
+    put: Callable[[str, str | bytes], str],
+    aws: EmulatedAws,
+    tmp_path: Path,
+) -> None:
+    first = processing_step("First", "print('once')")
+    second = failing_once(processing_step, put)
+    last = condition_step("Last", 1, 1, DependsOn=["Second"])
+    before = execute(deploy(first, second, last))
+    assert statuses(before) == {"First": "Succeeded", "Second": "Failed", "Last": "NotExecuted"}
+    put("told.txt", "succeed")
+
+    after = retry_execution(before.arn, aws=aws, state_dir=tmp_path / "state")
+
+    assert after.arn == before.arn
+    assert statuses(after) == dict.fromkeys(("First", "Second", "Last"), "Succeeded")
+    assert after.step("First") == before.step("First")
+    described = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=after.arn)
+    assert described["PipelineExecutionStatus"] == "Succeeded"
+    assert read_execution(after.folder) == after
+
+
+def test_a_retried_execution_keeps_the_definition_that_it_began_with(
+    deploy: Deploy,
+    execute: Execute,
+    processing_step: Build,
+    put: Callable[[str, str | bytes], str],
+    aws: EmulatedAws,
+    tmp_path: Path,
+) -> None:
+    name = deploy(processing_step("First", ""), failing_once(processing_step, put))
+    before = execute(name)
+    put("told.txt", "succeed")
+    changed = {"Version": "2020-12-01", "Steps": [fail_step("Changed")]}
+    aws.sagemaker.update_pipeline(PipelineName=name, PipelineDefinition=json.dumps(changed))
+
+    after = retry_execution(before.arn, aws=aws, state_dir=tmp_path / "state")
+
+    assert statuses(after) == {"First": "Succeeded", "Second": "Succeeded"}
+
+
+@pytest.mark.parametrize(
+    ("step", "status"), [(fail_step("Stop"), "Failed"), (condition_step("A", 1, 1), "Succeeded")]
+)
+def test_an_execution_that_a_fail_step_ended_or_that_succeeded_is_not_retried(
+    deploy: Deploy,
+    execute: Execute,
+    aws: EmulatedAws,
+    tmp_path: Path,
+    step: dict[str, Any],
+    status: str,
+) -> None:
+    before = execute(deploy(step))
+
+    with pytest.raises(NotRetriedError, match=f"is {status} and cannot be retried"):
+        retry_execution(before.arn, aws=aws, state_dir=tmp_path / "state")
+
+    described = aws.sagemaker.describe_pipeline_execution(PipelineExecutionArn=before.arn)
+    assert described["PipelineExecutionStatus"] == status
+    assert read_execution(before.folder) == before
 
 
 class FaultyCalls:

@@ -116,11 +116,27 @@ def test_a_model_package_is_registered_in_its_group(
     )
 
 
-def test_registration_without_its_group_fails(deploy: Deploy, execute: Execute, put: Put) -> None:
+def test_a_registration_creates_its_group(
+    deploy: Deploy, execute: Execute, put: Put, aws: EmulatedAws
+) -> None:
     uri = put("model.tar.gz", "m")
+    group = f"new-{uri.split('/')[2][-12:]}"
 
-    execution = execute(deploy(model_step(uri), register_step("absent-group", uri)))
+    execution = execute(deploy(model_step(uri), register_step(group, uri)))
 
-    reason = execution.step("Registration-NA").reason
-    assert reason is not None
-    assert "Model Package Group does not exist" in reason
+    assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
+    listed = aws.sagemaker.list_model_packages(ModelPackageGroupName=group)
+    assert len(listed["ModelPackageSummaryList"]) == 1
+
+
+def test_a_model_that_is_isolated_is_described_so(
+    deploy: Deploy, execute: Execute, put: Put, aws: EmulatedAws
+) -> None:
+    described = []
+    for isolated in (True, False):
+        step = model_step(put("model.tar.gz", "m"))
+        step["Arguments"]["EnableNetworkIsolation"] = isolated
+        name = execute(deploy(step)).step("CreateModel").properties["ModelName"]
+        described.append(aws.sagemaker.describe_model(ModelName=name)["EnableNetworkIsolation"])
+
+    assert described == [True, False]

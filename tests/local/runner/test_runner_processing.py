@@ -38,7 +38,7 @@ def test_a_script_reads_its_inputs_and_its_outputs_are_uploaded(
         print("copied")
         """,
         arguments=["/opt/ml/processing/input/model", "/opt/ml/processing/output/copy"],
-        inputs={"model": f"s3://{bucket}/models/a"},
+        inputs={"model": f"s3://{bucket}/models/a/"},
         outputs={"copy": f"s3://{bucket}/out"},
         job={"Environment": {"GREETING": "hello"}},
     )
@@ -73,6 +73,29 @@ def test_a_script_that_ignores_its_arguments_writes_nothing_to_this_machine(
     assert reason is not None
     assert "writes to its own folder only, at the paths that its arguments name" in reason
     assert list(outside.iterdir()) == []
+
+
+def test_a_prefix_without_its_slash_brings_every_key_that_begins_with_it(
+    processing_step: Build, deploy: Deploy, execute: Execute, put: Put, get: Get, bucket: str
+) -> None:
+    put("data/train/a.csv", "wanted")
+    put("data/training-of-others/b.csv", "not wanted")
+    put("data/test/c.csv", "begins otherwise")
+    step = processing_step(
+        "List",
+        """
+        import pathlib
+        source = pathlib.Path("opt/ml/processing/input/data")
+        names = sorted(str(p.relative_to(source)) for p in source.rglob("*") if p.is_file())
+        pathlib.Path("opt/ml/processing/output/names/names.txt").write_text(" ".join(names))
+        """,
+        inputs={"data": f"s3://{bucket}/data/train"},
+        outputs={"names": f"s3://{bucket}/names"},
+    )
+
+    assert execute(deploy(step)).status is ExecutionStatus.SUCCEEDED
+    names = get(f"s3://{bucket}/names/names.txt")["Body"]
+    assert names == b"a.csv training-of-others/b.csv"
 
 
 def test_a_single_object_is_downloaded_under_its_own_name(

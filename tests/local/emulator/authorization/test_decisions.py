@@ -230,7 +230,8 @@ def test_a_role_is_handed_over_by_who_may_pass_it(
 
 
 def test_conditions_see_what_a_request_says(create_role: CreateRole, client_as: ClientAs) -> None:
-    worker = create_role(trusts={"Service": "sagemaker.amazonaws.com"})
+    interfaces = allow("ec2:*NetworkInterface*", "*")
+    worker = create_role(interfaces, trusts={"Service": "sagemaker.amazonaws.com"})
     network = {
         "ForAllValues:StringEquals": {"sagemaker:VpcSubnets": ["subnet-1"]},
         "Null": {"sagemaker:VpcSubnets": "false"},
