@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from constructs_lib.aws.handle import AwsHandle
 from local.cdk import CdkCli
 from local.deployment import stack_output
 from local.release import release
-from local.runner import Execution
+from local.runner import EmulatedAws, Execution, retry_execution, start_execution
+from local.runner.records import OnEvent
 from tests.example_pipeline import MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +90,42 @@ class Deployment:
             console=self.console,
             parameters=parameters,
         )
+
+    def start(self, model: str, on_event: OnEvent) -> Execution:
+        """Execute the deployed pipeline, telling of every change."""
+        return start_execution(
+            "returns-risk", {"ModelS3Uri": model}, **self._runner, on_event=on_event
+        )
+
+    def retry(self, arn: str) -> Execution:
+        """Retry an execution that has failed or was stopped."""
+        return retry_execution(arn, **self._runner)
+
+    @property
+    def _runner(self) -> dict[str, Any]:
+        aws = EmulatedAws.connect(self.aws.environment)
+        return {"aws": aws, "state_dir": self.folder / "executions"}
+
+    @contextmanager
+    def changed_statement(
+        self, sid: str, change: Callable[[dict[str, Any]], None]
+    ) -> Iterator[None]:
+        """Change a statement of the execution role for a while."""
+        pipeline = self.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
+        iam, role = self.aws.client("iam"), pipeline["RoleArn"].rpartition("/")[2]
+        (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        policy = {"PolicyArn": attached["PolicyArn"]}
+        before = iam.get_policy(**policy)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(**policy, VersionId=before)["PolicyVersion"]["Document"]
+        (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
+        change(statement)
+        text = json.dumps(document)
+        made = iam.create_policy_version(**policy, PolicyDocument=text, SetAsDefault=True)
+        try:
+            yield
+        finally:
+            iam.set_default_policy_version(**policy, VersionId=before)
+            iam.delete_policy_version(**policy, VersionId=made["PolicyVersion"]["VersionId"])
 
     def packages(self, region: str) -> list[dict[str, Any]]:
         """Describe the registered versions of a region, the oldest first."""

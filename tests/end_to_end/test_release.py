@@ -10,11 +10,13 @@ import json
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from local.runner import ExecutionStatus, StepStatus
+from local.runner import Execution, ExecutionStatus, StepExecution, StepStatus
 from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
 from tests.example_pipeline import MODEL
 from tests.security.secrets_scan import findings
@@ -234,6 +236,92 @@ def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: D
     assert len(deployment.packages("us-east-1")) == 2
 
 
+def test_executions_of_the_earlier_definition_keep_their_files_after_a_deployment(
+    deployment: Deployment,
+) -> None:
+    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("kept.txt"))
+    stopped = _stop_at_package(deployment, uri)
+
+    def deploy(_execution: Execution, step: StepExecution | None) -> None:
+        if step and step.name == "CreateModel" and step.status is StepStatus.SUCCEEDED:
+            with (deployment.config.parent / "inference" / "inference.py").open("a") as script:
+                script.write("\n# While executions run.\n")
+            deployment.deploy()
+
+    running = deployment.start(uri, on_event=deploy)
+    retried = deployment.retry(stopped)
+
+    assert running.failure_reason is None
+    assert retried.failure_reason is None
+    for execution in (running, retried):
+        code = execution.step("Package").arguments["ProcessingInputs"][1]["S3Input"]["S3Uri"]
+        definition = deployment.aws.client("sagemaker").describe_pipeline(
+            PipelineName="returns-risk"
+        )
+        assert code not in definition["PipelineDefinition"]
+
+
+def _stop_at_package(deployment: Deployment, uri: str) -> str:
+    """Start an execution and stop it when Package begins; returns its ARN."""
+    seen: list[str] = []
+
+    def stop(execution: Execution, step: StepExecution | None) -> None:
+        seen.append(execution.arn)
+        if step and step.name == "Package" and step.status is StepStatus.STARTING:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        deployment.start(uri, on_event=stop)
+    return seen[0]
+
+
+def _scope_network_interfaces(statement: dict[str, Any]) -> None:
+    kinds = ("network-interface", "security-group", "subnet")
+    statement["Resource"] = [f"arn:aws:ec2:us-east-1:123456789012:{kind}/*" for kind in kinds]
+
+
+def _allow_assets_of_a_later_definition(statement: dict[str, Any]) -> None:
+    assets = "cdk-hnb659fds-assets-123456789012-us-east-1/"
+    kept = [each for each in statement["Resource"] if assets not in each]
+    assert len(kept) == len(statement["Resource"]) - 1
+    statement["Resource"] = [*kept, f"arn:aws:s3:::{assets}later.gz"]
+
+
+def _forget_the_group(statement: dict[str, Any]) -> None:
+    statement["Action"].remove("sagemaker:CreateModelPackageGroup")
+
+
+@pytest.mark.parametrize(
+    ("sid", "change", "step", "reason"),
+    [
+        (
+            "AttachJobsToNetwork",
+            _scope_network_interfaces,
+            "Package",
+            "ec2:CreateNetworkInterface",
+        ),
+        ("ReadArtifactsAndAssets", _allow_assets_of_a_later_definition, "Package", "403"),
+        ("Register", _forget_the_group, "Registration-NA", "sagemaker:CreateModelPackageGroup"),
+    ],
+)
+def test_policies_as_they_once_were_fail_a_step_with_the_call_that_they_lack(
+    deployment: Deployment,
+    sid: str,
+    change: Callable[[dict[str, Any]], None],
+    step: str,
+    reason: str,
+) -> None:
+    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("once.txt"))
+    with deployment.changed_statement(sid, change):
+        failed = deployment.release(uri)
+
+    assert failed.failure_reason is not None
+    assert f"Step '{step}' failed" in failed.failure_reason
+    assert reason in failed.failure_reason
+    if step == "Registration-NA":  # other regions have registered it by now
+        assert deployment.retry(failed.arn).failure_reason is None
+
+
 def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
     deployment: Deployment,
 ) -> None:
@@ -285,7 +373,7 @@ def test_everything_can_be_destroyed_and_the_registered_models_stay(
     deployment.cdk(lambda cli: cli.destroy(context=deployment.context))
 
     assert deployment.aws.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-    for region, versions in dict.fromkeys(REGIONS, 3).items():
+    for region, versions in dict.fromkeys(REGIONS, 5).items():
         stacks = deployment.aws.client("cloudformation", region).describe_stacks()["Stacks"]
         assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
         packages = deployment.packages(region)
