@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from constructs_lib.jobs.package_model.pickles import intake
 from constructs_lib.jobs.package_model.pickles.contents import ContentScanner
 from constructs_lib.jobs.package_model.pickles.findings import PickleReport
 from constructs_lib.jobs.package_model.pickles.intake import FileIntake, ZipSpool
@@ -19,14 +18,6 @@ from constructs_lib.jobs.package_model.pickles.regions import HoleError
 from tests.pickles.samples import BENIGN, EVIL, scan, zipped
 
 WEIGHTS = random.Random(1).randbytes(300_000)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def small_directories() -> object:
-    """Keep less of the end of a zip file, so that small ones have holes too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(intake, "RING_BYTES", 70_000)
-        yield
 
 
 def described(members: dict[str, bytes], *, long: bool = False) -> bytes:
@@ -156,6 +147,8 @@ CONTENTS = {
     "weights": WEIGHTS[:90_000],
     "weights that end like a zip": WEIGHTS[:130_000] + b"PK\3\4",
     "headers": b"PK\3\4" * 50,
+    "directories": WEIGHTS[:80_000] + b"PK\1\2" * 50 + WEIGHTS[:80_000],
+    "a directory": zipped({"x": b""})[30:] + WEIGHTS,
     "weights with a header": WEIGHTS[:9000] + b"PK\3\4" + WEIGHTS,
     "zip": zipped({"x": EVIL, "y": WEIGHTS}),
 }

@@ -8,22 +8,24 @@ import io
 import re
 from typing import IO, TYPE_CHECKING
 
-from ...common.limits import MIB
 from ..tar.members import FILE
 from .contents import HEAD_BYTES, UNKNOWN_SIZE, ContentScanner, holds_more
 from .findings import Place
 from .regions import HoleError, Region
 from .zip_directory import (
+    CENTRAL,
+    CENTRAL_HEADER,
     DEFLATED,
     DESCRIBED,
     DESCRIBED_BEHIND,
     DESCRIPTOR,
     DESCRIPTOR64,
     DESCRIPTOR_BYTES,
+    END,
+    END64,
     FULL,
     LOCAL,
     LOCAL_HEADER,
-    MAX_DIRECTORY_BYTES,
     MAX_MEMBERS,
     TAIL_BYTES,
     ends_as_zip,
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
     from ..tar.members import Member
     from ..tar.scanner import Edit
 
-FIND_LOCAL = re.compile(re.escape(LOCAL)).search
-"""A regular expression finds it faster than ``bytes.find``."""
+FIND_HEADER = re.compile(LOCAL + b"|" + CENTRAL).search
+"""A regular expression finds one faster than ``bytes.find``."""
+SIGNATURE_BYTES = 4
 MAX_OPEN = 100
 """How many members are looked for the end of at once; there is more than one only by chance."""
-RING_BYTES = MAX_DIRECTORY_BYTES + MIB
-"""How much of the end of a zip file is kept in any case."""
+END_BYTES = TAIL_BYTES + max(DESCRIPTOR_BYTES)
+"""How much of the end of what is left out is kept, where a zip file in it would have its end."""
 
 
 class ZipSpool:
@@ -71,6 +74,7 @@ class ZipSpool:
         self._open: list[int] = []
         """Where contents of interest begin that are described behind them, wherever that is."""
         self._headers_left = MAX_MEMBERS
+        """How many headers may still be looked at; the rest of the file is kept then."""
         self._step: Callable[[], bool] = self._pass_over
         self._is_complete = False
 
@@ -85,13 +89,13 @@ class ZipSpool:
         """All was written: keep the end."""
         self._is_complete = True
         self._go_on()
-        self._keep_passed(RING_BYTES)
+        self._keep_passed()
         self._put(len(self._buffer) - self._at)
 
     def _passed_before(self, data: bytes) -> bytes:
         """Take back the last bytes that were passed over, if a header begins in them."""
-        overlap = self._passed.last(len(LOCAL) - 1)
-        if LOCAL not in overlap + data[: len(LOCAL) - 1]:
+        overlap = self._passed.last(SIGNATURE_BYTES - 1)
+        if FIND_HEADER(overlap + data[: SIGNATURE_BYTES - 1]) is None:
             return b""
         self._passed.forget_last(len(overlap))
         self._start -= len(overlap)
@@ -131,22 +135,35 @@ class ZipSpool:
         self._file.write(data)
         self._holes.fill(position, position + len(data))
 
-    def _keep_passed(self, count: int) -> None:
+    def _keep_passed(self) -> None:
         """Write the end of what was passed over."""
-        end = self._passed.take(count)
+        end = self._passed.take(END_BYTES)
         self._write_at(self._start - len(end), end)
 
     def _pass_over(self) -> bool:
         """Look for the next header, in what need not be kept."""
-        found = FIND_LOCAL(self._buffer, self._at)
+        found = FIND_HEADER(self._buffer, self._at)
         end = found.start() if found else len(self._buffer)
         self._passed.add(self._buffer[self._at : end])
         self._start += end - self._at
         self._at = end
         if found is None:
             return False
-        self._keep_passed(TAIL_BYTES + max(DESCRIPTOR_BYTES))
-        self._step = self._look_at_header
+        self._keep_passed()
+        is_member = found.group() == LOCAL
+        self._step = self._look_at_header if is_member else self._look_at_directory
+        return True
+
+    def _look_at_directory(self) -> bool:
+        """Keep the rest of the file if its directory begins here, with another entry or an end."""
+        packed = self._buffer[self._at : self._at + CENTRAL_HEADER.size].ljust(CENTRAL_HEADER.size)
+        end = self._at + CENTRAL_HEADER.size + sum(CENTRAL_HEADER.unpack(packed)[10:13])
+        if len(self._buffer) < end + SIGNATURE_BYTES and not self._is_complete:
+            return False
+        if self._buffer.startswith((CENTRAL, END, END64), end):
+            self._headers_left = 0
+        self._put(SIGNATURE_BYTES)
+        self._step = self._keep
         return True
 
     def _look_at_header(self) -> bool:
@@ -166,9 +183,7 @@ class ZipSpool:
         if method == DEFLATED or holds_more(head, size if is_known else UNKNOWN_SIZE):
             self._open_content(self._start + content - self._at, size if is_known else None)
         self._headers_left -= 1
-        if not self._headers_left:
-            self._open.append(self._start)  # never described: the rest of the file is kept
-        self._put(len(LOCAL))
+        self._put(SIGNATURE_BYTES)
         self._step = self._keep
         return True
 
@@ -190,7 +205,7 @@ class ZipSpool:
             self._put(known)
             self._step = self._pass_over
             return True
-        self._put(max(0, end - self._at - (0 if found >= 0 else len(LOCAL) - 1)))
+        self._put(max(0, end - self._at - (0 if found >= 0 else SIGNATURE_BYTES - 1)))
         if found < 0:
             return False
         self._close_described()
@@ -220,7 +235,7 @@ class Passed:
         """Note the next piece, and forget what is too far back."""
         self._pieces.append(data)
         self._size += len(data)
-        while self._size - len(self._pieces[0]) > RING_BYTES:
+        while self._size - len(self._pieces[0]) > END_BYTES:
             self._size -= len(self._pieces.popleft())
 
     def last(self, count: int) -> bytes:
