@@ -33,7 +33,7 @@ class OwnScript:
 
     def process_options(self) -> dict[str, Any]:
         """Make the folders of the process, and return what to start it with."""
-        home, temporary = self.folder / "home", self.folder / "tmp"
+        home, temporary = self.folder / "home", self.folder / "temporary"
         for folder in (home, temporary, self.output):
             folder.mkdir()
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
