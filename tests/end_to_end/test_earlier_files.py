@@ -38,7 +38,8 @@ def predict_fn(record, model):
     return model["base"] + float(record[0])
 
 def output_fn(score, accept):
-    return json.dumps({"legacy-score": score, "calibrated-score": 0.5})
+    record = {"legacy-score": str(score), "calibrated-score": "0.5"}
+    return json.dumps({"predictions": [record]})
 """
 EARLIER_SCRIPT = """
 import tarfile

@@ -22,6 +22,7 @@ from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
 from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
+from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
@@ -296,6 +297,40 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
         "2 values; declared are 1",
         "one value per declared output variable",
     ),
+    "too many records": (
+        code(
+            GOOD.replace("return json.dumps({", "return json.dumps(2 * [{").replace(
+                "prediction})", "prediction}])"
+            )
+        ),
+        "response-count",
+        "2 records; the request has 1",
+        "one record per record of the request",
+    ),
+    "wrapped without records": (
+        code(GOOD.replace('{"score": prediction}', '{"predictions": []}')),
+        "response-empty",
+        "without any record",
+        "one record per record of the request",
+    ),
+    "wrapped records of another variable": (
+        code(GOOD.replace('{"score": prediction}', '{"predictions": [{"risk": 0.5}]}')),
+        "output-missing",
+        "without ['score']; the response has ['risk']",
+        "source_model_inference_output_variable_list",
+    ),
+    "CSV header": (
+        code(GOOD.replace('f"{prediction}', 'f"score\\n{prediction}')),
+        "response-header",
+        "a header row, ['score'], before its records",
+        "header=False",
+    ),
+    "CSV header of other names": (
+        code(GOOD.replace('f"{prediction}', 'f",0\\nx,{prediction}').replace(",0", ",risk")),
+        "response-header",
+        "a header row, ['', 'risk'], before its records",
+        "header=False",
+    ),
     "not UTF-8": (
         code(GOOD.replace("return json.dumps", "return b'\\xff\\xfe' or json.dumps")),
         "response-not-utf8",
@@ -348,6 +383,33 @@ def test_a_transform_fn_serves_alone(verify: Verify) -> None:
         "model_fn": "own",
         "transform_fn": "own",
     }
+
+
+@pytest.mark.parametrize(
+    "answer", ['{"predictions": [{"score": "0.5"}]}', '{"outputs": [[0.5]]}', '{"score": [[0.5]]}']
+)
+def test_records_may_be_the_only_member_of_an_object(verify: Verify, answer: str) -> None:
+    evaluation = verify(code(GOOD.replace('json.dumps({"score": prediction})', repr(answer))))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "count"),
+    [
+        (b'1,"a\nb"\n\n2,c\n', CSV, 2),
+        (b'{"a": 1}', JSON, 1),
+        (b'[{"a": 1}, {"a": 2}]', JSON, 2),
+        (b"[1, 2]", JSON, None),
+        (b"{", JSON, None),
+        (b"\xff", CSV, None),
+        (b"\x93NUMPY", NPY, None),
+    ],
+)
+def test_the_records_of_a_request_are_counted(
+    body: bytes, content_type: str, count: int | None
+) -> None:
+    assert Payload("payload", body, content_type, JSON).record_count == count
 
 
 def test_a_handler_that_raises_for_one_content_type_answers_the_other(verify: Verify) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import tarfile
 from pathlib import Path
@@ -25,6 +26,8 @@ class Payload:
         self.name = name
         self.content_type = content_type
         self.accept = accept
+        self.record_count = count_records(body, content_type)
+        """None if nobody can tell."""
         request = {
             "body": base64.b64encode(body).decode("ascii"),
             "content_type": content_type,
@@ -35,6 +38,26 @@ class Payload:
     def __str__(self) -> str:
         """As a message names it."""
         return f"{self.name} ({self.content_type} to {self.accept})"
+
+
+def count_records(body: bytes, content_type: str) -> int | None:
+    """How many records a request has: lines of CSV, or members of a JSON list."""
+    try:
+        if content_type == CSV:
+            return sum(
+                bool(row) for row in csv.reader(body.decode("utf-8").splitlines(keepends=True))
+            )
+        content = json.loads(body) if content_type == JSON else None
+    except (ValueError, csv.Error):
+        return None
+    if isinstance(content, list) and not is_records(content):
+        return None
+    return {dict: 1, list: len(content or ())}.get(type(content))
+
+
+def is_records(content: Any) -> bool:
+    """Whether JSON is a list of records: of objects, or of rows of values."""
+    return isinstance(content, list) and all(isinstance(item, (dict, list)) for item in content)
 
 
 def read_payloads(archive_path: Path, request: Mapping[str, Any]) -> list[Payload]:

@@ -9,10 +9,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from .findings import shortened
-from .payloads import CSV
+from .payloads import CSV, is_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from .payloads import Payload
 
 
 class ResponseError(Exception):
@@ -26,13 +28,14 @@ class ResponseError(Exception):
 
 
 def check_response(
-    body: bytes, content_type: str, accept: str, variables: Sequence[Sequence[str]]
+    body: bytes, content_type: str, payload: Payload, variables: Sequence[Sequence[str]]
 ) -> None:
-    """Compare a response with what is declared.
+    """Compare a response to a payload with what is declared.
 
     Raises:
         ResponseError: it differs.
     """
+    accept = payload.accept
     if content_type.split(";")[0].strip().lower() != accept.lower():
         raise ResponseError(
             "response-content-type",
@@ -47,15 +50,56 @@ def check_response(
             f"is answered with bytes that are not UTF-8 (at byte {error.start})",
             "Let output_fn return text, or bytes of text encoded as UTF-8.",
         ) from None
-    records = csv_records(text) if accept == CSV else json_records(text)
+    if accept == CSV:
+        records = csv_records(text)
+        check_header(records, payload.record_count or 1, variables)
+    else:
+        records = json_records(text, [name for name, _ in variables])
+    check_count(records, payload.record_count)
+    for record in records:
+        check_record(record, variables)
+
+
+def check_count(records: Sequence[Any], expected: int | None) -> None:
+    """Compare the number of records with that of the request, if it is known."""
     if not records:
         raise ResponseError(
             "response-empty",
             "is answered without any record",
             "Let output_fn return one record per record of the request.",
         )
-    for record in records:
-        check_record(record, variables)
+    if expected not in (None, len(records)):
+        raise ResponseError(
+            "response-count",
+            f"is answered with {len(records)} records; the request has {expected}",
+            "Let output_fn return one record per record of the request.",
+        )
+
+
+def check_header(
+    rows: Sequence[Sequence[str]], expected: int, variables: Sequence[Sequence[str]]
+) -> None:
+    """Refuse a first row of names: a CSV response has none."""
+    if len(rows) <= expected:
+        return
+    cells = [cell.strip() for cell in rows[0]]
+    names = [name for name, _ in variables]
+    has_numbers = any(kind != "TEXT" for _, kind in variables)
+    if cells == names or (has_numbers and not any(map(is_number, cells))):
+        raise ResponseError(
+            "response-header",
+            f"is answered with a header row, {shortened(cells)}, before its records",
+            "Let output_fn write the values alone (pandas: to_csv(header=False, index=False)).",
+        )
+
+
+def is_number(cell: str) -> bool:
+    """Whether a value of CSV is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def csv_records(text: str) -> list[Any]:
@@ -63,8 +107,12 @@ def csv_records(text: str) -> list[Any]:
     return [row for row in csv.reader(io.StringIO(text)) if row]
 
 
-def json_records(text: str) -> list[Any]:
-    """The objects, or rows of values, of a JSON response."""
+def json_records(text: str, names: Sequence[str]) -> list[Any]:
+    """The objects, or rows of values, of a JSON response.
+
+    They may be the only member of an object, as in ``{"predictions": [{"score": 0.5}]}``, whose
+    name is none of the declared ``names``.
+    """
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -73,9 +121,11 @@ def json_records(text: str) -> list[Any]:
             f"is answered with what is no JSON: {shortened(error)}",
             "Let output_fn return json.dumps of one object that names the output variables.",
         ) from None
-    if isinstance(content, list) and all(isinstance(item, (dict, list)) for item in content):
-        return content
-    return [content]
+    if isinstance(content, dict) and len(content) == 1:
+        [(name, inside)] = content.items()
+        if name not in names and is_records(inside):
+            content = inside
+    return content if is_records(content) else [content]
 
 
 def check_record(record: Any, variables: Sequence[Sequence[str]]) -> None:

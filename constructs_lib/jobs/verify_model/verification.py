@@ -200,7 +200,7 @@ class Verification:
                 raise handler_error(reply["failure"])
             body = base64.b64decode(reply["body"])
             variables = self._request["output_variables"]
-            check_response(body, reply["content_type"], payload.accept, variables)
+            check_response(body, reply["content_type"], payload, variables)
         except ResponseError as error:
             problem = self._payload_problem(payload, error)
         except WorkerSilentError:
