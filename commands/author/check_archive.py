@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from commands.terminal import places
-from commands.terminal.options import Folder, Json
+from commands.terminal.options import Folder, Json, SingleFolderOption
 
 
 def check_archive(
@@ -17,8 +17,9 @@ def check_archive(
     *,
     with_code: Annotated[
         bool,
-        typer.Option("--with-code", help="Put the pipeline's inference code in, as Package does."),
+        typer.Option("--with-code", help="Package it first, with the pipeline's inference code."),
     ] = False,
+    single_folder: SingleFolderOption = None,
     seconds: Annotated[
         float, typer.Option(min=0, help="How long to send requests; 0: only the payloads.")
     ] = 5.0,
@@ -37,8 +38,15 @@ def check_archive(
     from constructs_lib.release.packager import archive_of
 
     configs = places.load_configs(places.read_settings(), name)
+    if single_folder and not with_code:
+        raise typer.BadParameter("--single-folder is what packaging does: add --with-code")
     exit_code = examine(
-        configs, archive_of(model), put_code_in=with_code, load_seconds=seconds, as_json=as_json
+        configs,
+        archive_of(model),
+        put_code_in=with_code,
+        single_folder=single_folder,
+        load_seconds=seconds,
+        as_json=as_json,
     )
     if exit_code == UNHEALTHY and not with_code and not as_json:
         typer.echo(

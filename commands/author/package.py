@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from commands.terminal import places
-from commands.terminal.options import Folder, Json, print_json
+from commands.terminal.options import Folder, Json, SingleFolderOption, print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,7 @@ def package(
         ),
     ] = None,
     *,
+    single_folder: SingleFolderOption = None,
     as_json: Json = False,
 ) -> None:
     """Put the inference code into a model, as Package does.
@@ -39,6 +40,7 @@ def package(
     Examples:
         release package returns_risk pipelines/returns_risk/model/model.tar.gz
         release package my_model trained/ --output packaged
+        release package my_model export.tar.gz --single-folder flatten
     """
     from rich.console import Console
 
@@ -55,6 +57,7 @@ def package(
             configs,
             source,
             folder,
+            single_folder=single_folder,
             on_read=advance,
             on_line=lambda line: _pass_on(line, console),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,6 +15,14 @@ from constructs_lib.regions import AWS_REGIONS
 
 EMULATOR_PORT: Final = 4566
 LOCAL_ENDPOINT: Final = f"http://localhost:{EMULATOR_PORT}"
+
+
+class SingleFolder(StrEnum):
+    """What to do with a model whose files are all inside of one folder."""
+
+    REFUSE = "refuse"
+    FLATTEN = "flatten"
+    KEEP = "keep"
 
 
 def _known_region(region: str | None) -> str | None:
@@ -80,6 +89,14 @@ Parameter = Annotated[
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Folder = Annotated[str, typer.Argument(help="A folder in pipelines/.", autocompletion=folder_names)]
+SingleFolderOption = Annotated[
+    SingleFolder | None,
+    typer.Option(
+        "--single-folder",
+        help="What to do with a model that is inside of one folder; by default what the config"
+        " says, else refuse.",
+    ),
+]
 Folders = Annotated[
     list[str] | None,
     typer.Argument(

@@ -15,6 +15,7 @@ from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
+from constructs_lib.release.packager import package
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.release.pickles import pickle_findings
 from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
@@ -35,6 +36,7 @@ def examine(
     model: Path,
     *,
     put_code_in: bool = False,
+    single_folder: str | None = None,
     load_seconds: float = 5.0,
     as_json: bool = False,
 ) -> int:
@@ -45,7 +47,8 @@ def examine(
     Args:
         configs: One model's configs.
         model: A ``model.tar.gz``, or a folder laid out like one.
-        put_code_in: Use the config's inference code as ``code/``, as packaging would.
+        put_code_in: Package it first, by the script of the Package step, and examine the result.
+        single_folder: What packaging does with a folder around everything; see ``package``.
         load_seconds: How long to send requests at the expected rate.
         as_json: Print the evaluation instead of the findings.
 
@@ -55,17 +58,25 @@ def examine(
     Raises:
         ReleaseError: The model could not be examined; the script has printed why.
     """
-    code = _code_folder(configs) if put_code_in else None
+    if put_code_in:
+        _refuse_remote_code(configs)
     with tempfile.TemporaryDirectory(prefix="archive-doctor-") as temporary:
-        script = Path(temporary) / "verify_model.zip"
+        folder = Path(temporary)
+        script = folder / "verify_model.zip"
         script.write_bytes(job_archive("verify_model"))
-        command = [sys.executable, str(script), "--model", str(model)]
-        command += _request_files(configs, Path(temporary))
-        command += ["--findings", str(_findings_file(configs, model, Path(temporary)))]
+        findings, arguments = _pickle_findings(configs, model), ["--model", str(model)]
+        if put_code_in and not any(each["severity"] == "error" for each in findings):
+            try:
+                arguments = _packaged(configs, model, folder / "packaged", single_folder)
+            except ReleaseError as error:
+                findings.append(_refusal(error))
+        (folder / "findings.json").write_text(json.dumps(findings))
+        command = [sys.executable, str(script), *arguments]
+        command += _request_files(configs, folder)
+        command += ["--findings", str(folder / "findings.json")]
         command += ["--load-seconds", str(load_seconds)]
         command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]
         command += ["--memory-limit", str(configs.model.container_memory_limit)]
-        command += ["--code", str(code)] if code else []
         command += ["--json"] if as_json else []
         exit_code = subprocess.run(command, check=False).returncode
     if exit_code not in (HEALTHY, UNHEALTHY):
@@ -73,14 +84,41 @@ def examine(
     return exit_code
 
 
-def _findings_file(configs: PipelineConfigs, model: Path, folder: Path) -> Path:
-    """Write what Package would say of the model's pickles."""
-    path = folder / "findings.json"
+def _packaged(
+    configs: PipelineConfigs, model: Path, folder: Path, single_folder: str | None
+) -> list[str]:
+    """Package the model; returns the script's arguments for the result.
+
+    Raises:
+        ReleaseError: Package refuses it.
+    """
+    packaged = package(
+        configs,
+        model,
+        folder,
+        single_folder=single_folder,
+        on_read=lambda _: None,
+        on_line=lambda _: None,
+    )
+    return ["--model", str(packaged.model), "--code-sha256", packaged.facts["code_sha256"]]
+
+
+def _refusal(error: ReleaseError) -> dict[str, str]:
+    """Return the finding for what Package refuses; its errors hold the fix."""
+    return {
+        "severity": "error",
+        "code": "packaging-refused",
+        "message": f"Package refuses it: {error}",
+        "fix": "Do what the message says; the Package step would say the same.",
+    }
+
+
+def _pickle_findings(configs: PipelineConfigs, model: Path) -> list[dict[str, str]]:
+    """Return what Package would say of the model's pickles."""
     try:
-        path.write_text(json.dumps(pickle_findings(model, configs.package)))
+        return pickle_findings(model, configs.package)
     except (OSError, UnwritableError) as error:
         raise ArchiveDoctorError(f"{model} could not be looked through: {error}.") from error
-    return path
 
 
 def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:
@@ -92,11 +130,10 @@ def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:
     return ["--payload", str(payload), "--request", str(registration)]
 
 
-def _code_folder(configs: PipelineConfigs) -> Path:
+def _refuse_remote_code(configs: PipelineConfigs) -> None:
     source = configs.model.get_source_dir()
     if not isinstance(source, Path):
         raise ArchiveDoctorError(
             f"source_dir of PytorchModel is {source!r}; a local folder is needed to put its code"
             " into the archive. Examine an archive that has its code/ instead."
         )
-    return source

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib import s3_layout
 from constructs_lib.errors import ReleaseError
+from constructs_lib.jobs.common.formats import FORMAT_BYTES, known_format, no_archive
 from constructs_lib.s3_layout import bucket_and_key
 
 if TYPE_CHECKING:
@@ -26,15 +27,36 @@ def model_file(model: str) -> Path:
     """Return the path of a model that is no S3 URI.
 
     Raises:
-        ModelArtifactError: There is no such file.
+        ModelArtifactError: There is no such file, or it is of a format that is no archive.
     """
     path = Path(model)
+    if path.is_dir():
+        raise ModelArtifactError(
+            f"The model {model!r} is a folder: make an archive of it with"
+            f" `tar -czf model.tar.gz -C {model} .`."
+        )
     if not path.is_file():
         raise ModelArtifactError(
             f"The model {model!r} is neither a file nor an S3 URI: give the path of a model.tar.gz"
             " or a URI that starts with 's3://'."
         )
+    _refuse_other_format(path)
     return path
+
+
+def _refuse_other_format(path: Path) -> None:
+    """Refuse here what the Package step would refuse after the upload.
+
+    Raises:
+        ModelArtifactError: Names the format.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(FORMAT_BYTES)
+    except OSError as error:
+        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
+    if known_format(start):
+        raise ModelArtifactError(f"The model {path} {no_archive(start)}.")
 
 
 def _artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:

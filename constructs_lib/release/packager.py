@@ -67,6 +67,7 @@ def package(
     model: Path,
     folder: Path,
     *,
+    single_folder: str | None = None,
     on_read: Callable[[int], None],
     on_line: Callable[[str], None],
 ) -> Packaged:
@@ -76,6 +77,8 @@ def package(
         configs: The pipeline's configs.
         model: A ``model.tar.gz``, or a folder laid out like its content.
         folder: Gets the packaged ``model.tar.gz`` and its ``manifest.json``.
+        single_folder: ``refuse``, ``flatten`` or ``keep`` a folder around everything, whatever the
+            config's arguments of the script say.
         on_read: Told, again and again, how many bytes of the model were read since the last time.
         on_line: Told what else the script prints.
 
@@ -93,6 +96,7 @@ def package(
                 command = [sys.executable, str(own.script if own else _app_script(temporary))]
                 command += ["--model", str(archive.resolve() if own else archive)]
                 command += ["--output", str(written), *_other_arguments(configs, Path(temporary))]
+                command += ["--single-folder", single_folder] if single_folder else []
                 errors = _run(
                     command,
                     own.process_options() if own else {},

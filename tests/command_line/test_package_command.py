@@ -64,6 +64,20 @@ def test_json_is_the_manifest_and_where_things_are(tmp_path: Path) -> None:
     assert document == {**paths, **manifest}
 
 
+def test_a_folder_around_everything_can_be_taken_away(folder: Path, tmp_path: Path) -> None:
+    folder.rename(tmp_path / "one")
+    (tmp_path / "model").mkdir()
+    (tmp_path / "one").rename(tmp_path / "model" / "one")
+
+    refused = _package(tmp_path / "model", "--output", tmp_path / "o")
+    assert "add --single-folder flatten" in str(refused.exception)
+    taken = _package(tmp_path / "model", "--output", tmp_path / "o", "--single-folder", "flatten")
+
+    assert taken.exit_code == ExitCode.DONE, taken.output
+    with tarfile.open(tmp_path / "o" / "model.tar.gz") as tar:
+        assert not any(name.startswith("one") for name in tar.getnames())
+
+
 def test_it_goes_to_the_local_state_by_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

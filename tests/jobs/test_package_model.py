@@ -468,7 +468,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "endless-name": (packed(model_tar(member("n" * 5000))), "more than 4,095 bytes"),
     "file-as-root": (packed(model_tar(member("."))), "is a file without a name"),
     "absolute-link": (packed(model_tar(symlink("l", "/etc/passwd"))), "'l' links to '/etc/passwd'"),
-    "leaving-link": (packed(model_tar(symlink("d/l", "../../x"))), "outside of the archive"),
+    "leaving-link": (
+        packed(model_tar(symlink("d/l", "../../x"))),
+        "outside of the archive; only relative links inside are allowed (put the files in place of "
+        "links to them: tar -h, or cp -rL of a folder)",
+    ),
     "leaving-link-in-old-code": (packed(model_tar(symlink("code/l", "/x"))), "outside of the arch"),
     "leaving-through-links": (
         packed(model_tar(symlink("d/e/up", "../.."), symlink("l", "d/e/up/../x"))),
@@ -517,6 +521,11 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "fifo": (packed(model_tar(member("f", type=tarfile.FIFOTYPE))), "'f' is a FIFO"),
     "sparse": (packed(resummed(MODEL, 156, b"S")), "is a sparse file"),
     "sparse-in-pax": (packed(pax({"GNU.sparse.major": "1"})), "'x' is a sparse file"),
+    "sparse-of-bsdtar": (
+        packed(pax({"GNU.sparse.name": "real.bin", "path": "GNUSparseFile.0/real.bin"})),
+        "member 'real.bin' is a sparse file (GNU.sparse.name), which not every reader understands "
+        "(use GNU tar without --sparse, or bsdtar with --no-read-sparse)",
+    ),
     "unknown-kind": (packed(resummed(MODEL, 156, b"Q")), "of the unknown type b'Q'"),
     "folder-with-content": (packed(resummed(MODEL, 156, b"5")), "is a folder with 700 bytes"),
     "link-with-content": (packed(resummed(MODEL, 156, b"2")), "symbolic link with 700 bytes"),
@@ -590,8 +599,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "gzip-after-zeros": (NOISY + bytes(100) + NOISY, "something else after its gzip data"),
     "junk-after-zeros": (NOISY + bytes(600_000) + b"junk", "something else after its gzip data"),
     "second-gzip-is-junk": (NOISY + packed(b"junk"), "something else after the zeros"),
-    "zip": (b"PK\x03\x04" + NOISE[:1000], "is a zip file"),
-    "bzip2": (b"BZh9" + NOISE[:1000], "compressed with bzip2"),
+    "zip": (b"PK\x03\x04" + NOISE[:1000], "is a zip file, as torch.save writes too"),
+    "old-torch-file": (
+        b"\x80\x02\x8a" + NOISE[:1000],
+        "put it into one: tar -czf model.tar.gz FILE",
+    ),
+    "bzip2": (b"BZh9" + NOISE[:1000], "bzip2, not a gzip-compressed tar archive (bzip2 -dc FILE"),
     "xz": (b"\xfd7zXZ\0" + NOISE[:1000], "compressed with xz"),
     "zstd": (b"\x28\xb5\x2f\xfd" + NOISE[:1000], "compressed with zstd"),
     "text": (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "is something else"),
@@ -688,6 +701,35 @@ def test_a_single_folder_is_refused_with_a_hint(bench: Workbench) -> None:
     outcome = bench.run(packed(tar(*WRAPPED)))
     assert (outcome.exit_code, outcome.left) == (1, [])
     assert "tar -czf model.tar.gz -C 'export' ." in outcome.error
+
+
+OF_MACOS = [
+    member("._export", b"\0\5\x16\7"),
+    member(".DS_Store", b"\0\0\0\1Bud1"),
+    folder("export"),
+    member("export/._model.pth", b"\0\5\x16\7"),
+    member("export/model.pth", b"weights"),
+]
+
+
+@pytest.mark.parametrize("order", [OF_MACOS, OF_MACOS[::-1]], ids=["before", "after"])
+def test_files_of_macos_hide_no_single_folder(
+    bench: Workbench, order: list[tuple[tarfile.TarInfo, bytes]]
+) -> None:
+    outcome = bench.run(packed(tar(*order)))
+    assert (outcome.exit_code, outcome.left) == (1, [])
+    assert "inside of one folder, 'export'" in outcome.error
+    assert "processing_script_arguments" in outcome.error
+
+    outcome = bench.run(packed(tar(*order)), "--single-folder", "flatten")
+    assert outcome.exit_code == 0, outcome.error
+    assert sorted(names(outcome.output)[2:]) == ["._model.pth", "model.pth"]
+
+
+def test_files_of_macos_beside_others_are_kept(bench: Workbench) -> None:
+    outcome = bench.run(packed(model_tar(member("._model.pth", b"\0"))))
+    assert "._model.pth" in names(outcome.output)
+    assert "holds no model" in bench.run(packed(tar(member("._model.pth", b"\0")))).error
 
 
 def test_a_single_folder_can_be_kept(bench: Workbench) -> None:

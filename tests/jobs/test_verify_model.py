@@ -26,7 +26,7 @@ from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
-from tests.example_pipeline import CONFIG, MODEL
+from tests.example_pipeline import CONFIG, MODEL, copy_example
 from tests.jobs.pythons import PYTHONS, interpreter
 
 GOOD = """
@@ -698,6 +698,69 @@ def test_the_doctor_tells_what_is_wrong_with_a_folder(
 
 
 # --- The code is what was packaged --------------------------------------------------------------
+
+
+@pytest.fixture
+def own_pipeline(tmp_path: Path) -> PipelineConfigs:
+    """The example's configs, in a folder whose code may be changed."""
+    return PipelineConfigs.load(copy_example(tmp_path / "own"))
+
+
+def test_the_doctor_refuses_what_packaging_refuses(
+    own_pipeline: PipelineConfigs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = own_pipeline.model.get_source_dir()
+    assert isinstance(source, Path)
+    (tmp_path / "elsewhere.py").write_text("")
+    (source / "elsewhere.py").symlink_to(tmp_path / "elsewhere.py")
+
+    assert examine(own_pipeline, MODEL, put_code_in=True, load_seconds=0) == UNHEALTHY
+    assert "error: packaging-refused: Package refuses it: " in (said := capfd.readouterr().out)
+    assert "is a link out of" in said
+
+
+def test_the_doctor_judges_the_files_that_are_packaged(
+    own_pipeline: PipelineConfigs, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Hidden files are left out of the code, so a handler cannot read them."""
+    source = own_pipeline.model.get_source_dir()
+    assert isinstance(source, Path)
+    (source / ".labels").write_text("yes,no")
+    handler = source / "inference.py"
+    handler.write_text(handler.read_text() + "\nopen(Path(__file__).with_name('.labels'))\n")
+
+    assert examine(own_pipeline, MODEL, put_code_in=True, load_seconds=0) == UNHEALTHY
+    assert "FileNotFoundError" in capfd.readouterr().out
+
+
+def test_the_doctor_takes_a_single_folder_as_packaging_does(
+    own_pipeline: PipelineConfigs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with tarfile.open(MODEL) as example:
+        example.extractall(tmp_path / "one/model", filter="data")
+
+    assert examine(own_pipeline, tmp_path / "one", put_code_in=True, load_seconds=0) == UNHEALTHY
+    assert "inside of one folder" in capfd.readouterr().out
+    exit_code = examine(
+        own_pipeline, tmp_path / "one", put_code_in=True, single_folder="flatten", load_seconds=0
+    )
+    assert exit_code == HEALTHY
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"PK\x03\x04", "is a zip file, as torch.save writes too"),
+        (b"BZh91AY", "is compressed with bzip2"),
+        (b"\xfd7zXZ\0", "is compressed with xz"),
+        (b"\x28\xb5\x2f\xfd", "is compressed with zstd"),
+    ],
+)
+def test_a_file_of_another_format_is_named(verify: Verify, content: bytes, message: str) -> None:
+    [finding] = verify(content)["findings"]
+
+    assert finding["code"] == "archive-unreadable"
+    assert message in finding["message"]
 
 
 def packaged(folder: Path, files: Mapping[str, str]) -> tuple[bytes, str]:

@@ -6,6 +6,7 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
+from ..common.formats import no_archive
 from ..common.limits import GIB, KIB, Limits
 from ..common.tar_blocks import BLOCK, ZEROS
 from .errors import RefusedError
@@ -32,22 +33,7 @@ def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
     elif len(start) >= BLOCK and (start[:BLOCK] == ZEROS or checksum_holds(start[:BLOCK])):
         yield from plain(source)
     else:
-        raise RefusedError(f"is {format_of(start)}, not a gzip-compressed tar archive")
-
-
-def format_of(start: bytes) -> str:
-    """What a file that is not an archive looks like."""
-    known = {
-        b"PK": "a zip file",
-        b"BZh": "compressed with bzip2",
-        b"\xfd7zXZ": "compressed with xz",
-        b"\x28\xb5\x2f\xfd": "compressed with zstd",
-    }
-    if not start:
-        return "empty (0 bytes)"
-    return next(
-        (name for magic, name in known.items() if start.startswith(magic)), "something else"
-    )
+        raise RefusedError(no_archive(start))
 
 
 def plain(source: ByteSource) -> Iterator[Segment]:

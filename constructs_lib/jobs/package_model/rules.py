@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..common.code_members import CODE_FOLDER
 from .errors import RefusedError, about, shown
 from .inventory import Inventory, Warnings, check_target
-from .tar.members import FOLDER, HARD_LINK, SYMLINK, Member, normalized
+from .tar.members import FILE, FOLDER, HARD_LINK, SYMLINK, Member, normalized
 from .tar.rewriting import (
     names_without_pax,
     output_headers,
@@ -92,6 +92,8 @@ class ModelRules:
             return ""
         top, slash, rest = member.path.partition("/")
         inside = bool(slash) or member.kind == FOLDER
+        if member.kind == FILE and not slash and is_of_macos(top):
+            return None if self._single_folder == "flatten" else top
         if self._top is None:
             self._top = top
             self._flatten = self._flatten and inside and top != CODE_FOLDER
@@ -114,7 +116,7 @@ class ModelRules:
         """Check a member that stays against those before it."""
         if not path:
             return
-        self._is_empty = False
+        self._is_empty = self._is_empty and is_of_macos(path)
         target = self._placed_target(member)
         if member.kind == HARD_LINK and in_code(normalized(target)):
             raise RefusedError(
@@ -137,9 +139,16 @@ class ModelRules:
             top = shown(self._top or "")
             raise RefusedError(
                 f"has everything inside of one folder, {top}, but the model's files belong at its "
-                f"root: make it with `tar -czf model.tar.gz -C {top} .`, or pass --single-folder "
-                "flatten (or keep)"
+                f"root: pack what is inside of it, as `tar -czf model.tar.gz -C {top} .` does, or "
+                "add --single-folder flatten (or keep) to the command; a pipeline takes that from "
+                "processing_script_arguments of its Package section"
             )
+
+
+def is_of_macos(path: str) -> bool:
+    """Whether a file is one that macOS puts beside others: no part of a model."""
+    name = path.rpartition("/")[2]
+    return name.startswith("._") or name == ".DS_Store"
 
 
 def in_code(path: str) -> bool:

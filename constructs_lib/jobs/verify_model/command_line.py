@@ -41,7 +41,6 @@ def make_parser() -> Parser:
     parser.add_argument("--output", type=Path, help="evaluation.json to write; makes this a job")
     parser.add_argument("--json", action="store_true", help="print the evaluation")
     parser.add_argument("--region-code", help="whose request to take; default: the first")
-    parser.add_argument("--code", type=Path, help="folder that packaging would put in as code/")
     parser.add_argument("--code-sha256", help="digest of code/ in the packaging manifest")
     parser.add_argument(
         "--load-seconds", type=not_negative, default=30.0, help="0: only answer the payloads"

@@ -21,7 +21,6 @@ class VerificationJob(NamedTuple):
     """What a worker process runs: the archive of this job."""
     output: Path | None = None
     region_code: str | None = None
-    code: Path | None = None
     code_sha256: str | None = None
     """Digest of the code as it was packaged."""
     load_seconds: float = 30.0

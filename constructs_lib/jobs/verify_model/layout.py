@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def lay_out(model: Path, code: Path | None, folder: Path, limits: Limits) -> None:
+def lay_out(model: Path, folder: Path, limits: Limits) -> None:
     """Make the model folder as the serving container finds it."""
     if model.is_dir():
         shutil.copytree(
@@ -25,12 +25,6 @@ def lay_out(model: Path, code: Path | None, folder: Path, limits: Limits) -> Non
         )
     else:
         unpack(model, folder, limits)
-    if code is not None:
-        # Packaging replaces the folder, too.
-        shutil.rmtree(str(folder / "code"), ignore_errors=True)
-        shutil.copytree(
-            str(code), str(folder / "code"), ignore=shutil.ignore_patterns("__pycache__")
-        )
 
 
 def check_code(folder: Path, expected_sha256: str) -> None:

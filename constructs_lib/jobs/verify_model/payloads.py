@@ -50,9 +50,9 @@ def count_records(body: bytes, content_type: str) -> int | None:
         content = json.loads(body) if content_type == JSON else None
     except (ValueError, csv.Error):
         return None
-    if isinstance(content, list) and not is_records(content):
-        return None
-    return {dict: 1, list: len(content or ())}.get(type(content))
+    if isinstance(content, dict):
+        return 1
+    return len(content) if is_records(content) else None
 
 
 def is_records(content: Any) -> bool:

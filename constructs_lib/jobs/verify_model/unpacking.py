@@ -10,10 +10,13 @@ import zlib
 from pathlib import Path
 from typing import IO
 
+from ..common.formats import FORMAT_BYTES, known_format, no_archive
 from ..common.limits import MIB, Limits
 from .findings import RefusedModelError, shortened
 
 REPACK = "Make it with `tar -czf model.tar.gz -C <folder of the model> .` and copy it again."
+
+DEREFERENCE = "Put the files in place of links to them: make it with `tar -h`, or copy by `cp -rL`."
 
 
 class Unpacker:
@@ -95,13 +98,15 @@ class Unpacker:
         target = os.path.normpath(os.path.join(str(path.parent), member.linkname))  # noqa: PTH118
         inside = target == str(self._folder) or target.startswith(str(self._folder) + os.sep)
         if member.linkname.startswith("/") or not inside:
-            raise unsafe(member, f"links to {member.linkname!r}, outside of the archive")
+            raise unsafe(
+                member, f"links to {member.linkname!r}, outside of the archive", DEREFERENCE
+            )
 
 
-def unsafe(member: object, why: str) -> RefusedModelError:
+def unsafe(member: object, why: str, fix: str = REPACK) -> RefusedModelError:
     """The error for a member that could write or read outside of the folder."""
     name = getattr(member, "name", member)
-    return RefusedModelError("archive-unsafe", f"Member {shortened(repr(name))} {why}.", REPACK)
+    return RefusedModelError("archive-unsafe", f"Member {shortened(repr(name))} {why}.", fix)
 
 
 def free_bytes(folder: Path) -> int:
@@ -117,6 +122,7 @@ def unpack(archive_path: Path, folder: Path, limits: Limits) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     unpacker = Unpacker(folder, archive_path.stat().st_size, limits)
+    refuse_other_format(archive_path)
     try:
         with opened(archive_path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
@@ -134,6 +140,15 @@ def unpack(archive_path: Path, folder: Path, limits: Limits) -> None:
             f"{archive_path.name} is damaged or no tar.gz archive: {shortened(error)}.",
             REPACK,
         ) from None
+
+
+def refuse_other_format(archive_path: Path) -> None:
+    """Name the format of a file that is no archive, if it is a known one."""
+    with archive_path.open("rb") as file:
+        start = file.read(FORMAT_BYTES)
+    if not start or known_format(start):
+        message = f"{archive_path.name} {no_archive(start)}."
+        raise RefusedModelError("archive-unreadable", message, REPACK)
 
 
 def opened(archive_path: Path) -> IO[bytes]:

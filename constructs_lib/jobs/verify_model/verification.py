@@ -64,7 +64,7 @@ class Verification:
         try:
             if any(finding.severity == "error" for finding in self.findings):
                 return
-            lay_out(self._job.model, self._job.code, self._folder, self._job.limits)
+            lay_out(self._job.model, self._folder, self._job.limits)
             if self._job.code_sha256 is not None:
                 check_code(self._folder, self._job.code_sha256)
             self._read_requirements()

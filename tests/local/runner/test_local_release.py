@@ -134,6 +134,18 @@ def test_another_model_in_a_file_of_the_same_name_gets_a_key_of_its_own(
     assert before.parameters["ModelS3Uri"] != after.parameters["ModelS3Uri"]
 
 
+def test_a_model_that_is_no_archive_is_refused_before_its_upload(
+    tmp_path: Path, release_file: Release
+) -> None:
+    weights = tmp_path / "model.pt"
+    weights.write_bytes(b"PK\x03\x04")
+
+    with pytest.raises(ModelArtifactError, match=r"is a zip file, as torch\.save writes too"):
+        release_file("any", weights)
+    with pytest.raises(ModelArtifactError, match=rf"tar -czf model.tar.gz -C {tmp_path} \."):
+        release_file("any", tmp_path)
+
+
 def test_a_file_for_an_unknown_pipeline_is_an_error_that_names_the_region(
     release_file: Release, model_file: Path
 ) -> None:

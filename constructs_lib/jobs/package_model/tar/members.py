@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...common.tar_blocks import BLOCK, LINK, MODE, NAME, PREFIX, SIZE, TYPE, Header, raw, text
 from ..errors import RefusedError, about
 from .fields import canonical_block, field_text, read_number
-from .pax import pax_records
+from .pax import pax_records, sparse_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,7 +78,7 @@ def parse_member(headers: Sequence[Header], start: int, data_start: int) -> Memb
     Raises:
         RefusedError: of a kind that is not allowed, contradictory, or not written the usual way.
     """
-    with about(text(field_text(headers[-1].block[NAME]))):
+    with about(text(_provisional_name(headers))):
         canonical = [_canonical(header) for header in headers]
         block = canonical[-1].block
         extensions = _read_extensions(canonical[:-1])
@@ -101,6 +101,12 @@ def parse_member(headers: Sequence[Header], start: int, data_start: int) -> Memb
         path, kind, size, mode, name, text(target), canonical, extensions, is_canonical, start,
         data_start,
     )  # fmt: skip
+
+
+def _provisional_name(headers: Sequence[Header]) -> bytes:
+    """What to call a member before its headers are read."""
+    names = [sparse_name(header.payload) for header in headers if header.type == b"x"]
+    return next(filter(None, names), field_text(headers[-1].block[NAME]))
 
 
 def _canonical(header: Header) -> Header:

@@ -48,6 +48,7 @@ _VALUES = {
 _ATTRIBUTES = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.")
 """Extended attributes are called whatever the file system allows."""
 _SPARSE = (b"GNU.sparse.", b"SUN.holesdata", b"SCHILY.realsize")
+_SPARSE_NAME = re.compile(rb"(?:^|\n)\d+ GNU\.sparse\.name=([^\n\0]+)\n")
 _FOR_ONE_MEMBER = (b"path", b"linkpath", b"size", b"hdrcharset")
 _CAPABILITY = b"security.capability"
 
@@ -92,6 +93,12 @@ def _check(keyword: bytes, value: bytes) -> None:
     if keyword in _NUMBERS:
         raise RefusedError(f"has a PAX header whose {text(keyword)} is not a number: {value!r}")
     raise RefusedError(f"has a PAX header with an improper {text(keyword)}: {value!r}")
+
+
+def sparse_name(payload: bytes) -> bytes | None:
+    """The name of the sparse file that a PAX header tells; its member's own is made up."""
+    match = _SPARSE_NAME.search(payload)
+    return match[1] if match else None
 
 
 def refuse_names(records: Mapping[bytes, bytes]) -> None:

@@ -1,0 +1,41 @@
+"""What a file is that should be a tar archive and is none."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FORMAT_BYTES = 8
+"""How much of a file tells its format."""
+WRAP = "put it into one: tar -czf model.tar.gz FILE"
+
+
+class FileFormat(NamedTuple):
+    """A format by its first bytes."""
+
+    start: bytes
+    name: str
+    advice: str
+    """How to make a gzip-compressed tar archive of such a file."""
+
+
+FORMATS = (
+    FileFormat(b"PK\x03\x04", "a zip file, as torch.save writes too", WRAP),
+    FileFormat(b"PK", "a zip file", WRAP),
+    FileFormat(b"\x80", "a pickle, as older versions of torch.save write", WRAP),
+    FileFormat(b"BZh", "compressed with bzip2", "bzip2 -dc FILE | gzip > model.tar.gz"),
+    FileFormat(b"\xfd7zXZ", "compressed with xz", "xz -dc FILE | gzip > model.tar.gz"),
+    FileFormat(b"\x28\xb5\x2f\xfd", "compressed with zstd", "zstd -dc FILE | gzip > model.tar.gz"),
+)
+UNKNOWN = FileFormat(b"", "something else", "make one: tar -czf model.tar.gz -C FOLDER .")
+EMPTY = FileFormat(b"", "empty (0 bytes)", "copy it again")
+
+
+def known_format(start: bytes) -> FileFormat | None:
+    """The format of a file that begins so, if it is a known one that is no archive."""
+    return next((each for each in FORMATS if start.startswith(each.start)), None)
+
+
+def no_archive(start: bytes) -> str:
+    """Say of a file that begins so what it is, and how to make an archive of it."""
+    found = known_format(start) or (UNKNOWN if start else EMPTY)
+    return f"is {found.name}, not a gzip-compressed tar archive ({found.advice})"
