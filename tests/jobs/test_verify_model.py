@@ -21,6 +21,8 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
 from constructs_lib.jobs.package_model.command_line import main as package
+from constructs_lib.jobs.verify_model import layout
+from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
@@ -174,7 +176,7 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
     "missing package": (
         code("import no_such_package\n" + GOOD),
         "package-missing",
-        "imports no_such_package, which is not installed here (inference.py line 1)",
+        "imports no_such_package, which is not installed in the serving container (inference.py",
         "into code/",
     ),
     "import raises": (
@@ -436,12 +438,123 @@ def test_the_code_imports_its_own_modules_and_none_of_the_job(verify: Verify) ->
     assert "path: False" in evaluation["log"]
 
 
+def test_the_code_imports_modules_beside_the_weights(verify: Verify) -> None:
+    files = code(with_predict("import scores.half; return scores.half.VALUE"))
+
+    evaluation = verify({**files, "scores/half.py": "VALUE = 0.5"})
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+def test_the_model_is_where_the_container_has_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a job of AWS, and nowhere else: no other machine's /opt is touched."""
+    place = tmp_path / "model"
+    monkeypatch.setattr(layout, "MODEL_FOLDER", str(place))
+    monkeypatch.setattr(layout, "PROCESSING_FOLDER", tmp_path / "processing")
+
+    with layout.found_by_path(
+        tmp_path / "unpacked", tmp_path / "processing/output/evaluation.json"
+    ):
+        assert place.readlink() == tmp_path / "unpacked"
+    for elsewhere in (None, tmp_path / "evaluation.json"):
+        with layout.found_by_path(tmp_path / "unpacked", elsewhere):
+            assert not place.is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("name", "in_container", "word", "what"),
+    [
+        ("helpers", True, "module-missing", "helpers, which is at export/helpers.py"),
+        ("tools.more", True, "module-missing", "its own folder tools does not hold"),
+        ("lib", False, "module-missing", "lib, which is at export/lib"),
+        ("torch.nn", False, "package-missing-here", "the serving container has and this machine"),
+        ("torch", True, "package-missing", "not installed in the serving container"),
+        ("/etc", False, "package-missing", "not installed here"),
+    ],
+)
+def test_it_is_told_whose_a_missing_module_is(
+    tmp_path: Path, name: str, in_container: bool, word: str, what: str
+) -> None:
+    for path in ("export/helpers.py", "code/tools/__init__.py", "export/lib/a.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("")
+
+    missing = missing_module(name, tmp_path, in_container=in_container)
+
+    assert missing.code == word
+    assert what in missing.what
+    assert missing.fix
+
+
+def test_a_default_that_fails_is_named(verify: Verify) -> None:
+    [finding] = verify(code("def model_fn(model_dir): return 1\n"))["findings"][:1]
+
+    assert "in the toolkit's default" in finding["message"]
+    assert "the code defines none" in finding["message"]
+
+
+def test_a_failed_handler_shows_its_own_traceback_once(verify: Verify) -> None:
+    text = with_predict("print('read', data); return lowest([])")
+    evaluation = verify(code(text + "\ndef lowest(values):\n    return min(values)\n"))
+
+    [finding] = evaluation["findings"]
+    assert finding["message"].startswith("payload_text_csv_0.csv (text/csv to text/csv) raises Val")
+    assert (
+        "The same of payload_text_csv_0.csv (text/csv to application/json), payload"
+        in (finding["message"])
+    )
+    log = evaluation["log"]
+    assert log.count("Traceback (most recent call last)") == 1
+    assert 'File "/opt/ml/model/code/inference.py", line 11, in predict_fn' in log
+    assert "in lowest\n    return min(values)" in log
+    assert "verify_model" not in log
+    assert log.index("read 1,2") < log.index("Traceback")
+
+
+def test_a_wrong_answer_under_load_counts_as_the_first_would(verify: Verify) -> None:
+    # Four payloads and one more to warm up are answered well.
+    text = with_predict("model['n'] = model.get('n', 0) + 1; return 0.5 if model['n'] < 6 else 'x'")
+
+    evaluation = verify(code(text))
+
+    assert evaluation["verdict"] == "failed"
+    codes = [each["code"] for each in evaluation["findings"]]
+    assert sorted(set(codes)) == ["answers-differ", "output-wrong-type"]
+    assert "score 'x', which is no number" in evaluation["findings"][0]["message"]
+
+
+def test_answers_that_differ_between_equal_requests_are_a_warning(verify: Verify) -> None:
+    text = with_predict("model['n'] = model.get('n', 0) + 1; return model['n']")
+
+    evaluation = verify(code(text))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+    [finding] = evaluation["findings"]
+    assert (finding["severity"], finding["code"]) == ("warning", "answers-differ")
+    assert "payload_text_csv_0.csv (text/csv to text/csv)" in finding["message"]
+    assert "model.eval()" in finding["fix"]
+
+
+def test_a_slow_check_tells_what_it_is_doing(verify: Verify) -> None:
+    slow = GOOD.replace("    return {", "    time.sleep(0.5)\n    return {")
+    slow = slow.replace("    return 0.5", "    time.sleep(0.5)\n    return 0.5")
+
+    log = verify(code(slow), "--progress-seconds", "0.1", "--load-seconds", "0")["log"]
+
+    assert "still loading the model (" in log
+    assert "still waiting for answer 2 of 4, to payload_text_csv_0.csv (text/csv to app" in log
+
+
 def test_a_hanging_handler_is_ended(verify: Verify) -> None:
     evaluation = verify(code(hanging("True")), "--request-timeout", "0.5")
 
     assert {each["code"] for each in evaluation["findings"]} == {"handler-hangs"}
     assert "not answered within 0.5 s" in evaluation["findings"][0]["message"]
     assert "no network" in evaluation["findings"][0]["fix"]
+    assert "The 3 payloads after it were not sent." in evaluation["findings"][0]["message"]
+    assert (len(evaluation["findings"]), len(evaluation["payloads"])) == (1, 1)
 
 
 def test_a_model_that_loads_too_slowly_is_ended(verify: Verify) -> None:

@@ -47,6 +47,9 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--request-timeout", type=positive, default=60.0)
     parser.add_argument("--startup-timeout", type=positive, default=300.0)
+    parser.add_argument(
+        "--progress-seconds", type=positive, default=10.0, help="how often to say what is going on"
+    )
     parser.add_argument("--memory-limit", type=int, help="of all workers together, MB")
     parser.add_argument(
         "--findings", type=Path, help="what other checks found, JSON; an error ends this one"

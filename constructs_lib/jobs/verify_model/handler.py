@@ -60,6 +60,8 @@ class ModelHandler:
         self._own = {name: getattr(module, name, None) for name in self._arguments}
         self._context = ServerContext("")
         self._model: Any = None
+        self.default = ""
+        """The function whose default runs, or ran last; empty for the code's own."""
 
     def describe(self) -> dict[str, str]:
         """Which function comes from where."""
@@ -98,7 +100,8 @@ class ModelHandler:
             begin("pre_model_fn")
             self._call(before, model_dir)
         begin("model_fn")
-        self._model = self._call(self._own["model_fn"] or default_model_fn, model_dir)
+        self._model = self._call(self._function("model_fn", default_model_fn), model_dir)
+        self.default = ""
         if after:
             begin("model_warmup_fn")
             self._call(after, model_dir, self._model)
@@ -110,11 +113,17 @@ class ModelHandler:
         if self._own["transform_fn"]:
             result = self._call(self._own["transform_fn"], self._model, data, content_type, accept)
         else:
-            record = self._call(self._own["input_fn"] or default_input_fn, data, content_type)
-            predict = self._own["predict_fn"] or default_predict_fn
+            read = self._function("input_fn", default_input_fn)
+            record = self._call(read, data, content_type)
+            predict = self._function("predict_fn", default_predict_fn)
             prediction = self._call(predict, record, self._model)
-            result = self._call(self._own["output_fn"] or default_output_fn, prediction, accept)
+            write = self._function("output_fn", default_output_fn)
+            result = self._call(write, prediction, accept)
         return (result[0], result[1]) if isinstance(result, tuple) else (result, accept)
+
+    def _function(self, name: str, default: Callable[..., Any]) -> Callable[..., Any]:
+        self.default = "" if self._own[name] else name
+        return self._own[name] or default
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         if len(inspect.signature(function).parameters) == len(arguments) + 1:

@@ -29,8 +29,14 @@ class VerificationJob(NamedTuple):
     memory_limit: int | None = None
     workers: int | None = None
     limits: Limits = Limits()
+    progress_seconds: float = 10.0
     findings: Path | None = None
     """What other checks have found, a JSON list; a model with an error is not loaded."""
+
+    @property
+    def is_in_container(self) -> bool:
+        """Whether this is the pipeline's job, which runs in the serving container."""
+        return self.output is not None
 
 
 def read_findings(path: Path | None) -> list[ModelFinding]:

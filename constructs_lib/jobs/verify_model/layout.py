@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -15,6 +16,27 @@ from .unpacking import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+MODEL_FOLDER = "/opt/ml/model"
+"""Where the serving container has the model."""
+PROCESSING_FOLDER = Path("/opt/ml/processing")
+"""Where a processing job in AWS writes to. On a developer's machine jobs write elsewhere."""
+
+
+@contextlib.contextmanager
+def found_by_path(folder: Path, output: Path | None) -> Iterator[None]:
+    """Let code find the model where the serving container has it, if this is such a container."""
+    place = Path(MODEL_FOLDER)
+    in_aws = output is not None and PROCESSING_FOLDER in output.parents
+    if not in_aws or os.path.lexists(MODEL_FOLDER):
+        yield
+        return
+    place.symlink_to(folder)
+    try:
+        yield
+    finally:
+        place.unlink()
 
 
 def lay_out(model: Path, folder: Path, limits: Limits) -> None:

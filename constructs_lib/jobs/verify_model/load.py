@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RESTARTS = 3
 """How often the load test replaces a worker that died, as the model server does."""
+KEPT_ANSWERS = 4
+"""How many different answers to one payload are kept: they can be large."""
 HISTOGRAM_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 60_000)
 """Milliseconds; what is above the last one is in a bucket without bound."""
 
@@ -78,6 +80,8 @@ class LoadTest:
         self._last_end = 0.0
         self._lock = threading.Lock()
         self._restarts = RESTARTS
+        self.answers: dict[Payload, list[dict[str, Any]]] = {payload: [] for payload in payloads}
+        """The different answers to each, up to a few; whoever wants to compares them later."""
 
     def run(
         self, workers: Sequence[Worker], arrivals: Arrivals, grace_seconds: float
@@ -111,6 +115,8 @@ class LoadTest:
                 worker.stop()
             end = time.monotonic()
             self._note(end - arrivals.due(number), end - arrivals.start, is_error=is_error)
+            if not is_error:
+                self._keep(payload, reply)
             if has_ended:
                 worker = self._replacement()
 
@@ -120,6 +126,12 @@ class LoadTest:
             if self._restarts < 0:
                 return None
         return self._make_replacement()
+
+    def _keep(self, payload: Payload, reply: dict[str, Any]) -> None:
+        with self._lock:
+            kept = self.answers[payload]
+            if len(kept) < KEPT_ANSWERS and reply not in kept:
+                kept.append(reply)
 
     def _note(self, latency: float, end: float, *, is_error: bool) -> None:
         with self._lock:

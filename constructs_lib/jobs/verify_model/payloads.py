@@ -47,7 +47,7 @@ def count_records(body: bytes, content_type: str) -> int | None:
             return sum(
                 bool(row) for row in csv.reader(body.decode("utf-8").splitlines(keepends=True))
             )
-        content = json.loads(body) if content_type == JSON else None
+        content: Any = json.loads(body) if content_type == JSON else None
     except (ValueError, csv.Error):
         return None
     if isinstance(content, dict):

@@ -14,13 +14,60 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from .findings import shortened
 from .handler import ModelHandler, wire_bytes
+from .layout import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-def failure(error: BaseException, code_folder: str) -> dict[str, str]:
-    """What an exception says, and the line of the model's code that it came from."""
+LONGEST_TRACEBACK = 8000
+"""Characters."""
+
+
+def own_traceback(error: BaseException, model_dir: str) -> str:
+    """The part of a traceback that begins in the model's code; empty if it never was there.
+
+    Its paths are those of the container.
+    """
+    told: traceback.TracebackException | None = traceback.TracebackException(
+        type(error), error, error.__traceback__
+    )
+    text = told
+    has_own = False
+    while told is not None:
+        frames = list(told.stack)
+        own = [n for n, each in enumerate(frames) if each.filename.startswith(model_dir + os.sep)]
+        told.stack = traceback.StackSummary.from_list(frames[own[0] :] if own else [])
+        has_own = has_own or bool(own)
+        told = told.__cause__ or told.__context__
+    if not has_own or text is None:
+        return ""
+    return "".join(text.format()).replace(model_dir, MODEL_FOLDER)[-LONGEST_TRACEBACK:]
+
+
+def print_traceback(error: BaseException, model_dir: str, printed: set[str]) -> None:
+    """Print the traceback of the model's code, after what it printed; each only once.
+
+    What stands whole in a finding needs none: a module that is missing, a syntax error.
+    """
+    if isinstance(error, (ModuleNotFoundError, SyntaxError)):
+        return
+    text = own_traceback(error, model_dir)
+    if text and text not in printed:
+        printed.add(text)
+        sys.stdout.flush()
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def failure(error: BaseException, code_folder: str, default: str = "") -> dict[str, str]:
+    """What an exception says, and the line of the model's code that it came from.
+
+    Args:
+        error: What was raised.
+        code_folder: The model's code.
+        default: The toolkit's function that raised it, if it was not the code's own.
+    """
     where = ""
     for frame in traceback.extract_tb(error.__traceback__):
         if frame.filename.startswith(code_folder + os.sep):
@@ -35,6 +82,7 @@ def failure(error: BaseException, code_folder: str) -> dict[str, str]:
         "message": message,
         "where": where,
         "missing": missing or "",
+        "default": default,
     }
 
 
@@ -48,6 +96,8 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
     code_folder = str(Path(model_dir) / "code")
     sys.path.insert(0, code_folder)
     stages = ["import"]
+    printed: set[str] = set()
+    handler: ModelHandler | None = None
     try:
         handler = ModelHandler(importlib.import_module(module_name))
         reply(stage="imported", functions=handler.describe(), problems=handler.problems())
@@ -55,7 +105,9 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
             return
         handler.load(model_dir, stages.append)
     except Exception as error:  # noqa: BLE001 - the model's code may raise anything
-        reply(stage=stages[-1], failure=failure(error, code_folder))
+        print_traceback(error, model_dir, printed)
+        default = handler.default if handler else ""
+        reply(stage=stages[-1], failure=failure(error, code_folder, default))
         return
     reply(stage="loaded")
     for line in requests:
@@ -65,7 +117,8 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
             response, kind = handler.answer(body, request["content_type"], request["accept"])
             content = wire_bytes(response)
         except Exception as error:  # noqa: BLE001
-            reply(failure=failure(error, code_folder))
+            print_traceback(error, model_dir, printed)
+            reply(failure=failure(error, code_folder, handler.default))
             continue
         reply(body=base64.b64encode(content).decode("ascii"), content_type=str(kind))
 

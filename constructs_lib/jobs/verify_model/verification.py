@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
-import platform
 import re
 import tempfile
 import time
@@ -14,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from ..common.errors import JobError
 from ..common.limits import MIB
+from ..common.progress import Ticker
 from .evaluation import artifact, environment, gate, summary
+from .failures import handler_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
 from .job import VerificationJob, read_findings, read_request
-from .layout import check_code, lay_out, layout_finding
+from .layout import MODEL_FOLDER, check_code, found_by_path, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_numbers, rounded
 from .memory import MemorySampler
 from .payloads import Payload, read_payloads
@@ -28,7 +29,6 @@ from .worker import Worker, WorkerEndedError, WorkerSilentError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONTAINER_MODEL_FOLDER = "/opt/ml/model"
 LEAK_BYTES = 10 * MIB
 LEAK_SHARE = 0.05
 
@@ -58,12 +58,19 @@ class Verification:
         self.load: dict[str, Any] | None = None
         self._workers: list[Worker] = []
         self._leak_start = 0
+        self._failed: dict[tuple[str, str], list[Payload]] = {}
+        """Payloads by what is wrong with their answers, which is told once."""
+        self._answers: dict[Payload, dict[str, Any]] = {}
+        """The first good answer to each."""
+        self._hangs = False
+        self._ticker = Ticker(job.progress_seconds)
 
     def run(self) -> None:
         """Judge."""
         try:
             if any(finding.severity == "error" for finding in self.findings):
                 return
+            self._ticker.doing("unpacking the model")
             lay_out(self._job.model, self._folder, self._job.limits)
             if self._job.code_sha256 is not None:
                 check_code(self._folder, self._job.code_sha256)
@@ -80,6 +87,7 @@ class Verification:
                 if worker.process.poll() is None:
                     worker.stop()
             self.memory.stop()
+            self._ticker.stop()
             self._judge_memory()
 
     def error(self, code: str, message: str, fix: str) -> None:
@@ -119,7 +127,12 @@ class Verification:
             while True:
                 reply = worker.receive(end - time.monotonic())
                 if "failure" in reply:
-                    raise start_error(reply["stage"], reply["failure"])
+                    raise start_error(
+                        reply["stage"],
+                        reply["failure"],
+                        self._folder,
+                        in_container=self._job.is_in_container,
+                    )
                 if reply["stage"] == "loaded":
                     return worker
                 stage = "model_fn"
@@ -158,30 +171,36 @@ class Verification:
         """The container's environment, with its model folder where it lies here."""
         folder = str(self._folder)
         declared = {
-            name: str(value).replace(CONTAINER_MODEL_FOLDER, folder)
-            for name, value in self._declared.items()
+            name: str(value).replace(MODEL_FOLDER, folder) for name, value in self._declared.items()
         }
-        paths = [folder + "/code", os.environ.get("PYTHONPATH", "")]
+        paths = [folder + "/code", folder, os.environ.get("PYTHONPATH", "")]
         return {
             **os.environ,
             "SAGEMAKER_BASE_DIR": str(self._folder.parent),
             **declared,
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYTHONDONTWRITEBYTECODE": "1",
+            # What a process that is killed has printed is in the log.
+            "PYTHONUNBUFFERED": "1",
         }
 
     def _serve(self) -> None:
         payloads = read_payloads(self._job.payload, self._request)
         started = time.monotonic()
+        self._ticker.doing("loading the model")
         worker: Worker | None = self.start_worker()
         self.cold_load_seconds = rounded(time.monotonic() - started)
         good = []
-        for payload in payloads:
+        for number, payload in enumerate(payloads, 1):
+            self._ticker.doing(f"waiting for answer {number} of {len(payloads)}, to {payload}")
             if worker is None or worker.process.poll() is not None:
                 worker = self.start_worker()
             problem, reply = self._try(worker, payload)
             if problem is None:
                 good.append(payload)
+            elif self._hangs:
+                self._tell_unsent(len(payloads) - number)
+                return
             elif reply is None:
                 worker.stop()
                 worker = None
@@ -197,13 +216,15 @@ class Verification:
         try:
             reply = worker.ask(payload, self._job.request_timeout)
             if "failure" in reply:
-                raise handler_error(reply["failure"])
-            body = base64.b64decode(reply["body"])
-            variables = self._request["output_variables"]
-            check_response(body, reply["content_type"], payload, variables)
+                raise handler_error(
+                    reply["failure"], self._folder, in_container=self._job.is_in_container
+                )
+            body = self._check(payload, reply)
+            self._answers[payload] = reply
         except ResponseError as error:
             problem = self._payload_problem(payload, error)
         except WorkerSilentError:
+            self._hangs = True
             silent = ResponseError(
                 "handler-hangs",
                 f"is not answered within {self._job.request_timeout:g} s",
@@ -231,12 +252,36 @@ class Verification:
         return problem, reply
 
     def _payload_problem(self, payload: Payload, error: ResponseError) -> str:
-        self.error(error.code, f"{payload} {error}.", error.fix)
+        """Tell of an error once, with every payload that it is the same for."""
+        payloads = self._failed.setdefault((error.code, str(error)), [])
+        payloads.append(payload)
+        first, *others = payloads
+        message = f"{first} {error}."
+        told = ModelFinding("error", error.code, message, error.fix)
+        if not others:
+            self.findings.append(told)
+            return str(error)
+        place = next(n for n, each in enumerate(self.findings) if each.message.startswith(message))
+        names = shortened(", ".join(map(str, others)))
+        self.findings[place] = told._replace(message=f"{message} The same of {names}.")
         return str(error)
+
+    def _check(self, payload: Payload, reply: Mapping[str, Any]) -> bytes:
+        """Compare an answer with what is declared; returns its body."""
+        body = base64.b64decode(reply["body"])
+        check_response(body, reply["content_type"], payload, self._request["output_variables"])
+        return body
+
+    def _tell_unsent(self, count: int) -> None:
+        if count:
+            last = self.findings[-1]
+            message = f"{last.message} The {count} payloads after it were not sent."
+            self.findings[-1] = last._replace(message=message)
 
     def _measure(self, worker: Worker | None, payloads: Sequence[Payload]) -> None:
         """Send the payloads that are answered at the expected rate."""
         count = self._job.workers or worker_count(self._declared)
+        self._ticker.doing(f"sending requests for {self._job.load_seconds:g} s")
         workers = [] if worker is None else [worker]
         while len(workers) < count:
             workers.append(self.start_worker())
@@ -249,9 +294,34 @@ class Verification:
         self._leak_start = len(self.memory.samples)
         arrivals = Arrivals(limits["expected_tps"], self._job.load_seconds)
         grace_seconds = min(self._job.request_timeout, max(2.0, 5 * allowed_seconds))
-        result = LoadTest(payloads, self._replacement).run(workers, arrivals, grace_seconds)
+        test = LoadTest(payloads, self._replacement)
+        result = test.run(workers, arrivals, grace_seconds)
         self.load = load_numbers(result, arrivals, count, allowed_seconds)
         self._judge_load(self.load, limits)
+        self._judge_answers(test.answers)
+
+    def _judge_answers(self, answers: Mapping[Payload, Sequence[dict[str, Any]]]) -> None:
+        """Compare the answers under load with the declaration, and with the first ones."""
+        differing = []
+        for payload, replies in answers.items():
+            for reply in replies:
+                try:
+                    self._check(payload, reply)
+                except ResponseError as error:
+                    if payload not in self._failed.get((error.code, str(error)), ()):
+                        self._payload_problem(payload, error)
+            if any(reply != self._answers[payload] for reply in replies):
+                differing.append(payload)
+        if differing:
+            self.findings.append(
+                ModelFinding(
+                    "warning",
+                    "answers-differ",
+                    "Equal requests are answered differently: "
+                    f"{shortened(', '.join(map(str, differing)))}.",
+                    "Call model.eval(), fix seeds, and keep nothing from one request to the next.",
+                )
+            )
 
     def _judge_load(self, load: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
         p99, most = load["latency_in_millisecond"]["p99"], limits["max_latency_in_millisecond"]
@@ -332,45 +402,6 @@ class Verification:
         }
 
 
-def start_error(stage: str, failed: Mapping[str, str]) -> RefusedModelError:
-    """The error for a model that cannot be imported or loaded."""
-    what = f"{failed['type']}: {failed['message']}"
-    where = f" ({failed['where']})" if failed["where"] else ""
-    if failed["missing"]:
-        return RefusedModelError(
-            "package-missing",
-            f"The code imports {failed['missing']}, which is not installed here{where}.",
-            "Use what the serving container has, or put pure Python packages into code/.",
-        )
-    if stage == "import" and failed["type"] in ("SyntaxError", "IndentationError", "TabError"):
-        fix = f"Correct the line; the container runs Python {platform.python_version()}."
-        return RefusedModelError("syntax-error", f"{what}{where}.", fix)
-    if stage == "import":
-        fix = "Correct what the entry point does while it is imported."
-        return RefusedModelError("import-failed", f"The import raises {what}{where}.", fix)
-    fix = f"Correct {stage}."
-    if stage == "model_fn":
-        fix = "Correct model_fn; without it, a model needs one TorchScript file at its root."
-    return RefusedModelError("model-load-failed", f"{stage} raises {what}{where}.", fix)
-
-
-def handler_error(failed: Mapping[str, str]) -> ResponseError:
-    """The error for a handler that raised."""
-    where = f" ({failed['where']})" if failed["where"] else ""
-    if failed["type"] == "TypeError" and failed["message"].startswith("the response is of type"):
-        return ResponseError(
-            "response-wrong-type",
-            f"cannot be sent: {failed['message']}",
-            "Let output_fn return text or bytes, for example json.dumps of the prediction.",
-        )
-    return ResponseError(
-        "handler-raised",
-        f"raises {failed['type']}: {failed['message']}{where}",
-        "Let input_fn, predict_fn and output_fn handle the declared content and response types, "
-        "or declare fewer.",
-    )
-
-
 def worker_count(declared: Mapping[str, str]) -> int:
     """How many processes the model server would start."""
     for name in ("SAGEMAKER_MODEL_SERVER_WORKERS", "SAGEMAKER_TS_MAX_WORKERS"):
@@ -392,5 +423,6 @@ def verify(job: VerificationJob) -> dict[str, Any]:
         folder = Path(temporary).resolve() / "opt/ml/model"
         folder.parent.mkdir(parents=True)
         verification = Verification(job, request, folder)
-        verification.run()
+        with found_by_path(folder, job.output):
+            verification.run()
         return verification.evaluation()

@@ -1,0 +1,128 @@
+"""Says what is wrong with code that raised: in whose place it is, and what helps."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..common.code_members import CODE_FOLDER
+from .findings import RefusedModelError
+from .responses import ResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+IN_CONTAINERS = (
+    "numpy",
+    "sagemaker_inference",
+    "sagemaker_pytorch_serving_container",
+    "torch",
+    "torchaudio",
+    "torchvision",
+    "ts",
+)
+"""Modules that every serving container of PyTorch has."""
+
+
+class MissingModule(NamedTuple):
+    """Whose a module is that cannot be imported, and what helps."""
+
+    code: str
+    what: str
+    fix: str
+
+
+def missing_module(name: str, model_folder: Path, *, in_container: bool) -> MissingModule:
+    """Tell a module of the user's own, and a package of the container, from all others.
+
+    Args:
+        name: What cannot be imported.
+        model_folder: The model folder of the serving layout.
+        in_container: Whether this is the serving container.
+    """
+    top = name.partition(".")[0]
+    code = model_folder / CODE_FOLDER
+    if any((folder / top).is_dir() for folder in (code, model_folder)) and top != name:
+        what = f"{name}, which its own folder {top} does not hold"
+        return MissingModule("module-missing", what, "Add the file, or correct the import.")
+    place = _place_in(model_folder, top)
+    if place is not None:
+        inside = place.relative_to(model_folder).as_posix()
+        what = f"{name}, which is at {inside}, where imports do not look"
+        fix = (
+            f"Move it to {CODE_FOLDER}/{place.name}, or import it by its path from {CODE_FOLDER}/."
+        )
+        return MissingModule("module-missing", what, fix)
+    if top in IN_CONTAINERS and not in_container:
+        what = f"{name}, which the serving container has and this machine lacks"
+        fix = f"Install {top} here to check its models here; the Verify step needs nothing."
+        return MissingModule("package-missing-here", what, fix)
+    where = "installed in the serving container" if in_container else "installed here"
+    return MissingModule(
+        "package-missing",
+        f"{name}, which is not {where}",
+        f"Put a module of your own into {CODE_FOLDER}/. Of packages, use what the serving "
+        f"container has, or put pure Python packages into {CODE_FOLDER}/.",
+    )
+
+
+def _place_in(model_folder: Path, name: str) -> Path | None:
+    """Where a module, or a folder of modules, of that name is."""
+    if not name.isidentifier():
+        return None
+    modules = sorted(model_folder.rglob(f"{name}.py"))
+    packages = [path.parent for path in sorted(model_folder.rglob(f"{name}/*.py"))]
+    return next(iter([*modules, *packages]), None)
+
+
+def place_of(failed: Mapping[str, str]) -> str:
+    """Where it was raised: a line of the code, or the toolkit's default."""
+    where = f" ({failed['where']})" if failed["where"] else ""
+    if failed["default"]:
+        where += f", in the toolkit's default {failed['default']}: the code defines none"
+    return where
+
+
+def start_error(
+    stage: str, failed: Mapping[str, str], model_folder: Path, *, in_container: bool
+) -> RefusedModelError:
+    """The error for a model that cannot be imported or loaded."""
+    what = f"{failed['type']}: {failed['message']}"
+    where = place_of(failed)
+    if failed["missing"]:
+        missing = missing_module(failed["missing"], model_folder, in_container=in_container)
+        message = f"The code imports {missing.what}{where}."
+        return RefusedModelError(missing.code, message, missing.fix)
+    if stage == "import" and failed["type"] in ("SyntaxError", "IndentationError", "TabError"):
+        fix = f"Correct the line; the container runs Python {platform.python_version()}."
+        return RefusedModelError("syntax-error", f"{what}{where}.", fix)
+    if stage == "import":
+        fix = "Correct what the entry point does while it is imported."
+        return RefusedModelError("import-failed", f"The import raises {what}{where}.", fix)
+    fix = f"Correct {stage}."
+    if stage == "model_fn":
+        fix = "Correct model_fn; without it, a model needs one TorchScript file at its root."
+    return RefusedModelError("model-load-failed", f"{stage} raises {what}{where}.", fix)
+
+
+def handler_error(
+    failed: Mapping[str, str], model_folder: Path, *, in_container: bool
+) -> ResponseError:
+    """The error for a handler that raised."""
+    where = place_of(failed)
+    if failed["missing"]:
+        missing = missing_module(failed["missing"], model_folder, in_container=in_container)
+        return ResponseError(missing.code, f"imports {missing.what}{where}", missing.fix)
+    if failed["type"] == "TypeError" and failed["message"].startswith("the response is of type"):
+        return ResponseError(
+            "response-wrong-type",
+            f"cannot be sent: {failed['message']}",
+            "Let output_fn return text or bytes, for example json.dumps of the prediction.",
+        )
+    return ResponseError(
+        "handler-raised",
+        f"raises {failed['type']}: {failed['message']}{where}",
+        "Let input_fn, predict_fn and output_fn handle the declared content and response types, "
+        "or declare fewer.",
+    )
