@@ -25,10 +25,10 @@ from tests.end_to_end.deployment import REGIONS, Deployment
 DATA = Path(__file__).parents[1] / "configs" / "data"
 GENERATIONS = ("g1", "g2", "g3")
 HANDLER = """
-import csv, io, json, os
+import csv, io, json
 
 def model_fn(model_dir):
-    with open(os.path.join(model_dir, "weights.json")) as file:
+    with open("/opt/ml/model/weights.json") as file:
         return json.load(file)
 
 def input_fn(body, content_type):

@@ -446,6 +446,30 @@ def test_the_code_imports_modules_beside_the_weights(verify: Verify) -> None:
     assert evaluation["verdict"] == "passed", evaluation["findings"]
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        "open('/opt/ml/model/model.bin').read()",
+        "__import__('pathlib').Path('/opt/ml/model/model.bin').read_text()",
+        "os.path.exists('/opt/ml/model/model.bin') and 'weights'",
+        "'weights' if 'model.bin' in os.listdir('/opt/ml/model') else ''",
+    ],
+)
+def test_the_code_reads_the_model_by_its_path_in_the_container(verify: Verify, read: str) -> None:
+    assert not Path("/opt/ml/model").exists()
+
+    evaluation = verify(code(with_predict(f"return 0.5 / (({read}) == 'weights')")))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+def test_the_traceback_of_a_missing_file_is_the_codes_alone(verify: Verify) -> None:
+    log = verify(code(with_predict("open('/opt/ml/model/absent')")))["log"]
+
+    assert "in predict_fn" in log
+    assert "redirected" not in log
+
+
 def test_the_model_is_where_the_container_has_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

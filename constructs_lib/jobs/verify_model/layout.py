@@ -32,11 +32,13 @@ def found_by_path(folder: Path, output: Path | None) -> Iterator[None]:
     if not in_aws or os.path.lexists(MODEL_FOLDER):
         yield
         return
-    place.symlink_to(folder)
+    with contextlib.suppress(OSError):  # without it, only code that wants it there fails
+        place.symlink_to(folder)
     try:
         yield
     finally:
-        place.unlink()
+        if place.is_symlink():
+            place.unlink()
 
 
 def lay_out(model: Path, folder: Path, limits: Limits) -> None:

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
+from ..common import redirected
 from .findings import shortened
 from .handler import ModelHandler, wire_bytes
 from .layout import MODEL_FOLDER
@@ -35,7 +36,7 @@ def own_traceback(error: BaseException, model_dir: str) -> str:
     text = told
     has_own = False
     while told is not None:
-        frames = list(told.stack)
+        frames = [each for each in told.stack if each.filename != redirected.__file__]
         own = [n for n, each in enumerate(frames) if each.filename.startswith(model_dir + os.sep)]
         told.stack = traceback.StackSummary.from_list(frames[own[0] :] if own else [])
         has_own = has_own or bool(own)
@@ -95,6 +96,9 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
 
     code_folder = str(Path(model_dir) / "code")
     sys.path.insert(0, code_folder)
+    if not os.path.lexists(MODEL_FOLDER):
+        # In AWS the job has a link there; nothing outside of its folders is touched elsewhere.
+        redirected.redirect(MODEL_FOLDER, model_dir)
     stages = ["import"]
     printed: set[str] = set()
     handler: ModelHandler | None = None
