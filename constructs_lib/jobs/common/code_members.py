@@ -28,7 +28,7 @@ class CodeMember(NamedTuple):
 
 
 def sorted_code(members: Iterable[CodeMember]) -> list[CodeMember]:
-    """The members in the order of the archive."""
+    """Return the members in the order of the archive."""
     return sorted(members, key=lambda member: raw(member.path).split(b"/"))
 
 
@@ -44,7 +44,7 @@ def code_folders(code: Sequence[CodeMember]) -> list[str]:
 
 
 def code_tar(code: Sequence[CodeMember]) -> Iterator[bytes]:
-    """The code as tar members: fixed order, owner, modes and time."""
+    """Return the code as tar members: fixed order, owner, modes and time."""
     for folder in code_folders(code):
         yield _header(folder + "/" if folder else "", b"5", 0o755)
     for member in code:
@@ -58,14 +58,14 @@ def code_tar(code: Sequence[CodeMember]) -> Iterator[bytes]:
 
 
 def _header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
-    """The headers of one member of the code."""
+    """Return the headers of one member of the code."""
     name, link = raw(f"{CODE_FOLDER}/{path}"), raw(target)
     block = header_block(name, kind, mode, size=size, target=link, mtime=CODE_TIME)
     return b"".join(header.padded() for header in [*long_names(name, link), Header(block)])
 
 
 def code_sha256(code: Sequence[CodeMember]) -> str:
-    """The digest of the code, as the packaging manifest has it."""
+    """Return the digest of the code, as the packaging manifest has it."""
     digest = hashlib.sha256()
     for piece in code_tar(code):
         digest.update(piece)

@@ -31,7 +31,7 @@ EMPTY = FileFormat(b"", "empty (0 bytes)", "copy it again")
 
 
 def known_format(start: bytes) -> FileFormat | None:
-    """The format of a file that begins so, if it is a known one that is no archive."""
+    """Return the format of a file that begins so, if it is a known one that is no archive."""
     return next((each for each in FORMATS if start.startswith(each.start)), None)
 
 

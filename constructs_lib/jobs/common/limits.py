@@ -20,5 +20,5 @@ class Limits(NamedTuple):
     members: int = 100_000
 
     def bytes_by_ratio(self, compressed_bytes: int) -> int:
-        """The most that so many compressed bytes may unpack to, more being a decompression bomb."""
+        """Return how much so many compressed bytes may unpack to; more is a decompression bomb."""
         return max(RATIO_FREE_BYTES, self.ratio * compressed_bytes)

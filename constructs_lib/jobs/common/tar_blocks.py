@@ -41,27 +41,27 @@ class Header(NamedTuple):
         return self.block[TYPE]
 
     def padded(self) -> bytes:
-        """The bytes as they stand in the archive."""
+        """Return the bytes as they stand in the archive."""
         return self.block + self.payload + bytes(-len(self.payload) % BLOCK)
 
 
 def text(name: bytes) -> str:
-    """A name as text, such that other encodings survive the way back."""
+    """Return a name as text, such that other encodings survive the way back."""
     return name.decode("utf-8", "surrogateescape")
 
 
 def raw(name: str) -> bytes:
-    """A name as the bytes that an archive holds."""
+    """Return a name as the bytes that an archive holds."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def checksum(block: bytes) -> int:
-    """What a header's checksum should be: the sum of its bytes, blanks in place of itself."""
+    """Return a header's checksum: the sum of its bytes, with blanks in place of itself."""
     return sum(block) - sum(block[CHECKSUM]) + 8 * 0x20
 
 
 def number_field(value: int, where: slice) -> tuple[slice, bytes]:
-    """A number as GNU tar writes it: in octal digits, or in base-256 where they do not suffice."""
+    """Write a number as GNU tar does: in octal digits, or in base-256 if it has too many."""
     width = where.stop - where.start
     if 0 <= value < 8 ** (width - 1):
         return where, b"%0*o\0" % (width - 1, value)
@@ -69,7 +69,7 @@ def number_field(value: int, where: slice) -> tuple[slice, bytes]:
 
 
 def with_fields(block: bytes, *fields: tuple[slice, bytes]) -> bytes:
-    """The header with other fields, padded or cut to their width, and the checksum set."""
+    """Return the header with other fields, padded or cut to their width, and the checksum set."""
     changed = bytearray(block)
     for where, value in fields:
         struct.pack_into(f"{where.stop - where.start}s", changed, where.start, value)
@@ -80,14 +80,14 @@ def with_fields(block: bytes, *fields: tuple[slice, bytes]) -> bytes:
 def header_block(
     name: bytes, kind: bytes, mode: int, *, size: int = 0, target: bytes = b"", mtime: int = 0
 ) -> bytes:
-    """A header in GNU format, owned by root. Longer names go before it (see ``long_names``)."""
+    """Make a header in GNU format, owned by root; longer names go before it, by ``long_names``."""
     numbers = ((MODE, mode), (OWNER, 0), (GROUP, 0), (SIZE, size), (TIME, mtime))
     fields = [number_field(value, where) for where, value in numbers]
     return with_fields(ZEROS, *fields, (NAME, name), (TYPE, kind), (LINK, target), (MAGIC, GNU))
 
 
 def long_names(name: bytes, target: bytes) -> list[Header]:
-    """The GNU extensions for what is too long for a header's own fields."""
+    """Return the GNU extensions for what is too long for a header's own fields."""
     return [
         extension(header_block(b"././@LongLink", type_flag, 0), value + b"\0")
         for type_flag, value in ((b"L", name), (b"K", target))
@@ -96,5 +96,5 @@ def long_names(name: bytes, target: bytes) -> list[Header]:
 
 
 def extension(block: bytes, payload: bytes) -> Header:
-    """An extended header with this payload."""
+    """Make an extended header with this payload."""
     return Header(with_fields(block, number_field(len(payload), SIZE)), payload)

@@ -22,7 +22,7 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz")
 
 
 def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
-    """The unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file.
+    """Return the unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file.
 
     Raises:
         RefusedError: it is neither, or damaged.
@@ -37,7 +37,7 @@ def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
 
 
 def plain(source: ByteSource) -> Iterator[Segment]:
-    """A file as it is."""
+    """Return a file as it is."""
     while True:
         data = source.unread()
         if not data:
@@ -97,7 +97,7 @@ def another_gzip_member(source: ByteSource) -> bool:
 
 
 def verified(segments: Iterator[Segment]) -> Iterator[Segment]:
-    """The same segments, with each gzip member's size and CRC checked."""
+    """Return the same segments, with each gzip member's size and CRC checked."""
     crc, size = 0, 0
     for segment in segments:
         crc, size = zlib.crc32(segment.data, crc), size + len(segment.data)
@@ -112,7 +112,7 @@ MAX_CODE_BYTES = GIB
 
 
 def limited(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
-    """The same segments, up to the limits of size and compression ratio."""
+    """Return the same segments, up to the limits of size and compression ratio."""
     unpacked = 0
     for segment in segments:
         unpacked += len(segment.data)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
-    """The job that the command line describes."""
+    """Return the job that the command line describes."""
     parser = Parser(description="Put inference code into a model archive, as code/.")
     defaults = Limits()
     parser.add_argument("--model", type=Path, required=True, help="archive, or folder with one")
@@ -92,7 +92,7 @@ def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
 
 
 def tune() -> None:
-    """Settings for a process whose threads pass large buffers to each other."""
+    """Set the process up for threads that pass large buffers to each other."""
     # A thread in need of the interpreter waits this long for another that does not let go of it.
     sys.setswitchinterval(0.0005)
     # glibc keeps freed blocks for reuse up to the size of the largest block freed so far.

@@ -25,7 +25,7 @@ class StoppedError(JobError):
 
 
 def shown(name: str) -> str:
-    """A member's name as an error shows it: quoted, on one line, not endless."""
+    """Return a member's name as an error shows it: quoted, on one line, not endless."""
     quoted = repr(name)
     return quoted if len(quoted) <= 200 else f"{quoted[:150]}...{quoted[-40:]}"
 

@@ -35,13 +35,13 @@ def read_range(file: IO[bytes], start: int, size: int) -> Iterator[bytes]:
 
 
 def read_file(path: str, size: int) -> Iterator[bytes]:
-    """A whole file, in pieces."""
+    """Return a whole file, in pieces."""
     with Path(path).open("rb") as file:
         yield from read_range(file, 0, size)
 
 
 def code_of_folder(folder: Path) -> Iterator[CodeMember]:
-    """The files and links below a folder, but no ``__pycache__``."""
+    """Return the files and links below a folder, but no ``__pycache__``."""
     todo = [folder]
     while todo:
         for entry in list(os.scandir(todo.pop())):
@@ -91,7 +91,7 @@ class CodeArchive:
 
 
 def code_of_archive(archive: Path, unpacked: IO[bytes], limits: Limits) -> Iterator[CodeMember]:
-    """The files and links of a code archive."""
+    """Return the files and links of a code archive."""
     code = CodeArchive(unpacked, limits.members)
     scanner = TarScanner(code.visit)
     with archive.open("rb") as file:
@@ -105,7 +105,7 @@ def code_of_archive(archive: Path, unpacked: IO[bytes], limits: Limits) -> Itera
 
 
 def read_code(path: Path, limits: Limits, unpacked: IO[bytes]) -> list[CodeMember]:
-    """The inference code, sorted by path.
+    """Return the inference code, sorted by path.
 
     Args:
         path: A folder of code, a tar archive, or a folder that holds one ``.tar.gz`` and nothing

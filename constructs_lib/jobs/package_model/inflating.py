@@ -45,7 +45,7 @@ class Inflate(Protocol):
     """Inflates one deflate stream, and leaves the source just behind it."""
 
     def __call__(self, source: ByteSource, /) -> Iterator[Segment]:
-        """The stream's data; the last segment has ``ends_stream`` set."""
+        """Return the stream's data; the last segment has ``ends_stream`` set."""
 
 
 def inflate_with_zlib(source: ByteSource) -> Iterator[Segment]:
@@ -65,12 +65,12 @@ def inflate_with_zlib(source: ByteSource) -> Iterator[Segment]:
 
 
 def damaged(source: ByteSource, reason: str) -> RefusedError:
-    """The error for data that cannot be inflated."""
+    """Return the error for data that cannot be inflated."""
     return RefusedError(f"is damaged near byte {source.position:,}: {reason}")
 
 
 def truncated() -> RefusedError:
-    """The error for compressed data that ends too early."""
+    """Return the error for compressed data that ends too early."""
     return RefusedError("is truncated: its compressed data ends too early (copy it again)")
 
 
@@ -102,7 +102,7 @@ UNUSED_BITS, IN_LAST_BLOCK, AT_BOUNDARY = 0b11_1111, 64, 128
 
 
 def load_libz() -> ctypes.CDLL | None:
-    """The zlib that Python itself uses, for the one option Python does not offer: ``Z_BLOCK``."""
+    """Load the zlib that Python itself uses, for what Python does not offer: ``Z_BLOCK``."""
     for name in ("libz.so.1", "libz.dylib"):
         with contextlib.suppress(OSError):
             libz = ctypes.CDLL(name)
@@ -129,7 +129,7 @@ class BlockInflater:
         self._taken_bytes = 0
 
     def segments(self) -> Iterator[Segment]:
-        """The segments; the last one has ``ends_stream`` set."""
+        """Return the segments; the last one has ``ends_stream`` set."""
         size = ctypes.sizeof(self._stream)
         version = self._libz.zlibVersion()
         if self._libz.inflateInit2_(self._stream, -zlib.MAX_WBITS, version, size) != Z_OK:

@@ -190,7 +190,7 @@ def _only_target(through: str | None, target: str) -> str:
 
 
 def leaves_archive(target: str) -> RefusedError:
-    """The error for a link to outside."""
+    """Return the error for a link to outside."""
     return RefusedError(
         f"links to {shown(target)}, outside of the archive; only relative links inside are allowed "
         "(put the files in place of links to them: tar -h, or cp -rL of a folder)"

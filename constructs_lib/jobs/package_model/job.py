@@ -87,7 +87,7 @@ class Progress:
 
 
 def find_model(path: Path) -> Path:
-    """The model archive: the path itself, or the one archive in that folder."""
+    """Return the model archive: the path itself, or the one archive in that folder."""
     if not path.is_dir():
         return path
     names = sorted(entry.name for entry in path.iterdir())
@@ -101,7 +101,7 @@ def find_model(path: Path) -> Path:
 
 
 def find_file(path: Path) -> Path:
-    """A file to copy: the path itself, or the only file in that folder."""
+    """Return a file to copy: the path itself, or the only file in that folder."""
     if not path.is_dir():
         return path
     files = sorted(path.iterdir())
@@ -149,7 +149,7 @@ def check_entry_point(job: PackagingJob, code: Sequence[CodeMember]) -> None:
 
 
 def choose_inflate(job: PackagingJob) -> Inflate:
-    """The fast way if there is a libz; says in the log which one it is."""
+    """Choose the fast way if there is a libz; say in the log which one it is."""
     libz = None if job.recompress else load_libz()
     if libz is None:
         why = "as asked" if job.recompress else "no libz found"
@@ -169,7 +169,7 @@ def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
 
 
 def model_intake(job: PackagingJob, pickles: PickleReport) -> ModelIntake:
-    """What looks through the model's files; nothing is looked at if the policy is off."""
+    """Return what looks through the model's files; nothing is looked at if the policy is off."""
     if job.pickle_policy == OFF:
         return ModelIntake(None)
     scanner = ContentScanner(

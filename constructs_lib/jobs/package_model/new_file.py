@@ -46,7 +46,7 @@ class NewFile:
         self.size_bytes = 0
 
     def __enter__(self) -> NewFile:
-        """The file itself is made with the first write: from here on it is cleaned up."""
+        """Clean up from here on; the file itself is made with the first write."""
         return self
 
     def __exit__(self, error: object, *_: object) -> None:
@@ -103,7 +103,7 @@ class NewFile:
             self._unsynced_bytes = 0
 
     def _wait_for_sync(self) -> None:
-        """A failed write may show only here, and only once."""
+        """Wait for the last sync: a failed write may show only here, and only once."""
         if self._sync is not None:
             with self._writing():
                 self._sync.result()

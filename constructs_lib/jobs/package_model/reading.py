@@ -25,14 +25,14 @@ def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def hashed(chunks: Iterator[bytes], digest: Any) -> Iterator[bytes]:
-    """The same pieces, each added to the digest."""
+    """Return the same pieces, each added to the digest."""
     for chunk in chunks:
         digest.update(chunk)
         yield chunk
 
 
 def prefetch(items: Iterator[T], executor: ThreadPoolExecutor, depth: int) -> Iterator[T]:
-    """The same items, made ahead of time by an executor of one thread.
+    """Yield the same items, made ahead of time by an executor of one thread.
 
     Errors arrive in place of the item they prevented.
     """
@@ -59,13 +59,13 @@ class ByteSource:
         """How many bytes were taken so far."""
 
     def window(self) -> tuple[bytes, int]:
-        """The current chunk and where its unread part starts; nothing is unread only at the end."""
+        """Return the chunk, and where its unread part starts; nothing is unread only at the end."""
         if self._at == len(self._chunk):
             self._chunk, self._at = next(self._chunks, b""), 0
         return self._chunk, self._at
 
     def unread(self) -> bytes:
-        """The rest of the current chunk, empty only at the end."""
+        """Return the rest of the current chunk, empty only at the end."""
         chunk, at = self.window()
         return chunk[at:]
 

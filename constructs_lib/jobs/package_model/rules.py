@@ -40,7 +40,7 @@ class ModelRules:
         """Members of the model's own ``code/``."""
 
     def visit(self, member: Member) -> Edit | None:
-        """What to change about a member; None to keep it as it is."""
+        """Return what to change about a member; None to keep it as it is."""
         with about(member.path or "."):
             return self._visit(member)
 
@@ -59,7 +59,7 @@ class ModelRules:
         return Edit(member.start, member.data_start, replacement)
 
     def _headers(self, member: Member, path: str) -> Sequence[Header]:
-        """The member's headers in the output: the very same, if nothing about them changes."""
+        """Return the member's headers in the output: the very same, if nothing changes."""
         name = member.name if path == member.path else path
         if not path:
             name = name.lstrip("/") or "./"
@@ -85,7 +85,7 @@ class ModelRules:
         return True
 
     def _placed(self, member: Member) -> str | None:
-        """The member's path in the output; None for the single folder that is taken away."""
+        """Return the member's path in the output; None for the single folder that is taken away."""
         if not member.path:
             if member.kind != FOLDER:
                 raise RefusedError(f"is a {member.kind} without a name")
@@ -107,7 +107,7 @@ class ModelRules:
         return rest or None
 
     def _placed_target(self, member: Member) -> str:
-        """What a link points to in the output: hard links name their file from the root."""
+        """Return what a link points to in the output: hard links name their file from the root."""
         if self._flatten and member.kind == HARD_LINK:
             return normalized(member.target).partition("/")[2]
         return member.target

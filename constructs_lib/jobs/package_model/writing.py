@@ -30,7 +30,7 @@ LAST_FIXED_EMPTY = (0b011, 10)
 
 
 def _odd_empty() -> tuple[int, int]:
-    """An empty block with an odd number of bits (99), in a dynamic code as every encoder makes it.
+    """Return an empty block of an odd number of bits (99), in a dynamic code as encoders make it.
 
     The code has the literals 0 (length 1) and 1 (length 2), the end of block (length 2) and two
     distances (length 1); the code for these lengths has 18 (length 1), 1 and 2 (length 2).
@@ -63,7 +63,7 @@ def deflate(data: bytes) -> bytes:
 
 
 def deflated(data: bytes, strategy: int) -> bytes:
-    """The data as whole deflate blocks."""
+    """Return the data as whole deflate blocks."""
     compressor = zlib.compressobj(
         COMPRESSION_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS, zlib.DEF_MEM_LEVEL, strategy
     )

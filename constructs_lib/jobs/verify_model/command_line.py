@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def positive(text: str) -> float:
-    """A number above zero."""
+    """Read a number above zero."""
     number = float(text)
     if not (number > 0 and math.isfinite(number)):
         raise ValueError(text)
@@ -32,7 +32,7 @@ def not_negative(text: str) -> float:
 
 
 def make_parser() -> Parser:
-    """The command line's options."""
+    """Return the command line's options."""
     parser = Parser(description="Let a packaged model answer its own sample payloads.")
     path: dict[str, Any] = {"type": Path, "required": True}
     parser.add_argument("--model", **path, help="archive, or folder laid out like one")
@@ -59,7 +59,7 @@ def make_parser() -> Parser:
 
 
 def write_atomically(path: Path, evaluation: Mapping[str, Any]) -> None:
-    """The file appears whole or not at all."""
+    """Write a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     partial.write_text(as_text(evaluation), encoding="utf-8")
@@ -67,7 +67,7 @@ def write_atomically(path: Path, evaluation: Mapping[str, Any]) -> None:
 
 
 def as_text(evaluation: Mapping[str, Any]) -> str:
-    """The evaluation as JSON, without what JSON does not know (NaN)."""
+    """Return the evaluation as JSON, without what JSON does not know (NaN)."""
     return json.dumps(evaluation, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 

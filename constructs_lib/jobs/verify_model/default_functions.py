@@ -20,7 +20,7 @@ class UnsupportedTypeError(Exception):
 
 
 def default_model_fn(model_dir: str) -> Any:
-    """The one TorchScript file at the model's root, as the PyTorch toolkit loads it."""
+    """Return the one TorchScript file at the model's root, as the PyTorch toolkit loads it."""
     torch = importlib.import_module("torch")
 
     path = Path(model_dir) / "model.pt"
@@ -42,7 +42,7 @@ def default_model_fn(model_dir: str) -> Any:
 
 
 def default_input_fn(input_data: Any, content_type: str) -> Any:
-    """A tensor of JSON, CSV or NPY."""
+    """Read a tensor of JSON, CSV or NPY."""
     np = importlib.import_module("numpy")
     torch = importlib.import_module("torch")
 
@@ -83,7 +83,7 @@ def default_output_fn(prediction: Any, accept: str) -> Any:
 
 
 def encoded_array(prediction: Any, content_type: str) -> bytes:
-    """An array as the toolkit encodes it."""
+    """Return an array as the toolkit encodes it."""
     np = importlib.import_module("numpy")
 
     if content_type == CSV:

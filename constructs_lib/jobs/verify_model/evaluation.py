@@ -33,7 +33,7 @@ PACKAGES = (
 
 
 def gate(error_count: int, load: Mapping[str, Any] | None) -> dict[str, float]:
-    """The numbers that the pipeline compares."""
+    """Return the numbers that the pipeline compares."""
     return {
         "errors": error_count,
         "latency_p99_in_millisecond": load["latency_in_millisecond"]["p99"] if load else 0.0,
@@ -68,7 +68,7 @@ def artifact(model: Path) -> dict[str, Any]:
 
 
 def environment() -> dict[str, Any]:
-    """What the model ran on."""
+    """Return what the model ran on."""
     metadata = importlib.import_module("importlib.metadata")
     packages = {}
     for name in PACKAGES:

@@ -87,7 +87,7 @@ def place_of(failed: Mapping[str, str]) -> str:
 def start_error(
     stage: str, failed: Mapping[str, str], model_folder: Path, *, in_container: bool
 ) -> RefusedModelError:
-    """The error for a model that cannot be imported or loaded."""
+    """Return the error for a model that cannot be imported or loaded."""
     what = f"{failed['type']}: {failed['message']}"
     where = place_of(failed)
     if failed["missing"]:
@@ -109,7 +109,7 @@ def start_error(
 def handler_error(
     failed: Mapping[str, str], model_folder: Path, *, in_container: bool
 ) -> ResponseError:
-    """The error for a handler that raised."""
+    """Return the error for a handler that raised."""
     where = place_of(failed)
     if failed["missing"]:
         missing = missing_module(failed["missing"], model_folder, in_container=in_container)

@@ -20,12 +20,12 @@ class RefusedModelError(Exception):
     """A model that gets no further; holds the finding."""
 
     def __init__(self, code: str, message: str, fix: str) -> None:
-        """An error finding."""
+        """Make the error and its finding."""
         super().__init__(message)
         self.finding = ModelFinding("error", code, message, fix)
 
 
 def shortened(text: object) -> str:
-    """A text of the model's making, on one line, not endless."""
+    """Return a text of the model's making, on one line, not endless."""
     line = " ".join(str(text).split())
     return line if len(line) <= MESSAGE_CHARACTERS else line[: MESSAGE_CHARACTERS - 3] + "..."

@@ -43,7 +43,7 @@ class ServerContext:
         self.headers: dict[str, str] = {}
 
     def get_request_header(self, _index: int, name: str) -> str | None:
-        """A header of the request."""
+        """Return a header of the request."""
         return self.headers.get(name)
 
     def get_all_request_header(self, _index: int) -> dict[str, str]:
@@ -107,7 +107,7 @@ class ModelHandler:
             self._call(after, model_dir, self._model)
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[Any, str]:
-        """The response to one request, and its content type."""
+        """Return the response to one request, and its content type."""
         self._context.headers = {"Content-Type": content_type, "Accept": accept}
         data = body.decode("utf-8") if content_type in TEXT_TYPES else body
         if self._own["transform_fn"]:
@@ -140,7 +140,7 @@ def takes(function: Any, count: int) -> bool:
 
 
 def signature_problem(name: str, function: Any, arguments: Sequence[str]) -> dict[str, str]:
-    """The finding for a function that cannot be called."""
+    """Return the finding for a function that cannot be called."""
     wanted = ", ".join(arguments)
     try:
         got = str(inspect.signature(function))
@@ -154,7 +154,7 @@ def signature_problem(name: str, function: Any, arguments: Sequence[str]) -> dic
 
 
 def wire_bytes(response: Any) -> bytes:
-    """A response as TorchServe sends it.
+    """Return a response as TorchServe sends it.
 
     Raises:
         TypeError: it cannot be sent.

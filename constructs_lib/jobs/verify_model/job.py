@@ -40,7 +40,7 @@ class VerificationJob(NamedTuple):
 
 
 def read_findings(path: Path | None) -> list[ModelFinding]:
-    """What other checks have found.
+    """Return what other checks have found.
 
     Raises:
         JobError: the file holds something else.

@@ -89,7 +89,7 @@ def _content(path: Path) -> Iterator[bytes]:
 
 
 def layout_finding(folder: Path, entry_point: str) -> ModelFinding | None:
-    """What is wrong with where things are."""
+    """Return what is wrong with where things are."""
     if (folder / "code" / entry_point).is_file():
         return None
     nested = sorted(

@@ -29,7 +29,7 @@ class Arrivals:
     """
 
     def __init__(self, tps: float, seconds: float) -> None:
-        """Requests evenly spread over the time; at least one."""
+        """Return requests evenly spread over the time; at least one."""
         self.count = max(1, round(tps * seconds))
         self.tps = tps
         self.start = time.monotonic()
@@ -42,7 +42,7 @@ class Arrivals:
         return self.count / self.tps
 
     def take(self) -> int | None:
-        """The number of the next request, when it is due; None when there is none left."""
+        """Return the number of the next request, when it is due; None when there is none left."""
         with self._lock:
             number = self._next
             self._next += 1
@@ -141,7 +141,7 @@ class LoadTest:
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of sorted values."""
+    """Return the nearest-rank percentile of sorted values."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
@@ -159,7 +159,7 @@ def histogram(latencies: Sequence[float]) -> list[dict[str, Any]]:
 def load_numbers(
     result: LoadResult, arrivals: Arrivals, workers: int, allowed_seconds: float
 ) -> dict[str, Any]:
-    """The ``load`` section of the evaluation.
+    """Return the ``load`` section of the evaluation.
 
     A model keeps up when the last answer comes within the allowed latency of the last arrival; its
     achieved rate then equals the offered one.

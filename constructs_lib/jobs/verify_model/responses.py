@@ -21,7 +21,7 @@ class ResponseError(Exception):
     """A response that is not what the registration declares."""
 
     def __init__(self, code: str, message: str, fix: str) -> None:
-        """A message that goes on after the payload's name."""
+        """Take a message that goes on after the payload's name."""
         super().__init__(message)
         self.code = code
         self.fix = fix
@@ -103,12 +103,12 @@ def is_number(cell: str) -> bool:
 
 
 def csv_records(text: str) -> list[Any]:
-    """The lines of a CSV response."""
+    """Return the lines of a CSV response."""
     return [row for row in csv.reader(io.StringIO(text)) if row]
 
 
 def json_records(text: str, names: Sequence[str]) -> list[Any]:
-    """The objects, or rows of values, of a JSON response.
+    """Return the objects, or rows of values, of a JSON response.
 
     They may be the only member of an object, as in ``{"predictions": [{"score": 0.5}]}``, whose
     name is none of the declared ``names``.

@@ -26,7 +26,7 @@ LONGEST_TRACEBACK = 8000
 
 
 def own_traceback(error: BaseException, model_dir: str) -> str:
-    """The part of a traceback that begins in the model's code; empty if it never was there.
+    """Return the part of a traceback that begins in the model's code; empty if it never was there.
 
     Its paths are those of the container.
     """
@@ -62,7 +62,7 @@ def print_traceback(error: BaseException, model_dir: str, printed: set[str]) -> 
 
 
 def failure(error: BaseException, code_folder: str, default: str = "") -> dict[str, str]:
-    """What an exception says, and the line of the model's code that it came from.
+    """Return what an exception says, and the line of the model's code that it came from.
 
     Args:
         error: What was raised.

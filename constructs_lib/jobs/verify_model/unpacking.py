@@ -104,13 +104,13 @@ class Unpacker:
 
 
 def unsafe(member: object, why: str, fix: str = REPACK) -> RefusedModelError:
-    """The error for a member that could write or read outside of the folder."""
+    """Return the error for a member that could write or read outside of the folder."""
     name = getattr(member, "name", member)
     return RefusedModelError("archive-unsafe", f"Member {shortened(repr(name))} {why}.", fix)
 
 
 def free_bytes(folder: Path) -> int:
-    """The space that is left where a folder is."""
+    """Return the space that is left where a folder is."""
     return shutil.disk_usage(str(folder)).free
 
 
@@ -152,7 +152,7 @@ def refuse_other_format(archive_path: Path) -> None:
 
 
 def opened(archive_path: Path) -> IO[bytes]:
-    """The unpacked bytes of an archive."""
+    """Return the unpacked bytes of an archive."""
     with archive_path.open("rb") as file:
         is_compressed = file.read(2) == b"\x1f\x8b"
     return gzip.open(str(archive_path)) if is_compressed else archive_path.open("rb")  # type: ignore[return-value]

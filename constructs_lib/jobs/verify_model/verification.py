@@ -112,7 +112,7 @@ class Verification:
             )
 
     def start_worker(self) -> Worker:
-        """A worker that has loaded the model.
+        """Start a worker and let it load the model.
 
         Raises:
             RefusedModelError: it did not come so far.
@@ -151,7 +151,7 @@ class Verification:
             ) from None
 
     def _replacement(self) -> Worker | None:
-        """A worker in place of one that died under load, if there can be one."""
+        """Start a worker in place of one that died under load, if there can be one."""
         if self.memory.exceeded:
             return None
         try:
@@ -168,7 +168,7 @@ class Verification:
             raise RefusedModelError(first.code, first.message, first.fix)
 
     def _environment(self) -> dict[str, str]:
-        """The container's environment, with its model folder where it lies here."""
+        """Return the container's environment, with its model folder where it lies here."""
         folder = str(self._folder)
         declared = {
             name: str(value).replace(MODEL_FOLDER, folder) for name, value in self._declared.items()

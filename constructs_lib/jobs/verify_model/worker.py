@@ -69,7 +69,7 @@ class Worker:
         self._log.start()
 
     def _copy_log(self) -> None:
-        """What the code prints, up to a limit; read on after it, or the code would block."""
+        """Keep what the code prints, up to a limit; read on after it, or the code would block."""
         left = LOG_BYTES
         with self.process.stdout as output:  # type: ignore[union-attr]
             for chunk in iter(functools.partial(os.read, output.fileno(), 65536), b""):
@@ -81,7 +81,7 @@ class Worker:
                 left -= len(chunk)
 
     def receive(self, timeout_seconds: float) -> dict[str, Any]:
-        """The next reply.
+        """Return the next reply.
 
         Raises:
             WorkerEndedError: the process ended.

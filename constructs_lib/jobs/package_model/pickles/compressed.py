@@ -65,7 +65,7 @@ def compression_of(head: bytes) -> Compression | None:
 
 
 def unreadable_format(head: bytes) -> str | None:
-    """What a file is compressed with, if nothing here can unpack it."""
+    """Return what a file is compressed with, if nothing here can unpack it."""
     return next((name for magic, name in UNREADABLE.items() if head.startswith(magic)), None)
 
 
@@ -87,7 +87,7 @@ class Unpacker:
         """Whether the data is damaged, or none of this compression."""
 
     def pieces(self) -> Iterator[bytes]:
-        """The content."""
+        """Return the content."""
         while self._at < self._region.size:
             before = self._at
             yield from self._stream(self._compression.make())
@@ -95,7 +95,7 @@ class Unpacker:
                 return
 
     def _stream(self, decompressor: Any) -> Iterator[bytes]:
-        """What one of several streams holds."""
+        """Return what one of several streams holds."""
         left = b""
         while not decompressor.eof:
             if not left and getattr(decompressor, "needs_input", True):

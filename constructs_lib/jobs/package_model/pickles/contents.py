@@ -151,7 +151,7 @@ class ContentScanner:
             self.note("zip-hidden-bytes", what, content.place)
 
     def open_spool(self, size: int) -> IO[bytes]:
-        """A temporary file, in memory while it is small.
+        """Return a temporary file, in memory while it is small.
 
         Raises:
             UnwritableError: the disk has no room for so much.
@@ -319,14 +319,14 @@ class CountingCrc:
         self.value = 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """The same pieces."""
+        """Return the same pieces."""
         for piece in self._pieces:
             self.value = zlib.crc32(piece, self.value)
             yield piece
 
 
 def stored_crc(region: Region) -> int:
-    """The CRC of a region."""
+    """Return the CRC of a region."""
     crc = 0
     for at in range(0, region.size, READ_BYTES):
         crc = zlib.crc32(region.read(at, READ_BYTES), crc)

@@ -89,7 +89,7 @@ class Place(NamedTuple):
     path: tuple[str, ...]
 
     def inside(self, name: str) -> Place:
-        """The place of something inside."""
+        """Return the place of something inside."""
         return Place((*self.path, name))
 
     def __str__(self) -> str:
@@ -195,5 +195,5 @@ class PickleReport:
 
 
 def names_to_allow(findings: Sequence[PickleFinding]) -> list[str]:
-    """What ``allowed_pickle_globals`` would have to hold."""
+    """Return what ``allowed_pickle_globals`` would have to hold."""
     return sorted({each.name for each in findings if each.code == "pickle-global-unknown"})

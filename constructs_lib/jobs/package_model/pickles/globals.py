@@ -171,7 +171,7 @@ KNOWN_NAMES = frozenset(part for known in ALLOWED_GLOBALS for part in known)
 
 
 def resolved(module: str, name: str, protocol: int) -> Global:
-    """What a reader imports: up to protocol 2, names of Python 2 stand for those of today."""
+    """Return what a reader imports: up to protocol 2, Python 2's names stand for today's."""
     if protocol < 3:
         module, name = _compat_pickle.NAME_MAPPING.get((module, name), (module, name))
         module = _compat_pickle.IMPORT_MAPPING.get(module, module)

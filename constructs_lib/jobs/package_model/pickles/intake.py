@@ -239,7 +239,7 @@ class Passed:
             self._size -= len(self._pieces.popleft())
 
     def last(self, count: int) -> bytes:
-        """The last bytes."""
+        """Return the last bytes."""
         end: list[bytes] = []
         for piece in reversed(self._pieces):
             if count <= 0:
@@ -342,7 +342,7 @@ class FileIntake:
         del self._kept[:-TAIL_BYTES]
 
     def finish(self) -> None:
-        """The file is complete: look through it."""
+        """Return the file is complete: look through it."""
         if self._spool is not None:
             if isinstance(self._spool, ZipSpool):
                 self._spool.finish()
@@ -373,7 +373,7 @@ class ModelIntake:
         self._position = 0
 
     def noting(self, visit: Callable[[Member], Edit | None]) -> Callable[[Member], Edit | None]:
-        """The same visit of each member, which tells this intake too of files that stay."""
+        """Return the same visit of each member, which tells this intake too of files that stay."""
         if self._scanner is None:
             return visit
 

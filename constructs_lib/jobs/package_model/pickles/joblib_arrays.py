@@ -42,7 +42,7 @@ class FollowingArray(NamedTuple):
 
 
 def following_array(wrapper: Made, *, inside_frame: bool) -> FollowingArray:
-    """What joblib's reader takes for the wrapper's array.
+    """Return what joblib's reader takes for the wrapper's array.
 
     Args:
         wrapper: The object that stands before the array.

@@ -118,14 +118,14 @@ class Machine:
         return self._fuel_before - self.fuel.left
 
     def branch(self) -> Machine:
-        """A machine that goes on from here in another way, with the same memo."""
+        """Return a machine that goes on from here in another way, with the same memo."""
         branch = Machine(self.reader, self.fuel, lenient=False)
         branch._stack, branch._memo = self._stack.copy(), self._memo
         branch._protocol = self._protocol
         return branch
 
     def unchanged_memo(self) -> AbstractContextManager[None]:
-        """A context that takes back what is put into the memo meanwhile."""
+        """Return a context that takes back what is put into the memo meanwhile."""
         return self._memo.unchanged()
 
     @property
@@ -354,7 +354,7 @@ class Machine:
         self._stack.push(self._called(function, args))
 
     def _called(self, function: Value, args: Value) -> Value:
-        """What comes of a call."""
+        """Return what comes of a call."""
         self.calls += 1
         function = RESULT if isinstance(function, Made) else function
         if function in (FORGOTTEN, PERSISTENT, RESULT):
@@ -369,7 +369,7 @@ class Machine:
         return Made(function, args) if function in TRACKED else RESULT
 
     def _attribute(self, args: Value) -> Value:
-        """What getattr returns: a name, if it is asked for one."""
+        """Return what getattr returns: a name, if it is asked for one."""
         if type(args) is not tuple or len(args) != len(("object", "name")):
             return RESULT
         owner, name = args
@@ -404,7 +404,7 @@ class Machine:
 
 
 def tuple_of(items: list[Value]) -> Value:
-    """A tuple, as far as it matters: flat, and not long."""
+    """Return a tuple, as far as it matters: flat, and not long."""
     if len(items) > MAX_TUPLE_ITEMS:
         return OPAQUE
     return tuple(OPAQUE if type(item) is tuple else item for item in items)
@@ -420,7 +420,7 @@ def put_all(entries: Entries, items: list[Value], *, is_complete: bool) -> None:
 
 
 def utf8(line: bytes) -> str:
-    """A name as text."""
+    """Return a name as text."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:

@@ -30,7 +30,7 @@ def nothing(_reader: ByteReader) -> None:
 
 
 def integer(layout: str) -> Callable[[ByteReader], int]:
-    """A number of fixed size."""
+    """Return a number of fixed size."""
     packed = struct.Struct(layout)
     size, unpack = packed.size, packed.unpack
 
@@ -44,7 +44,7 @@ U1, U2, U4, U8, I4 = (integer(each) for each in ("<B", "<H", "<I", "<Q", "<i"))
 
 
 def fixed(size: int) -> Argument:
-    """An argument of fixed size that does not matter."""
+    """Return an argument of fixed size that does not matter."""
 
     def read(reader: ByteReader) -> Value:
         reader.skip(size)
@@ -56,7 +56,7 @@ def fixed(size: int) -> Argument:
 def counted(
     count: Callable[[ByteReader], int], make: Callable[[ByteReader, int], Value]
 ) -> Argument:
-    """A count, and so many bytes."""
+    """Return a count, and so many bytes."""
 
     def read(reader: ByteReader) -> Value:
         size = count(reader)
@@ -94,7 +94,7 @@ def old_text(reader: ByteReader, size: int) -> Value:
 
 
 def long_integer(reader: ByteReader, size: int) -> Value:
-    """A number of any size."""
+    """Return a number of any size."""
     if size > MAX_INTEGER_BYTES:
         reader.skip(size)
         return OPAQUE
@@ -102,7 +102,7 @@ def long_integer(reader: ByteReader, size: int) -> Value:
 
 
 def number_line(reader: ByteReader) -> Value:
-    """A number in digits, of base 8 or 16 with a prefix."""
+    """Return a number in digits, of base 8 or 16 with a prefix."""
     digits = reader.line().strip()
     if not NUMBER.fullmatch(digits):
         raise BrokenPickleError("it holds a number that is none")
@@ -111,7 +111,7 @@ def number_line(reader: ByteReader) -> Value:
 
 
 def float_line(reader: ByteReader) -> Value:
-    """A decimal fraction in digits."""
+    """Return a decimal fraction in digits."""
     try:
         float(reader.line())
     except ValueError:
@@ -120,7 +120,7 @@ def float_line(reader: ByteReader) -> Value:
 
 
 def memo_line(reader: ByteReader) -> int:
-    """A number of the memo in digits."""
+    """Return a number of the memo in digits."""
     digits = reader.line().strip()
     if not digits.isdigit() or len(digits) > MAX_INTEGER_BYTES:
         raise BrokenPickleError("it names something else than a number of its memo")
@@ -128,13 +128,13 @@ def memo_line(reader: ByteReader) -> int:
 
 
 def persistent_line(reader: ByteReader) -> Value:
-    """The name of an object that the reader provides."""
+    """Return the name of an object that the reader provides."""
     reader.line()
     return PERSISTENT
 
 
 def quoted_line(reader: ByteReader) -> Value:
-    """A text as Python 2 writes a literal."""
+    """Return a text as Python 2 writes a literal."""
     line = reader.line().strip()
     if len(line) > MAX_NAME_BYTES:
         return LONG_TEXT
@@ -144,7 +144,7 @@ def quoted_line(reader: ByteReader) -> Value:
 
 
 def unescaped(literal: bytes) -> Value:
-    """The text of a literal."""
+    """Return the text of a literal."""
     try:
         return codecs.escape_decode(literal)[0].decode("latin-1")
     except ValueError:
@@ -152,7 +152,7 @@ def unescaped(literal: bytes) -> Value:
 
 
 def unicode_line(reader: ByteReader) -> Value:
-    """A text with escapes for what is not ASCII."""
+    """Return a text with escapes for what is not ASCII."""
     line = reader.line()
     if len(line) > MAX_NAME_BYTES:
         return LONG_TEXT

@@ -54,7 +54,7 @@ class Region(NamedTuple):
         return self.file.read(count)
 
     def part(self, at: int, size: int) -> Region:
-        """A region inside of this one."""
+        """Return a region inside of this one."""
         at = min(max(at, 0), self.size)
         return Region(self.file, self.start + at, max(0, min(size, self.size - at)))
 
@@ -77,7 +77,7 @@ class ByteReader:
         return self._window_start + self._at
 
     def byte(self) -> int:
-        """The next byte."""
+        """Return the next byte."""
         at = self._at
         if at == len(self._window):
             self._move(self.position)
@@ -110,7 +110,7 @@ class ByteReader:
             self._move(self.position + count)
 
     def line(self) -> bytes:
-        """The rest of the line, without its end; of a long one only the beginning."""
+        """Return the rest of the line, without its end; of a long one only the beginning."""
         kept = b""
         while True:
             end = self._window.find(b"\n", self._at)

@@ -40,7 +40,7 @@ class PickleStack:
         self._fence = 0
 
     def copy(self) -> PickleStack:
-        """An independent stack of the same values."""
+        """Return an independent stack of the same values."""
         copy = PickleStack()
         copy._items, copy._below = list(self._items), self._below
         copy._marks, copy._fence = list(self._marks), self._fence
@@ -75,7 +75,7 @@ class PickleStack:
         return FORGOTTEN
 
     def top(self) -> Value:
-        """The uppermost value above the last mark."""
+        """Return the uppermost value above the last mark."""
         self.check(1)
         return self._items[-1] if self._items else FORGOTTEN
 
@@ -167,7 +167,7 @@ class PickleMemo:
             self._undo.append(undo)
 
     def _kept(self, value: Value) -> Value:
-        """The value, or what stands for it when there is no room left."""
+        """Return the value, or what stands for it when there is no room left."""
         cost = cost_of(value)
         if cost <= self._bytes_left:
             self._bytes_left -= cost
@@ -177,7 +177,7 @@ class PickleMemo:
         return FORGOTTEN
 
     def get(self, number: int) -> Value:
-        """What was put aside.
+        """Return what was put aside.
 
         Raises:
             KeyError: nothing was.

@@ -115,7 +115,7 @@ class ArrayFollower:
         machine.replace_top(OPAQUE)
 
     def _read_as_pickle(self, machine: Machine, *, holds_objects: bool) -> None:
-        """The bytes of an array could be opcodes, for a reader that knows nothing of joblib.
+        """Return the bytes of an array could be opcodes, for a reader that knows nothing of joblib.
 
         Those of objects always are, and such a reader resolves their names by another memo: only
         what is dangerous counts.
@@ -241,7 +241,7 @@ class PickleScan:
 
 
 def printable(name: str) -> str:
-    """A name of a pickle's making, on one line, not endless."""
+    """Return a name of a pickle's making, on one line, not endless."""
     plain = name if name.isprintable() else name.encode("unicode_escape").decode()
     return plain[:MAX_NAME_CHARACTERS]
 

@@ -28,7 +28,7 @@ class Global(NamedTuple):
     name: str
 
     def __str__(self) -> str:
-        """The name as a user writes it."""
+        """Return the name as a user writes it."""
         return f"{self.module}.{self.name}"
 
 
@@ -67,7 +67,7 @@ class Made:
     __slots__ = ("args", "lossy", "maker", "state")
 
     def __init__(self, maker: Global, args: Value) -> None:
-        """An object as its class made it."""
+        """Return an object as its class made it."""
         self.maker = maker
         self.args = args
         self.state: Value = None

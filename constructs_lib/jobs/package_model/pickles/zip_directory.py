@@ -175,7 +175,7 @@ class ZipDirectory:
         return False
 
     def _end64(self, end: EndOfZip) -> EndOfZip:
-        """The end record of 64 bits before the other, if there is one."""
+        """Return the end record of 64 bits before the other, if there is one."""
         at = end.record_start - LOCATOR64_RECORD.size
         locator = self._region.read(at, LOCATOR64_RECORD.size) if at >= 0 else b""
         if not locator.startswith(LOCATOR64):
@@ -294,7 +294,7 @@ class ZipDirectory:
 
 
 def in_64_bits(values: list[int], extra: bytes) -> list[int]:
-    """The values, those that are full replaced by what the extra field holds for them, in order."""
+    """Return the values; the extra field holds, in order, those that are full."""
     at = 0
     numbers: list[int] = []
     while at + 4 <= len(extra):

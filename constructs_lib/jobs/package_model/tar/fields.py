@@ -77,7 +77,7 @@ _LOOSE_NUMBER = re.compile(rb" *([0-7]*)[ \0]*")
 
 
 def field_text(field: bytes) -> bytes:
-    """A text field, which a NUL ends."""
+    """Return a text field, which a NUL ends."""
     return field.split(b"\0", 1)[0]
 
 
@@ -97,7 +97,7 @@ def _stored_checksum(block: bytes) -> int | None:
 
 @functools.lru_cache(maxsize=1024)
 def read_number(field: bytes, name: str) -> int:
-    """A numeric field: octal digits, or the base-256 of GNU tar for what they cannot hold.
+    """Return a numeric field: octal digits, or GNU tar's base-256 for what they cannot hold.
 
     Raises:
         RefusedError: it is something else.
@@ -113,7 +113,7 @@ def read_number(field: bytes, name: str) -> int:
 
 
 def canonical_block(block: bytes) -> bytes:
-    """The header, its numbers and its checksum written the usual way; git pads that to 7 digits.
+    """Write a header's numbers and checksum the usual way; git pads that to 7 digits.
 
     Args:
         block: A header whose checksum holds.
@@ -143,7 +143,7 @@ def _fields_to_rewrite(end: bytes) -> tuple[tuple[slice, bytes], ...]:
 
 
 def _checked_format(block: bytes) -> bytes:
-    """The header's format. Texts end with their first NUL, and nothing is where nothing belongs."""
+    """Return a header's format; texts end with their first NUL, unused fields are empty."""
     magic = block[MAGIC]
     if magic[:6] == b"ustar\0":
         magic = POSIX
@@ -165,7 +165,7 @@ def _check_text(name: str, field: bytes) -> None:
 
 
 def _rewritten(block: bytes, numbers: tuple[Number, ...]) -> Iterator[tuple[slice, bytes]]:
-    """The numbers that are not written the usual way, written so."""
+    """Return the numbers that are not written the usual way, written so."""
     for name, where, least, most in numbers:
         field = block[where]
         value = read_number(field, name)

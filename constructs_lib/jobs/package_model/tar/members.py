@@ -104,7 +104,7 @@ def parse_member(headers: Sequence[Header], start: int, data_start: int) -> Memb
 
 
 def _provisional_name(headers: Sequence[Header]) -> bytes:
-    """What to call a member before its headers are read."""
+    """Return what to call a member before its headers are read."""
     names = [sparse_name(header.payload) for header in headers if header.type == b"x"]
     return next(filter(None, names), field_text(headers[-1].block[NAME]))
 
@@ -125,27 +125,27 @@ def _read_extensions(headers: Sequence[Header]) -> Extensions:
 
 
 def _long_text(header: Header) -> bytes:
-    """A GNU long name or long link, which its only NUL ends."""
+    """Return a GNU long name or long link, which its only NUL ends."""
     if len(header.payload) < 2 or header.payload.find(b"\0") != len(header.payload) - 1:
         raise RefusedError("has a long name or link that does not end with its first NUL")
     return header.payload[:-1]
 
 
 def _agreed(what: str, long: bytes | None, record: bytes | None) -> bytes | None:
-    """The one value that headers give, or None. Readers would disagree which of two to take."""
+    """Return the one value that headers give, or None; of two, readers differ in which counts."""
     if None not in (long, record) and long != record:
         raise RefusedError(f"has headers with different values for its {what}")
     return record if long is None else long
 
 
 def own_name(block: bytes) -> bytes:
-    """The name in the header itself; in the ustar format a prefix may stand before it."""
+    """Return the name in the header itself; in the ustar format a prefix may stand before it."""
     name, prefix = field_text(block[NAME]), field_text(block[PREFIX])
     return prefix + b"/" + name if prefix else name
 
 
 def _kind(flag: bytes, name: str, *, is_long: bool) -> str:
-    """The member's kind, if it is one that is allowed."""
+    """Return the member's kind, if it is one that is allowed."""
     if flag in REFUSED_KINDS:
         raise RefusedError(f"is {REFUSED_KINDS[flag]}; allowed are files, folders and links")
     kind = KINDS.get(flag)
@@ -160,7 +160,7 @@ def _kind(flag: bytes, name: str, *, is_long: bool) -> str:
 
 
 def _size(own: int, records: Mapping[bytes, bytes]) -> int:
-    """The size of the content; PAX has a record for sizes that the header cannot hold."""
+    """Return the size of the content; PAX has a record for sizes that the header cannot hold."""
     size = int(records.get(b"size", own))
     if own not in (0, size, FULL_SIZE):
         raise RefusedError(f"has headers with two different sizes, {own:,} and {size:,}")
@@ -168,7 +168,7 @@ def _size(own: int, records: Mapping[bytes, bytes]) -> int:
 
 
 def normalized(name: str) -> str:
-    """A member's path without ``./`` and superfluous slashes.
+    """Return a member's path without ``./`` and superfluous slashes.
 
     Raises:
         RefusedError: it could leave the folder that the archive is unpacked to.

@@ -54,7 +54,7 @@ _CAPABILITY = b"security.capability"
 
 
 def pax_records(payload: bytes) -> dict[bytes, bytes]:
-    """The records of a PAX header, ``<length> <keyword>=<value>\\n`` each.
+    r"""Return the records of a PAX header, ``<length> <keyword>=<value>\n`` each.
 
     Raises:
         RefusedError: it is damaged, or says what readers do not understand alike.
@@ -96,13 +96,13 @@ def _check(keyword: bytes, value: bytes) -> None:
 
 
 def sparse_name(payload: bytes) -> bytes | None:
-    """The name of the sparse file that a PAX header tells; its member's own is made up."""
+    """Return the name of the sparse file that a PAX header tells; its member's own is made up."""
     match = _SPARSE_NAME.search(payload)
     return match[1] if match else None
 
 
 def refuse_names(records: Mapping[bytes, bytes]) -> None:
-    """A PAX header for all members must not give them all one name or size."""
+    """Refuse a PAX header that gives all members one name or size."""
     for keyword in records:
         if keyword in _FOR_ONE_MEMBER:
             raise RefusedError(f"has a global PAX header that sets {text(keyword)}")
@@ -115,7 +115,7 @@ def gives_privileges(keyword: bytes) -> bool:
 
 
 def pax_payload(records: Mapping[bytes, bytes]) -> bytes:
-    """The payload of a PAX header: every record's length counts its own digits too."""
+    """Return the payload of a PAX header: every record's length counts its own digits too."""
     lines = []
     for keyword, value in records.items():
         rest = b" " + keyword + b"=" + value + b"\n"

@@ -39,7 +39,7 @@ _SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 def output_headers(
     member: Member, name: str, target: str, *, may_keep_names: bool = True
 ) -> Sequence[Header]:
-    """The member's headers with this name and link target; the very same, if nothing changes.
+    """Return a member's headers with this name and link; the very same, if nothing changes.
 
     The numbers in them are right already. This is about what several headers say together: one
     name, one link, one size, and a type that fits.
@@ -64,7 +64,7 @@ def _usual_type(kind: str, headers: Sequence[Header]) -> bytes:
 
 
 def names_without_pax(headers: Sequence[Header]) -> tuple[str, str] | None:
-    """The name and link that readers take which know no PAX headers; None for the same ones."""
+    """Return name and link for readers that know no PAX headers; None for the same ones."""
     if len(headers) == 1:
         return None
     records = (pax_records(header.payload) for header in headers if header.type == b"x")
@@ -110,7 +110,7 @@ def _cut(value: bytes) -> tuple[bytes, bytes]:
 
 
 def _replaced(value: bytes) -> bytes:
-    """A name as Python writes it into a header beside a PAX record: in ASCII."""
+    """Return a name as Python writes it into a header beside a PAX record: in ASCII."""
     return value.decode("utf-8", "surrogateescape").encode("ascii", "replace")
 
 
@@ -128,7 +128,7 @@ def _is_cut_in_parts(own: bytes, name: bytes) -> bool:
 
 
 def _renamed(member: Member, name: bytes, link: bytes) -> Sequence[Header]:
-    """A member's headers with another name and link target, everything else as it was."""
+    """Return a member's headers with another name and link target, everything else as it was."""
     headers = _with_records(
         member.headers[:-1], lambda keyword: keyword not in (b"path", b"linkpath")
     )
@@ -142,7 +142,7 @@ def _renamed(member: Member, name: bytes, link: bytes) -> Sequence[Header]:
 
 
 def _with_records(headers: Sequence[Header], wanted: Callable[[bytes], bool]) -> list[Header]:
-    """The PAX headers among these with the wanted records only; none for GNU's long names."""
+    """Return the PAX headers with the wanted records only, without GNU's long names."""
     made = []
     for header in headers:
         records = pax_records(header.payload) if header.type in (b"x", b"g") else {}
@@ -153,7 +153,7 @@ def _with_records(headers: Sequence[Header], wanted: Callable[[bytes], bool]) ->
 
 
 def privileges(member: Member) -> list[str]:
-    """What gives whoever runs the file the privileges of another user."""
+    """Return what gives whoever runs the file the privileges of another user."""
     found = ["setuid or setgid bit"] if member.mode & _SET_ID_BITS else []
     if any(map(gives_privileges, member.extensions.records)):
         found.append("capabilities")
@@ -161,7 +161,7 @@ def privileges(member: Member) -> list[str]:
 
 
 def without_privileges(headers: Sequence[Header]) -> Sequence[Header]:
-    """The same headers without the setuid and setgid bits and without capabilities."""
+    """Return the same headers without the setuid and setgid bits and without capabilities."""
     made: list[Header] = []
     for header in headers[:-1]:
         kept = _with_records([header], lambda keyword: not gives_privileges(keyword))

@@ -100,7 +100,7 @@ class TarScanner:
         next(self._run)
 
     def finish(self) -> None:
-        """The archive has ended.
+        """Take it that the archive has ended.
 
         Raises:
             RefusedError: before it was complete.
@@ -130,7 +130,7 @@ class TarScanner:
         yield from feed.zeros()
 
     def _headers(self) -> Generator[None, None, Sequence[Header]]:
-        """The headers of the next member; none at the end of the archive."""
+        """Return the headers of the next member; none at the end of the archive."""
         headers: list[Header] = []
         while True:
             block = yield from self._feed.read(BLOCK)
@@ -148,7 +148,7 @@ class TarScanner:
                 raise self._bad("too much in extended headers")
 
     def _extension(self, header: Header, before: Sequence[Header]) -> Generator[None, None, Header]:
-        """An extended header with its payload; readers differ in which of two of a kind counts."""
+        """Return an extended header with its payload; of two of a kind, readers differ."""
         if header.type in [each.type for each in before]:
             raise self._bad(f"two extended headers of type {header.type!r} for one member")
         is_first = self._feed.offset == BLOCK
@@ -164,7 +164,7 @@ class TarScanner:
         return Header(header.block, payload)
 
     def _padding(self, size: int) -> Generator[None, None, None]:
-        """The rest of the last block, which some readers look at."""
+        """Return the rest of the last block, which some readers look at."""
         padding = yield from self._feed.read(-size % BLOCK)
         if padding.strip(b"\0"):
             raise self._bad("something in the padding of a block")
