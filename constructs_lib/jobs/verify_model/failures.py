@@ -126,3 +126,21 @@ def handler_error(
         "Let input_fn, predict_fn and output_fn handle the declared content and response types, "
         "or declare fewer.",
     )
+
+
+def hangs_error(timeout_seconds: float) -> ResponseError:
+    """Return the error for a handler that does not answer in time."""
+    return ResponseError(
+        "handler-hangs",
+        f"is not answered within {timeout_seconds:g} s",
+        "Find what the handler waits for; endpoints have no network and no terminal.",
+    )
+
+
+def exited_error(how: str) -> ResponseError:
+    """Return the error for a handler that ends its process; ``how`` goes on after "it"."""
+    return ResponseError(
+        "handler-exited",
+        f"ends the serving process: it {how}",
+        "Raise an exception instead of exit(); look at the log for a crash.",
+    )

@@ -15,7 +15,7 @@ from ..common.errors import JobError
 from ..common.limits import MIB
 from ..common.progress import Ticker
 from .evaluation import artifact, environment, gate, summary
-from .failures import handler_error, start_error
+from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
 from .job import VerificationJob, read_findings, read_request
@@ -225,19 +225,9 @@ class Verification:
             problem = self._payload_problem(payload, error)
         except WorkerSilentError:
             self._hangs = True
-            silent = ResponseError(
-                "handler-hangs",
-                f"is not answered within {self._job.request_timeout:g} s",
-                "Find what the handler waits for; endpoints have no network and no terminal.",
-            )
-            problem = self._payload_problem(payload, silent)
+            problem = self._payload_problem(payload, hangs_error(self._job.request_timeout))
         except WorkerEndedError:
-            ended = ResponseError(
-                "handler-exited",
-                f"ends the serving process: it {worker.how_it_ended()}",
-                "Raise an exception instead of exit(); look at the log for a crash.",
-            )
-            problem = self._payload_problem(payload, ended)
+            problem = self._payload_problem(payload, exited_error(worker.how_it_ended()))
         self.payloads.append(
             {
                 "name": payload.name,
