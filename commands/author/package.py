@@ -49,10 +49,11 @@ def package(
 
     configs = places.load_configs(places.read_settings(), name)
     source = archive_packager.archive_of(model)
-    size = source.stat().st_size if source.is_file() else _folder_bytes(source)
     folder = output or places.shown(places.STATE / "packaged" / name)
     console = Console(stderr=True)
-    with bytes_bar(f"Packaging {model.name}", size, console) as advance:
+    with bytes_bar(
+        f"Packaging {model.name}", archive_packager.size_bytes(source), console
+    ) as advance:
         packaged = archive_packager.package(
             configs,
             source,
@@ -62,10 +63,6 @@ def package(
             on_line=lambda line: _pass_on(line, console),
         )
     _tell(name, packaged, as_json=as_json)
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _pass_on(line: str, console: Console) -> None:

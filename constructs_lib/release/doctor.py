@@ -9,13 +9,16 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from rich.console import Console
+
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
+from constructs_lib.progress import bytes_bar
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
-from constructs_lib.release.packager import package
+from constructs_lib.release.packager import package, size_bytes
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.release.pickles import pickle_findings
 from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
@@ -92,14 +95,16 @@ def _packaged(
     Raises:
         ReleaseError: Package refuses it.
     """
-    packaged = package(
-        configs,
-        model,
-        folder,
-        single_folder=single_folder,
-        on_read=lambda _: None,
-        on_line=lambda _: None,
-    )
+    console = Console(stderr=True)
+    with bytes_bar(f"Packaging {model.name}", size_bytes(model), console) as advance:
+        packaged = package(
+            configs,
+            model,
+            folder,
+            single_folder=single_folder,
+            on_read=advance,
+            on_line=lambda _: None,
+        )
     return ["--model", str(packaged.model), "--code-sha256", packaged.facts["code_sha256"]]
 
 

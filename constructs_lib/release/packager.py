@@ -62,6 +62,12 @@ def archive_of(model: Path) -> Path:
     return model
 
 
+def size_bytes(model: Path) -> int:
+    """Return how much there is to package: the size of an archive, or of a folder's files."""
+    files = model.rglob("*") if model.is_dir() else [model]
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
 def package(
     configs: PipelineConfigs,
     model: Path,

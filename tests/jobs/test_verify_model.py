@@ -5,13 +5,14 @@ Archives are unpacked by the script under test only, below a temporary folder.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +27,7 @@ from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
+from constructs_lib.release import doctor
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from tests.example_pipeline import CONFIG, MODEL, copy_example
@@ -868,6 +870,22 @@ def test_the_doctor_judges_the_files_that_are_packaged(
 
     assert examine(own_pipeline, MODEL, put_code_in=True, load_seconds=0) == UNHEALTHY
     assert "FileNotFoundError" in capfd.readouterr().out
+
+
+def test_the_doctor_shows_how_far_packaging_is(
+    own_pipeline: PipelineConfigs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bars = []
+
+    @contextlib.contextmanager
+    def bar(what: str, total_bytes: int, _console: object) -> Iterator[Callable[[int], None]]:
+        bars.append((what, total_bytes))
+        yield lambda _: None
+
+    monkeypatch.setattr(doctor, "bytes_bar", bar)
+
+    assert examine(own_pipeline, MODEL, put_code_in=True, load_seconds=0) == HEALTHY
+    assert bars == [("Packaging model.tar.gz", MODEL.stat().st_size)]
 
 
 def test_the_doctor_takes_a_single_folder_as_packaging_does(
