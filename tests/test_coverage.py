@@ -17,7 +17,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from threading import Event
-from local.runner.jobs.processes import run_child
+from local.processes import run_child
 
 folder = Path(sys.argv[1])
 ends_at_once = "import os, constructs_lib.regions; os._exit(0)"
@@ -63,7 +63,7 @@ def test_what_children_run_is_counted_as_the_modules_of_this_folder(tmp_path: Pa
     counted = {name for name, each in files.items() if each["executed_lines"]}
     assert {
         "constructs_lib/jobs/package_model/command_line.py",
-        "local/runner/jobs/processes.py",
+        "local/processes.py",
         "constructs_lib/regions.py",
     } <= counted
     assert not [name for name in files if "pytorch_model_release_jobs" in name]

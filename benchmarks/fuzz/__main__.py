@@ -28,6 +28,7 @@ from benchmarks.fuzz.readers import PROGRAMS, absent, other_pythons, started_rea
 CORPUS = Path(__file__).parents[2] / "tests" / "jobs" / "fuzz_corpus"
 _PART_SECONDS = 60.0
 _SHOWN = 10
+_SMALLEST_MINUTES = 0.05
 
 
 def run_part(seed: int, first: int, step: int, seconds: float) -> tuple[Counts, int]:
@@ -51,7 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=5.0, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1, help="of the inputs (default: %(default)s)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--smallest", action="store_true", help="everything once, to see it run")
     given = parser.parse_args(arguments)
+    if given.smallest:
+        given.minutes, given.processes = _SMALLEST_MINUTES, 1
     versions = [f"{sys.version_info.major}.{sys.version_info.minor}", *other_pythons()]
     _say(f"readers: tarfile of Python {', '.join(sorted(versions))}; {', '.join(PROGRAMS)}")
     for line in absent():

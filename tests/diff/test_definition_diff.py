@@ -371,6 +371,8 @@ def test_every_change_of_every_value_is_told(
 
 def _breaks_the_form(changed: dict[str, Any]) -> bool:
     """Whether steps or parameters are no longer lists of named objects, which is no definition."""
+    if not all(isinstance(changed.get(key) or [], list) for key in ("Steps", "Parameters")):
+        return True
     items = [*(changed.get("Steps") or []), *(changed.get("Parameters") or [])]
     branches = [
         nested
@@ -379,9 +381,8 @@ def _breaks_the_form(changed: dict[str, Any]) -> bool:
         for key in ("IfSteps", "ElseSteps")
         for nested in item["Arguments"].get(key) or []
     ]
-    lists = all(isinstance(changed.get(key) or [], list) for key in ("Steps", "Parameters"))
     named = (isinstance(item, dict) and "Name" in item for item in [*items, *branches])
-    return not lists or not all(named)
+    return not all(named)
 
 
 JSON = st.recursive(

@@ -144,7 +144,11 @@ def test_no_value_adds_a_field_or_a_row_to_a_payload(
 
     assert list(document) == names
     assert len(row) == len(names)
-    assert row[names.index("customer_comment")] == document["customer_comment"] == comment
+    try:  # as the earlier system did: in what is a template, doubled braces are single ones
+        shown = comment.format()
+    except (ValueError, KeyError, IndexError):
+        shown = comment
+    assert row[names.index("customer_comment")] == document["customer_comment"] == shown
     assert row[names.index("return_reason")] == document["return_reason"] == default
     assert payload_archive(payload) == payload_archive(payload)
 
