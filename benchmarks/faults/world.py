@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -19,6 +20,7 @@ from typing import Any, Self
 
 from benchmarks.faults.invariants import Registry
 from benchmarks.faults.proxy import FaultProxy
+from constructs_lib.aws.handle import without_aws_variables
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
@@ -63,6 +65,8 @@ class Functions:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.faults.function_process"],
             cwd=_ROOT,
+            # It keeps the credentials that it starts with, and each invocation brings others.
+            env=without_aws_variables(os.environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +21,8 @@ from constructs_lib.aws.handle import AwsHandle
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.runner import EmulatedAws, run_execution
-from tests.end_to_end.deployment import ROOT, Deployment
+from tests.end_to_end.deployment import Deployment
+from tests.example_pipeline import copy_example
 from tests.jobs.aws_events import execution_changed, package_changed
 
 SCHEDULE = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
@@ -104,12 +104,12 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         deployment = Deployment(aws, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
         deployment.cdk(lambda cli: cli.deploy(context=context))
+        server.house.advance_clock(1)  # a schedule by rate begins when it is made
         yield Operated(server, aws, _queue_at_every_rule(aws), _queue_at_the_topic(aws))
 
 
 def _copy_for_home_region(folder: Path) -> None:
-    example = ROOT / "pipelines" / "returns_risk"
-    shutil.copytree(example, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    copy_example(folder)
     config = json.loads((folder / "config.json").read_text())
     config["configuration"]["shared"]["registration_regions"] = ["NA"]
     (folder / "config.json").write_text(json.dumps(config))
