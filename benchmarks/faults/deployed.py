@@ -160,6 +160,7 @@ class Deployed:
             self._write_pipeline()
             self.deploy()
             self._proxy = resources.enter_context(FaultProxy(self.aws.endpoint_url))
+            self._lead_functions_through_the_proxy()
             self._resources = resources.pop_all()
         return self
 
@@ -192,6 +193,16 @@ class Deployed:
         cli.bootstrap(ACCOUNT_ID, REGIONS.values())
         settings = {"pipelines_dir": str(self.folder / "pipelines")}
         cli.deploy(context={"model-release": json.dumps(settings)})
+
+    def _lead_functions_through_the_proxy(self) -> None:
+        """Give functions its URL: the embedded AWS, which runs them, gives its own otherwise."""
+        functions = self.aws.client("lambda")
+        for function in functions.list_functions()["Functions"]:
+            variables = function.get("Environment", {}).get("Variables", {})
+            functions.update_function_configuration(
+                FunctionName=function["FunctionName"],
+                Environment={"Variables": {**variables, "AWS_ENDPOINT_URL": self._proxy.url}},
+            )
 
     def change_pipeline(self) -> None:
         """Change the config and the inference code, to be deployed next."""
