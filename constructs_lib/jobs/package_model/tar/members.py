@@ -95,7 +95,7 @@ def parse_member(headers: Sequence[Header], start: int, data_start: int) -> Memb
         size = _size(read_number(block[SIZE], "size"), records)
         if size and kind != FILE:
             raise RefusedError(f"is a {kind} with {size:,} bytes of content")
-    is_canonical = all(one is other for one, other in zip(canonical, headers))  # noqa: B905 3.10
+    is_canonical = canonical == [*headers]
     mode = read_number(block[MODE], "mode")
     return Member(
         path, kind, size, mode, name, text(target), canonical, extensions, is_canonical, start,
@@ -105,6 +105,8 @@ def parse_member(headers: Sequence[Header], start: int, data_start: int) -> Memb
 
 def _provisional_name(headers: Sequence[Header]) -> bytes:
     """Return what to call a member before its headers are read."""
+    if len(headers) == 1:
+        return field_text(headers[-1].block[NAME])
     names = [sparse_name(header.payload) for header in headers if header.type == b"x"]
     return next(filter(None, names), field_text(headers[-1].block[NAME]))
 
