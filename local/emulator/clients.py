@@ -12,7 +12,7 @@ from constructs_lib.aws.handle import AccessKey, AwsHandle
 # One attempt: a retry would only hide, and repeat, what the emulated service answered.
 ONE_ATTEMPT: Final = Config(retries={"total_max_attempts": 1})
 # A Lambda function may run for 15 minutes.
-_WAIT_FOR_FUNCTIONS: Final = Config(read_timeout=930)
+WAIT_FOR_FUNCTIONS: Final = Config(read_timeout=930)
 
 
 @dataclass(frozen=True)
@@ -24,4 +24,4 @@ class Clients:
     def client(self, service: str, region: str, key: AccessKey) -> Any:
         """Make a client."""
         handle = AwsHandle(region, self.endpoint_url, key)
-        return handle.client(service, config=ONE_ATTEMPT.merge(_WAIT_FOR_FUNCTIONS))
+        return handle.client(service, config=ONE_ATTEMPT.merge(WAIT_FOR_FUNCTIONS))

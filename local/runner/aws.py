@@ -26,6 +26,7 @@ from urllib3.exceptions import HTTPError
 
 from constructs_lib.aws.handle import AccessKey, AwsHandle
 from constructs_lib.language.step_calls import NeededCall
+from local.emulator.clients import ONE_ATTEMPT, WAIT_FOR_FUNCTIONS
 from local.emulator.house_calls import HouseCalls
 from local.runner.language.errors import (
     CallDeniedError,
@@ -70,11 +71,6 @@ NO_ANSWER: Final = (
 )
 """The client's errors when a service cannot be reached or breaks off."""
 
-# One request per call: retrying is what the steps' retry policies decide.
-_NO_CLIENT_RETRIES: Final = Config(retries={"total_max_attempts": 1})
-# A Lambda function may run for 15 minutes.
-_WAIT_FOR_FUNCTIONS: Final = Config(read_timeout=930)
-
 
 @dataclass(frozen=True)
 class EmulatedAws:
@@ -108,12 +104,12 @@ class EmulatedAws:
     @cached_property
     def sagemaker(self) -> Any:
         """A client that does not retry: the steps' retry policies decide."""
-        return self._client("sagemaker", _NO_CLIENT_RETRIES)
+        return self._client("sagemaker", ONE_ATTEMPT)
 
     @cached_property
     def lambda_(self) -> Any:
         """A client that does not retry, and waits as long as a function may run."""
-        return self._client("lambda", _NO_CLIENT_RETRIES.merge(_WAIT_FOR_FUNCTIONS))
+        return self._client("lambda", ONE_ATTEMPT.merge(WAIT_FOR_FUNCTIONS))
 
     @cached_property
     def s3(self) -> Any:
