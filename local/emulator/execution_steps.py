@@ -9,6 +9,14 @@ from typing import Any
 Step = Mapping[str, Any]
 
 
+def find_execution(arn: str) -> Any:
+    """Find moto's pipeline execution of an ARN."""
+    from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
+
+    region, account = arn.split(":")[3:5]
+    return get_pipeline_execution_from_arn(sagemaker_backends[account][region].pipelines, arn)
+
+
 @dataclass(frozen=True)
 class ExecutionSteps:
     """What ListPipelineExecutionSteps answers: PipelineExecutionStep by execution and name."""

@@ -15,6 +15,7 @@ from local.emulator.authorization.uses import Use
 from local.emulator.background import Background
 from local.emulator.events.clock import Clock
 from local.emulator.events.sagemaker_events import SageMakerEvents
+from local.emulator.execution_steps import find_execution
 from local.emulator.house_calls import HOUSE_PATH
 
 _SETTLE_SECONDS: Final = 300.0
@@ -89,7 +90,7 @@ class House:
 
         document = request.get_json(force=True)
         arn = document["PipelineExecutionArn"]
-        execution = _find_execution(arn)
+        execution = find_execution(arn)
         before = execution.pipeline_execution_status
         execution.pipeline_execution_status = document["PipelineExecutionStatus"]
         execution.last_modified_time = utcnow()
@@ -118,13 +119,6 @@ def _use(document: Mapping[str, Any], region: str, account: str) -> Use:
     if action.startswith("kms:"):
         resource = key_arn(resource, region, account)
     return Use(action, resource, document["Context"])
-
-
-def _find_execution(arn: str) -> Any:
-    from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
-
-    region, account = arn.split(":")[3:5]
-    return get_pipeline_execution_from_arn(sagemaker_backends[account][region].pipelines, arn)
 
 
 def _list_executions() -> Response:

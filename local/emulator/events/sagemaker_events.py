@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any, Final
 
 from local.emulator.events.delivery import EventDelivery, iso_time
-from local.emulator.execution_steps import ExecutionSteps, Step
+from local.emulator.execution_steps import ExecutionSteps, Step, find_execution
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
@@ -104,11 +104,7 @@ class SageMakerEvents:
 
     def execution_changed(self, arn: str, previous: str | None) -> None:
         """Tell of an execution that has another status than before; None before its start."""
-        from moto.sagemaker.models import get_pipeline_execution_from_arn, sagemaker_backends
-
-        region, account = arn.split(":")[3:5]
-        pipelines = sagemaker_backends[account][region].pipelines
-        execution = get_pipeline_execution_from_arn(pipelines, arn)
+        execution = find_execution(arn)
         is_over = execution.pipeline_execution_status != "Executing"
         pipeline_arn = arn.partition("/execution/")[0]
         detail = {
@@ -121,7 +117,7 @@ class SageMakerEvents:
             "pipelineArn": pipeline_arn,
             "pipelineExecutionArn": arn,
         }
-        self._emit(_EXECUTION, region, [pipeline_arn, arn], detail)
+        self._emit(_EXECUTION, arn.split(":")[3], [pipeline_arn, arn], detail)
 
     def step_changed(self, execution_arn: str, step: Step) -> None:
         """Keep a step as the runner of its execution reports it, and tell of a new status.
