@@ -20,8 +20,6 @@ from local.emulator.events.inputs import Event, input_for
 from local.emulator.events.targets import Sender
 
 _DEFAULT_BUS: Final = "default"
-_OF_MOTO: Final = ("logs", "archive", "api-destination")
-"""Kinds of target that are left to moto."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,7 @@ def iso_time(time: datetime) -> str:
 
 
 def _is_left_to_moto(arn: str) -> bool:
+    """Whether a target is a log group, an archive or an API destination."""
     _, _, service, _, _, resource = arn.split(":", 5)
     return service == "logs" or (service == "events" and not resource.startswith("event-bus/"))
 
