@@ -31,7 +31,7 @@ class Signature:
     service: str
     session_token: str | None
     signed_headers: tuple[str, ...]
-    """None in a signature of version 2."""
+    """Empty in a signature of version 2."""
     text: str
     is_presigned: bool = False
 

@@ -1,4 +1,4 @@
-"""RefusedError requests, answered as the service that they are for answers.
+"""Refused requests, answered as the service that they are for answers.
 
 Source: "Common errors" of each service's API reference.
 """

@@ -342,7 +342,7 @@ class FileIntake:
         del self._kept[:-TAIL_BYTES]
 
     def finish(self) -> None:
-        """Return the file is complete: look through it."""
+        """Look through the file, which is complete."""
         if self._spool is not None:
             if isinstance(self._spool, ZipSpool):
                 self._spool.finish()

@@ -164,7 +164,7 @@ class TarScanner:
         return Header(header.block, payload)
 
     def _padding(self, size: int) -> Generator[None, None, None]:
-        """Return the rest of the last block, which some readers look at."""
+        """Pass over the rest of the last block, which some readers look at: it has to be empty."""
         padding = yield from self._feed.read(-size % BLOCK)
         if padding.strip(b"\0"):
             raise self._bad("something in the padding of a block")
