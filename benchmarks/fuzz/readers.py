@@ -93,12 +93,8 @@ def _answer(parsed: Any) -> ReaderAnswer:
 
 
 @contextlib.contextmanager
-def started_readers(*, unpack: bool = True) -> Iterator[Readers]:
-    """Start every reader that is installed, and end them afterwards.
-
-    Args:
-        unpack: Use programs too, if they can be locked up; otherwise only ``tarfile``.
-    """
+def started_readers() -> Iterator[Readers]:
+    """Start every reader that is installed, and end them afterwards; programs only locked up."""
     with contextlib.ExitStack() as stack:
         pythons = {
             f"tarfile of {version}": Process([path, str(_FOLDER / "tarfile_reader.py")])
@@ -107,7 +103,7 @@ def started_readers(*, unpack: bool = True) -> Iterator[Readers]:
         for process in pythons.values():
             stack.callback(process.close)
         unpacking = None
-        if unpack and can_lock_up():
+        if can_lock_up():
             root = stack.enter_context(tempfile.TemporaryDirectory(prefix="fuzz-"))
             unpacking = Process(_locked_up(root))
             stack.callback(unpacking.close)
