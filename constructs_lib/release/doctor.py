@@ -16,18 +16,11 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
 from constructs_lib.progress import bytes_bar
-from constructs_lib.registration.file import registration_file
-from constructs_lib.registration.request import registration_request
-from constructs_lib.release.packager import package, size_bytes
-from constructs_lib.release.payloads import payload_archive
+from constructs_lib.release.packager import package, size_bytes, write_registration_files
 from constructs_lib.release.pickles import pickle_findings
-from constructs_lib.s3_layout import REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
 HEALTHY: Final = 0
 UNHEALTHY: Final = 1
-
-# Nothing is pulled: the model runs in this machine's Python.
-_IMAGE: Final = "local"
 
 
 class ArchiveDoctorError(ReleaseError):
@@ -128,11 +121,8 @@ def _pickle_findings(configs: PipelineConfigs, model: Path) -> list[dict[str, st
 
 def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:
     """Write what the pipeline would ship with the model; returns the script's arguments for it."""
-    request = registration_request(configs, configs.registration.regions[0], _IMAGE)
-    payload, registration = folder / SAMPLE_PAYLOAD, folder / REGISTRATION_REQUEST
-    payload.write_bytes(payload_archive(configs.payload))
-    registration.write_bytes(registration_file([request]))
-    return ["--payload", str(payload), "--request", str(registration)]
+    payload, request = write_registration_files(configs, configs.registration.regions[:1], folder)
+    return ["--payload", str(payload), "--request", str(request)]
 
 
 def _refuse_remote_code(configs: PipelineConfigs) -> None:

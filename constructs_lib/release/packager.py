@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.processing import OWN_PACKAGING_SCRIPT
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import script_content
+from constructs_lib.regions import RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
@@ -25,7 +26,7 @@ from constructs_lib.release.own_script import OwnScript
 from constructs_lib.release.payloads import payload_archive
 from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
-# Nothing is pulled or registered: the file is there because the script is called with one.
+# Nothing is pulled or registered: the scripts are called with a request, which names one.
 _IMAGE: Final = "local"
 _PROGRESS: Final = re.compile(r"(?P<megabytes>[\d.]+) of [\d.]+ MB read")
 _DIGESTS: Final = ("sha256", "code_sha256")
@@ -172,15 +173,9 @@ def _app_script(folder: str) -> Path:
 def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
     """Return what the step tells the script beside the model and where to write it."""
     folder = folder.resolve()
-    code, payload, request = (
-        folder / name for name in ("code.tar.gz", SAMPLE_PAYLOAD, REGISTRATION_REQUEST)
-    )
+    code = folder / "code.tar.gz"
     code.write_bytes(folder_archive(_code_folder(configs)))
-    payload.write_bytes(payload_archive(configs.payload))
-    regions = configs.registration.regions
-    request.write_bytes(
-        registration_file([registration_request(configs, each, _IMAGE) for each in regions])
-    )
+    payload, request = write_registration_files(configs, configs.registration.regions, folder)
     released = folder / "released"
     return [
         *("--code", str(code), "--entry-point", configs.model.inference_entry_point),
@@ -191,6 +186,26 @@ def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
         *configs.package.pickle_arguments,
         *configs.package.script_arguments,
     ]
+
+
+def write_registration_files(
+    configs: PipelineConfigs, region_codes: Iterable[RegionCode], folder: Path
+) -> tuple[Path, Path]:
+    """Write the sample payload and the registration request, as they are shipped with a model.
+
+    Args:
+        configs: The pipeline's configs.
+        region_codes: What the request is for.
+        folder: Where to write.
+
+    Returns:
+        The paths of both.
+    """
+    payload, request = folder / SAMPLE_PAYLOAD, folder / REGISTRATION_REQUEST
+    requests = [registration_request(configs, each, _IMAGE) for each in region_codes]
+    payload.write_bytes(payload_archive(configs.payload))
+    request.write_bytes(registration_file(requests))
+    return payload, request
 
 
 def _code_folder(configs: PipelineConfigs) -> Path:
