@@ -72,8 +72,7 @@ def _artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:
             f"The pipeline {pipeline_name!r} has no parameter {_TEMP_DIR_PARAMETER}, which names"
             " its bucket. Upload the model yourself and give its S3 URI."
         )
-    bucket: str = defaults[_TEMP_DIR_PARAMETER].removeprefix("s3://").partition("/")[0]
-    return bucket
+    return bucket_and_key(defaults[_TEMP_DIR_PARAMETER])[0]
 
 
 def incoming_uri(pipeline_name: str, definition: Mapping[str, Any], path: Path) -> str:
