@@ -68,13 +68,7 @@ def emulator(
         write_key(endpoint, key)
         variables = AwsHandle(DEFAULT_REGION, endpoint, key).environment
         if as_json:
-            document = {
-                "endpoint": endpoint,
-                "access_key_id": key.id,
-                "secret_access_key": key.secret,
-                "environment": variables,
-            }
-            typer.echo(json.dumps(document))
+            typer.echo(json.dumps({**started.as_json(), "environment": variables}))
             return
         typer.echo(f"Embedded AWS at {endpoint}, until Ctrl-C. For other tools in another shell:\n")
         for variable, value in variables.items():

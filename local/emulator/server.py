@@ -49,14 +49,17 @@ class Started:
     endpoint_url: str
     key: AccessKey
 
+    def as_json(self) -> dict[str, str]:
+        """Return what is printed of it as JSON."""
+        return {
+            "endpoint": self.endpoint_url,
+            "access_key_id": self.key.id,
+            "secret_access_key": self.key.secret,
+        }
+
 
 def _print(started: Started) -> None:
-    document = {
-        "endpoint": started.endpoint_url,
-        "access_key_id": started.key.id,
-        "secret_access_key": started.key.secret,
-    }
-    sys.stdout.write(f"{json.dumps(document)}\n")
+    sys.stdout.write(f"{json.dumps(started.as_json())}\n")
     sys.stdout.flush()
 
 
