@@ -206,7 +206,7 @@ def _images(resources: PipelineResources) -> Statement:
 
 def _image_uris(definition: Mapping[str, Any]) -> Iterator[str]:
     """Find the images of jobs and models; a registered package's image is not pulled here."""
-    for step in definition["Steps"]:
+    for step in steps_of(definition):
         arguments = step.get("Arguments", {})
         candidates = (
             arguments.get("AppSpecification", {}).get("ImageUri"),
