@@ -15,7 +15,11 @@ from constructs import Construct
 from constructs_lib.errors import ReleaseError
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
-from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.iam.policies import (
+    Statement,
+    grant,
+    service_for_this_account,
+)
 from constructs_lib.infrastructure.log_groups import log_group
 from constructs_lib.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
@@ -204,11 +208,7 @@ class NetworkStack(Stack):
         role = iam.Role(
             self,
             "FlowLogRole",
-            # Not for flow logs of another account.
-            assumed_by=iam.ServicePrincipal(
-                "vpc-flow-logs.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-            ),
+            assumed_by=service_for_this_account("vpc-flow-logs.amazonaws.com"),
             description="Delivers the flow logs of the jobs' network",
         )
         deliver = Statement(

@@ -19,7 +19,11 @@ from constructs_lib.arns import arn_names
 from constructs_lib.infrastructure.event_function import EventFunction
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION, StackArns
 from constructs_lib.infrastructure.iam.batches import batches
-from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.iam.policies import (
+    Statement,
+    grant,
+    service_for_this_account,
+)
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.monitoring import dead_letter_alarm
 from constructs_lib.settings import Notifications, Settings
@@ -228,11 +232,7 @@ class ForwardingStack(Stack):
         role = iam.Role(
             self,
             "Role",
-            # Not for rules of another account.
-            assumed_by=iam.ServicePrincipal(
-                "events.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-            ),
+            assumed_by=service_for_this_account("events.amazonaws.com"),
             description=f"Sends changes of model packages to {self._home_region}",
         )
         send = Statement(

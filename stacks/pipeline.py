@@ -18,6 +18,7 @@ from constructs_lib.infrastructure.assets import file_asset
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
 from constructs_lib.infrastructure.iam.permissions import PipelineResources, grant_execution
+from constructs_lib.infrastructure.iam.policies import service_for_this_account
 from constructs_lib.infrastructure.iam.registration_permissions import RegistrationPermissions
 from constructs_lib.infrastructure.registration_function import RegistrationFunction
 from constructs_lib.pipeline import SageMakerPipeline
@@ -29,10 +30,7 @@ from stacks.storage import StorageStack
 if TYPE_CHECKING:
     from constructs_lib.infrastructure.load_test import LoadTestFunction
 
-# Not on behalf of another account.
-_SAGEMAKER: Final = iam.ServicePrincipal(
-    "sagemaker.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-)
+_SAGEMAKER: Final = service_for_this_account("sagemaker.amazonaws.com")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
+from constructs_lib.infrastructure.iam.policies import Statement
 
 LONGEST_DELIVERY: Final[dict[str, Any]] = {
     "max_event_age": Duration.hours(24),
@@ -34,3 +35,8 @@ def dead_letter_queue(scope: Construct, *, of: str) -> sqs.Queue:
     )
     acknowledge(queue, {"AwsSolutions-SQS3": f"Is the dead-letter queue of its {of}"})
     return queue
+
+
+def keep_dead_letters(queue: sqs.Queue) -> Statement:
+    """Let a role put into the queue what could not be delivered."""
+    return Statement("KeepDeadLetters", ["sqs:SendMessage"], [queue.queue_arn])

@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from constructs_lib.infrastructure.dead_letters import keep_dead_letters
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
 from constructs_lib.infrastructure.iam.policies import Statement, grant
 from constructs_lib.infrastructure.log_groups import LogOptions, log_group
@@ -111,11 +112,4 @@ def _own_statements(log_group: logs.LogGroup, dead_letters: sqs.Queue | None) ->
         actions=["logs:CreateLogStream", "logs:PutLogEvents"],
         resources=[log_group.log_group_arn],
     )
-    if dead_letters is None:
-        return [write_logs]
-    keep = Statement(
-        sid="KeepDeadLetters",
-        actions=["sqs:SendMessage"],
-        resources=[dead_letters.queue_arn],
-    )
-    return [write_logs, keep]
+    return [write_logs, *([keep_dead_letters(dead_letters)] if dead_letters else [])]

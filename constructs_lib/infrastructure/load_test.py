@@ -10,10 +10,15 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
 from constructs import Construct
 
+from constructs_lib.infrastructure.dead_letters import keep_dead_letters
 from constructs_lib.infrastructure.event_function import EventFunction
-from constructs_lib.infrastructure.iam.arns import ACCOUNT, StackArns
+from constructs_lib.infrastructure.iam.arns import StackArns
 from constructs_lib.infrastructure.iam.load_test_permissions import WILDCARDS, LoadTestPermissions
-from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.iam.policies import (
+    Statement,
+    grant,
+    service_for_this_account,
+)
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
@@ -115,10 +120,7 @@ class LoadTestFunction(Construct):
         return iam.Role(
             self,
             construct_id,
-            # Not for the service on behalf of another account.
-            assumed_by=iam.ServicePrincipal(
-                service, conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-            ),
+            assumed_by=service_for_this_account(service),
             description=f"{description} of {self._request.pipeline_name}",
         )
 
@@ -129,11 +131,7 @@ class LoadTestFunction(Construct):
                 actions=["lambda:InvokeFunction"],
                 resources=[self.function.function_arn],
             ),
-            Statement(
-                sid="KeepDeadLetters",
-                actions=["sqs:SendMessage"],
-                resources=[self.dead_letters.queue_arn],
-            ),
+            keep_dead_letters(self.dead_letters),
         ]
         grant(self.schedule_role, statements, wildcards={})
 

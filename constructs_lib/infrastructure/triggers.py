@@ -17,10 +17,17 @@ from constructs import Construct
 
 from constructs_lib.arns import arn_names
 from constructs_lib.errors import ReleaseError
-from constructs_lib.infrastructure.dead_letters import LONGEST_DELIVERY, dead_letter_queue
+from constructs_lib.infrastructure.dead_letters import (
+    LONGEST_DELIVERY,
+    dead_letter_queue,
+    keep_dead_letters,
+)
 from constructs_lib.infrastructure.event_function import EventFunction
-from constructs_lib.infrastructure.iam.arns import ACCOUNT
-from constructs_lib.infrastructure.iam.policies import Statement, grant
+from constructs_lib.infrastructure.iam.policies import (
+    Statement,
+    grant,
+    service_for_this_account,
+)
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.pipeline import SageMakerPipeline
@@ -203,11 +210,7 @@ class PipelineSchedule(Construct):
         role = iam.Role(
             self,
             "Role",
-            # Not for schedules of another account.
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}},
-            ),
+            assumed_by=service_for_this_account("scheduler.amazonaws.com"),
             description=f"Executes {pipeline.name} at fixed times",
         )
         grant(role, _schedule_statements(pipeline, self.dead_letters), wildcards={})
@@ -235,11 +238,7 @@ def _schedule_statements(pipeline: TriggeredPipeline, dead_letters: sqs.Queue) -
             actions=["sagemaker:StartPipelineExecution"],
             resources=pipeline.arns(),
         ),
-        Statement(
-            sid="KeepDeadLetters",
-            actions=["sqs:SendMessage"],
-            resources=[dead_letters.queue_arn],
-        ),
+        keep_dead_letters(dead_letters),
     ]
 
 

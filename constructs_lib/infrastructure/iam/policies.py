@@ -13,6 +13,7 @@ from aws_cdk import Reference, Stack, Tokenization
 from aws_cdk import aws_iam as iam
 
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
+from constructs_lib.infrastructure.iam.arns import ACCOUNT
 from constructs_lib.infrastructure.iam.batches import split
 
 _MOST_CHARACTERS: Final = 6_000
@@ -40,6 +41,15 @@ class Statement:
             "Resource": list(self.resources),
         }
         return {**statement, "Condition": self.conditions} if self.conditions else statement
+
+
+def service_for_this_account(name: str) -> iam.ServicePrincipal:
+    """Return a service as who assumes a role, but not on behalf of another account.
+
+    Args:
+        name: Such as ``sagemaker.amazonaws.com``.
+    """
+    return iam.ServicePrincipal(name, conditions={"StringEquals": {"aws:SourceAccount": ACCOUNT}})
 
 
 def grant(role: iam.Role, statements: Iterable[Statement], *, wildcards: Mapping[str, str]) -> None:
