@@ -58,7 +58,9 @@ _TEXTS: Final = {
 def _texts_by_name(value: Any) -> Any:
     if not isinstance(value, list):
         return value
-    return {name: _TEXTS.get(name, name) if isinstance(name, str) else name for name in value}
+    if not all(isinstance(name, str) for name in value):
+        raise broken_rule("must hold names only, each a text")
+    return {name: _TEXTS.get(name, name) for name in value}
 
 
 ChannelNames = Annotated[

@@ -246,6 +246,7 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (f"{PROCESSING}.Package.processing_entry_point", "pack.py", 'no file "pack.py" in'),
         (f"{PROCESSING}.Package.processing_source_dir", "scripts", "is not there"),
         (f"{PROCESSING}.Package.input_names", ["model_input"], "must hold inference_scripts_input"),
+        (f"{PROCESSING}.Package.input_names", [["model_input"]], "must hold names only"),
         # Registration
         (f"{SHARED}.model_registration_objective", "", "must be text that is not empty"),
         (f"{SHARED}.model_registration_domain", "  ", "must be text that is not empty"),
