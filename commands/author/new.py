@@ -51,7 +51,7 @@ def new(
         release new my_model
         release new my_model --owner my-team --variable age:NUMERIC --registration-region EU
     """
-    from constructs_lib.configs.folder import config_path, refuse_name
+    from constructs_lib.configs.folder import refuse_name
 
     folder = places.pipelines_folder(places.read_settings()) / name
     if Path(name).name != name:
@@ -64,17 +64,39 @@ def new(
     inputs = _variables(variable) or [_INPUT]
     document = _config(name, owner, inputs, registration_region or [RegionCode.NA])
     try:
-        (folder / "inference").mkdir(parents=True)
-        (folder / "inference" / "inference.py").write_text(_code(inputs))
-        (folder / "config.json").write_text(json.dumps(document, indent=2, sort_keys=True) + "\n")
-    except OSError as error:
-        raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
-    try:
-        config_path(folder.parent, name)  # refuses names that no stack can have
+        _write(folder, _code(inputs), document)
+        _check(folder)
     except ReleaseError:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         raise
     _tell(folder, as_json=as_json)
+
+
+def _write(folder: Path, code: str, document: dict[str, Any]) -> None:
+    config = json.dumps(document, indent=2, sort_keys=True)
+    try:
+        (folder / "inference").mkdir(parents=True)
+        # Bytes of an argument that are no text stay what they are: the check of the config, which
+        # holds them too, refuses them.
+        encoded = code.encode(errors="surrogateescape")
+        (folder / "inference" / "inference.py").write_bytes(encoded)
+        (folder / "config.json").write_text(f"{config}\n", encoding="utf-8")
+    except OSError as error:
+        raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
+
+
+def _check(folder: Path) -> None:
+    """Refuse names that no stack can have, and answers that no config can hold."""
+    from constructs_lib.configs import ConfigFileError, PipelineConfigs
+    from constructs_lib.configs.folder import config_path
+
+    try:
+        PipelineConfigs.read(config_path(folder.parent, folder.name))
+    except ConfigFileError as error:
+        told = "\n".join(f"  {problem}" for problem in error.problems)
+        raise NewPipelineError(
+            f"{folder} is not made: its config would be wrong. Correct what you gave:\n{told}"
+        ) from error
 
 
 def _answers(

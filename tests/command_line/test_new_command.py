@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +13,7 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
+from commands.author.new import NewPipelineError
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
@@ -71,6 +74,40 @@ def test_nothing_of_the_example_is_in_it(folder: Path) -> None:
 
     made = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
     assert [text for text in of_the_example if text in made] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--owner", " "), "must be text that is not empty"),
+        (("--variable", "a:NUMERIC", "--variable", "a:TEXT"), 'declares "a" 2 times'),
+        (("--registration-region", "EU", "--registration-region", "EU"), "registration_regions"),
+        (("--variable", "\udcff:NUMERIC"), "holds half of a character pair"),
+    ],
+)
+def test_answers_that_no_config_can_hold_make_nothing(
+    folder: Path, options: tuple[str, ...], told: str
+) -> None:
+    result = CliRunner().invoke(app, ["new", "my_model", "--owner", "my-team", *options])
+
+    assert isinstance(result.exception, NewPipelineError)
+    assert told in str(result.exception)
+    assert "is not made" in str(result.exception)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_folder_that_could_not_be_written_whole_is_gone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+
+    result = CliRunner().invoke(app, ["new", "my_model", "--owner", "my-team"])
+
+    assert isinstance(result.exception, NewPipelineError)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(
