@@ -20,7 +20,7 @@ quick_start.prepare(is_program=__name__ == "__main__")
 from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
 from constructs_lib.configs.folder import load_pipelines
 from constructs_lib.errors import ReleaseError
-from constructs_lib.settings import Settings
+from constructs_lib.settings import Settings, read_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,7 +78,7 @@ def main() -> int:
 
 def _context() -> dict[str, Any]:
     """Read the context as CDK does: that of ``cdk.json``, and over it that of the command line."""
-    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text())["context"]
+    context = read_context(ROOT / "cdk.json")
     # Stack traces hold the name of a folder that is new each time; the CLI takes these two keys
     # from the app only.
     without_traces = ("aws:cdk:disable-creation-stack-traces", "aws:cdk:disable-stack-trace")

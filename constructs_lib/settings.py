@@ -340,6 +340,27 @@ class Settings(_Section):
             ) from error
 
 
+def read_context(file: Path) -> dict[str, Any]:
+    """Read the CDK context of ``cdk.json``.
+
+    Raises:
+        SettingsError: There is no such file, it is not JSON, or it holds no context.
+    """
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"Cannot read {file}: {error.strerror}.") from error
+    except (ValueError, RecursionError) as error:
+        raise SettingsError(f"{file} is not JSON in UTF-8: {error}.") from error
+    context = document.get("context") if isinstance(document, dict) else None
+    if not isinstance(context, dict):
+        raise SettingsError(
+            f'{file} has no "context" that is an object: the app\'s settings go into its'
+            f' "{CONTEXT_KEY}".'
+        )
+    return context
+
+
 def _given(get: Callable[[str], Any]) -> dict[str, Any]:
     given = get(CONTEXT_KEY) or {}
     if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'

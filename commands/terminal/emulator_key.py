@@ -53,10 +53,7 @@ def read_key(endpoint_url: str) -> AccessKey:
 
     if os.environ.get("AWS_ENDPOINT_URL") == endpoint_url and os.environ.get(_ID):
         return AccessKey(os.environ[_ID], os.environ.get(_SECRET, ""))
-    try:
-        document = json.loads(key_file().read_text())
-    except (OSError, ValueError):
-        document = {}
+    document = _written()
     if document.get("endpoint") != endpoint_url:
         raise EmulatorKeyError(
             f"No embedded AWS answers at {endpoint_url}, as far as"
@@ -65,3 +62,14 @@ def read_key(endpoint_url: str) -> AccessKey:
             " folder, set the variables that it printed."
         )
     return AccessKey(document["access_key_id"], document["secret_access_key"])
+
+
+def _written() -> dict[str, str]:
+    """Read the key file; empty when it is missing or not as :func:`write_key` leaves it."""
+    try:
+        document = json.loads(key_file().read_text())
+    except (OSError, ValueError):
+        return {}
+    known = ("endpoint", "access_key_id", "secret_access_key")
+    whole = isinstance(document, dict) and all(isinstance(document.get(key), str) for key in known)
+    return document if whole else {}

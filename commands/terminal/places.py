@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -58,14 +57,9 @@ def bootstrap_qualifier() -> str:
 
 
 def _context() -> dict[str, Any]:
-    from constructs_lib.settings import SettingsError
+    from constructs_lib.settings import read_context
 
-    path = ROOT / "cdk.json"
-    try:
-        context: dict[str, Any] = json.loads(path.read_text())["context"]
-    except (OSError, ValueError, KeyError) as error:
-        raise SettingsError(f"Cannot read the app's context from {path}: {error!r}.") from error
-    return context
+    return read_context(ROOT / "cdk.json")
 
 
 def load_configs(settings: Settings, name: str) -> PipelineConfigs:

@@ -46,7 +46,17 @@ def test_the_environment_goes_before_the_file(monkeypatch: pytest.MonkeyPatch) -
     assert read_key(ENDPOINT) == AccessKey("other", "hidden")
 
 
-@pytest.mark.parametrize("content", [None, "no json", '{"endpoint": "http://localhost:1"}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        None,
+        "no json",
+        "[]",
+        '{"endpoint": "http://localhost:1"}',
+        '{"endpoint": "http://localhost:4566"}',
+        '{"endpoint": "http://localhost:4566", "access_key_id": 5, "secret_access_key": null}',
+    ],
+)
 def test_a_key_that_nothing_tells_is_an_error_that_says_what_to_do(content: str | None) -> None:
     if content is not None:
         key_file().parent.mkdir()

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import app
 from commands.program import main
+from commands.terminal import places
 from constructs_lib.errors import ReleaseError
-from constructs_lib.settings import CONTEXT_KEY, ENVIRONMENT_KEY, Settings
+from constructs_lib.settings import CONTEXT_KEY, ENVIRONMENT_KEY, Settings, SettingsError
 from tests.hostile.inputs import NAMES
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12)
@@ -43,6 +45,24 @@ def test_settings_of_any_shape_are_read_or_refused(given_settings: Any, environm
         assert Settings.model_validate(read.model_dump()) == read
     else:
         assert CONTEXT_KEY in refused
+
+
+CONTEXTS = ["", "[]", "5", "{}", '{"context": []}', '{"context": null}', "[" * 100_000, b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("content", [*CONTEXTS, None], ids=lambda each: repr(each)[:20])
+def test_a_cdk_json_of_any_content_is_an_error_in_words(
+    content: str | bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "cdk.json"
+    if content is not None:
+        file.write_bytes(content.encode() if isinstance(content, str) else content)
+    monkeypatch.setattr(app, "ROOT", tmp_path)
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+
+    with pytest.raises(SettingsError, match=r"cdk\.json"):
+        places.read_settings()
+    assert app.main() == 1
 
 
 @pytest.mark.parametrize("command", ["validate", "definition", "graph", "payloads"])
