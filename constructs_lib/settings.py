@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -23,6 +23,7 @@ from pydantic import (
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
 from constructs_lib.service_model.schedules import expression_problem, timezone_problem
+from constructs_lib.suggestions import suggestion
 
 CONTEXT_KEY: Final = "model-release"
 ENVIRONMENT_KEY: Final = "environment"
@@ -70,6 +71,12 @@ def _refuse(value: str, problem: str | None) -> str:
     if problem is not None:
         raise ValueError(problem)
     return value
+
+
+def _without_repetition(names: tuple[str, ...], what: str) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError(f"names {what} twice")
+    return names
 
 
 class ExistingVpc(_Section):
@@ -126,6 +133,11 @@ class Notifications(_Section):
 
     emails: tuple[Email, ...] = ()
     """Each address confirms its subscription once. Others subscribe to the topic themselves."""
+
+    @field_validator("emails")
+    @classmethod
+    def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return _without_repetition(value, "an address")
 
 
 class Delivery(_Section):
@@ -230,9 +242,7 @@ class Settings(_Section):
     @field_validator("interface_endpoints")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("names a service twice")
-        return value
+        return _without_repetition(value, "a service")
 
     @model_validator(mode="after")
     def _endpoints_are_in_a_vpc_of_the_app(self) -> Self:
@@ -279,6 +289,19 @@ class Settings(_Section):
             region: AWS region.
         """
         return f"{self.app_name}-registry-{account}-{region}"
+
+    def refuse_unknown_pipelines(self, folders: Collection[str]) -> None:
+        """Refuse triggers and monitoring of a pipeline that there is not: nothing would run.
+
+        Raises:
+            SettingsError: Names the first one, and what the folders of pipelines are called.
+        """
+        for name in self.pipelines:
+            if name not in folders:
+                raise SettingsError(
+                    f"There is no pipeline {name!r}, which context.{CONTEXT_KEY}.pipelines in"
+                    f" cdk.json names; its keys are names of folders.{suggestion(name, folders)}"
+                )
 
     def operations(self, folder: str) -> PipelineOperations:
         """Return what runs around the pipeline of a folder."""

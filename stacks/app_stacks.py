@@ -43,6 +43,7 @@ def add_stacks(
     Raises:
         ReleaseError: A pipeline cannot be compiled, or cannot be deployed with these settings.
     """
+    settings.refuse_unknown_pipelines(pipelines)
     release = _ReleaseStacks(app, settings, pipelines)
     # What is above is done beside the compiler, which goes on beside what is below.
     for name, configs in pipelines.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -83,4 +84,4 @@ def _tell(name: str, packaged: Packaged, *, as_json: bool) -> None:
     typer.echo(f"manifest  {packaged.manifest}")
     typer.echo(f"sha256    {facts['sha256']}")
     typer.echo(f"code      {facts['code_sha256']}")
-    typer.echo(f"\nNext: release check-archive {name} {packaged.model}")
+    typer.echo(f"\nNext: release check-archive {name} {shlex.quote(str(packaged.model))}")

@@ -13,6 +13,7 @@ from moto.events.models import EventPattern
 from constructs_lib.infrastructure.triggers import TriggerError
 from constructs_lib.release.incoming import incoming_uri
 from constructs_lib.s3_layout import bucket_and_key
+from constructs_lib.settings import SettingsError
 from tests.synth.conftest import Synthesize
 
 SCHEDULE = {
@@ -165,6 +166,11 @@ def test_a_schedule_that_would_fail_each_time_is_refused(
     schedule = {"expression": "rate(7 days)", "parameters": parameters}
     with pytest.raises(TriggerError, match=message):
         synthesize(pipelines={"returns_risk": {"schedule": schedule}})
+
+
+def test_operations_of_a_pipeline_that_there_is_not_are_refused(synthesize: Synthesize) -> None:
+    with pytest.raises(SettingsError, match=r"no pipeline 'return_risk'.* mean 'returns_risk'\?"):
+        synthesize(pipelines={"return_risk": {"monitoring": True}})
 
 
 def test_alarms_watch_failures_duration_functions_and_queues(stack: Template) -> None:

@@ -29,6 +29,7 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
         ({"account": "12"}, "account: "),
         ({"home_region": "eu-central-1"}, "is not one of eu-west-1, us-east-1, us-west-2"),
         ({"interface_endpoints": ["sts", "sts"]}, "names a service twice"),
+        ({"notifications": {"emails": ["a@b.de", "a@b.de"]}}, "names an address twice"),
         ({"interface_endpoints": ["no such"]}, "interface_endpoints.0: "),
         ({"availability_zones": ["us-east-1a"]}, "names 1 zones; the VPC has two different ones"),
         ({"availability_zones": ["us-east-1a"] * 2}, "the VPC has two different ones"),
