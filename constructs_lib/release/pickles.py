@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from constructs_lib.configs import PackageStepConfig
 from constructs_lib.jobs.common.limits import Limits
-from constructs_lib.jobs.package_model.archive_file import limited, read_archive
+from constructs_lib.jobs.package_model.archive_file import checked, read_archive
 from constructs_lib.jobs.package_model.errors import RefusedError
 from constructs_lib.jobs.package_model.inflating import inflate_with_zlib
 from constructs_lib.jobs.package_model.pickles.contents import ContentScanner
@@ -71,7 +71,7 @@ def _scan_archive(file: IO[bytes], scanner: ContentScanner) -> None:
     tar = TarScanner(intake.noting(_without_code))
     try:
         source = ByteSource(read_chunks(file))
-        for segment in limited(read_archive(source, inflate_with_zlib), Limits()):
+        for segment in checked(read_archive(source, inflate_with_zlib), Limits()):
             tar.feed(segment.data)
             intake.feed(segment.data)
     except RefusedError:

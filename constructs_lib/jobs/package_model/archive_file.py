@@ -22,14 +22,14 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz")
 
 
 def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
-    """Return the unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file.
+    """Return the unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file, not yet :func:`checked`.
 
     Raises:
-        RefusedError: it is neither, or damaged.
+        RefusedError: it is neither, or cannot be inflated.
     """
     start = source.unread()
     if start.startswith(b"\x1f\x8b"):
-        yield from verified(gunzip(source, inflate))
+        yield from gunzip(source, inflate)
     elif len(start) >= BLOCK and (start[:BLOCK] == ZEROS or checksum_holds(start[:BLOCK])):
         yield from plain(source)
     else:
@@ -111,10 +111,14 @@ def verified(segments: Iterator[Segment]) -> Iterator[Segment]:
 MAX_CODE_BYTES = GIB
 
 
-def limited(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
-    """Return the same segments, up to the limits of size and compression ratio."""
+def checked(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
+    """Return the same segments, verified, up to the limits of size and compression ratio.
+
+    Raises:
+        RefusedError: a CRC or a size does not hold, or a limit is reached.
+    """
     unpacked = 0
-    for segment in segments:
+    for segment in verified(segments):
         unpacked += len(segment.data)
         if unpacked > limits.unpacked_bytes:
             raise RefusedError(

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from ..common.code_members import CODE_FOLDER, CodeMember, sorted_code
 from ..common.limits import Limits
 from . import buffers
-from .archive_file import ARCHIVE_SUFFIXES, MAX_CODE_BYTES, limited, read_archive
+from .archive_file import ARCHIVE_SUFFIXES, MAX_CODE_BYTES, checked, read_archive
 from .errors import RefusedError, about, naming, shown
 from .inflating import inflate_with_zlib
 from .inventory import Inventory, Warnings, check_target
@@ -97,7 +97,7 @@ def code_of_archive(archive: Path, unpacked: IO[bytes], limits: Limits) -> Itera
     with archive.open("rb") as file:
         source = ByteSource(read_chunks(file))
         limits = limits._replace(unpacked_bytes=min(limits.unpacked_bytes, MAX_CODE_BYTES))
-        for segment in limited(read_archive(source, inflate_with_zlib), limits):
+        for segment in checked(read_archive(source, inflate_with_zlib), limits):
             unpacked.write(segment.data)
             scanner.feed(segment.data)
     scanner.finish()

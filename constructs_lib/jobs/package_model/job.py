@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from ..common.code_members import CODE_FOLDER, CodeMember, code_folders, code_tar
 from ..common.limits import MIB, Limits
-from .archive_file import ARCHIVE_SUFFIXES, limited, read_archive
+from .archive_file import ARCHIVE_SUFFIXES, checked, read_archive
 from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
 from .inference_code import admit_code, read_code
 from .inflating import Inflate, inflate_with_libz, inflate_with_zlib, load_libz
@@ -197,7 +197,7 @@ def copy_model(
         with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as inflater:
             source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 4))
             segments = prefetch(read_archive(source, inflate), inflater, 3)
-            for segment in limited(segments, job.limits):
+            for segment in checked(segments, job.limits):
                 splicer.add(segment)
                 intake.feed(segment.data)
                 progress.update(segment.position)
