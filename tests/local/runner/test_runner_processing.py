@@ -324,7 +324,7 @@ def test_a_job_that_runs_too_long_is_killed_with_what_it_started(
         "MaxRuntimeExceeded: the job was stopped after MaxRuntimeInSeconds (1 s)."
     )
     assert seconds is not None
-    assert seconds < 10
+    assert seconds < 60
 
 
 def test_an_input_that_does_not_exist_fails_the_step(
