@@ -43,6 +43,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "input_path": "s3://my-models/training/2026-11-02",
     "label_name": "abuse",
     "multiclass_categories": [0, 1],
+    "numeric_field_values": {"order_amount": 29.5, "orders_last_year": [0, 18]},
     "notifications": {"emails": ["my-team@example.com"]},
     "owner_id": 1234567,
     "output_path": "s3://my-models/trained/2026-11-02",

@@ -36,7 +36,11 @@ from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
 
-_CHOICE_TO_TRAIN: Final = "train_in_pipeline"
+_OF_THE_CURRENT_FORMAT: Final = {
+    "train_in_pipeline": "nothing is trained",
+    "numeric_field_values": "every NUMERIC input has default_numeric_value",
+}
+"""Fields that only the current format has, and what is so without them."""
 # Not told twice: a default that cannot be derived follows from a problem with another field, and
 # NaN was found when the document was read.
 _REPORTED_ALREADY: Final = {"default_factory_not_called", "finite_number"}
@@ -177,18 +181,18 @@ def _unknown_fields(
 
 
 def _fields_of_the_current_format(content: DocumentContent) -> Iterator[ConfigProblem]:
-    """Refuse, in other formats, the choice that only the current one has."""
+    """Refuse, in other formats, what only the current one has."""
     if content.generation in (None, Generation.G4):
         return
     for section in content.sections:
-        path, value = section.located().get(_CHOICE_TO_TRAIN, ("", None))
-        if value is not None:
-            message = (
-                f"is a field of files in format {CURRENT_FORMAT}:"
-                f" {content.generation.how_to_be_current}, or leave the field out, without which"
-                " nothing is trained"
-            )
-            yield ConfigProblem(path, message, shown(value))
+        for name, (path, value) in section.located().items():
+            if name in _OF_THE_CURRENT_FORMAT and value is not None:
+                message = (
+                    f"is a field of files in format {CURRENT_FORMAT}:"
+                    f" {content.generation.how_to_be_current}, or leave the field out, without"
+                    f" which {_OF_THE_CURRENT_FORMAT[name]}"
+                )
+                yield ConfigProblem(path, message, shown(value))
 
 
 def _build(

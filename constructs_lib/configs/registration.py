@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     JsonValue,
+    PlainValidator,
     ValidationInfo,
     field_validator,
 )
@@ -26,6 +28,8 @@ from constructs_lib.regions import RegionCode
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"
 MAX_VERIFICATION_LOAD_SECONDS: Final = 1800
 """Half an hour at ``expected_tps``: longer tests belong to a load test of the endpoint."""
+MOST_NUMERIC_VALUES: Final = 20
+"""Of one input: each makes another sample request, which Verify sends for every response type."""
 _ANY_CASE: Final = "^([Nn][Uu][Mm][Ee][Rr][Ii][Cc]|[Tt][Ee][Xx][Tt])$"
 
 
@@ -141,6 +145,48 @@ MediaTypes = Annotated[
     list[Literal["text/csv", "application/json"]],
     AfterValidator(_check_distinct),
     Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
+]
+
+
+def _numbers_by_field(value: Any) -> dict[str, int | float | list[int | float]]:
+    """Read the values of NUMERIC inputs; whole numbers stay whole, for requests hold them so."""
+    if not isinstance(value, dict):
+        raise broken_rule("must be an object of input name: number, or list of numbers")
+    errors: _Errors = [
+        ((name,), given, message)
+        for name, given in value.items()
+        if (message := _wrong_numbers(given))
+    ]
+    if errors:
+        raise broken_rules("numeric fields", errors)
+    return value
+
+
+def _wrong_numbers(given: Any) -> str | None:
+    numbers = given if isinstance(given, list) else [given]
+    if not numbers or not all(map(_is_finite_number, numbers)):
+        return "must be a number, or a list of numbers: each makes a sample request"
+    if len(numbers) > MOST_NUMERIC_VALUES:
+        return (
+            f"has {len(numbers)} values; at most {MOST_NUMERIC_VALUES} are taken, because each"
+            " makes a sample request"
+        )
+    return None
+
+
+def _is_finite_number(given: Any) -> bool:
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        return False
+    try:
+        return math.isfinite(given)
+    except OverflowError:  # a whole number beyond every double
+        return False
+
+
+_Number: TypeAlias = int | float
+NumericFieldValues = Annotated[
+    dict[str, _Number | list[_Number]],
+    PlainValidator(_numbers_by_field, json_schema_input_type=dict[str, float | list[float]]),
 ]
 
 
@@ -266,6 +312,11 @@ class PayloadConfig(ModelRegistrationConfig):
         None,
         description="Value of single TEXT inputs; {timestamp} stands for the date of the release",
     )
+    numeric_field_values: NumericFieldValues | None = Field(
+        None,
+        description="Value of single NUMERIC inputs; each of several values makes a sample request,"
+        " and inputs with fewer values begin again with their first",
+    )
     payload_script_path: str | None = Field(
         None, description=f"Script that makes sample payloads; {UNUSED}"
     )
@@ -308,17 +359,42 @@ class PayloadConfig(ModelRegistrationConfig):
             raise broken_rules("special fields", errors)
         return value
 
+    @field_validator("numeric_field_values")
+    @classmethod
+    def _numeric_fields_are_numeric_inputs(
+        cls, value: dict[str, _Number | list[_Number]] | None, info: ValidationInfo
+    ) -> dict[str, _Number | list[_Number]] | None:
+        variables = dict(info.data.get("source_model_inference_input_variable_list") or [])
+        errors: _Errors = [
+            ((name,), given, message)
+            for name, given in (value or {}).items()
+            if (message := _wrong_numeric_field(name, variables))
+        ]
+        if errors:
+            raise broken_rules("numeric fields", errors)
+        return value
+
 
 def _wrong_special_field(name: str, variables: dict[str, VariableType]) -> str | None:
-    if not variables or variables.get(name) is VariableType.TEXT:
+    if variables.get(name) is VariableType.NUMERIC:
+        return f"{shown(name)} is declared NUMERIC; only TEXT inputs can be special"
+    return _undeclared(name, variables, VariableType.TEXT)
+
+
+def _wrong_numeric_field(name: str, variables: dict[str, VariableType]) -> str | None:
+    if variables.get(name) is VariableType.TEXT:
+        return f"{shown(name)} is declared TEXT; its value goes into special_field_values"
+    return _undeclared(name, variables, VariableType.NUMERIC)
+
+
+def _undeclared(name: str, variables: dict[str, VariableType], wanted: VariableType) -> str | None:
+    """Say that a name is no declared input; nothing when the inputs themselves are wrong."""
+    if not variables or name in variables:
         return None
-    if name in variables:
-        return f"{shown(name)} is declared {variables[name]}; only TEXT inputs can be special"
-    texts = [each for each, type_ in variables.items() if type_ is VariableType.TEXT]
-    declared = ", ".join(texts) or "none"
+    names = [each for each, type_ in variables.items() if type_ is wanted]
     return (
-        f"{shown(name)} is not a declared input; declared TEXT inputs: {declared}"
-        f"{did_you_mean(name, texts)}"
+        f"{shown(name)} is not a declared input; declared {wanted} inputs:"
+        f" {', '.join(names) or 'none'}{did_you_mean(name, names)}"
     )
 
 

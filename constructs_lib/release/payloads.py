@@ -20,7 +20,7 @@ from constructs_lib.release.archives import archive
 
 
 def payload_archive(config: PayloadConfig) -> bytes:
-    """Return the ``.tar.gz`` with one sample request per content type at its root.
+    """Return the ``.tar.gz`` with the sample requests at its root.
 
     AWS: SamplePayloadUrl of CreateModelPackage names such an archive.
     """
@@ -28,23 +28,45 @@ def payload_archive(config: PayloadConfig) -> bytes:
 
 
 def sample_payloads(config: PayloadConfig) -> dict[str, bytes]:
-    """One sample request per content type, by file name (``payload_text_csv_0.csv``)."""
+    """Return one sample request per content type, by file name (``payload_text_csv_0.csv``).
+
+    Where NUMERIC inputs have several values there are more (``payload_text_csv_0_1.csv``).
+    """
     payloads = {}
     for index, content_type in enumerate(config.source_model_inference_content_types):
         extension, render = _RENDERERS[content_type]
-        name = f"payload_{content_type.replace('/', '_')}_{index}.{extension}"
-        payloads[name] = render(sample_values(config)).encode()
+        stem = f"payload_{content_type.replace('/', '_')}_{index}"
+        for number in range(_request_count(config)):
+            name = f"{stem}_{number}" if number else stem
+            payloads[f"{name}.{extension}"] = render(sample_values(config, number)).encode()
     return payloads
 
 
-def sample_values(config: PayloadConfig) -> dict[str, float | str]:
-    """Return a value for each input variable, in the declared order."""
+def _request_count(config: PayloadConfig) -> int:
+    return max(map(len, _numbers(config).values()), default=1)
+
+
+def _numbers(config: PayloadConfig) -> dict[str, list[int | float]]:
+    return {
+        name: given if isinstance(given, list) else [given]
+        for name, given in (config.numeric_field_values or {}).items()
+    }
+
+
+def sample_values(config: PayloadConfig, number: int = 0) -> dict[str, float | str]:
+    """Return a value for each input variable, in the declared order.
+
+    Args:
+        config: The payload's settings.
+        number: Which of the sample requests, from 0; it matters to inputs with several values.
+    """
     # The start of the config's day: a clock would make another archive of the same config.
     timestamp = f"{config.current_date} 00:00:00"
-    special = {
+    special: dict[str, float | str] = {
         name: filled_template(template, timestamp)
         for name, template in (config.special_field_values or {}).items()
     }
+    special |= {name: values[number % len(values)] for name, values in _numbers(config).items()}
     defaults: dict[VariableType, float | str] = {
         VariableType.NUMERIC: config.default_numeric_value,
         VariableType.TEXT: config.default_text_value,

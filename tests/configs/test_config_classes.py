@@ -163,9 +163,16 @@ def test_defaults_of_the_payload() -> None:
         "default_numeric_value": 0.0,
         "default_text_value": "DEFAULT_TEXT",
         "special_field_values": None,
+        "numeric_field_values": None,
         "payload_script_path": None,
         "payload_script_arguments": None,
     }
+
+
+@pytest.mark.parametrize("value", [float("nan"), [1.0, float("inf")], 10**400])
+def test_a_numeric_input_takes_finite_values_only(value: Any) -> None:
+    with pytest.raises(ValidationError, match="must be a number, or a list of numbers"):
+        PayloadConfig(**REGISTRATION, numeric_field_values={"b": value})
 
 
 def test_configs_cannot_be_changed() -> None:

@@ -122,6 +122,19 @@ def test_a_pipeline_trains_when_its_file_says_so(write_config: Write) -> None:
     assert not [note for note in configs.notes if "train" in str(note)]
 
 
+@pytest.mark.parametrize("generation", ["g2", "g3", "later"])
+def test_values_of_numeric_inputs_are_refused_in_other_formats(
+    problems_of: Problems, generation: str
+) -> None:
+    path = "$.configuration.shared.numeric_field_values"
+
+    [problem] = problems_of((path, {"concsi": 1}), generation=generation)
+
+    assert problem.path == path
+    assert problem.message.startswith("is a field of files in format 4: ")
+    assert problem.message.endswith("every NUMERIC input has default_numeric_value")
+
+
 @pytest.mark.parametrize("generation", ["g2", "g3"])
 def test_the_choice_to_train_is_refused_in_other_formats(
     problems_of: Problems, generation: str

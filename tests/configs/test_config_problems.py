@@ -303,6 +303,42 @@ def test_a_wrong_value_is_reported_where_it_stands(
     assert message in problems[0].message
 
 
+A_NUMBER = "must be a number, or a list of numbers: each makes a sample request"
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "message"),
+    [
+        ([1, 2], "", "must be an object of input name: number, or list of numbers"),
+        (
+            {"concsi": 1, "consci": 1},
+            ".consci",
+            '"consci" is not a declared input; declared NUMERIC inputs: ttm_conc_amt, concsi; '
+            'did you mean "concsi"?',
+        ),
+        (
+            {"dialogue": 1},
+            ".dialogue",
+            '"dialogue" is declared TEXT; its value goes into special_field_values',
+        ),
+        *[({"concsi": value}, ".concsi", A_NUMBER) for value in ("1", True, [], [1, "2"], [[1]])],
+        (
+            {"concsi": list(range(21))},
+            ".concsi",
+            "has 21 values; at most 20 are taken, because each makes a sample request",
+        ),
+    ],
+)
+def test_a_wrong_value_of_a_numeric_input_is_reported_where_it_stands(
+    problems_of: Problems, values: Any, at: str, message: str
+) -> None:
+    path = f"{SPECIFIC}.Payload.numeric_field_values"
+
+    [problem] = [each for each in problems_of((path, values)) if path in each.path]
+
+    assert (problem.path, problem.message) == (f"{path}{at}", message)
+
+
 @pytest.mark.parametrize(
     ("variables", "problem"),
     [

@@ -42,6 +42,9 @@ JSON = st.recursive(
     max_leaves=8,
 )  # fmt: skip
 
+NUMBER = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
+NUMBERS = NUMBER | st.lists(NUMBER, min_size=1, max_size=3)
+
 
 @st.composite
 def _base_fields(draw: st.DrawFn) -> dict[str, Any]:
@@ -61,6 +64,7 @@ def _base_fields(draw: st.DrawFn) -> dict[str, Any]:
 def _payloads(draw: st.DrawFn, base: dict[str, Any]) -> PayloadConfig:
     variables = draw(st.dictionaries(FILLED, st.sampled_from(VariableType), min_size=1, max_size=5))
     texts = [name for name, type_ in variables.items() if type_ is VariableType.TEXT]
+    numbers = [name for name in variables if name not in texts]
     return PayloadConfig(
         **base,
         model_owner=draw(FILLED),
@@ -76,6 +80,9 @@ def _payloads(draw: st.DrawFn, base: dict[str, Any]) -> PayloadConfig:
         inference_instance_types=draw(st.none() | st.just(["ml.m5.large", "ml.m5.xlarge"])),
         max_acceptable_error_rate=draw(st.floats(0, 1)),
         default_numeric_value=draw(st.floats(allow_nan=False, allow_infinity=False)),
+        numeric_field_values=draw(
+            st.none() | st.fixed_dictionaries(dict.fromkeys(numbers, NUMBERS))
+        ),
         special_field_values=draw(st.none() | st.fixed_dictionaries(dict.fromkeys(texts, PLAIN))),
         payload_script_arguments=draw(JSON),
     )

@@ -88,6 +88,29 @@ def test_doubled_braces_of_a_template_mean_single_ones(template: str, value: str
     assert sample_values(config)["comment"] == value
 
 
+def test_a_numeric_input_has_its_own_value_as_it_is_written() -> None:
+    config = _config(default_numeric_value=1.0, numeric_field_values={"z_amount": 18})
+
+    assert sample_payloads(config) == {CSV_NAME: b"18,DEFAULT_TEXT,DEFAULT_TEXT"}
+
+
+def test_several_values_make_several_requests_in_the_order_of_the_list() -> None:
+    config = _config(
+        source_model_inference_content_types=["text/csv", "application/json"],
+        source_model_inference_input_variable_list={"a": "NUMERIC", "b": "NUMERIC", "c": "NUMERIC"},
+        numeric_field_values={"a": [1, 2.5, -3], "b": [7, 8]},
+    )
+
+    assert sample_payloads(config) == {
+        "payload_text_csv_0.csv": b"1,7,0.0",
+        "payload_text_csv_0_1.csv": b"2.5,8,0.0",
+        "payload_text_csv_0_2.csv": b"-3,7,0.0",
+        "payload_application_json_1.json": b'{"a": 1, "b": 7, "c": 0.0}',
+        "payload_application_json_1_1.json": b'{"a": 2.5, "b": 8, "c": 0.0}',
+        "payload_application_json_1_2.json": b'{"a": -3, "b": 7, "c": 0.0}',
+    }
+
+
 @settings(deadline=None)
 @given(
     variables=st.dictionaries(
