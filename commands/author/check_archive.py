@@ -27,8 +27,8 @@ def check_archive(
 ) -> None:
     """Let a model answer its sample payloads, as Verify does.
 
-    In this Python instead of the serving container. Tells each finding with its fix, and exits with
-    1 if the model has an error.
+    In this Python instead of the serving container. Shows each answer, tells each finding with its
+    fix, and exits with 1 if the model has an error.
 
     Examples:
         release check-archive returns_risk .local/packaged/returns_risk/model.tar.gz

@@ -35,6 +35,8 @@ class PayloadAnswer(_Part):
     ok: bool
     latency_in_millisecond: float | None = None
     response_bytes: int | None = None
+    answer: str | None = None
+    """Its beginning, without control characters; absent in evaluations of earlier versions."""
     problem: str | None = None
 
 

@@ -171,6 +171,7 @@ def _payloads(payloads: Sequence[PayloadAnswer]) -> Html:
             value_of(payload.name),
             value_of(f"{payload.content_type} → {payload.accept or 'any'}"),
             badge("passed" if payload.ok else "failed"),
+            ABSENT if payload.answer is None else code_of(payload.answer),
             number(payload.latency_in_millisecond, "ms"),
             ABSENT if payload.response_bytes is None else size(payload.response_bytes),
             value_of(payload.problem or ABSENT),
@@ -178,7 +179,7 @@ def _payloads(payloads: Sequence[PayloadAnswer]) -> Html:
         for payload in payloads
     ]
     return table(
-        ["Payload", "Content types", "Answer", "Latency", "Response", "Problem"],
+        ["Payload", "Content types", "Verdict", "Answer", "Latency", "Size", "Problem"],
         rows,
         caption="What the model answered to each sample payload",
     )

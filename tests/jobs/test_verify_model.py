@@ -23,6 +23,7 @@ from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
 from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model import layout
+from constructs_lib.jobs.verify_model.answers.excerpts import excerpt
 from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
@@ -563,6 +564,86 @@ def test_answers_that_differ_between_equal_requests_are_a_warning(verify: Verify
     assert "model.eval()" in finding["fix"]
 
 
+def test_equal_requests_are_compared_without_a_load_too(verify: Verify) -> None:
+    text = with_predict("model['n'] = model.get('n', 0) + 1; return model['n']")
+
+    evaluation = verify(code(text), "--load-seconds", "0")
+
+    assert (evaluation["verdict"], evaluation["load"]) == ("passed", None)
+    [finding] = evaluation["findings"]
+    assert (finding["severity"], finding["code"]) == ("warning", "answers-differ")
+
+
+@pytest.mark.parametrize(
+    ("second", "code_word", "message"),
+    [
+        ("'x'", "output-wrong-type", "is answered with score 'x', which is no number"),
+        ("1 / 0", "handler-raised", "(inference.py line 11), when it is sent again"),
+        ("os._exit(3)", "handler-exited", "it ended with exit code 3, when it is sent again"),
+        ("time.sleep(60)", "handler-hangs", "not answered within 2 s, when it is sent again"),
+    ],
+)
+def test_a_second_answer_counts_as_the_first_would(
+    verify: Verify, second: str, code_word: str, message: str
+) -> None:
+    text = with_predict(
+        f"model['n'] = n = model.get('n', 0) + 1; return 0.5 if n < 5 else {second}"
+    )
+
+    evaluation = verify(code(text), "--load-seconds", "0", "--request-timeout", "2")
+
+    found = [each for each in evaluation["findings"] if each["code"] == code_word]
+    assert [each["severity"] for each in found] == ["error"]
+    assert message in found[0]["message"]
+    assert evaluation["verdict"] == "failed"
+    assert [payload["ok"] for payload in evaluation["payloads"]] == [True] * 4
+
+
+def test_every_answer_is_shown(verify: Verify) -> None:
+    wrong = code(GOOD.replace('{"score": prediction}', '{"risk": prediction}'))
+
+    payloads = verify(wrong, "--load-seconds", "0")["payloads"]
+
+    answers = [(each["answer"], each["response_bytes"], each["ok"]) for each in payloads]
+    assert answers == [("0.5", 4, True), ('{"risk": 0.5}', 13, False)] * 2
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b"0.5\r\n", "0.5"),
+        (b"1,a\n2,b\n", r"1,a\n2,b"),
+        ("\x1b[31mred\x00 \u202eabc \ud7ff é\n".encode(), r"\x1b[31mred\x00 \u202eabc \ud7ff é"),
+        (b"\x93NUMPY\x01", r"\x93NUMPY\x01"),
+        (b"", ""),
+        (b"\x1b" * 300, r"\x1b" * 300),
+        (b"x" * 12_345, "x" * 300 + "... (12,045 characters more)"),
+    ],
+)
+def test_an_answer_is_shown_shortened_and_without_control_characters(
+    body: bytes, shown: str
+) -> None:
+    assert excerpt(body) == shown
+
+
+def test_nothing_that_a_model_says_controls_a_terminal(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    escape = "\\x1b[2J\\u202e"
+    text = GOOD.replace("return json.dumps(", f"return '{escape}' or json.dumps(")
+    text = text.replace('return f"{prediction}', f'raise ValueError("{escape}")#')
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code/inference.py").write_text(text)
+
+    exit_code = examine(PipelineConfigs.load(CONFIG), tmp_path, load_seconds=0)
+
+    said = capfd.readouterr().out
+    assert exit_code == UNHEALTHY
+    assert r"to application/json): \x1b[2J\u202e" in said
+    assert r"raises ValueError: \x1b[2J\u202e (inference.py line 15)" in said
+    assert not set(said) & {"\x1b", "\u202e"}
+
+
 def test_a_slow_check_tells_what_it_is_doing(verify: Verify) -> None:
     slow = GOOD.replace("    return {", "    time.sleep(0.5)\n    return {")
     slow = slow.replace("    return 0.5", "    time.sleep(0.5)\n    return 0.5")
@@ -824,7 +905,9 @@ def test_the_doctor_finds_the_example_healthy(capfd: pytest.CaptureFixture[str])
     configs = PipelineConfigs.load(CONFIG)
 
     assert examine(configs, MODEL, put_code_in=True, load_seconds=0.2) == HEALTHY
-    assert "passed: answered every payload" in capfd.readouterr().out
+    said = capfd.readouterr().out
+    assert "\npassed: answered every payload" in said
+    assert 'answer to payload_text_csv_0.csv (text/csv to application/json): {"legacy-' in said
 
 
 def test_the_doctor_tells_what_is_wrong_with_a_folder(

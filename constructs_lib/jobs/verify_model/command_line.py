@@ -72,11 +72,21 @@ def as_text(evaluation: Mapping[str, Any]) -> str:
 
 
 def show(evaluation: Mapping[str, Any]) -> None:
-    """Every finding with its fix, and the verdict."""
+    """Every answer, every finding with its fix, and the verdict."""
+    for each in evaluation["payloads"]:
+        if each["answer"] is not None:
+            request = f"{each['name']} ({each['content_type']} to {each['accept']})"
+            _write(f"answer to {request}: {each['answer']}")
     for finding in evaluation["findings"]:
-        sys.stdout.write(f"{finding['severity']}: {finding['code']}: {finding['message']}\n")
-        sys.stdout.write(f"  fix: {finding['fix']}\n")
-    sys.stdout.write(f"{evaluation['verdict']}: {evaluation['summary']}\n")
+        _write(f"{finding['severity']}: {finding['code']}: {finding['message']}")
+        _write(f"  fix: {finding['fix']}")
+    _write(f"{evaluation['verdict']}: {evaluation['summary']}")
+
+
+def _write(line: str) -> None:
+    """Write a line; what the output's encoding lacks is escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..common.code_members import CODE_FOLDER
+from .answers.responses import ResponseError
 from .findings import RefusedModelError
-from .responses import ResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..common.texts import printable
+
 MESSAGE_CHARACTERS = 300
 
 
@@ -26,6 +28,6 @@ class RefusedModelError(Exception):
 
 
 def shortened(text: object) -> str:
-    """Return a text of the model's making, on one line, not endless."""
-    line = " ".join(str(text).split())
+    """Return a text of the model's making, on one line, not endless, without control characters."""
+    line = printable(" ".join(str(text).split()))
     return line if len(line) <= MESSAGE_CHARACTERS else line[: MESSAGE_CHARACTERS - 3] + "..."

@@ -7,11 +7,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .findings import ModelFinding
 from .payloads import Payload
 from .worker import Worker, WorkerEndedError, WorkerSilentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 RESTARTS = 3
 """How often the load test replaces a worker that died, as the model server does."""
@@ -183,6 +184,33 @@ def load_numbers(
         },
         "histogram": histogram(milliseconds),
     }
+
+
+def load_findings(load: Mapping[str, Any], limits: Mapping[str, Any]) -> Iterator[ModelFinding]:
+    """Compare the ``load`` section of the evaluation with its limits."""
+    p99, most = load["latency_in_millisecond"]["p99"], limits["max_latency_in_millisecond"]
+    if p99 > most:
+        yield ModelFinding(
+            "error",
+            "latency-above-limit",
+            f"latency p99 {p99} ms is above max_latency_in_millisecond {most}",
+            "Make predict_fn faster, lower expected_tps, or raise the limit.",
+        )
+    rate, most_rate = load["error_rate"], limits["max_acceptable_error_rate"]
+    if rate > most_rate:
+        yield ModelFinding(
+            "error",
+            "error-rate-above-limit",
+            f"error rate {rate:.4f} is above max_acceptable_error_rate {most_rate}",
+            "Look at the log for what the handler raises under load.",
+        )
+    if load["achieved_tps"] < limits["expected_tps"]:
+        yield ModelFinding(
+            "error",
+            "throughput-below-expected",
+            f"achieved tps {load['achieved_tps']} is below expected_tps {limits['expected_tps']}",
+            "Make predict_fn faster, use a larger instance type, or lower expected_tps.",
+        )
 
 
 def rounded(number: float) -> float:

@@ -9,12 +9,19 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..common.limits import MIB
+from .findings import ModelFinding
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from .worker import Worker
 
 SAMPLE_SECONDS = 0.05
+LEAK_BYTES = 10 * MIB
+LEAK_SHARE = 0.05
+FEWEST_SAMPLES = 8
+"""Of fewer nobody can tell whether memory grows."""
 
 
 class MemorySampler:
@@ -65,3 +72,30 @@ def resident_bytes(sessions: set[int]) -> Iterator[int]:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             if int(fields[3]) in sessions:
                 yield int(fields[21]) * page
+
+
+def above_limit(peak_bytes: int, limit_megabytes: int | None) -> ModelFinding:
+    """Return the finding for processes that were ended for their memory."""
+    return ModelFinding(
+        "error",
+        "memory-above-limit",
+        f"memory {peak_bytes / MIB:.1f} MB is above container_memory_limit {limit_megabytes}",
+        "Keep nothing from one request to the next, use fewer workers, or raise the limit.",
+    )
+
+
+def growth(samples: Sequence[int]) -> ModelFinding | None:
+    """Return the finding for memory that grew during a load, by samples from its beginning on."""
+    if len(samples) < FEWEST_SAMPLES:
+        return None
+    quarter = len(samples) // 4
+    early = sum(samples[quarter : 2 * quarter]) / quarter
+    late = sum(samples[-quarter:]) / quarter
+    if late - early <= max(LEAK_BYTES, LEAK_SHARE * early):
+        return None
+    return ModelFinding(
+        "warning",
+        "memory-grows",
+        f"Memory grew by {(late - early) / MIB:.1f} MB during the load test.",
+        "Keep nothing from one request to the next; bound caches.",
+    )

@@ -14,23 +14,21 @@ from typing import TYPE_CHECKING, Any
 from ..common.errors import JobError
 from ..common.limits import MIB
 from ..common.progress import Ticker
+from .answers.excerpts import excerpt
+from .answers.responses import ResponseError, check_response
 from .evaluation import artifact, environment, gate, summary
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
 from .job import VerificationJob, read_findings, read_request
 from .layout import MODEL_FOLDER, check_code, found_by_path, lay_out, layout_finding
-from .load import Arrivals, LoadTest, load_numbers, rounded
-from .memory import MemorySampler
+from .load import Arrivals, LoadTest, load_findings, load_numbers, rounded
+from .memory import MemorySampler, above_limit, growth
 from .payloads import Payload, read_payloads
-from .responses import ResponseError, check_response
 from .worker import Worker, WorkerEndedError, WorkerSilentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-LEAK_BYTES = 10 * MIB
-LEAK_SHARE = 0.05
 
 
 class Verification:
@@ -89,10 +87,6 @@ class Verification:
             self.memory.stop()
             self._ticker.stop()
             self._judge_memory()
-
-    def error(self, code: str, message: str, fix: str) -> None:
-        """Note an error."""
-        self.findings.append(ModelFinding("error", code, message, fix))
 
     def _read_requirements(self) -> None:
         path = self._folder / "code" / "requirements.txt"
@@ -188,46 +182,40 @@ class Verification:
         payloads = read_payloads(self._job.payload, self._request)
         started = time.monotonic()
         self._ticker.doing("loading the model")
-        worker: Worker | None = self.start_worker()
+        worker = self.start_worker()
         self.cold_load_seconds = rounded(time.monotonic() - started)
         good = []
         for number, payload in enumerate(payloads, 1):
             self._ticker.doing(f"waiting for answer {number} of {len(payloads)}, to {payload}")
-            if worker is None or worker.process.poll() is not None:
-                worker = self.start_worker()
-            problem, reply = self._try(worker, payload)
-            if problem is None:
+            worker = self._running(worker)
+            if self._try(worker, payload):
                 good.append(payload)
             elif self._hangs:
                 self._tell_unsent(len(payloads) - number)
                 return
-            elif reply is None:
-                worker.stop()
-                worker = None
-        if good and self._job.load_seconds and not self.memory.exceeded:
+        if not good or self.memory.exceeded:
+            return
+        if self._job.load_seconds:
             self._measure(worker, good)
+        else:
+            self._ask_again(worker, good)
 
-    def _try(self, worker: Worker, payload: Payload) -> tuple[str | None, dict[str, Any] | None]:
-        """Send one payload once. Returns what is wrong, and the reply if there was one."""
+    def _running(self, worker: Worker) -> Worker:
+        """Return a worker that answers: another one, if this has ended."""
+        return worker if worker.process.poll() is None else self.start_worker()
+
+    def _try(self, worker: Worker, payload: Payload) -> bool:
+        """Send one payload for the first time, and judge its answer; tells whether it is good."""
         started = time.monotonic()
-        reply: dict[str, Any] | None = None
-        body = b""
+        body: bytes | None = None
         problem = None
         try:
-            reply = worker.ask(payload, self._job.request_timeout)
-            if "failure" in reply:
-                raise handler_error(
-                    reply["failure"], self._folder, in_container=self._job.is_in_container
-                )
-            body = self._check(payload, reply)
+            reply = self._ask(worker, payload)
+            body = base64.b64decode(reply["body"])
+            self._check(payload, reply)
             self._answers[payload] = reply
         except ResponseError as error:
             problem = self._payload_problem(payload, error)
-        except WorkerSilentError:
-            self._hangs = True
-            problem = self._payload_problem(payload, hangs_error(self._job.request_timeout))
-        except WorkerEndedError:
-            problem = self._payload_problem(payload, exited_error(worker.how_it_ended()))
         self.payloads.append(
             {
                 "name": payload.name,
@@ -235,11 +223,49 @@ class Verification:
                 "accept": payload.accept,
                 "ok": problem is None,
                 "latency_in_millisecond": rounded(1000 * (time.monotonic() - started)),
-                "response_bytes": len(body),
+                "response_bytes": len(body or b""),
+                "answer": None if body is None else excerpt(body),
                 "problem": problem,
             }
         )
-        return problem, reply
+        return problem is None
+
+    def _ask(self, worker: Worker, payload: Payload) -> dict[str, Any]:
+        """Send one payload once. A worker that does not answer is ended.
+
+        Raises:
+            ResponseError: There is no answer.
+        """
+        try:
+            reply = worker.ask(payload, self._job.request_timeout)
+        except WorkerSilentError:
+            self._hangs = True
+            worker.stop()
+            raise hangs_error(self._job.request_timeout) from None
+        except WorkerEndedError:
+            how = worker.how_it_ended()
+            worker.stop()
+            raise exited_error(how) from None
+        if "failure" in reply:
+            raise handler_error(
+                reply["failure"], self._folder, in_container=self._job.is_in_container
+            )
+        return reply
+
+    def _ask_again(self, worker: Worker, payloads: Sequence[Payload]) -> None:
+        """Send the answered payloads once more, as a load would: the answers should be equal."""
+        answers: dict[Payload, list[dict[str, Any]]] = {}
+        for payload in payloads:
+            self._ticker.doing(f"waiting for a second answer to {payload}")
+            worker = self._running(worker)
+            try:
+                answers[payload] = [self._ask(worker, payload)]
+            except ResponseError as error:
+                again = ResponseError(error.code, f"{error}, when it is sent again", error.fix)
+                self._payload_problem(payload, again)
+                if self._hangs:
+                    break
+        self._judge_answers(answers)
 
     def _payload_problem(self, payload: Payload, error: ResponseError) -> str:
         """Tell of an error once, with every payload that it is the same for."""
@@ -256,11 +282,10 @@ class Verification:
         self.findings[place] = told._replace(message=f"{message} The same of {names}.")
         return str(error)
 
-    def _check(self, payload: Payload, reply: Mapping[str, Any]) -> bytes:
-        """Compare an answer with what is declared; returns its body."""
+    def _check(self, payload: Payload, reply: Mapping[str, Any]) -> None:
+        """Compare an answer with what is declared."""
         body = base64.b64decode(reply["body"])
         check_response(body, reply["content_type"], payload, self._request["output_variables"])
-        return body
 
     def _tell_unsent(self, count: int) -> None:
         if count:
@@ -268,11 +293,11 @@ class Verification:
             message = f"{last.message} The {count} payloads after it were not sent."
             self.findings[-1] = last._replace(message=message)
 
-    def _measure(self, worker: Worker | None, payloads: Sequence[Payload]) -> None:
+    def _measure(self, worker: Worker, payloads: Sequence[Payload]) -> None:
         """Send the payloads that are answered at the expected rate."""
         count = self._job.workers or worker_count(self._declared)
         self._ticker.doing(f"sending requests for {self._job.load_seconds:g} s")
-        workers = [] if worker is None else [worker]
+        workers = [worker] if worker.process.poll() is None else []
         while len(workers) < count:
             workers.append(self.start_worker())
         for each in workers:
@@ -287,11 +312,11 @@ class Verification:
         test = LoadTest(payloads, self._replacement)
         result = test.run(workers, arrivals, grace_seconds)
         self.load = load_numbers(result, arrivals, count, allowed_seconds)
-        self._judge_load(self.load, limits)
+        self.findings.extend(load_findings(self.load, limits))
         self._judge_answers(test.answers)
 
     def _judge_answers(self, answers: Mapping[Payload, Sequence[dict[str, Any]]]) -> None:
-        """Compare the answers under load with the declaration, and with the first ones."""
+        """Compare later answers with the declaration, and with the first ones."""
         differing = []
         for payload, replies in answers.items():
             for reply in replies:
@@ -313,53 +338,13 @@ class Verification:
                 )
             )
 
-    def _judge_load(self, load: Mapping[str, Any], limits: Mapping[str, Any]) -> None:
-        p99, most = load["latency_in_millisecond"]["p99"], limits["max_latency_in_millisecond"]
-        if p99 > most:
-            self.error(
-                "latency-above-limit",
-                f"latency p99 {p99} ms is above max_latency_in_millisecond {most}",
-                "Make predict_fn faster, lower expected_tps, or raise the limit.",
-            )
-        rate, most_rate = load["error_rate"], limits["max_acceptable_error_rate"]
-        if rate > most_rate:
-            self.error(
-                "error-rate-above-limit",
-                f"error rate {rate:.4f} is above max_acceptable_error_rate {most_rate}",
-                "Look at the log for what the handler raises under load.",
-            )
-        if load["achieved_tps"] < limits["expected_tps"]:
-            self.error(
-                "throughput-below-expected",
-                f"achieved tps {load['achieved_tps']} is below expected_tps "
-                f"{limits['expected_tps']}",
-                "Make predict_fn faster, use a larger instance type, or lower expected_tps.",
-            )
-
     def _judge_memory(self) -> None:
-        peak = self.memory.peak_bytes or 0
         if self.memory.exceeded:
-            self.error(
-                "memory-above-limit",
-                f"memory {peak / MIB:.1f} MB is above container_memory_limit "
-                f"{self._job.memory_limit}",
-                "Keep nothing from one request to the next, use fewer workers, or raise the limit.",
-            )
-        samples = self.memory.samples[self._leak_start :]
-        if self.load is None or len(samples) < 8:
-            return
-        quarter = len(samples) // 4
-        early = sum(samples[quarter : 2 * quarter]) / quarter
-        late = sum(samples[-quarter:]) / quarter
-        if late - early > max(LEAK_BYTES, LEAK_SHARE * early):
-            self.findings.append(
-                ModelFinding(
-                    "warning",
-                    "memory-grows",
-                    f"Memory grew by {(late - early) / MIB:.1f} MB during the load test.",
-                    "Keep nothing from one request to the next; bound caches.",
-                )
-            )
+            peak = self.memory.peak_bytes or 0
+            self.findings.append(above_limit(peak, self._job.memory_limit))
+        if self.load is not None:
+            grown = growth(self.memory.samples[self._leak_start :])
+            self.findings.extend([grown] if grown else [])
 
     def evaluation(self) -> dict[str, Any]:
         """Everything, as ``evaluation.json`` holds it."""

@@ -122,6 +122,7 @@ def evaluation(**changes: Any) -> dict[str, Any]:
                 "ok": True,
                 "latency_in_millisecond": 14.2,
                 "response_bytes": 28,
+                "answer": '{"legacy-score": 0.001989}',
                 "problem": None,
             }
             for kind in ("text/csv", "application/json")

@@ -335,6 +335,24 @@ def test_a_number_above_its_limit_says_so(samples: Samples, tmp_path: Path) -> N
     assert row[-1] == "156 %, above the limit"
 
 
+def test_each_answer_is_shown(samples: Samples, tmp_path: Path) -> None:
+    csv, json_ = samples.evaluation()["payloads"]
+    failed = {**json_, "ok": False, "answer": "<b>0.5</b>", "problem": "is answered with no JSON"}
+    silent = {**csv, "ok": False, "answer": None, "response_bytes": 0, "problem": "raises KeyError"}
+    before = {name: value for name, value in csv.items() if name != "answer"}
+    verify = samples.verification(samples.evaluation(payloads=[csv, failed, silent, before]))
+
+    page = page_of(samples.write(samples.changed(samples.release(tmp_path / "run"), verify)))
+
+    rows = page.rows("What the model answered to each sample payload")
+    assert [row[2:4] for row in rows] == [
+        ["✓ Passed", '{"legacy-score": 0.001989}'],
+        ["✕ Failed", "<b>0.5</b>"],
+        ["✕ Failed", "—"],
+        ["✓ Passed", "—"],
+    ]
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -501,10 +519,12 @@ def hostile(samples: Samples, folder: Path, text: str) -> Execution:
     """An execution with ``text`` wherever a model, a script or a config has a say."""
     execution = samples.release(folder)
     finding = {"severity": "error", "code": text, "message": text, "fix": text}
+    payload = {**samples.evaluation()["payloads"][0], "name": text, "answer": text, "problem": text}
     verify = samples.verification(
         samples.evaluation(
             summary=text,
             findings=[finding],
+            payloads=[payload],
             environment={"python": text, "platform": text, "packages": {text + "1": text}},
         )
     )

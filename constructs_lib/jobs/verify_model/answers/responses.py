@@ -8,13 +8,13 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from .findings import shortened
-from .payloads import CSV, is_records
+from ..findings import shortened
+from ..payloads import CSV, is_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .payloads import Payload
+    from ..payloads import Payload
 
 
 class ResponseError(Exception):

@@ -1,0 +1,1 @@
+"""What a model answers: shown, and compared with what is declared and expected."""
