@@ -34,6 +34,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "delivery": {"repository": "my-team/my-releases"},
     "emails": ["my-team@example.com"],
     "environment": "dev",
+    "environment_variables": {"SCORE_SCALE": "1000"},
     "existing_vpc": {"vpc_id": "vpc-0abc", "subnet_ids": ["subnet-0abc"]},
     "expression": "cron(0 6 ? * MON *)",
     "full_field_list": ["order_id", "order_amount", "return_reason", "abuse"],

@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.configs.document import child_path
+from constructs_lib.configs.model import VARIABLES_OF_FIELDS
 from constructs_lib.findings import Finding
 from constructs_lib.regions import RegionCode
 
@@ -24,14 +25,9 @@ Keys: TypeAlias = tuple[str, ...]
 Table: TypeAlias = Mapping[str, tuple[str, ...]]
 
 _IMAGE: Final = ("model.framework_version", "model.py_version", "model.inference_instance_type")
-_CONTAINER_ENVIRONMENT: Final[Table] = {
-    "MMS_DEFAULT_RESPONSE_TIMEOUT": ("model.container_startup_health_check_timeout",),
-    "SAGEMAKER_CONTAINER_MEMORY_LIMIT": ("model.container_memory_limit",),
-    "SAGEMAKER_INFERENCE_MEMORY_LIMIT": ("model.inference_memory_limit",),
-    "SAGEMAKER_MAX_CONCURRENT_INVOCATIONS": ("model.max_concurrent_invocations",),
-    "SAGEMAKER_MAX_PAYLOAD_IN_MB": ("model.max_payload_size",),
-    "SAGEMAKER_MODEL_DATA_DOWNLOAD_TIMEOUT": ("model.data_download_timeout",),
-    "SAGEMAKER_PROGRAM": ("model.inference_entry_point",),
+_ENVIRONMENT: Final[Table] = {
+    "Environment": ("model.environment_variables",),
+    **{f"Environment.{name}": (f"model.{of}",) for name, of in VARIABLES_OF_FIELDS.items()},
 }
 _REGISTERED_TYPES: Final = ("payload.inference_instance_types", "model.inference_instance_type")
 
@@ -62,7 +58,7 @@ _TRAIN: Final[Table] = {
 _CREATE_MODEL: Final[Table] = {
     "": ("model",),
     "PrimaryContainer.Image": _IMAGE,
-    **{f"PrimaryContainer.Environment.{name}": of for name, of in _CONTAINER_ENVIRONMENT.items()},
+    **{f"PrimaryContainer.{path}": of for path, of in _ENVIRONMENT.items()},
 }
 _PROCESSING_TYPES: Final = (
     "package.processing_instance_type_small",
@@ -110,7 +106,7 @@ _REGISTRATION: Final[Table] = {
     "CustomerMetadataProperties.pipeline_version": ("base.pipeline_version",),
     f"{_CONTAINER}.FrameworkVersion": ("model.framework_version",),
     f"{_CONTAINER}.Image": _IMAGE,
-    **{f"{_CONTAINER}.Environment.{name}": of for name, of in _CONTAINER_ENVIRONMENT.items()},
+    **{f"{_CONTAINER}.{path}": of for path, of in _ENVIRONMENT.items()},
     "InferenceSpecification.SupportedContentTypes": (
         "payload.source_model_inference_content_types",
     ),

@@ -9,6 +9,7 @@ from typing import Final, Self, TypeVar, cast
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES
+from constructs_lib.configs.document import child_path
 from constructs_lib.configs.files import ConfigFile, log_warnings, read_config_file
 from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.formats.differences import differences
@@ -82,15 +83,16 @@ class PipelineConfigs:
             log_warnings(path, () if file.generation is Generation.LATER else file.warnings)
             raise ConfigFileError(file.file, problems)
         training = _only_if_any(file, PytorchTrainingConfig)
+        model = _only(file, PytorchModelCreationConfig)
         return cls(
             base=_only(file, BasePipelineConfig),
-            model=_only(file, PytorchModelCreationConfig),
+            model=model,
             package=_only(file, PackageStepConfig),
             registration=_only(file, ModelRegistrationConfig),
             payload=_only(file, PayloadConfig),
             processing=_only_if_any(file, ProcessingStepConfigBase),
             training=training if training and training.train_in_pipeline else None,
-            warnings=file.warnings,
+            warnings=(*file.warnings, *_readable_secrets(file, model)),
             notes=tuple(differences(file)),
             file=file,
         )
@@ -151,6 +153,19 @@ def _contradictions(file: ConfigFile) -> Iterator[ConfigProblem]:
         steps = [*_steps(file, first)[:1], *_steps(file, second)[:1]]
         if len(steps) == len((first, second)) and all(step in file.configs for step in steps):
             yield from _differences(file, steps[0], steps[1], fields)
+
+
+def _readable_secrets(
+    file: ConfigFile, model: PytorchModelCreationConfig
+) -> Iterator[ConfigProblem]:
+    """Warn of secrets, whose values are not shown."""
+    path, _ = file.locate(file.step_of(type(model)), "environment_variables")
+    for name in model.readable_secrets():
+        yield ConfigProblem(
+            child_path(path, name),
+            "seems to be a secret, which the pipeline, the model and each registered version would"
+            " show: take it out, and let the code read it from AWS Secrets Manager, if it needs it",
+        )
 
 
 def _registration_fields() -> list[str]:

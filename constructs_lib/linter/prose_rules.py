@@ -12,12 +12,12 @@ from constructs_lib.language.expressions import find_objects, known_text, text_f
 from constructs_lib.language.steps import DefinitionStep
 from constructs_lib.linter.pipeline import DefinitionParts, entries_by_name
 from constructs_lib.linter.step_types import STEP_TYPES
+from constructs_lib.service_model.environments import MOST_BYTES, size_bytes
 from constructs_lib.service_model.instances import has_local_storage
 
 _ARCHIVE_MEMBERS: Final = ("ModelDataUrl", "SamplePayloadUrl")
 _IMAGE_MEMBERS: Final = ("Image", "ImageUri", "TrainingImage")
 _ECR_IMAGE: Final = re.compile(r"\d{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com.*")
-_MOST_ENVIRONMENT_BYTES: Final = 32 * 1024
 
 
 def prose_rule_problems(pipeline: DefinitionParts) -> Iterator[Problem]:
@@ -80,18 +80,18 @@ def _environment_problems(step: DefinitionStep) -> Iterator[Problem]:
         for _, value in _arguments(step)
         if isinstance(value.get("Environment"), Mapping)
     ]
-    size_bytes = sum(
-        len(known_text(text_fragments(text), "").encode())
+    size = size_bytes(
+        known_text(text_fragments(text), "")
         for environment in environments
         for entry in environment.items()
         for text in entry
     )
-    if size_bytes > _MOST_ENVIRONMENT_BYTES:
+    if size > MOST_BYTES:
         message = (
-            f"the containers' environments have {size_bytes} bytes; "
-            f"all of a model's have at most {_MOST_ENVIRONMENT_BYTES}"
+            f"the containers' environments have {size} bytes; "
+            f"all of a model's have at most {MOST_BYTES}"
         )
-        yield Problem((*step.path, "Arguments"), message, size_bytes)
+        yield Problem((*step.path, "Arguments"), message, size)
 
 
 def _image_region_problems(steps: Sequence[DefinitionStep]) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from constructs_lib.configs.model import SET_BY_THE_APP
 from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.s3_layout import bucket_and_key
 
@@ -13,7 +14,7 @@ STEP_CONFIG_ENVIRONMENT: Final = (
     "SAGEMAKER_REGION",
     "SAGEMAKER_SUBMIT_DIRECTORY",
 )
-"""The part of the container's environment that execution documents hold."""
+"""What execution documents hold of the environment variables that the app sets."""
 
 
 def step_config(request: RegistrationRequest, sample_payload_s3_uri: str) -> dict[str, Any]:
@@ -41,7 +42,9 @@ def step_config(request: RegistrationRequest, sample_payload_s3_uri: str) -> dic
             name: variable_type.value for name, variable_type in request.output_variables
         },
         "source_model_environment_variable_map": {
-            name: request.environment[name] for name in STEP_CONFIG_ENVIRONMENT
+            name: value
+            for name, value in request.environment.items()
+            if name in STEP_CONFIG_ENVIRONMENT or name not in SET_BY_THE_APP
         },
         "load_testing_info_map": {
             "sample_payload_s3_bucket": bucket,

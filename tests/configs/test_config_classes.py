@@ -101,6 +101,7 @@ def test_defaults_of_model_creation() -> None:
         "inference_memory_limit": 6144,
         "max_concurrent_invocations": 10,
         "max_payload_size": 6,
+        "environment_variables": None,
     }
 
 

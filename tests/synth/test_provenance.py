@@ -35,6 +35,7 @@ OTHER_VALUES: Final[Mapping[str, object]] = {
     "model.container_memory_limit": 8192,
     "model.container_startup_health_check_timeout": 301,
     "model.data_download_timeout": 901,
+    "model.environment_variables": {"SCORE_SCALE": "1000"},
     "model.framework_version": "2.0.1",
     "model.inference_entry_point": "features.py",
     "model.inference_instance_type": "ml.c5.large",
