@@ -15,6 +15,7 @@
     ├── DeployTimeVariableError      constructs_lib.definition
     ├── SourceError                  constructs_lib.diff.sources
     ├── EarlierInterfaceError        constructs_lib.errors
+    ├── GitError                     constructs_lib.git
     ├── GraphError                   constructs_lib.graph.dag
     ├── RefusedAppError              constructs_lib.infrastructure.template_findings
     ├── TriggerError                 constructs_lib.infrastructure.triggers

@@ -55,6 +55,7 @@ LAYERS: Final = (
         "constructs_lib.confinement",
         "constructs_lib.deploy_time_values",
         "constructs_lib.findings",
+        "constructs_lib.git",
         "constructs_lib.progress",
         "constructs_lib.s3_layout",
         "constructs_lib.suggestions",

@@ -12,6 +12,7 @@ from commands.local.run import run_locally
 from commands.terminal.aws import Aws, AwsCallError, calls, read_definition
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
+from commands.terminal.git_commit import with_git_commit
 from commands.terminal.options import (
     Model,
     Parameter,
@@ -51,6 +52,7 @@ def start(
         )
     definition = read_definition(aws, pipeline)
     refuse_missing_parameters(definition, parameters, model)
+    parameters = with_git_commit(definition, parameters)
     if model is not None:
         parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
     arn = _start(aws, pipeline, parameters)

@@ -12,6 +12,7 @@ from commands.terminal import places
 from commands.terminal.aws import Aws, read_definition
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
+from commands.terminal.git_commit import with_git_commit
 from commands.terminal.options import (
     LOCAL_ENDPOINT,
     Endpoint,
@@ -77,7 +78,7 @@ def run_locally(
         aws=aws,
         state_dir=places.STATE / "executions",
         console=console,
-        parameters=parameters,
+        parameters=with_git_commit(definition, parameters),
     )
     made = collect(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
     end_with(made, as_json=as_json)

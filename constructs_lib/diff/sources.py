@@ -20,6 +20,7 @@ from constructs_lib.diff.deployed import with_variables
 from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare_pipelines
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
+from constructs_lib.git import GitError, git
 
 _TIMEOUT_IN_SECONDS: Final = 600
 _KEPT_LINES: Final = 20
@@ -66,11 +67,12 @@ def app_of_commit(commit: str, root: Path) -> App:
         root: Folder of the repository.
 
     Raises:
+        GitError: There is no git, or no repository.
         SourceError: There is no such commit, or it does not compile.
     """
     revision = _revision(commit, root)
     with tempfile.TemporaryDirectory(prefix="commit-") as folder:
-        archive = _git(root, "archive", "--format=zip", revision)
+        archive = git(root, "archive", "--format=zip", revision)
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             files.extractall(folder)
         return _compile(Path(folder), f"commit {commit}")
@@ -128,28 +130,15 @@ def _revision(commit: str, root: Path) -> str:
     # --end-of-options: a commit that starts with "-" must not become an option.
     name = f"{commit}^{{commit}}"
     try:
-        found = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
-    except SourceError as error:
-        branches = _git(root, "branch", "--format=%(refname:short)").decode().split()
+        found = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", name)
+    except GitError as error:
+        branches = git(root, "branch", "--format=%(refname:short)").decode().split()
         raise SourceError(
             f"There is no commit {commit!r} in {root}. Give a branch, a tag or a commit's digest;"
             f" branches: {', '.join(branches) or 'none'}. A shallow clone lacks older commits:"
             " git fetch --unshallow brings them."
         ) from error
     return found.decode().strip()
-
-
-def _git(root: Path, *arguments: str) -> bytes:
-    try:
-        return subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, check=True
-        ).stdout
-    except FileNotFoundError as error:
-        raise SourceError("Commits are read with git, which is not installed.") from error
-    except subprocess.CalledProcessError as error:
-        raise SourceError(
-            f"git {arguments[0]} failed in {root}: {error.stderr.decode(errors='replace').strip()}"
-        ) from error
 
 
 def _compile(folder: Path, what: str) -> App:

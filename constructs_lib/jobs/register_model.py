@@ -260,6 +260,7 @@ class Registration(Work):
     sample_payload_uri: str
     source_model_artifact_uri: str
     training_job_arn: str = ""
+    git_commit: str = "unknown"
 
     @property
     def client_token(self) -> str:
@@ -508,6 +509,7 @@ def model_package_arguments(registration: Registration, s3: Any) -> dict[str, An
         "model_approval_status": registration.model_approval_status,
         "artifact_sha256": registration.artifact_sha256,
         "code_sha256": registration.code_sha256,
+        "git_commit": registration.git_commit,
         "packaging_manifest_uri": registration.packaging_manifest_uri,
         "registration_request_uri": registration.registration_request_uri,
         "pipeline_execution_arn": registration.pipeline_execution_arn,

@@ -125,6 +125,7 @@ def _provenance() -> dict[str, str]:
     return {
         "artifact_sha256": _text("artifact_sha256"),
         "code_sha256": _text("code_sha256"),
+        "git_commit": _text("git_commit"),
         "packaging_manifest": _text("packaging_manifest_uri"),
         "pipeline_execution": _text("pipeline_execution_arn"),
         "source_model_artifact": _text("source_model_artifact_uri"),

@@ -82,6 +82,7 @@ def _customer_metadata(
         "pipeline_execution_arn": values["pipeline_execution_arn"],
         "artifact_sha256": values["artifact_sha256"],
         "code_sha256": values["code_sha256"],
+        "git_commit": values["git_commit"],
         "packaging_manifest": values["packaging_manifest_uri"],
         "verification": request.verification,
     }

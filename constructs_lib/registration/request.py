@@ -36,6 +36,7 @@ _RELEASE_VALUES: Final = (
     "registration_request_uri",
     "pipeline_execution_arn",
     "source_model_artifact_uri",
+    "git_commit",
 )
 _VERIFICATION_VALUES: Final = (
     "evaluation_uri",
@@ -116,6 +117,7 @@ class RegistrationRequest(BaseModel):
         ``registration_request_uri``   S3 URI of the registration file
         ``pipeline_execution_arn``     the execution that registers
         ``source_model_artifact_uri``  S3 URI of the artifact that was packaged
+        ``git_commit``                 what the execution was started from, or ``unknown``
         ``evaluation_uri``             verified: S3 URI of ``evaluation.json``, in this region
         ``verdict``                    verified: ``passed`` or ``failed``
         ``verification_summary``       verified: one line of ASCII, no quotes, no backslashes

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.deploy_time_values import DeployTimeValues
+from constructs_lib.git import COMMIT_PARAMETER, UNKNOWN_COMMIT
 from constructs_lib.s3_layout import temporary_prefix
 from constructs_lib.steps.sdk import Parameter, ParameterString
 
@@ -24,6 +25,8 @@ class PipelineParameters:
     approval_status: ParameterString
     register_again: ParameterString
     """Whether what is registered already is registered once more."""
+    git_commit: ParameterString
+    """What an execution was started from; registered with the model."""
     model_s3_uri: ParameterString | None
 
     @classmethod
@@ -63,6 +66,7 @@ class PipelineParameters:
             register_again=ParameterString(
                 "RegisterAgain", default_value=NO_OR_YES[0], enum_values=NO_OR_YES
             ),
+            git_commit=ParameterString(COMMIT_PARAMETER, default_value=UNKNOWN_COMMIT),
             model_s3_uri=(
                 None if has_training else ParameterString("ModelS3Uri", default_value=model_s3_uri)
             ),
@@ -78,5 +82,6 @@ class PipelineParameters:
             self.model_s3_uri,
             self.approval_status,
             self.register_again,
+            self.git_commit,
         ]
         return [parameter for parameter in declared if parameter is not None]

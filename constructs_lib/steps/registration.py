@@ -132,6 +132,7 @@ class ModelRegistrationStepBuilder:
         return {
             "artifact_sha256": self.packaged.artifact_sha256,
             "code_sha256": self.packaged.code_sha256,
+            "git_commit": self.context.parameters.git_commit,
             "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
             "source_model_artifact_uri": self.provenance.source_artifact_uri,
             **trained,

@@ -201,8 +201,8 @@ def test_status_without_a_local_execution_says_how_to_start_one(
     assert f"release run {NAME}" in str(release("status", NAME).exception)
 
 
-def _expect_pipeline(stub: Stubber) -> None:
-    answer = {"PipelineDefinition": json.dumps(DEFINITION)}
+def _expect_pipeline(stub: Stubber, definition: dict[str, Any] = DEFINITION) -> None:
+    answer = {"PipelineDefinition": json.dumps(definition)}
     stub.add_response("describe_pipeline", answer, {"PipelineName": NAME})
 
 
@@ -328,13 +328,18 @@ def test_logs_reads_the_streams_of_the_steps_job(stubs: dict[str, Stubber]) -> N
     assert CliRunner().invoke(app, ["logs", NAME, "Package"]).stdout == "packaged 3 files\n"
 
 
-def test_start_uploads_a_file_under_its_content_and_waits(
-    stubs: dict[str, Stubber], tmp_path: Path
+def test_start_uploads_a_file_under_its_content_tells_the_commit_and_waits(
+    stubs: dict[str, Stubber], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    definition = json.loads(json.dumps(DEFINITION))
+    definition["Parameters"].append(
+        {"Name": "GitCommit", "Type": "String", "DefaultValue": "unknown"}
+    )
+    monkeypatch.setattr("commands.terminal.git_commit.commit_of", lambda _: "4f1c-dirty")
     model = tmp_path / "model.tar.gz"
     model.write_bytes(b"model")
     key = "incoming/returns-risk/9372c470eeadd5ec-model.tar.gz"
-    _expect_pipeline(stubs["sagemaker"])
+    _expect_pipeline(stubs["sagemaker"], definition)
     stubs["s3"].add_response(
         "put_object",
         {},
@@ -345,7 +350,10 @@ def test_start_uploads_a_file_under_its_content_and_waits(
         {"PipelineExecutionArn": ARN},
         {
             "PipelineName": NAME,
-            "PipelineParameters": [{"Name": "ModelS3Uri", "Value": f"s3://data/{key}"}],
+            "PipelineParameters": [
+                {"Name": "GitCommit", "Value": "4f1c-dirty"},
+                {"Name": "ModelS3Uri", "Value": f"s3://data/{key}"},
+            ],
         },
     )
     _expect_state(stubs["sagemaker"], "Failed")

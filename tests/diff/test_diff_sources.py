@@ -28,6 +28,7 @@ from constructs_lib.diff.sources import (
     deployed_app,
     read_assembly,
 )
+from constructs_lib.git import GitError
 from tests.diff.app_repository import git
 
 GOLDEN = sorted((Path(__file__).parents[1] / "synth" / "golden").glob("*.json"))
@@ -75,7 +76,7 @@ def test_a_commit_that_does_not_compile_is_named_with_the_reason(repository: Pat
 
 
 def test_a_folder_that_is_no_repository_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="not a git repository"):
+    with pytest.raises(GitError, match="not a git repository"):
         app_of_commit("HEAD", tmp_path)
 
 

@@ -120,6 +120,7 @@ def registration(event: dict[str, str]) -> dict[str, str]:
         **{name: value for name, value in event.items() if name in SHARED},
         "action": "register",
         "code_sha256": "cd" * 32,
+        "git_commit": f"{'12' * 20}-dirty",
         "model_approval_status": "PendingManualApproval",
         "source_model_artifact_uri": f"s3://{HOME_BUCKET}/incoming/model.tar.gz",
         **{name: f"s3://{BUCKET}/{key}" for name, key in FILES.items()},
@@ -280,6 +281,18 @@ def test_registers_a_model_package_of_the_region(
     assert properties["latency_p99_in_millisecond"] == "12.3"
     assert properties["achieved_tps"] == "20.0"
     assert properties["evaluation"] == f"s3://{BUCKET}/{EVALUATION_KEY}"
+    assert properties["git_commit"] == f"{'12' * 20}-dirty"
+
+
+def test_an_execution_of_an_earlier_definition_has_no_known_commit(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    handler(event, None)
+    del registration["git_commit"]
+    handler(registration, None)
+
+    (package,) = registered(aws)
+    assert package["CustomerMetadataProperties"]["git_commit"] == "unknown"
 
 
 def test_the_model_card_holds_what_was_measured(

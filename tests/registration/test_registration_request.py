@@ -39,6 +39,7 @@ LATE_VALUES = {
     "model_approval_status": "PendingManualApproval",
     "artifact_sha256": "ab" * 32,
     "code_sha256": "cd" * 32,
+    "git_commit": f"{'12' * 20}-dirty",
     "packaging_manifest_uri": "s3://bucket/releases/1/manifest.json",
     "registration_request_uri": "s3://bucket/registration.json",
     "pipeline_execution_arn": (
@@ -194,6 +195,7 @@ def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None
         "registration_request": LATE_VALUES["registration_request_uri"],
         "artifact_sha256": LATE_VALUES["artifact_sha256"],
         "code_sha256": LATE_VALUES["code_sha256"],
+        "git_commit": LATE_VALUES["git_commit"],
         "packaging_manifest": LATE_VALUES["packaging_manifest_uri"],
         "pipeline_execution_arn": LATE_VALUES["pipeline_execution_arn"],
         "verification": "enforce",

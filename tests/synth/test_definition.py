@@ -432,6 +432,7 @@ def test_the_home_registration_is_what_the_request_says(
         "model_approval_status": {"Get": "Parameters.ModelApprovalStatus"},
         "artifact_sha256": _manifest_value("sha256"),
         "code_sha256": _manifest_value("code_sha256"),
+        "git_commit": {"Get": "Parameters.GitCommit"},
         "packaging_manifest_uri": _output("Stage-NA", "packaging_manifest_uri"),
         "registration_request_uri": _output("Stage-NA", "registration_request_uri"),
         "pipeline_execution_arn": {"Get": "Execution.PipelineExecutionArn"},

@@ -12,6 +12,7 @@ import pytest
 
 from app import build_app
 from constructs_lib.jobs.archive import job_archive
+from tests.diff.app_repository import git
 from tests.synth.app_copy import assembly, copy_app, run
 from tests.synth.conftest import cdk_context
 
@@ -74,6 +75,31 @@ def test_two_machines_synthesize_the_same_bytes(one: dict[str, bytes], tmp_path:
 
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
+
+
+def test_another_commit_of_the_same_files_synthesizes_the_same_bytes(
+    one: dict[str, bytes], tmp_path: Path
+) -> None:
+    checkout = copy_app(tmp_path)
+    git(checkout, "init", "--quiet")
+    git(checkout, "commit", "--quiet", "--allow-empty", "--message", "a")
+
+    other = _synthesize(checkout)
+
+    assert [name for name in one if one[name] != other[name]] == []
+    parameter = {"Name": "GitCommit", "Type": "String", "DefaultValue": "unknown"}
+    assert json.dumps(parameter, sort_keys=True, separators=(",", ":")) in _definition(one)
+
+
+def _definition(files: dict[str, bytes]) -> str:
+    resources = json.loads(files[PIPELINE_TEMPLATE])["Resources"].values()
+    [body] = [
+        each["Properties"]["PipelineDefinition"]["PipelineDefinitionBody"]
+        for each in resources
+        if each["Type"] == "AWS::SageMaker::Pipeline"
+    ]
+    text: str = body["Fn::Sub"][0]
+    return text
 
 
 def test_the_archives_of_jobs_are_uploaded_as_they_are(one: dict[str, bytes]) -> None:
