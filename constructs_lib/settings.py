@@ -370,7 +370,7 @@ def read_context(file: Path) -> dict[str, Any]:
         SettingsError: There is no such file, it is not JSON, or it holds no context.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise SettingsError(f"Cannot read {file}: {error.strerror}.") from error
     except (ValueError, RecursionError) as error:

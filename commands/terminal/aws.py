@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import typer
 
@@ -47,6 +48,8 @@ _NO_CREDENTIALS: Final = (
 _NO_NETWORK: Final = (
     "Check the network; for the embedded AWS, start it in another shell: release emulator."
 )
+
+_DOMAINS_OF_AWS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 
 
 class AwsCallError(ReleaseError):
@@ -100,12 +103,30 @@ class Aws:
 
         config = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=10)
         with calls(f"Cannot use {service}"):
-            return self._handle.client(service, region, config)
+            client = self._handle.client(service, region, config)
+        if not self.is_embedded:
+            _tell_of_another_endpoint(service, client.meta.endpoint_url)
+        return client
 
     @cached_property
     def _handle(self) -> AwsHandle:
         key = read_key(self.endpoint_url) if self.endpoint_url else None
         return AwsHandle(self.home_region, self.endpoint_url, key, self.profile)
+
+
+@cache
+def _tell_of_another_endpoint(service: str, endpoint_url: str) -> None:
+    """Say once that what answers for a service is not AWS, whatever the command's first line says.
+
+    AWS's own endpoints, those of a VPC too, are below ``amazonaws.com`` or ``api.aws``.
+    """
+    host = urlsplit(endpoint_url).hostname or ""
+    if not host.endswith(_DOMAINS_OF_AWS):
+        typer.echo(
+            f"warning: {service} is not that of AWS: your environment or AWS configuration sets its"
+            f" endpoint to {endpoint_url} (AWS_ENDPOINT_URL_..., endpoint_url).",
+            err=True,
+        )
 
 
 @contextmanager

@@ -41,7 +41,7 @@ def _values(value: Any, name: str) -> Iterator[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}

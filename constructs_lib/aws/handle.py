@@ -119,7 +119,12 @@ def _config(config: Config | None, *, is_embedded: bool) -> Config | None:
     from botocore.config import Config
 
     # On this machine: no proxy leads there, and no name of a bucket is known to its resolver.
-    local = Config(proxies={}, s3={"addressing_style": "path"})
+    local = Config(
+        proxies={},
+        s3={"addressing_style": "path"},
+        use_fips_endpoint=False,
+        use_dualstack_endpoint=False,
+    )
     return local if config is None else local.merge(config)
 
 

@@ -33,6 +33,7 @@ from typing import IO, Any, Final, Self
 
 import pydantic
 
+from constructs_lib.aws.handle import without_aws_variables
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
@@ -184,7 +185,7 @@ class Compilation:
             raise KeyError("No such pipeline is compiled here.")
         line = _stdout(self._child).readline()
         if not line:
-            raise RuntimeError(f"The compiler ended with exit code {self._child.wait()}.")
+            raise CompilationError(_how_it_ended(self._child.wait()))
         answer = json.loads(line)
         name = answer["name"]
         if "error" in answer:
@@ -205,9 +206,23 @@ def _start_compiler(
         return subprocess.Popen(
             [sys.executable, "-c", _COMPILER],
             cwd=_PACKAGE.parent,
+            env=without_aws_variables(os.environ),  # a stale profile would end it
             stdin=task,
             stdout=subprocess.PIPE,
         )
+
+
+def _how_it_ended(exit_code: int) -> str:
+    """Tell of a compiler that says no more."""
+    if exit_code < 0:
+        return (
+            f"The process that compiles pipelines was ended by signal {-exit_code}: most likely,"
+            " this machine is out of memory; it takes 600 MB."
+        )
+    return (
+        f"The process that compiles pipelines ended with exit code {exit_code}; it has printed why."
+        " If a package is missing or damaged, install them anew: make setup."
+    )
 
 
 def _stdout(child: subprocess.Popen[bytes]) -> IO[bytes]:

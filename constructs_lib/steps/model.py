@@ -34,6 +34,7 @@ class PytorchModelStepBuilder:
             role_arn=self.context.values.execution_role_arn,
             instance_type=self.config.inference_instance_type,
             sagemaker_session=self.context.session,
+            model_path=None,  # it would make a folder in the /tmp of all users
         )
         # ModelBuilder has no arguments for these two; it passes on the attributes.
         model.vpc_config = self.context.vpc_config

@@ -164,6 +164,7 @@ def _register(context: StepContext, arguments: Mapping[str, Any]) -> object:
         role_arn=context.values.execution_role_arn,
         instance_type=specification["SupportedRealtimeInferenceInstanceTypes"][0],
         sagemaker_session=context.session,
+        model_path=None,  # it would make a folder in the /tmp of all users
     )
     step_args = model.register(
         model_package_group_name=arguments["ModelPackageGroupName"],

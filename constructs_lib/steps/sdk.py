@@ -27,6 +27,8 @@ from typing import Any, Final
 import boto3
 import botocore.session
 
+from constructs_lib.aws.handle import without_aws_variables
+
 
 def _boto_session_without_aws(region: str) -> boto3.Session:
     """Make a session that reads no environment, profile, file or metadata service."""
@@ -87,6 +89,19 @@ def _environment_variable(name: str, value: str) -> Iterator[None]:
 
 
 @contextmanager
+def _without_aws_variables() -> Iterator[None]:
+    """Hide a profile that is not there, and the like: the SDK makes sessions of its own."""
+    original = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(without_aws_variables(original))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(original)
+
+
+@contextmanager
 def _root_logger_kept() -> Iterator[None]:
     """Undo the logging.basicConfig() that the SDK calls while it is imported."""
     root = logging.getLogger()
@@ -99,6 +114,7 @@ def _root_logger_kept() -> Iterator[None]:
 with (
     warnings.catch_warnings(action="ignore"),
     _root_logger_kept(),
+    _without_aws_variables(),
     _replaced(boto3, "DEFAULT_SESSION", _boto_session_without_aws("us-east-1")),
 ):
     from sagemaker.core import image_uris
@@ -255,6 +271,7 @@ def offline() -> Iterator[None]:
     """Compile inside this: the SDK then neither calls AWS nor repeats costly checks."""
     with ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings(action="ignore"))
+        stack.enter_context(_without_aws_variables())
         # iam:SimulatePrincipalPolicy on a role that does not exist yet.
         stack.enter_context(_environment_variable("SAGEMAKER_VALIDATE_ROLE", "false"))
         # Validates the constant above with jsonschema on each of about 40 look-ups a definition.

@@ -152,3 +152,40 @@ def model_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "model"
     unpack(MODEL, folder, Limits())
     return folder
+
+
+_DEVICE = WHOLE.replace("model_dir)", "model_dir, context)").replace(
+    "'model'", "context.system_properties['gpu_id']"
+)
+_LISTS = {
+    "one GPU": ("echo index; echo 0", 0),
+    "several": ("printf 'index\\n2\\n3\\n'", 2),
+    "no driver": ("echo NVIDIA-SMI has failed; exit 9", None),
+    "none": ("echo No devices were found", None),
+}
+
+
+@pytest.mark.parametrize("machine", _LISTS)
+def test_the_context_names_the_first_gpu_that_the_machine_lists(
+    machine: str, entry_point: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, expected = _LISTS[machine]
+    (tmp_path / "nvidia-smi").write_text(f"#!/bin/sh\n{script}\n")
+    (tmp_path / "nvidia-smi").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    handler = ModelHandler(importlib.import_module(entry_point(_DEVICE)))
+
+    handler.load(str(tmp_path))
+
+    assert handler._model == expected
+
+
+def test_the_context_names_no_gpu_where_there_is_no_driver(
+    entry_point: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    handler = ModelHandler(importlib.import_module(entry_point(_DEVICE)))
+
+    handler.load(str(tmp_path))
+
+    assert handler._model is None

@@ -236,6 +236,7 @@ def test_what_is_switched_off_in_the_sdk_changes_no_definition(
 
     monkeypatch.setattr(SageMakerConfig, "validate_sagemaker_config", staticmethod(validate_once))
     monkeypatch.setattr(sdk, "_replaced", leave_it)
+    monkeypatch.setattr(sdk, "_without_aws_variables", leave_it)
 
     assert compile_pipeline(configs).body == with_countermeasures
     assert validated
@@ -248,3 +249,43 @@ def test_a_known_account_makes_cdk_look_nothing_up(tmp_path: Path) -> None:
     assert run(app, "app.py", environment=environment).returncode == 0
 
     assert "missing" not in json.loads((tmp_path / "out" / "manifest.json").read_text())
+
+
+_COMPILE = """
+import os, sys
+made = []
+sys.addaudithook(lambda event, given: event == "os.mkdir" and made.append(os.fsdecode(given[0])))
+from pathlib import Path
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.definition import compile_pipeline
+
+configs = PipelineConfigs.load(Path("pipelines/returns_risk/config.json"))
+compile_pipeline(configs, home_region="us-east-1")
+print(made)
+"""
+
+
+def test_compiling_makes_no_folder_not_even_in_the_temporary_one(own_app: Path) -> None:
+    # One in /tmp would be the first user's, and a second one could make none in it.
+    result = run(own_app, "-c", _COMPILE, environment={"PYTHONDONTWRITEBYTECODE": "1"})
+
+    assert (result.stdout, result.stderr) == ("[]\n", "")
+
+
+@pytest.mark.parametrize(
+    "of_the_user",
+    [
+        {"AWS_PROFILE": "no-longer-there"},
+        {"AWS_CONFIG_FILE": __file__},
+        {"AWS_RETRY_MODE": "of-another-tool"},
+        {"AWS_ENDPOINT_URL": "nowhere"},
+    ],
+)
+def test_what_a_user_has_set_for_aws_does_not_matter(
+    of_the_user: dict[str, str], own_app: Path
+) -> None:
+    validate = run(own_app, "cli.py", "validate", "--no-cache", environment=of_the_user)
+    compiled = run(own_app, "-c", _COMPILE, environment=of_the_user)
+
+    assert (validate.returncode, validate.stderr) == (0, "")
+    assert (compiled.returncode, compiled.stderr) == (0, "")

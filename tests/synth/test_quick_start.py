@@ -61,3 +61,19 @@ def test_garbage_is_left_alone_only_in_a_process_of_the_app(is_program: bool) ->
     result = _run(f"quick_start.prepare(is_program={is_program}); print(gc.isenabled())")
 
     assert result.stdout == f"{not is_program}\n"
+
+
+_CACHE = """
+quick_start.prepare(is_program=False)
+print(os.environ.get('JSII_RUNTIME_PACKAGE_CACHE_ROOT'))
+"""
+
+
+def test_the_cdk_unpacks_in_the_home_folder_or_else_beside_the_app(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    beside_the_app = ROOT / ".local" / "jsii"
+
+    assert _run(_CACHE, HOME=str(tmp_path)).stdout == "None\n"
+    assert _run(_CACHE, HOME=str(tmp_path / "file")).stdout == f"{beside_the_app}\n"
+    chosen = {"HOME": str(tmp_path / "file"), "JSII_RUNTIME_PACKAGE_CACHE_ROOT": "/elsewhere"}
+    assert _run(_CACHE, **chosen).stdout == "/elsewhere\n"

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from constructs_lib.settings import Settings, SettingsError
+from constructs_lib.settings import Settings, SettingsError, read_context
 
 
 def _settings(given: Any) -> Settings:
@@ -89,3 +90,10 @@ def test_multi_region_keys_are_keys() -> None:
     arn = "arn:aws:kms:us-east-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab"
 
     assert _settings({"additional_key_arns": [arn]}).additional_key_arns == (arn,)
+
+
+def test_a_byte_order_mark_is_read_over_as_the_cdk_does(tmp_path: Path) -> None:
+    file = tmp_path / "cdk.json"
+    file.write_text('{"context": {"environment": "dev"}}', encoding="utf-8-sig")
+
+    assert read_context(file) == {"environment": "dev"}

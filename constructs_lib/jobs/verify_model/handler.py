@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import shutil
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 from .default_functions import (
@@ -36,10 +38,10 @@ class ServerContext:
 
     model_name = "model"
 
-    def __init__(self, model_dir: str) -> None:
-        """Of a model server without GPUs that batches no requests."""
+    def __init__(self, model_dir: str, gpu_id: int | None = None) -> None:
+        """Of a model server with one worker that batches no requests."""
         self.manifest: dict[str, Any] = {}
-        self.system_properties = {"model_dir": model_dir, "gpu_id": None, "batch_size": 1}
+        self.system_properties = {"model_dir": model_dir, "gpu_id": gpu_id, "batch_size": 1}
         self.headers: dict[str, str] = {}
 
     def get_request_header(self, _index: int, name: str) -> str | None:
@@ -49,6 +51,22 @@ class ServerContext:
     def get_all_request_header(self, _index: int) -> dict[str, str]:
         """All headers of the request."""
         return dict(self.headers)
+
+
+def first_gpu() -> int | None:
+    """Return the number of the GPU that TorchServe gives to its first worker; None without one.
+
+    It finds them as TorchServe does, by what ``nvidia-smi`` lists below a title.
+    """
+    program = shutil.which("nvidia-smi")
+    if program is None:
+        return None
+    command = [program, "--query-gpu=index", "--format=csv"]
+    try:
+        listed = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return None  # its driver does not run
+    return next((int(line) for line in listed.split() if line.isdigit()), None)
 
 
 class ModelHandler:
@@ -94,7 +112,7 @@ class ModelHandler:
 
     def load(self, model_dir: str, begin: Callable[[str], object] = str) -> None:
         """Call ``model_fn`` and the hooks around it; ``begin`` is told the name of each first."""
-        self._context = ServerContext(model_dir)
+        self._context = ServerContext(model_dir, first_gpu())
         before, after = (self._own[name] for name in HOOK_ARGUMENTS)
         if before:
             begin("pre_model_fn")

@@ -83,3 +83,34 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
     assert child.returncode == 0
     assert not accepts_connections(endpoint_url)
+
+
+@pytest.mark.parametrize(
+    "of_the_user",
+    [
+        {"HTTP_PROXY": "http://localhost:9", "http_proxy": "http://localhost:9"},
+        {"AWS_PROFILE": "no-longer-there"},
+        {"AWS_CONFIG_FILE": "config"},
+        {"AWS_ENDPOINT_URL_S3": "http://localhost:9", "AWS_ENDPOINT_URL": "http://localhost:9"},
+        {"AWS_USE_FIPS_ENDPOINT": "true"},
+        {"AWS_USE_DUALSTACK_ENDPOINT": "true"},
+    ],
+    ids=lambda variables: next(iter(variables)),
+)
+def test_what_a_user_has_set_for_aws_leads_to_no_other(
+    of_the_user: dict[str, str],
+    aws: EmbeddedAws,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "config").write_text("[default]\ns3 =\n    addressing_style = virtual\n")
+    monkeypatch.chdir(tmp_path)
+    for name, value in of_the_user.items():
+        monkeypatch.setenv(name, value)
+    bucket = f"of-{next(iter(of_the_user)).lower().replace('_', '-')}"
+    s3 = aws.handle.client("s3")
+
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"content")
+
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
