@@ -28,10 +28,9 @@ from constructs_lib.deploy_time_values import (
 from constructs_lib.errors import ReleaseError
 from constructs_lib.language.canonical import canonical
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
-from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.load_test_request import LoadTestRequestError, load_test_request
 from constructs_lib.registration.request import RegistrationRequest, registration_request
-from constructs_lib.release.payloads import payload_archive
+from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import folder_uri
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
@@ -98,7 +97,7 @@ def compile_pipeline(
         name=pipeline.name,
         body=pipeline.definition(),
         registration_requests=requests,
-        registration_file=registration_file(requests.values()).decode(),
+        registration_file=shipped_registration_file(configs, requests.values()).decode(),
     )
 
 
@@ -317,7 +316,8 @@ def _gate(
 def _registration_digest(
     configs: PipelineConfigs, requests: Mapping[RegionCode, RegistrationRequest]
 ) -> str:
-    content = payload_archive(configs.payload) + registration_file(requests.values())
+    registration = shipped_registration_file(configs, requests.values())
+    content = shipped_payload(configs) + registration
     return hashlib.sha256(content).hexdigest()[:16]
 
 

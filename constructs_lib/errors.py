@@ -35,6 +35,7 @@
     ├── ModelArtifactError           constructs_lib.release.incoming
     ├── OwnScriptError               constructs_lib.release.own_script
     ├── PackagingError               constructs_lib.release.packager
+    ├── SampleRequestError           constructs_lib.release.samples.errors
     ├── SettingsError                constructs_lib.settings
     ├── ImageNotFoundError           constructs_lib.steps.images
     ├── InstanceTypeImageError       constructs_lib.steps.images

@@ -63,6 +63,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "repository": "my-team/my-releases",
     "repository_id": 987654321,
     "sample_payload_s3_key": "payload.tar.gz",
+    "sample_requests_dir": "sample_requests",
     "schedule": {"expression": "rate(7 days)"},
     "security_group_id": "sg-0abc",
     "subnet_cidrs": ["10.1.0.0/24", "10.1.1.0/24"],

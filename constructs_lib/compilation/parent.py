@@ -7,9 +7,9 @@ The SageMaker SDK takes seconds to import and hundreds of megabytes. Here it is 
 child process, only when a definition is not in the cache, and while the caller goes on with other
 work.
 
-An entry of the cache is found by everything that a definition depends on: the configs, the home
-region, the source of this package, and the versions of the libraries. So an entry is never out of
-date; the folder may be deleted at any time.
+An entry of the cache is found by everything that a definition depends on: the configs, own sample
+requests, the home region, the source of this package, and the versions of the libraries. So an
+entry is never out of date; the folder may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Finding
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import RegistrationRequest
+from constructs_lib.release.samples.requests import samples_digest
 from constructs_lib.text_files import replace_text
 
 CACHE_FOLDER: Final = Path(".local") / "definitions"
@@ -264,7 +265,8 @@ def cache_key(configs: PipelineConfigs, home_region: str) -> str:
     }
     # Keys are not sorted: the order of the variables is the order of a payload's columns.
     arguments = configs.package.script_arguments  # none for a script that is not run
-    return _digest(json.dumps([sections, arguments, home_region, _environment()]))
+    samples = samples_digest(configs.payload)
+    return _digest(json.dumps([sections, arguments, samples, home_region, _environment()]))
 
 
 def _digest(text: str) -> str:

@@ -39,6 +39,7 @@ logger = logging.getLogger(__name__)
 _OF_THE_CURRENT_FORMAT: Final = {
     "train_in_pipeline": "nothing is trained",
     "numeric_field_values": "every NUMERIC input has default_numeric_value",
+    "sample_requests_dir": "the generated sample requests are all there are",
 }
 """Fields that only the current format has, and what is so without them."""
 # Not told twice: a default that cannot be derived follows from a problem with another field, and

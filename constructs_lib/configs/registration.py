@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, Literal, NoReturn, TypeAlias, TypedDict
 
 from pydantic import (
@@ -21,7 +22,7 @@ from pydantic import (
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean, shown
-from constructs_lib.configs.types import UNUSED, InstanceType, Text
+from constructs_lib.configs.types import UNUSED, InstanceType, LocalDir, Text
 from constructs_lib.errors import EarlierInterfaceError
 from constructs_lib.regions import RegionCode
 
@@ -317,12 +318,25 @@ class PayloadConfig(ModelRegistrationConfig):
         description="Value of single NUMERIC inputs; each of several values makes a sample request,"
         " and inputs with fewer values begin again with their first",
     )
+    sample_requests_dir: LocalDir | None = Field(
+        None,
+        description="Folder of sample requests of your own, relative to this file, which are sent"
+        " beside the generated ones; expected answers may lie beside them",
+    )
     payload_script_path: str | None = Field(
         None, description=f"Script that makes sample payloads; {UNUSED}"
     )
     payload_script_arguments: JsonValue = Field(
         None, description=f"Arguments of that script; {UNUSED}"
     )
+
+    def get_sample_requests_dir(self) -> Path | None:
+        """Return the folder of own sample requests as an absolute path."""
+        return (
+            None
+            if self.sample_requests_dir is None
+            else self.resolve_path(self.sample_requests_dir)
+        )
 
     def generate_and_upload_payloads(self) -> NoReturn:
         """Say where the sample payload comes from here.
@@ -333,7 +347,7 @@ class PayloadConfig(ModelRegistrationConfig):
         raise EarlierInterfaceError(
             "Sample payloads need no upload here: they are generated when the pipeline is compiled,"
             " and deployed with it. 'release payloads NAME' shows them, and"
-            " constructs_lib.release.payloads.payload_archive(config) returns the archive."
+            " constructs_lib.release.payloads.shipped_payload(configs) returns the archive."
         )
 
     @field_validator("inference_instance_types")

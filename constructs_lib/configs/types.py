@@ -67,12 +67,20 @@ def _check_source_dir(text: str, info: ValidationInfo) -> str:
         if not re.fullmatch(_S3_URI, text):
             raise broken_rule(f"must be {_S3_URI_DESCRIPTION}")
         return text
+    return _check_folder(text, info, ", or an s3:// location")
+
+
+def _check_local_dir(text: str, info: ValidationInfo) -> str:
+    return _check_folder(text, info)
+
+
+def _check_folder(text: str, info: ValidationInfo, alternative: str = "") -> str:
     directory = root_of(info) / text
     found = _look_at(directory)
     if found != "a folder":
         raise broken_rule(
             f"local folder {shown(str(directory))} is {found}; "
-            "give a folder that exists, relative to the config file, or an s3:// location"
+            f"give a folder that exists, relative to the config file{alternative}"
         )
     return text
 
@@ -111,6 +119,8 @@ InstanceType = Annotated[
 EntryPoint = Annotated[str, AfterValidator(_check_relative)]
 SourceDir = Annotated[Text, AfterValidator(_check_source_dir)]
 """A local folder as written in the file, or an s3:// location (not looked at)."""
+LocalDir = Annotated[Text, AfterValidator(_check_local_dir)]
+"""A local folder as written in the file."""
 
 
 def is_local(directory: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.model_package import model_package_template
@@ -14,10 +14,16 @@ SCHEMA_VERSION: Final = 1
 """Version of the registration file; ``jobs/register_model.py`` reads the same one."""
 
 
-def registration_file(requests: Iterable[RegistrationRequest]) -> bytes:
+def registration_file(
+    requests: Iterable[RegistrationRequest], sample_requests: Mapping[str, Any] | None = None
+) -> bytes:
     """Write the requests of all regions as the canonical JSON of ``registration.json``.
 
     The same requests give the same bytes: CDK ships the file as an asset, named by its content.
+
+    Args:
+        requests: What to register, of each region.
+        sample_requests: What Verify has to know of the user's own sample requests, if there are.
     """
     regions = {
         str(request.region_code): {
@@ -26,7 +32,9 @@ def registration_file(requests: Iterable[RegistrationRequest]) -> bytes:
         }
         for request in requests
     }
-    document = {"schema_version": SCHEMA_VERSION, "regions": regions}
+    document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "regions": regions}
+    if sample_requests is not None:
+        document["sample_requests"] = sample_requests
     text = json.dumps(document, sort_keys=True, indent=2, separators=(",", ": "))
     return f"{text}\n".encode("ascii")
 

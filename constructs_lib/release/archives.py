@@ -63,8 +63,17 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """
     if not folder.is_dir():
         raise ArchiveError(f"{folder} is not a folder that can be archived")
+    return {name: path.read_bytes() for name, path in folder_files(folder).items()}
+
+
+def folder_files(folder: Path) -> dict[str, Path]:
+    """Return the paths of the files that :func:`read_folder` reads.
+
+    Raises:
+        ArchiveError: See there, but for a folder that is none.
+    """
     root = folder.resolve()
-    return {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root, root)}
+    return {path.relative_to(root).as_posix(): path for path in _files(root, root)}
 
 
 def _files(folder: Path, root: Path) -> Iterator[Path]:

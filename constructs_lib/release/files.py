@@ -11,7 +11,7 @@ from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import script_content
 from constructs_lib.release.archives import folder_archive
-from constructs_lib.release.payloads import payload_archive
+from constructs_lib.release.payloads import shipped_payload
 
 VERIFICATION_SCRIPT: Final = Path(__file__).parents[1] / "jobs" / "verify_model"
 
@@ -59,7 +59,7 @@ def release_files(configs: PipelineConfigs, compiled: CompiledPipeline) -> Relea
         training_code=_code_archive(configs.training, "PytorchTraining")
         if configs.training
         else None,
-        sample_payload=payload_archive(configs.payload),
+        sample_payload=shipped_payload(configs),
         registration_request=compiled.registration_file.encode(),
     )
 

@@ -19,11 +19,10 @@ from constructs_lib.configs.processing import OWN_PACKAGING_SCRIPT
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import script_content
 from constructs_lib.regions import RegionCode
-from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
 from constructs_lib.release.own_script import OwnScript
-from constructs_lib.release.payloads import payload_archive
+from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 
 # Nothing is pulled or registered: the scripts are called with a request, which names one.
@@ -203,8 +202,8 @@ def write_registration_files(
     """
     payload, request = folder / SAMPLE_PAYLOAD, folder / REGISTRATION_REQUEST
     requests = [registration_request(configs, each, _IMAGE) for each in region_codes]
-    payload.write_bytes(payload_archive(configs.payload))
-    request.write_bytes(registration_file(requests))
+    payload.write_bytes(shipped_payload(configs))
+    request.write_bytes(shipped_registration_file(configs, requests))
     return payload, request
 
 

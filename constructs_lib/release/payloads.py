@@ -1,6 +1,6 @@
-"""Generates the sample payload of a model from its input variables.
+"""The sample payload of a model: generated from its input variables, and the user's own requests.
 
-Everything here is a pure function: the same config gives the same bytes, on any day.
+The same config and files give the same bytes, on any day.
 """
 
 from __future__ import annotations
@@ -8,27 +8,57 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
+from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.registration import (
     PayloadConfig,
     VariableType,
     filled_template,
 )
+from constructs_lib.registration.file import registration_file
+from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.release.archives import archive
+from constructs_lib.release.samples.requests import own_samples
 
 
-def payload_archive(config: PayloadConfig) -> bytes:
-    """Return the ``.tar.gz`` with the sample requests at its root.
+def shipped_payload(configs: PipelineConfigs) -> bytes:
+    """Return the ``.tar.gz`` with all sample requests at its root, the user's own among them.
 
     AWS: SamplePayloadUrl of CreateModelPackage names such an archive.
+
+    Raises:
+        SampleRequestError: Own sample requests cannot be used.
     """
-    return archive(sample_payloads(config))
+    return archive(shipped_requests(configs))
+
+
+def shipped_requests(configs: PipelineConfigs) -> dict[str, bytes]:
+    """Return every sample request by file name: the generated ones, then the user's own.
+
+    Raises:
+        SampleRequestError: Own sample requests cannot be used.
+    """
+    own = own_samples(configs)
+    bodies = {each.name: each.body for each in own.requests} if own else {}
+    return {**sample_payloads(configs.payload), **bodies}
+
+
+def shipped_registration_file(
+    configs: PipelineConfigs, requests: Iterable[RegistrationRequest]
+) -> bytes:
+    """Return ``registration.json``, with what is expected of own sample requests.
+
+    Raises:
+        SampleRequestError: Own sample requests cannot be used.
+    """
+    own = own_samples(configs)
+    return registration_file(requests, own.facts() if own else None)
 
 
 def sample_payloads(config: PayloadConfig) -> dict[str, bytes]:
-    """Return one sample request per content type, by file name (``payload_text_csv_0.csv``).
+    """Generate one sample request per content type, by file name (``payload_text_csv_0.csv``).
 
     Where NUMERIC inputs have several values there are more (``payload_text_csv_0_1.csv``).
     """

@@ -113,6 +113,23 @@ def test_validate_reports_code_that_cannot_be_released(app_folder: Path) -> None
     assert "link.py" in result.stderr
 
 
+def test_validate_reports_sample_requests_that_cannot_be_sent(app_folder: Path) -> None:
+    folder = app_folder / "models" / "returns_risk"
+    document = json.loads((folder / "config.json").read_text())
+    document["configuration"]["specific"]["Payload"]["sample_requests_dir"] = "samples"
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "samples").mkdir()
+    (folder / "samples" / "first.json").write_text('{"a": 1}')
+
+    before = CliRunner().invoke(app, ["validate"])
+    (folder / "samples" / "first.json").write_text('{"a": 1')
+    after = CliRunner().invoke(app, ["validate"])
+
+    assert (before.exit_code, after.exit_code) == (0, 1)
+    assert "error: " in after.stderr
+    assert "samples: 1 problem\n  first.json: is not JSON: Expecting ',' delimiter" in after.stderr
+
+
 def test_validate_reports_two_pipelines_of_one_name(app_folder: Path) -> None:
     shutil.copytree(app_folder / "models" / "returns_risk", app_folder / "models" / "copied")
 

@@ -187,6 +187,25 @@ def test_payloads_writes_the_archive_that_is_shipped(tmp_path: Path) -> None:
         assert sorted(tar.getnames()) == sorted(members)
 
 
+def test_payloads_shows_own_requests_without_what_controls_a_terminal(app_folder: Path) -> None:
+    folder = app_folder / "pipelines" / "returns_risk"
+    document = json.loads((folder / "config.json").read_text())
+    document["configuration"]["specific"]["Payload"]["sample_requests_dir"] = "samples"
+    (folder / "config.json").write_text(json.dumps(document))
+    (folder / "samples").mkdir()
+    (folder / "samples" / "a.txt").write_bytes(b"one\r\n\x1b[2J\xff\n" + b"x" * 2000)
+    (folder / "samples" / "b.csv").write_text("1\n" * 12)
+
+    shown = CliRunner().invoke(app, ["payloads", "returns_risk"]).stdout
+    as_json = json.loads(CliRunner().invoke(app, ["payloads", "returns_risk", "--json"]).stdout)
+
+    cut = "\n  ... (--output writes all of it)\n"
+    assert "a.txt\n  one\n  \\x1b[2J\\xff\n  " + "x" * 1000 + cut in shown
+    assert "b.csv\n" + "  1\n" * 9 + "  1" + cut in shown
+    assert as_json["payloads"]["b.csv"] == "1\n" * 12
+    assert list(as_json["payloads"])[-2:] == ["a.txt", "b.csv"]
+
+
 def test_a_file_that_cannot_be_written_is_named() -> None:
     result = CliRunner().invoke(app, ["payloads", "returns_risk", "--output", "/no/such/file"])
 

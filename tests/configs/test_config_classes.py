@@ -165,6 +165,7 @@ def test_defaults_of_the_payload() -> None:
         "default_text_value": "DEFAULT_TEXT",
         "special_field_values": None,
         "numeric_field_values": None,
+        "sample_requests_dir": None,
         "payload_script_path": None,
         "payload_script_arguments": None,
     }

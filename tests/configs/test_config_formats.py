@@ -123,16 +123,23 @@ def test_a_pipeline_trains_when_its_file_says_so(write_config: Write) -> None:
 
 
 @pytest.mark.parametrize("generation", ["g2", "g3", "later"])
-def test_values_of_numeric_inputs_are_refused_in_other_formats(
-    problems_of: Problems, generation: str
+@pytest.mark.parametrize(
+    ("name", "value", "without"),
+    [
+        ("numeric_field_values", {"concsi": 1}, "every NUMERIC input has default_numeric_value"),
+        ("sample_requests_dir", "code", "the generated sample requests are all there are"),
+    ],
+)
+def test_what_is_sent_to_the_model_is_set_in_the_current_format_only(
+    problems_of: Problems, generation: str, name: str, value: Any, without: str
 ) -> None:
-    path = "$.configuration.shared.numeric_field_values"
+    path = f"$.configuration.shared.{name}"
 
-    [problem] = problems_of((path, {"concsi": 1}), generation=generation)
+    [problem] = problems_of((path, value), generation=generation)
 
     assert problem.path == path
     assert problem.message.startswith("is a field of files in format 4: ")
-    assert problem.message.endswith("every NUMERIC input has default_numeric_value")
+    assert problem.message.endswith(f"leave the field out, without which {without}")
 
 
 @pytest.mark.parametrize("generation", ["g2", "g3"])

@@ -382,6 +382,26 @@ def test_each_wrong_item_of_a_list_is_a_problem(problems_of: Problems) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("s3://bucket/samples", "is not there; give a folder that exists, relative to the config"),
+        ("lost", "is not there; give a folder that exists, relative to the config file"),
+        ("config.json", "is a file; give a folder that exists, relative to the config file"),
+    ],
+)
+def test_sample_requests_are_in_a_folder_of_this_machine(
+    problems_of: Problems, folder: str, message: str
+) -> None:
+    path = f"{SPECIFIC}.Payload.sample_requests_dir"
+
+    [problem] = problems_of((path, folder))
+
+    assert problem.path == path
+    assert message in problem.message
+    assert "or an s3:// location" not in problem.message
+
+
 def test_each_instance_type_of_the_load_test_is_checked(problems_of: Problems) -> None:
     types = f"{SPECIFIC}.Payload.inference_instance_types"
 

@@ -42,7 +42,8 @@ def test_the_models_take_the_examples_of_fields(tmp_path: Path) -> None:
         section |= {name: EXAMPLES[name] for name in own_fields(name) & EXAMPLES.keys()}
     hyperparameters = {name: EXAMPLES[name] for name in fields_of(Hyperparameters)}
     configuration["specific"]["PytorchTraining"]["hyperparameters"] |= hyperparameters
-    (tmp_path / "packaging").mkdir()
+    for folder in ("packaging", "sample_requests"):
+        (tmp_path / folder).mkdir()
     for script in ("packaging/package.py", "inference.py", "train.py", "payloads.py"):
         (tmp_path / script).touch()
     configuration["shared"]["source_dir"] = "."

@@ -409,6 +409,16 @@ def test_records_may_be_the_only_member_of_an_object(verify: Verify, answer: str
         (b"{", JSON, None),
         (b"\xff", CSV, None),
         (b"\x93NUMPY", NPY, None),
+        (b"1,2\n3,4", "text/CSV; charset=utf-8", 2),
+        (b'{"a": 1}\n\n{"a": 2}\n', "application/jsonlines", 2),
+        (b'{"a": 1}\n{"a": 2}', "application/x-ndjson", 2),
+        (b'{"a": {"b": {"c": 1}}, "d": "x"}', JSON, 1),
+        (b'{"a": {"b": [1, 2]}}', JSON, None),
+        (b'{"inputs": ["a", "b"]}', JSON, None),
+        (b'{"instances": [{"a": 1}, {"a": 2}]}', JSON, None),
+        (b'{"customer": 1, "orders": [[1], [2]]}', JSON, None),
+        (b"hello", "text/plain", None),
+        (b"[" * 200_000 + b"]" * 200_000, JSON, None),
     ],
 )
 def test_the_records_of_a_request_are_counted(

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from constructs_lib.configs import PayloadConfig, VariableType
-from constructs_lib.release.payloads import payload_archive, sample_payloads, sample_values
+from constructs_lib.release.archives import archive
+from constructs_lib.release.payloads import sample_payloads, sample_values
 
 CSV_NAME = "payload_text_csv_0.csv"
 JSON_NAME = "payload_application_json_0.json"
@@ -145,7 +146,7 @@ def test_readers_get_back_the_values(
 def test_the_archive_holds_the_payload_at_its_root(content_type: str, name: str) -> None:
     config = _config(content_type)
 
-    with tarfile.open(fileobj=io.BytesIO(payload_archive(config)), mode="r:gz") as tar:
+    with tarfile.open(fileobj=io.BytesIO(archive(sample_payloads(config))), mode="r:gz") as tar:
         members = {
             member.name: (reader.read() if (reader := tar.extractfile(member)) else None)
             for member in tar
@@ -156,4 +157,4 @@ def test_the_archive_holds_the_payload_at_its_root(content_type: str, name: str)
 
 
 def test_the_same_config_gives_the_same_archive() -> None:
-    assert payload_archive(_config()) == payload_archive(_config())
+    assert archive(sample_payloads(_config())) == archive(sample_payloads(_config()))

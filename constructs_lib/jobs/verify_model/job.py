@@ -61,7 +61,7 @@ def read_request(path: Path, region_code: str | None) -> dict[str, Any]:
         JobError: the file is none, or lacks the region.
     """
     try:
-        regions = json.loads(path.read_text(encoding="utf-8"))["regions"]
+        regions = _registration_file(path)["regions"]
         code = region_code or next(iter(regions))
         request = regions[code]["request"]
         for name in ("content_types", "response_types", "output_variables", "environment"):
@@ -72,3 +72,12 @@ def read_request(path: Path, region_code: str | None) -> dict[str, Any]:
         reason = f"{type(error).__name__}: {error}"
         raise JobError(f"{path}: not a registration file with that region ({reason})") from None
     return request  # type: ignore[no-any-return]
+
+
+def read_own_samples(path: Path) -> dict[str, Any] | None:
+    """Return what a registration file says of the user's own sample requests; None without any."""
+    return _registration_file(path).get("sample_requests")
+
+
+def _registration_file(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))  # type: ignore[no-any-return]

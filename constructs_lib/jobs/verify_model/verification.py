@@ -15,12 +15,13 @@ from ..common.errors import JobError
 from ..common.limits import MIB
 from ..common.progress import Ticker
 from .answers.excerpts import excerpt
+from .answers.expected import check_expected
 from .answers.responses import ResponseError, check_response
 from .evaluation import artifact, environment, gate, summary
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
-from .job import VerificationJob, read_findings, read_request
+from .job import VerificationJob, read_findings, read_own_samples, read_request
 from .layout import MODEL_FOLDER, check_code, found_by_path, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_findings, load_numbers, rounded
 from .memory import MemorySampler, above_limit, growth
@@ -179,7 +180,8 @@ class Verification:
         }
 
     def _serve(self) -> None:
-        payloads = read_payloads(self._job.payload, self._request)
+        own = read_own_samples(self._job.request)
+        payloads = read_payloads(self._job.payload, self._request, own)
         started = time.monotonic()
         self._ticker.doing("loading the model")
         worker = self.start_worker()
@@ -273,7 +275,9 @@ class Verification:
         payloads.append(payload)
         first, *others = payloads
         message = f"{first} {error}."
-        told = ModelFinding("error", error.code, message, error.fix)
+        is_open = first.is_own and error.code == "handler-raised"
+        fix = f"{error.fix} Or correct the request." if is_open else error.fix
+        told = ModelFinding("error", error.code, message, fix)
         if not others:
             self.findings.append(told)
             return str(error)
@@ -283,9 +287,12 @@ class Verification:
         return str(error)
 
     def _check(self, payload: Payload, reply: Mapping[str, Any]) -> None:
-        """Compare an answer with what is declared."""
-        body = base64.b64decode(reply["body"])
-        check_response(body, reply["content_type"], payload, self._request["output_variables"])
+        """Compare an answer with what is declared, and with what is expected of it."""
+        body, variables = base64.b64decode(reply["body"]), self._request["output_variables"]
+        records = check_response(body, reply["content_type"], payload, variables)
+        if payload.expected is not None:
+            names = [name for name, _ in variables]
+            check_expected(records, payload.expected, names, payload.name)
 
     def _tell_unsent(self, count: int) -> None:
         if count:

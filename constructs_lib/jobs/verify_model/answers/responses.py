@@ -29,8 +29,8 @@ class ResponseError(Exception):
 
 def check_response(
     body: bytes, content_type: str, payload: Payload, variables: Sequence[Sequence[str]]
-) -> None:
-    """Compare a response to a payload with what is declared.
+) -> list[Any]:
+    """Compare a response to a payload with what is declared; returns its records.
 
     Raises:
         ResponseError: it differs.
@@ -58,6 +58,7 @@ def check_response(
     check_count(records, payload.record_count)
     for record in records:
         check_record(record, variables)
+    return records
 
 
 def check_count(records: Sequence[Any], expected: int | None) -> None:
@@ -108,11 +109,7 @@ def csv_records(text: str) -> list[Any]:
 
 
 def json_records(text: str, names: Sequence[str]) -> list[Any]:
-    """Return the objects, or rows of values, of a JSON response.
-
-    They may be the only member of an object, as in ``{"predictions": [{"score": 0.5}]}``, whose
-    name is none of the declared ``names``.
-    """
+    """Return the records of a JSON response."""
     try:
         content = json.loads(text)
     except ValueError as error:
@@ -121,6 +118,15 @@ def json_records(text: str, names: Sequence[str]) -> list[Any]:
             f"is answered with what is no JSON: {shortened(error)}",
             "Let output_fn return json.dumps of one object that names the output variables.",
         ) from None
+    return records_in(content, names)
+
+
+def records_in(content: Any, names: Sequence[str]) -> list[Any]:
+    """Return the objects, or rows of values, of a response's JSON.
+
+    They may be the only member of an object, as in ``{"predictions": [{"score": 0.5}]}``, whose
+    name is none of the declared ``names``.
+    """
     if isinstance(content, dict) and len(content) == 1:
         [(name, inside)] = content.items()
         if name not in names and is_records(inside):
@@ -158,10 +164,16 @@ def check_record(record: Any, variables: Sequence[Sequence[str]]) -> None:
         check_value(name, kind, record[name])
 
 
-def check_value(name: str, kind: str, value: Any) -> None:
-    """Compare one value with its declared type."""
+def plain_value(value: Any) -> Any:
+    """Take a value out of the lists that it is the only item of, as in ``[[0.5]]``."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
+    return value
+
+
+def check_value(name: str, kind: str, value: Any) -> None:
+    """Compare one value with its declared type."""
+    value = plain_value(value)
     fix = f"Return {name} as {kind}, or declare its other type."
     if kind == "TEXT":
         if not isinstance(value, str):
