@@ -24,6 +24,20 @@ class VerificationFinding(_Part):
     code: str
     message: str
     fix: str = ""
+    traceback: str = ""
+    """Of the model's code; absent in evaluations of earlier versions, as is what follows."""
+    printed: str = ""
+    """The end of what the model's code printed until then."""
+
+
+class ServingFunctions(_Part):
+    """Whose functions serve the model."""
+
+    entry_point: str = ""
+    functions: dict[str, str] = {}
+    """``own``, ``default`` or ``missing``, by name."""
+    defaults: dict[str, str] = {}
+    """What each default function does that stands in for one of the model's own."""
 
 
 class PayloadAnswer(_Part):
@@ -101,6 +115,7 @@ class Evaluation(_Part):
     limits: dict[str, float | None] = {}
     environment: Environment = Environment()
     findings: list[VerificationFinding] = []
+    handler: ServingFunctions = ServingFunctions()
     payloads: list[PayloadAnswer] = []
     cold_load_in_second: float | None = None
     load: Load | None = None

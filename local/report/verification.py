@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from local.report.evaluation import Bucket, Evaluation, Load, PayloadAnswer, VerificationFinding
+from local.report.evaluation import (
+    Bucket,
+    Evaluation,
+    Load,
+    PayloadAnswer,
+    ServingFunctions,
+    VerificationFinding,
+)
 from local.report.formats import ABSENT, code_of, number, size, value_of
 from local.report.html import Html, element, join
 from local.report.states import badge
@@ -24,6 +31,8 @@ def show_verification(step: str, evaluation: Evaluation | str) -> Html:
         [
             element("p", badge(evaluation.verdict), " ", value_of(evaluation.summary)),
             _findings(evaluation.findings),
+            *map(_evidence, evaluation.findings),
+            _handler(evaluation.handler),
             element("h3", "Limits and what was measured"),
             _limits(evaluation),
             _latencies(evaluation) if evaluation.load else None,
@@ -53,6 +62,38 @@ def _findings(findings: Sequence[VerificationFinding]) -> Html | None:
             ),
         ]
     )
+
+
+def _evidence(finding: VerificationFinding) -> Html | None:
+    """Show what the model's code raised and printed, each where there is something."""
+    texts = {"Traceback": finding.traceback, "Printed before": finding.printed}
+    shown = [
+        join(
+            [
+                element("h4", title, ": ", code_of(finding.code)),
+                element("pre", element("bdi", text), class_="tail", tabindex="0"),
+            ]
+        )
+        for title, text in texts.items()
+        if text
+    ]
+    return join(shown) if shown else None
+
+
+def _handler(handler: ServingFunctions) -> Html | None:
+    """Tell whose functions serve the model; nothing of one whose code was not imported."""
+    whose = {
+        "own": "the code's own",
+        **{name: f"the toolkit's default, which {what}" for name, what in handler.defaults.items()},
+    }
+    facts = [
+        (name, value_of(whose[key]))
+        for name, kind in handler.functions.items()
+        if (key := name if kind == "default" else kind) in whose
+    ]
+    if not facts:
+        return None
+    return join([element("h3", "Functions that serve the model"), named_values(facts)])
 
 
 def _limits(evaluation: Evaluation) -> Html:
@@ -163,9 +204,23 @@ def _marks(load: Load, limit: float | None) -> Iterator[str]:
         lower = upper
 
 
+def _told_once(payloads: Sequence[PayloadAnswer]) -> Iterator[str]:
+    """Yield the problem of each payload; one that a payload before has, as that one's."""
+    first: dict[str, str] = {}
+    for payload in payloads:
+        if not payload.problem:
+            yield ABSENT
+        elif payload.problem in first:
+            yield f"as {first[payload.problem]}"
+        else:
+            first[payload.problem] = f"{payload.name} → {payload.accept or 'any'}"
+            yield payload.problem
+
+
 def _payloads(payloads: Sequence[PayloadAnswer]) -> Html:
     if not payloads:
         return element("p", "No sample payload was sent.")
+    problems = _told_once(payloads)
     rows = [
         [
             value_of(payload.name),
@@ -174,9 +229,9 @@ def _payloads(payloads: Sequence[PayloadAnswer]) -> Html:
             ABSENT if payload.answer is None else code_of(payload.answer),
             number(payload.latency_in_millisecond, "ms"),
             ABSENT if payload.response_bytes is None else size(payload.response_bytes),
-            value_of(payload.problem or ABSENT),
+            value_of(problem),
         ]
-        for payload in payloads
+        for payload, problem in zip(payloads, problems, strict=True)
     ]
     return table(
         ["Payload", "Content types", "Verdict", "Answer", "Latency", "Size", "Problem"],

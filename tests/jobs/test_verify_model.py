@@ -52,6 +52,8 @@ def output_fn(prediction, accept):
     return json.dumps({"score": prediction})
 """
 
+PAYLOADS = {"payload_text_csv_0.csv": b"1,2", "payload_application_json_1.json": b"{}"}
+
 Verify = Callable[..., dict[str, Any]]
 
 
@@ -79,6 +81,7 @@ def verify(tmp_path: Path, script: Path) -> Verify:
         latency: int = 1000,
         tps: int = 20,
         environment: Mapping[str, str] = {},
+        payloads: Mapping[str, bytes] = PAYLOADS,
         python: str = sys.executable,
     ) -> dict[str, Any]:
         if isinstance(files, bytes):
@@ -96,7 +99,6 @@ def verify(tmp_path: Path, script: Path) -> Verify:
                 "max_acceptable_error_rate": 0.01,
             },
         }
-        payloads = {"payload_text_csv_0.csv": b"1,2", "payload_application_json_1.json": b"{}"}
         model, payload = tmp_path / "model.tar.gz", tmp_path / "payload.tar.gz"
         registration, output = tmp_path / "registration.json", tmp_path / "out/evaluation.json"
         model.write_bytes(content)
@@ -110,6 +112,7 @@ def verify(tmp_path: Path, script: Path) -> Verify:
         assert result.returncode == 0, result.stderr
         evaluation: dict[str, Any] = json.loads(output.read_text())
         evaluation["log"] = result.stderr
+        evaluation["told"] = result.stdout
         return evaluation
 
     return run
@@ -525,6 +528,31 @@ def test_it_is_told_whose_a_missing_module_is(
     assert missing.fix
 
 
+def test_it_is_told_whose_functions_serve_the_model(verify: Verify) -> None:
+    told = verify(code(GOOD))["told"]
+
+    own = "model_fn, input_fn, predict_fn, output_fn"
+    assert f"handler: inference.py defines {own}\n" in told
+    assert "default" not in told
+
+
+def test_each_default_that_runs_is_told_with_what_it_does(verify: Verify) -> None:
+    text = GOOD.replace("def input_fn", "def read").replace("def predict_fn", "def predict")
+
+    evaluation = verify(code(text))
+
+    assert "handler: inference.py defines model_fn, output_fn\n" in evaluation["told"]
+    assert (
+        "handler: no input_fn: the toolkit's default runs, which reads JSON, CSV or NPY into a"
+        " tensor\nhandler: no predict_fn: the toolkit's default runs, which calls the model with"
+    ) in evaluation["told"]
+    assert set(evaluation["handler"]["defaults"]) == {"input_fn", "predict_fn"}
+
+
+def test_of_code_that_was_not_imported_no_function_is_told(verify: Verify) -> None:
+    assert "handler: " not in verify({"inference.py": GOOD})["told"]
+
+
 def test_a_default_that_fails_is_named(verify: Verify) -> None:
     [finding] = verify(code("def model_fn(model_dir): return 1\n"))["findings"][:1]
 
@@ -548,6 +576,66 @@ def test_a_failed_handler_shows_its_own_traceback_once(verify: Verify) -> None:
     assert "in lowest\n    return min(values)" in log
     assert "verify_model" not in log
     assert log.index("read 1,2") < log.index("Traceback")
+    assert finding["traceback"] in log
+    assert finding["traceback"].endswith("ValueError: min() arg is an empty sequence\n")
+    assert finding["printed"] == "read 1,2"
+
+
+def test_a_model_that_fails_to_load_shows_what_was_printed_and_raised(verify: Verify) -> None:
+    text = GOOD.replace("    return {", "    print('in', model_dir); 1 / 0\n    return {")
+
+    [finding] = verify(code("print('imported')\n" + text))["findings"]
+
+    assert finding["code"] == "model-load-failed"
+    assert finding["printed"] == "imported\nin /opt/ml/model"
+    assert finding["traceback"].endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_what_hung_shows_what_it_printed(verify: Verify) -> None:
+    text = with_predict("print('waiting for', data); time.sleep(60)")
+
+    [finding] = verify(code(text), "--request-timeout", "0.5")["findings"]
+
+    assert finding["code"] == "handler-hangs"
+    assert finding["printed"] == "waiting for 1,2"
+    assert "traceback" not in finding
+
+
+def test_a_finding_without_evidence_has_no_member_for_it(verify: Verify) -> None:
+    [finding] = verify({"inference.py": GOOD})["findings"]
+
+    assert set(finding) == {"severity", "code", "message", "fix"}
+
+
+def test_only_the_end_of_what_was_printed_is_kept(verify: Verify) -> None:
+    text = with_predict("print('first', 'x' * 20000, 'last'); return 1 / 0")
+
+    [finding] = verify(code(text))["findings"]
+
+    assert finding["printed"].startswith("(the last 4,000 characters)\nxxx")
+    assert finding["printed"].endswith("x last")
+
+
+def test_code_that_never_stops_printing_is_judged(verify: Verify) -> None:
+    flood = "import threading, os\ndef flood():\n    while True: os.write(1, b'x' * 65536)\n"
+    start = "threading.Thread(target=flood, daemon=True).start()\n"
+
+    evaluation = verify(code(flood + start + with_predict("return 1 / 0")), "--load-seconds", "0")
+
+    [finding] = evaluation["findings"]
+    assert "ZeroDivisionError" in finding["message"]
+
+
+def test_the_evaluation_is_no_log(verify: Verify) -> None:
+    more = {f"payload_text_csv_{number}.csv": b"%d" % number for number in range(1, 8)}
+    text = with_predict("print(data * 100); raise KeyError(data)")
+
+    findings = verify(code(text), payloads={**PAYLOADS, **more})["findings"]
+
+    assert [("printed" in each, "traceback" in each) for each in findings] == [
+        *[(True, True)] * 5,
+        *[(False, False)] * 4,
+    ]
 
 
 def test_a_wrong_answer_under_load_counts_as_the_first_would(verify: Verify) -> None:

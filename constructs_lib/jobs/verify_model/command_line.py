@@ -72,7 +72,8 @@ def as_text(evaluation: Mapping[str, Any]) -> str:
 
 
 def show(evaluation: Mapping[str, Any]) -> None:
-    """Every answer, every finding with its fix, and the verdict."""
+    """Which functions serve the model, answers, findings with their fixes, and the verdict."""
+    show_handler(**evaluation["handler"])
     for each in evaluation["payloads"]:
         if each["answer"] is not None:
             request = f"{each['name']} ({each['content_type']} to {each['accept']})"
@@ -87,6 +88,17 @@ def _write(line: str) -> None:
     """Write a line; what the output's encoding lacks is escaped."""
     encoding = sys.stdout.encoding or "utf-8"
     sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+def show_handler(
+    entry_point: str, functions: Mapping[str, str], defaults: Mapping[str, str]
+) -> None:
+    """Tell whose functions serve the model, unless none was found."""
+    own = [name for name, whose in functions.items() if whose == "own"]
+    if own or defaults:
+        _write(f"handler: {entry_point} defines {', '.join(own) or 'no function'}")
+    for name, what in defaults.items():
+        _write(f"handler: no {name}: the toolkit's default runs, which {what}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,6 +10,13 @@ from typing import Any
 
 from .payloads import CSV, JSON, NPY, TEXT_TYPES
 
+WHAT_DEFAULTS_DO = {
+    "model_fn": "loads the one TorchScript file at the model's root",
+    "input_fn": "reads JSON, CSV or NPY into a tensor",
+    "predict_fn": "calls the model with it",
+    "output_fn": "writes JSON, CSV or NPY",
+}
+
 
 class UnsupportedTypeError(Exception):
     """A content type that the toolkit's default functions do not know."""

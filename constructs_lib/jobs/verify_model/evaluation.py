@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common.limits import MIB
+from .default_functions import WHAT_DEFAULTS_DO
 from .findings import ModelFinding
 
 if TYPE_CHECKING:
@@ -65,6 +66,17 @@ def artifact(model: Path) -> dict[str, Any]:
         for chunk in iter(functools.partial(file.read, MIB), b""):
             digest.update(chunk)
     return {"sha256": digest.hexdigest(), "size_in_bytes": model.stat().st_size}
+
+
+def handler(entry_point: str, functions: Mapping[str, str]) -> dict[str, Any]:
+    """Return which functions serve the model: its own, or the toolkit's defaults."""
+    return {
+        "entry_point": entry_point,
+        "functions": dict(functions),
+        "defaults": {
+            name: WHAT_DEFAULTS_DO[name] for name, whose in functions.items() if whose == "default"
+        },
+    }
 
 
 def environment() -> dict[str, Any]:

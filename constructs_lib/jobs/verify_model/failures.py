@@ -99,11 +99,14 @@ def start_error(
         return RefusedModelError("syntax-error", f"{what}{where}.", fix)
     if stage == "import":
         fix = "Correct what the entry point does while it is imported."
-        return RefusedModelError("import-failed", f"The import raises {what}{where}.", fix)
+        return RefusedModelError(
+            "import-failed", f"The import raises {what}{where}.", fix, failed["traceback"]
+        )
     fix = f"Correct {stage}."
     if stage == "model_fn":
         fix = "Correct model_fn; without it, a model needs one TorchScript file at its root."
-    return RefusedModelError("model-load-failed", f"{stage} raises {what}{where}.", fix)
+    message = f"{stage} raises {what}{where}."
+    return RefusedModelError("model-load-failed", message, fix, failed["traceback"])
 
 
 def handler_error(
@@ -119,12 +122,14 @@ def handler_error(
             "response-wrong-type",
             f"cannot be sent: {failed['message']}",
             "Let output_fn return text or bytes, for example json.dumps of the prediction.",
+            failed["traceback"],
         )
     return ResponseError(
         "handler-raised",
         f"raises {failed['type']}: {failed['message']}{where}",
         "Let input_fn, predict_fn and output_fn handle the declared content and response types, "
         "or declare fewer.",
+        failed["traceback"],
     )
 
 

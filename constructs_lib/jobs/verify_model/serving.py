@@ -46,27 +46,30 @@ def own_traceback(error: BaseException, model_dir: str) -> str:
     return "".join(text.format()).replace(model_dir, MODEL_FOLDER)[-LONGEST_TRACEBACK:]
 
 
-def print_traceback(error: BaseException, model_dir: str, printed: set[str]) -> None:
-    """Print the traceback of the model's code, after what it printed; each only once.
+def print_traceback(error: BaseException, model_dir: str, printed: set[str]) -> str:
+    """Print the traceback of the model's code, after what it printed, each only once; return it.
 
-    What stands whole in a finding needs none: a module that is missing, a syntax error.
+    What stands whole in a finding has none: a module that is missing, a syntax error.
     """
+    sys.stdout.flush()
+    sys.stderr.flush()
     if isinstance(error, (ModuleNotFoundError, SyntaxError)):
-        return
+        return ""
     text = own_traceback(error, model_dir)
     if text and text not in printed:
         printed.add(text)
-        sys.stdout.flush()
         sys.stderr.write(text)
         sys.stderr.flush()
+    return text
 
 
-def failure(error: BaseException, code_folder: str, default: str = "") -> dict[str, str]:
+def failure(error: BaseException, code_folder: str, told: str, default: str = "") -> dict[str, str]:
     """Return what an exception says, and the line of the model's code that it came from.
 
     Args:
         error: What was raised.
         code_folder: The model's code.
+        told: The traceback.
         default: The toolkit's function that raised it, if it was not the code's own.
     """
     where = ""
@@ -83,6 +86,7 @@ def failure(error: BaseException, code_folder: str, default: str = "") -> dict[s
         "message": message,
         "where": where,
         "missing": missing or "",
+        "traceback": told,
         "default": default,
     }
 
@@ -109,9 +113,9 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
             return
         handler.load(model_dir, stages.append)
     except Exception as error:  # noqa: BLE001 - the model's code may raise anything
-        print_traceback(error, model_dir, printed)
+        told = print_traceback(error, model_dir, printed)
         default = handler.default if handler else ""
-        reply(stage=stages[-1], failure=failure(error, code_folder, default))
+        reply(stage=stages[-1], failure=failure(error, code_folder, told, default))
         return
     reply(stage="loaded")
     for line in requests:
@@ -121,8 +125,8 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
             response, kind = handler.answer(body, request["content_type"], request["accept"])
             content = wire_bytes(response)
         except Exception as error:  # noqa: BLE001
-            print_traceback(error, model_dir, printed)
-            reply(failure=failure(error, code_folder, handler.default))
+            told = print_traceback(error, model_dir, printed)
+            reply(failure=failure(error, code_folder, told, handler.default))
             continue
         reply(body=base64.b64encode(content).decode("ascii"), content_type=str(kind))
 

@@ -17,7 +17,7 @@ from ..common.progress import Ticker
 from .answers.excerpts import excerpt
 from .answers.expected import check_expected
 from .answers.responses import ResponseError, check_response
-from .evaluation import artifact, environment, gate, summary
+from .evaluation import artifact, environment, gate, handler, summary
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .handler import ARGUMENT_COUNTS
@@ -30,6 +30,9 @@ from .worker import Worker, WorkerEndedError, WorkerSilentError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+MOST_EVIDENCE = 5
+"""How many findings have a traceback or what was printed: the evaluation is no log."""
 
 
 class Verification:
@@ -116,6 +119,15 @@ class Verification:
         worker = Worker(self._job.program, self._folder, module, self._environment())
         self._workers.append(worker)
         self.memory.watch(worker)
+        try:
+            self._load_model(worker)
+        except RefusedModelError as error:
+            error.finding = self._with_evidence(error.finding, error.traceback, worker)
+            raise
+        return worker
+
+    def _load_model(self, worker: Worker) -> None:
+        """Wait until a worker has imported the code and loaded the model."""
         end = time.monotonic() + self._job.startup_timeout
         stage = "import"
         try:
@@ -129,7 +141,7 @@ class Verification:
                         in_container=self._job.is_in_container,
                     )
                 if reply["stage"] == "loaded":
-                    return worker
+                    return
                 stage = "model_fn"
                 self._note_functions(reply)
         except WorkerSilentError:
@@ -217,7 +229,7 @@ class Verification:
             self._check(payload, reply)
             self._answers[payload] = reply
         except ResponseError as error:
-            problem = self._payload_problem(payload, error)
+            problem = self._payload_problem(payload, error, worker)
         self.payloads.append(
             {
                 "name": payload.name,
@@ -263,14 +275,23 @@ class Verification:
             try:
                 answers[payload] = [self._ask(worker, payload)]
             except ResponseError as error:
-                again = ResponseError(error.code, f"{error}, when it is sent again", error.fix)
-                self._payload_problem(payload, again)
+                message = f"{error}, when it is sent again"
+                again = ResponseError(error.code, message, error.fix, error.traceback)
+                self._payload_problem(payload, again, worker)
                 if self._hangs:
                     break
         self._judge_answers(answers)
 
-    def _payload_problem(self, payload: Payload, error: ResponseError) -> str:
-        """Tell of an error once, with every payload that it is the same for."""
+    def _payload_problem(
+        self, payload: Payload, error: ResponseError, worker: Worker | None = None
+    ) -> str:
+        """Tell of an error once, with every payload that it is the same for.
+
+        Args:
+            payload: What was sent.
+            error: What is wrong with the answer.
+            worker: Whose the answer is, if what it has printed since is about that.
+        """
         payloads = self._failed.setdefault((error.code, str(error)), [])
         payloads.append(payload)
         first, *others = payloads
@@ -279,12 +300,23 @@ class Verification:
         fix = f"{error.fix} Or correct the request." if is_open else error.fix
         told = ModelFinding("error", error.code, message, fix)
         if not others:
-            self.findings.append(told)
+            self.findings.append(self._with_evidence(told, error.traceback, worker))
             return str(error)
         place = next(n for n, each in enumerate(self.findings) if each.message.startswith(message))
         names = shortened(", ".join(map(str, others)))
+        told = self.findings[place]
         self.findings[place] = told._replace(message=f"{message} The same of {names}.")
         return str(error)
+
+    def _with_evidence(
+        self, finding: ModelFinding, traceback: str, worker: Worker | None
+    ) -> ModelFinding:
+        """Add what the code raised and printed, to the first findings that have either."""
+        told = sum(bool(each.traceback or each.printed) for each in self.findings)
+        if worker is None or told >= MOST_EVIDENCE:
+            return finding
+        printed = worker.printed().replace(str(self._folder), MODEL_FOLDER)
+        return finding.with_evidence(traceback, printed)
 
     def _check(self, payload: Payload, reply: Mapping[str, Any]) -> None:
         """Compare an answer with what is declared, and with what is expected of it."""
@@ -374,8 +406,8 @@ class Verification:
             },
             "artifact": artifact(self._job.model),
             "environment": environment(),
-            "findings": [finding._asdict() for finding in self.findings],
-            "handler": {"entry_point": self._entry_point, "functions": self.functions},
+            "findings": [finding.facts() for finding in self.findings],
+            "handler": handler(self._entry_point, self.functions),
             "requirements": self.requirements,
             "payloads": self.payloads,
             "cold_load_in_second": self.cold_load_seconds,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import os
 import select
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 LOG_BYTES = 64 * 1024
 """How much of what one worker prints goes into the log."""
+PIPE_BYTES = 64 * 1024
+"""What a pipe holds; more that is read at a time would be printed meanwhile, without an end."""
 RESPONSE_BYTES = 16 * MIB
 
 
@@ -65,20 +66,42 @@ class Worker:
         )
         os.close(request_read)
         os.close(reply_write)
+        self._output_lock = threading.Lock()
+        self._output_ended = False
+        self._left = LOG_BYTES
+        self._printed = b""
         self._log = threading.Thread(target=self._copy_log, daemon=True)
         self._log.start()
 
     def _copy_log(self) -> None:
-        """Keep what the code prints, up to a limit; read on after it, or the code would block."""
-        left = LOG_BYTES
+        """Read what the code prints as soon as it is there, or the code would block."""
         with self.process.stdout as output:  # type: ignore[union-attr]
-            for chunk in iter(functools.partial(os.read, output.fileno(), 65536), b""):
-                text = chunk[:left].decode("utf-8", "replace")
-                if left > 0:
-                    sys.stderr.write(text)
-                    if left <= len(chunk):
-                        sys.stderr.write(f"\n(cut: the code printed over {LOG_BYTES:,} bytes)\n")
-                left -= len(chunk)
+            while not self._output_ended:
+                select.select([output], [], [])
+                self._read_output()
+
+    def _read_output(self) -> None:
+        """Read what the code has printed by now, in whatever thread: one pipe full of it."""
+        output: Any = self.process.stdout
+        with self._output_lock:
+            if not self._output_ended and select.select([output], [], [], 0)[0]:
+                chunk = os.read(output.fileno(), PIPE_BYTES)
+                self._output_ended = not chunk
+                self._printed = (self._printed + chunk)[-LOG_BYTES:]
+                self._write_log(chunk)
+
+    def _write_log(self, chunk: bytes) -> None:
+        """Copy what was printed into the log, up to a limit."""
+        if self._left > 0:
+            sys.stderr.write(chunk[: self._left].decode("utf-8", "replace"))
+            if self._left <= len(chunk):
+                sys.stderr.write(f"\n(cut: the code printed over {LOG_BYTES:,} bytes)\n")
+        self._left -= len(chunk)
+
+    def printed(self) -> str:
+        """Return the end of what the code has printed since the last request, or the start."""
+        self._read_output()
+        return self._printed.decode("utf-8", "replace")
 
     def receive(self, timeout_seconds: float) -> dict[str, Any]:
         """Return the next reply.
@@ -101,6 +124,8 @@ class Worker:
 
     def ask(self, payload: Payload, timeout_seconds: float) -> dict[str, Any]:
         """Send one request and wait for its reply."""
+        self._read_output()
+        self._printed = b""
         try:
             view = memoryview(payload.line)
             while view:

@@ -61,7 +61,17 @@ def pages(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[st
     """Reports of every kind of end, with long texts among them."""
     folder = tmp_path_factory.mktemp("reports")
     success = samples.release(folder / "succeeded")
-    long = samples.changed(success, parameters={"P" * 300: "long" * 2000, "שלום": "a\u202eb"})
+    raised = {
+        "severity": "error",
+        "code": "handler-raised",
+        "message": "payload.csv raises ValueError: bad.",
+        "traceback": "  File inference.py, in predict_fn\n" * 80 + "ValueError: " + "bad" * 500,
+        "printed": "read " + "1,2," * 900,
+    }
+    verify = samples.verification(samples.evaluation(verdict="failed", findings=[raised]))
+    long = samples.changed(
+        success, verify, parameters={"P" * 300: "long" * 2000, "שלום": "a\u202eb"}
+    )
     executions = {
         "succeeded": success,
         "failed": samples.failed(folder / "failed"),
@@ -108,6 +118,18 @@ def test_nothing_runs_out_of_the_window(
 
     assert chromium.evaluate("document.documentElement.scrollWidth") == width
     assert chromium.evaluate(BEYOND) == []
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_a_long_traceback_scrolls_and_begins_at_its_end(
+    width: int, chromium: Browser, pages: dict[str, Path]
+) -> None:
+    chromium.show(pages["long"], width=width)
+
+    pre = "document.querySelector('#verification pre')"
+    assert chromium.evaluate(f"{pre}.clientHeight < {pre}.scrollHeight")
+    assert chromium.evaluate(f"{pre}.scrollTop") == 0  # of a reversed column, which is its end
+    assert chromium.evaluate(f"{pre}.scrollWidth === {pre}.clientWidth")
 
 
 @pytest.mark.parametrize(("width", "shown"), [(1280, "sideways"), (375, "downwards")])

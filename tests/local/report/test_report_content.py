@@ -325,6 +325,50 @@ def test_a_failed_verdict_shows_findings_and_their_fixes(samples: Samples, tmp_p
     assert measured == ["not measured"] * 5
 
 
+def test_what_the_code_raised_and_printed_is_shown_once(samples: Samples, tmp_path: Path) -> None:
+    csv, json_ = samples.evaluation()["payloads"]
+    problem = "raises ValueError: bad <input>"
+    finding = {
+        "severity": "error",
+        "code": "handler-raised",
+        "message": f"payload.csv {problem}. The same of payload.json.",
+        "fix": "Correct it.",
+        "traceback": "Traceback (most recent call last):\n  in lowest\nValueError: bad <input>\n",
+        "printed": "read 1,2\n\x1b[31mred",
+    }
+    other = {**finding, "code": "response-not-json", "traceback": "", "printed": ""}
+    failed = [{**each, "ok": False, "problem": problem} for each in (csv, json_)]
+    content = samples.evaluation(
+        verdict="failed", findings=[finding, other], payloads=failed, load=None
+    )
+    verify = samples.verification(content)
+
+    page = page_of(samples.write(samples.changed(samples.release(tmp_path / "run"), verify)))
+
+    shown = [each.text for each in page.section("verification").all("pre")]
+    assert shown == [finding["traceback"], "read 1,2\n\\u001b[31mred"]
+    assert [row[-1] for row in page.rows("What the model answered to each sample payload")] == [
+        problem,
+        "as payload.csv → application/json",
+    ]
+
+
+def test_it_is_told_whose_functions_serve_the_model(samples: Samples, tmp_path: Path) -> None:
+    handler = {
+        "entry_point": "inference.py",
+        "functions": {"model_fn": "own", "input_fn": "default", "transform_fn": "missing"},
+        "defaults": {"input_fn": "reads JSON"},
+    }
+    verify = samples.verification(samples.evaluation(handler=handler))
+
+    page = page_of(samples.write(samples.changed(samples.release(tmp_path / "run"), verify)))
+
+    text = page.section("verification").text
+    assert "model_fnthe code's own" in text
+    assert "input_fnthe toolkit's default, which reads JSON" in text
+    assert "transform_fn" not in text
+
+
 def test_a_number_above_its_limit_says_so(samples: Samples, tmp_path: Path) -> None:
     gate = {**samples.evaluation()["gate"], "latency_p99_in_millisecond": 312.4}
     verify = samples.verification(samples.evaluation(verdict="failed", gate=gate))

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 class ResponseError(Exception):
     """A response that is not what the registration declares."""
 
-    def __init__(self, code: str, message: str, fix: str) -> None:
-        """Take a message that goes on after the payload's name."""
+    def __init__(self, code: str, message: str, fix: str, traceback: str = "") -> None:
+        """Take a message that goes on after the payload's name, and what the code raised."""
         super().__init__(message)
         self.code = code
         self.fix = fix
+        self.traceback = traceback
 
 
 def check_response(
