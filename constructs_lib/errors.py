@@ -37,8 +37,9 @@
     ├── PackagingError               constructs_lib.release.packager
     ├── SampleRequestError           constructs_lib.release.samples.errors
     ├── SettingsError                constructs_lib.settings
-    ├── ImageNotFoundError           constructs_lib.steps.images
-    ├── InstanceTypeImageError       constructs_lib.steps.images
+    ├── ImageError                   constructs_lib.steps.images
+    │   ├── ImageNotFoundError       constructs_lib.steps.images
+    │   └── InstanceTypeImageError   constructs_lib.steps.images
     ├── VerificationInstanceError    constructs_lib.steps.verification
     ├── VerificationPythonError      constructs_lib.steps.verification
     ├── CdkError                     local.cdk

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Collection
-from ipaddress import IPv4Network
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,9 +19,30 @@ from pydantic import (
 )
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.rules import did_you_mean, message_of, shown
+from constructs_lib.fields.setting_types import (
+    AccountId,
+    AppName,
+    ApprovalStatus,
+    CidrRange,
+    Email,
+    GitHubId,
+    KeyArn,
+    Repository,
+    S3Prefix,
+    SecurityGroupId,
+    ServiceName,
+    SubnetId,
+    TagValue,
+    VpcId,
+    ZoneName,
+)
 from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
 from constructs_lib.service_model.schedules import expression_problem, timezone_problem
 from constructs_lib.suggestions import suggestion
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 CONTEXT_KEY: Final = "model-release"
 ENVIRONMENT_KEY: Final = "environment"
@@ -38,29 +57,6 @@ LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
 
 class SettingsError(ReleaseError):
     """The app's settings in ``cdk.json`` are wrong; lists every problem."""
-
-
-def _check_cidr_range(text: str) -> str:
-    try:
-        IPv4Network(text)
-    except ValueError as error:
-        raise ValueError(f"is no IPv4 CIDR range such as 10.1.0.0/24: {error}") from error
-    return text
-
-
-SubnetId = Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")]
-ServiceName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
-# AWS KMS Developer Guide, "Key identifiers": the ID of a multi-Region key begins with "mrk-".
-KeyArn = Annotated[
-    str, Field(pattern=r"^arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]+|[0-9a-f-]+)$")
-]
-ZoneName = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d[a-z]$")]
-CidrRange = Annotated[str, AfterValidator(_check_cidr_range)]
-GitHubId = Annotated[int, Field(strict=True, ge=1)]
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-TagValue = Annotated[str, Field(max_length=256, pattern=r"^[A-Za-z0-9 _.:/=+@-]+$")]
-ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
-S3Prefix = Annotated[str, Field(pattern=r"^s3://[a-z0-9][a-z0-9.-]+/.*$")]
 
 
 class _Section(BaseModel):
@@ -82,12 +78,12 @@ def _without_repetition(names: tuple[str, ...], what: str) -> tuple[str, ...]:
 class ExistingVpc(_Section):
     """A VPC that the app uses instead of creating one; nothing in it is changed."""
 
-    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
+    vpc_id: VpcId
     """The VPC."""
     # The service model: Subnets of VpcConfig and of RecommendationJobVpcConfig.
     subnet_ids: tuple[SubnetId, ...] = Field(min_length=1, max_length=16)
     """Subnets for the jobs, with a route to Amazon S3 (a gateway endpoint is enough)."""
-    security_group_id: str | None = Field(default=None, pattern=r"^sg-[0-9a-f]+$")
+    security_group_id: SecurityGroupId | None = None
     """Security group of the jobs, and of the endpoints of load tests; created in the VPC when
     absent."""
     subnet_cidrs: tuple[CidrRange, ...] = ()
@@ -143,7 +139,7 @@ class Notifications(_Section):
 class Delivery(_Section):
     """The GitHub repository whose workflows compare and deploy the app."""
 
-    repository: str = Field(pattern=r"^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$")
+    repository: Repository
     """``owner/name``."""
     owner_id: GitHubId | None = None
     """GitHub's number of the owner; needed together with ``repository_id`` where GitHub writes both
@@ -177,9 +173,9 @@ class Delivery(_Section):
 class Settings(_Section):
     """Everything about a deployment that is not a model's own config."""
 
-    app_name: str = Field(default="model-release", pattern=r"^[a-z][a-z0-9-]{1,19}$")
+    app_name: AppName = "model-release"
     """Prefix of stack names and of the few resources that need a fixed name."""
-    account: str | None = Field(default=None, pattern=r"^\d{12}$")
+    account: AccountId | None = None
     """AWS account id; absent: the templates work in any account."""
     home_region: str = DEFAULT_HOME_REGION
     """AWS region of the pipelines, their jobs and their models."""
@@ -352,15 +348,33 @@ class Settings(_Section):
         try:
             return cls.model_validate({"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given})
         except ValidationError as error:
-            problems = "\n".join(
-                f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}; got"
-                f" {problem['input']!r}"
-                for problem in error.errors()
-            )
+            problems = "\n".join(f"  {_problem(each)}" for each in error.errors())
             raise SettingsError(
                 f"Settings under context.{CONTEXT_KEY}{where} in cdk.json are wrong:\n{problems}\n"
                 f"Allowed settings: {', '.join(cls.model_fields)}."
             ) from error
+
+
+def _problem(error: ErrorDetails) -> str:
+    message, place = message_of(error), ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        *parents, name = error["loc"]
+        message += did_you_mean(str(name), _fields_of(Settings, parents))
+    if not place:
+        return message  # of several settings: it names them
+    got = "" if error["type"] == "missing" else f" (got {shown(error['input'])})"
+    return f"{place}: {message}{got}"
+
+
+def _fields_of(section: Any, path: Iterable[str | int]) -> list[str]:
+    """Return the names that a section has, found by its place in the settings."""
+    for name in path:
+        fields = getattr(section, "model_fields", {})
+        annotation = fields[name].annotation if name in fields else section
+        # Of the section or None, or of sections by name.
+        sections = (annotation, *get_args(annotation))
+        section = next((each for each in sections if hasattr(each, "model_fields")), section)
+    return list(section.model_fields)
 
 
 def read_context(file: Path) -> dict[str, Any]:

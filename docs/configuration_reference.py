@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, get_args
 
+from pydantic import BaseModel
+
 from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
-from constructs_lib.configs.types import TextRule
+from constructs_lib.fields.rules import TextRule
 from constructs_lib.settings import Settings
 from tests.example_pipeline import CONFIG
 
@@ -144,11 +146,12 @@ def _sections() -> Iterator[str]:
 def _settings() -> Iterator[str]:
     schema = Settings.model_json_schema()
     definitions = schema.pop("$defs")
+    types = _Types(definitions, dict(_text_rules()))
     for name, part in {"Settings": schema, **definitions}.items():
         if part.get("type") == "object":
             yield f"### {name}\n\n{_plain(part['description'])}\n\n"
             required = set(part.get("required", ()))
-            yield _table(part["properties"], required=required, types=_Types(definitions, {}))
+            yield _table(part["properties"], required=required, types=types)
 
 
 def _table(
@@ -269,17 +272,19 @@ def _limits(schema: Mapping[str, Any]) -> str:
 
 
 def _text_rules() -> Iterator[tuple[str, str]]:
-    """Yield what each pattern of the config classes means in words."""
-    for config_class in CONFIG_CLASSES.values():
-        for field in config_class.model_fields.values():
-            for rule in _rules_in((field.annotation, *field.metadata)):
-                yield f"^{rule.pattern}$", rule.description
+    """Yield what each pattern of the config classes and of the settings means in words."""
+    for model in (*CONFIG_CLASSES.values(), Settings):
+        for rule in _rules_in(model):
+            yield f"^{rule.pattern}$", rule.description
 
 
 def _rules_in(node: Any) -> Iterator[TextRule]:
     if isinstance(node, TextRule):
         yield node
         return
+    if isinstance(node, type) and issubclass(node, BaseModel):
+        fields = node.model_fields.values()
+        node = tuple(part for field in fields for part in (field.annotation, *field.metadata))
     parts = (
         node if isinstance(node, tuple) else (*get_args(node), *getattr(node, "__metadata__", ()))
     )

@@ -54,6 +54,7 @@ LAYERS: Final = (
         "constructs_lib.arns",
         "constructs_lib.confinement",
         "constructs_lib.deploy_time_values",
+        "constructs_lib.fields",
         "constructs_lib.findings",
         "constructs_lib.git",
         "constructs_lib.progress",

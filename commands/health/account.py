@@ -35,7 +35,7 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
         with calls("Cannot ask who calls"):
             account = aws.client("sts").get_caller_identity()["Account"]
     except AwsCallError as error:
-        yield Check("credentials", "unknown", str(error))
+        yield Check("credentials", "problem" if aws.is_chosen else "unknown", str(error))
         for name in ("bootstrap", "quotas"):
             yield Check(name, "unknown", "needs credentials")
         return

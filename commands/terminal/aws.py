@@ -97,6 +97,11 @@ class Aws:
         """Whether nothing that happens there costs or lasts."""
         return self.endpoint_url is not None
 
+    @property
+    def is_chosen(self) -> bool:
+        """Whether somebody has named it: what does not work of it is no choice of theirs."""
+        return bool(self.endpoint_url or self.profile or os.environ.get("AWS_PROFILE"))
+
     def client(self, service: str, region: str | None = None) -> Any:
         """Make a boto3 client that retries, by default of the home region."""
         from botocore.config import Config
@@ -153,13 +158,23 @@ def calls(what: str) -> Iterator[None]:
         exceptions.SSOError,
         exceptions.LoginError,
         exceptions.TokenRetrievalError,
-        exceptions.ProfileNotFound,
     ) as error:
         raise AwsCallError(f"{what}: {_sentence(error)} {_NO_CREDENTIALS}") from error
+    except exceptions.ProfileNotFound as error:
+        raise AwsCallError(f"{what}: {_sentence(error)}{_other_profiles(str(error))}") from error
     except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
         raise AwsCallError(f"{what}: {_sentence(error)} {_NO_NETWORK}") from error
     except exceptions.BotoCoreError as error:
         raise AwsCallError(f"{what}: {_sentence(error)}") from error
+
+
+def _other_profiles(told: str) -> str:
+    """Name the profiles that there are, beside the one that an error tells of."""
+    import botocore.session
+
+    session = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    asked_for = told.partition("(")[2].partition(")")[0]
+    return f"{suggestion(asked_for, session.available_profiles)} Make one: aws configure sso."
 
 
 def _sentence(error: Exception) -> str:

@@ -13,6 +13,7 @@ import sys
 
 from constructs_lib.compilation.checks import pipeline_findings
 from constructs_lib.compilation.parent import CheckedPipeline
+from constructs_lib.compilation.provenance import placed
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
 from constructs_lib.errors import ReleaseError
@@ -37,5 +38,5 @@ def _answer(configs: PipelineConfigs, home_region: str) -> dict[str, str]:
         pipeline = compile_pipeline(configs, home_region=home_region)
         findings = tuple(pipeline_findings(configs, pipeline))
     except ReleaseError as error:
-        return {"error": str(error)}
+        return {"error": placed(error, configs)}
     return {"entry": CheckedPipeline(pipeline=pipeline, findings=findings).to_text()}

@@ -17,7 +17,9 @@ from typing import Any, Final, TypeAlias
 
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.configs.document import child_path
+from constructs_lib.configs.files import ConfigFile
 from constructs_lib.configs.model import VARIABLES_OF_FIELDS
+from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Finding
 from constructs_lib.regions import RegionCode
 
@@ -177,6 +179,23 @@ def traced(findings: Iterable[Finding], configs: PipelineConfigs) -> list[Findin
     ]
 
 
+def placed(error: ReleaseError, configs: PipelineConfigs) -> str:
+    """Return an error's message behind the config file, and the field if the error names one.
+
+    Args:
+        error: Why the configs cannot be compiled.
+        configs: The configs; of those of no file, the message stands alone.
+    """
+    if configs.file is None:
+        return str(error)
+    section, _, field = getattr(error, "field", "").partition(".")
+    if not field:
+        return f"{_shown_file(configs.file)}: {error}"
+    path, value = configs.file.locate(configs.file.step_of(type(getattr(configs, section))), field)
+    not_set = ", which is not set" if value is None else ""
+    return f"{_shown_file(configs.file)} {path}{not_set}: {error}"
+
+
 def rule_of(finding: Finding) -> str:
     """Return the key in :data:`ORIGINS` of what a finding's value comes from."""
     step, keys = _place(finding)
@@ -201,8 +220,7 @@ def _cause(finding: Finding, origins: tuple[str, ...], configs: PipelineConfigs)
     assert configs.file is not None  # noqa: S101 for mypy: traced() returns otherwise
     section, _, field = _best(origins, finding.value, configs).partition(".")
     config: BasePipelineConfig = getattr(configs, section)
-    # Without the folders above: a synthesized app holds the text, and is the same everywhere.
-    file = "/".join(configs.file.file.absolute().parts[-3:])
+    file = _shown_file(configs.file)
     step = configs.file.step_of(type(config))
     if not field:
         return f"{file} {configs.file.home_of(step)}"
@@ -210,6 +228,11 @@ def _cause(finding: Finding, origins: tuple[str, ...], configs: PipelineConfigs)
     if value is None:
         return f"{file} {path}, which is not set"
     return f"{file} {_path_inside(path, value, finding)}"
+
+
+def _shown_file(file: ConfigFile) -> str:
+    # Without the folders above: a synthesized app holds the text, and is the same everywhere.
+    return "/".join(file.file.absolute().parts[-3:])
 
 
 def _best(origins: tuple[str, ...], value: object, configs: PipelineConfigs) -> str:

@@ -18,18 +18,17 @@ from pydantic import (
     field_validator,
 )
 
-from constructs_lib.configs.problems import broken_rule, did_you_mean, shown
 from constructs_lib.configs.types import (
     UNUSED,
     BucketName,
     S3Uri,
     SourceDir,
     Text,
-    TextRule,
     Version,
     is_local,
 )
 from constructs_lib.errors import EarlierInterfaceError
+from constructs_lib.fields.rules import TextRule, broken_rule, did_you_mean, shown
 from constructs_lib.regions import AWS_REGIONS, RegionCode
 from constructs_lib.s3_layout import RESERVED_PREFIXES
 

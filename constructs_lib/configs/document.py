@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from constructs_lib.configs.problems import ConfigProblem, shown
+from constructs_lib.configs.problems import ConfigProblem
+from constructs_lib.fields.rules import shown
 
 _DEEPEST: Final = 100
 _LARGEST: Final = 4 * 1024**2

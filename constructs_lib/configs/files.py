@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,15 +22,10 @@ from constructs_lib.configs.document import child_path, read_document
 from constructs_lib.configs.formats.detection import CURRENT_FORMAT, Generation
 from constructs_lib.configs.formats.later_tool import what_is_read
 from constructs_lib.configs.formats.sections import DocumentContent, Section, read_content
-from constructs_lib.configs.problems import (
-    ConfigFileError,
-    ConfigProblem,
-    Findings,
-    did_you_mean,
-    shown,
-)
+from constructs_lib.configs.problems import ConfigFileError, ConfigProblem, Findings
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 from constructs_lib.configs.training import PytorchTrainingConfig
+from constructs_lib.fields.rules import message_of, shown
 from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
@@ -228,7 +222,7 @@ def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> 
         for key in inner:
             path = child_path(path, key)
         return ConfigProblem(
-            path, _message(error), None if error["type"] == "missing" else shown(value)
+            path, message_of(error), None if error["type"] == "missing" else shown(value)
         )
     if error["type"] == "missing":
         field = section.config_class.model_fields[str(name)]
@@ -237,9 +231,9 @@ def _problem(error: ErrorDetails, section: Section, sections: list[Section]) -> 
     for other in error.get("ctx", {}).get("other_fields", ()):
         if other in located:
             path, value = located[other]
-            return ConfigProblem(path, _message(error), shown(value))
+            return ConfigProblem(path, message_of(error), shown(value))
     return ConfigProblem(
-        child_path(section.home, str(name)), _message(error), shown(error["input"])
+        child_path(section.home, str(name)), message_of(error), shown(error["input"])
     )
 
 
@@ -249,14 +243,6 @@ def _path_of_missing(name: str, section: Section, sections: list[Section]) -> st
     if len(takers) > 1 and not any(name in each.located() for each in takers):
         return child_path(section.layers[0].path, name)
     return child_path(section.home, name)
-
-
-def _message(error: ErrorDetails) -> str:
-    message = error["msg"].removeprefix("Input ").replace("Field required", "is required")
-    expected = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
-    if isinstance(error["input"], str) and expected:
-        message += did_you_mean(error["input"], expected)
-    return message[:1].lower() + message[1:]
 
 
 def save_configs(

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Field, ValidationInfo, field_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.problems import broken_rule, broken_rules
 from constructs_lib.configs.types import UNUSED, EntryPoint, InstanceType, check_entry_point
+from constructs_lib.fields.rules import broken_rule, broken_rules
 from constructs_lib.service_model import max_length, service_model
 from constructs_lib.service_model.environments import (
     MOST_BYTES,

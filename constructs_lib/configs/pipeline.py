@@ -15,10 +15,11 @@ from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.formats.differences import differences
 from constructs_lib.configs.formats.later_tool import what_is_missing
 from constructs_lib.configs.model import PytorchModelCreationConfig
-from constructs_lib.configs.problems import ConfigFileError, ConfigProblem, shown
+from constructs_lib.configs.problems import ConfigFileError, ConfigProblem
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
 from constructs_lib.configs.training import PytorchTrainingConfig
+from constructs_lib.fields.rules import shown
 
 _Config = TypeVar("_Config", bound=BasePipelineConfig)
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic_core import InitErrorDetails, PydanticCustomError, ValidationError
-
 from constructs_lib.errors import ReleaseError
-
-_LONGEST_SHOWN_VALUE = 80
+from constructs_lib.fields.rules import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -59,42 +54,3 @@ class ConfigFileError(ReleaseError):
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         super().__init__("\n".join([f"{file}: {count}", *(f"  {each}" for each in problems)]))
-
-
-def shown(value: object) -> str:
-    """Return the value as JSON text, shortened to fit on a line."""
-    text = json.dumps(value, default=str)
-    if len(text) <= _LONGEST_SHOWN_VALUE:
-        return text
-    return f"{text[:_LONGEST_SHOWN_VALUE]}..."
-
-
-def did_you_mean(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """``; did you mean "..."?`` with the nearest known name, or nothing when none is near."""
-    by_folded = {each.casefold(): each for each in known}
-    nearest = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=cutoff)
-    return f'; did you mean "{by_folded[nearest[0]]}"?' if nearest else ""
-
-
-def broken_rule(message: str, *other_fields: str) -> PydanticCustomError:
-    """Make the error that a validator raises for a rule of this project.
-
-    ``other_fields`` took part in the rule: when the field itself is left to its default, the
-    problem is reported at the first of them that the file holds.
-    """
-    return PydanticCustomError(
-        "rule", "{message}", {"message": message, "other_fields": other_fields}
-    )
-
-
-def broken_rules(
-    title: str, errors: Iterable[tuple[tuple[str | int, ...], object, str]]
-) -> ValidationError:
-    """Make one error of several broken rules in a field: (location in it, value, message)."""
-    return ValidationError.from_exception_data(
-        title,
-        [
-            InitErrorDetails(type=broken_rule(message), loc=location, input=value)
-            for location, value, message in errors
-        ],
-    )

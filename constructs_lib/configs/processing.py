@@ -10,16 +10,15 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.formats.packaging_script import is_earlier_script
-from constructs_lib.configs.problems import broken_rule, shown
 from constructs_lib.configs.types import (
     UNUSED,
     EntryPoint,
     InstanceType,
     SourceDir,
-    TextRule,
     check_entry_point,
     is_local,
 )
+from constructs_lib.fields.rules import TextRule, broken_rule, shown
 from constructs_lib.jobs.package_model.pickles.globals import may_be_dangerous
 
 PIPELINE_OPTIONS: Final = (

@@ -21,9 +21,9 @@ from pydantic import (
 )
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean, shown
 from constructs_lib.configs.types import UNUSED, InstanceType, LocalDir, Text
 from constructs_lib.errors import EarlierInterfaceError
+from constructs_lib.fields.rules import broken_rule, broken_rules, did_you_mean, shown
 from constructs_lib.regions import RegionCode
 
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"

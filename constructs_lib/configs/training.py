@@ -18,8 +18,8 @@ from pydantic import (
 )
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.problems import broken_rule, broken_rules, did_you_mean
 from constructs_lib.configs.types import EntryPoint, InstanceType, S3Uri, check_entry_point
+from constructs_lib.fields.rules import broken_rule, broken_rules, did_you_mean
 from constructs_lib.service_model import max_length
 
 _FEWEST_LEVELS = 2

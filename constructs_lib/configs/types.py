@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
-    GetCoreSchemaHandler,
-    GetJsonSchemaHandler,
     ValidationInfo,
 )
-from pydantic_core import CoreSchema, core_schema
 
-from constructs_lib.configs.problems import broken_rule, shown
+from constructs_lib.fields.rules import TextRule, broken_rule, shown
 
 S3_SCHEME: Final = "s3://"
 UNUSED: Final = "accepted for files of the earlier system, unused"
 """What the description of a field says that the app reads and does nothing with."""
-
-
-@dataclass(frozen=True)
-class TextRule:
-    """A text that matches ``pattern`` as a whole; ``description`` tells users what is allowed."""
-
-    pattern: str
-    description: str
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        """Check the pattern after the type."""
-        return core_schema.no_info_after_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        """Give editors the same pattern."""
-        return {**handler(schema), "pattern": f"^{self.pattern}$"}
-
-    def _check(self, text: str) -> str:
-        if not re.fullmatch(self.pattern, text):
-            raise broken_rule(f"must be {self.description}")
-        return text
 
 
 def _check_relative(text: str) -> str:

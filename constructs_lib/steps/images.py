@@ -2,20 +2,45 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from functools import cache
-from typing import Literal
+from typing import Final, Literal
 
 from constructs_lib.configs import PipelineConfigs, PytorchModelCreationConfig
 from constructs_lib.errors import ReleaseError
 from constructs_lib.service_model.instances import accelerator, has_gpu, is_arm64
 from constructs_lib.steps.sdk import image_uris
 
+Scope = Literal["inference", "training"]
 
-class ImageNotFoundError(ReleaseError):
+_FIELDS: Final = {
+    ("pytorch", "inference"): ("model.framework_version", "model.py_version"),
+    ("pytorch", "training"): ("training.framework_version", "training.py_version"),
+    ("sklearn", "inference"): ("package.processing_framework_version",) * 2,
+}
+"""Where versions of framework and Python are set."""
+_TYPES: Final = {
+    "inference": "model.inference_instance_type",
+    "training": "training.training_instance_type",
+}
+_MANY: Final = 12
+
+
+class ImageError(ReleaseError):
+    """What a config asks for has no container image."""
+
+    def __init__(self, message: str, field: str) -> None:
+        """Say why, and which field of which section would change it."""
+        super().__init__(message)
+        self.field = field
+
+
+class ImageNotFoundError(ImageError):
     """No AWS container image exists for the configured versions."""
 
 
-class InstanceTypeImageError(ReleaseError):
+class InstanceTypeImageError(ImageError):
     """Instance types that the PyTorch containers do not run on, or not all of them the same."""
 
 
@@ -25,7 +50,7 @@ def pytorch_image(
     framework_version: str,
     py_version: str,
     instance_type: str,
-    scope: Literal["inference", "training"],
+    scope: Scope,
 ) -> str:
     """Return the URI of the PyTorch container that AWS publishes in a region.
 
@@ -52,7 +77,7 @@ def pytorch_image(
     )
 
 
-def _refuse_without_image(instance_type: str, scope: str) -> None:
+def _refuse_without_image(instance_type: str, scope: Scope) -> None:
     """Refuse a type for which the SDK would name an image that does not run there.
 
     Source: AWS Deep Learning Containers, "Available images". Those for Neuron are for training in
@@ -63,14 +88,16 @@ def _refuse_without_image(instance_type: str, scope: str) -> None:
             f"PyTorch's containers do not run on {instance_type}, which has {found}: for AWS"
             " Inferentia and AWS Trainium, AWS offers Neuron containers, which take models compiled"
             " with torch-neuronx; this app releases models of plain PyTorch. Choose a type with"
-            " CPUs, such as ml.m5.large, or with GPUs, such as ml.g5.xlarge."
+            " CPUs, such as ml.m5.large, or with GPUs, such as ml.g5.xlarge.",
+            _TYPES[scope],
         )
     if is_arm64(instance_type) and (has_gpu(instance_type) or scope == "training"):
         what = "training" if scope == "training" else "types with both arm64 and GPUs"
         raise InstanceTypeImageError(
             f"{instance_type} has processors of arm64; AWS publishes PyTorch containers of arm64"
             f" for inference on CPUs, none for {what}. Choose a type of x86, such as ml.m5.large or"
-            " ml.g5.xlarge."
+            " ml.g5.xlarge.",
+            _TYPES[scope],
         )
 
 
@@ -107,7 +134,8 @@ def _refuse_other_images(image: str, configs: PipelineConfigs, region: str) -> N
             "A model is registered with one container for all inference_instance_types of Payload."
             f" {configs.model.inference_instance_type}, the inference_instance_type of"
             f" PytorchModel, runs {image}; {listed}. Remove those types, or serve the"
-            " model on them from a pipeline of their own."
+            " model on them from a pipeline of their own.",
+            "payload.inference_instance_types",
         )
 
 
@@ -144,8 +172,27 @@ def _retrieve(**criteria: str) -> str:
     try:
         return str(image_uris.retrieve(**criteria))
     except (ValueError, KeyError) as error:
-        wanted = ", ".join(f"{name} {value}" for name, value in criteria.items())
-        raise ImageNotFoundError(
-            f"AWS publishes no container image for {wanted}.\n{error}\n"
-            "Change framework_version or py_version in the config."
-        ) from error
+        raise _not_found(criteria, str(error)) from error
+
+
+def _not_found(criteria: Mapping[str, str], told: str) -> ImageNotFoundError:
+    """Say which of the versions has no container, and which ones do; the SDK knows."""
+    framework = criteria["framework"]
+    scope = criteria["image_scope"].partition("_")[0]
+    of_framework, of_python = _FIELDS[framework, scope]
+    is_python = "Unsupported Python version" in told
+    field = of_python if is_python else of_framework
+    known = re.search(r"Supported [\w ]+ version\(s\): (.*)\.", told)
+    published = ", ".join(_newest(known[1].split(", "))) if known else "others"
+    return ImageNotFoundError(
+        f"AWS publishes no container of {framework} {criteria['version']} with"
+        f" {criteria['py_version']} for {scope} on {criteria['instance_type']} in"
+        f" {criteria['region']}. Change {field.partition('.')[2]}: {published}.",
+        field,
+    )
+
+
+def _newest(versions: list[str]) -> list[str]:
+    """Leave out short forms of versions, and all but the newest of many; newest first."""
+    full = [each for each in versions if each.count(".") != 1] or versions
+    return full[::-1][:_MANY]

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 
 from commands.program import app
 from commands.terminal import places
-from commands.terminal.aws import AwsCallError, UnknownNameError
+from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
 from commands.terminal.exit_codes import ExitCode
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import (
@@ -383,3 +383,23 @@ def test_what_aws_refuses_is_one_message_with_a_fix(
     assert isinstance(error, AwsCallError)
     assert error.exit_code == ExitCode.AWS
     assert fix in str(error)
+
+
+@pytest.mark.parametrize(
+    ("variable", "told"),
+    [
+        ("AWS_ENDPOINT_URL_SAGEMAKER", True),
+        ("AWS_ENDPOINT_URL_S3", False),  # of another service than the command asks
+    ],
+)
+def test_a_service_at_another_endpoint_is_told_whatever_the_first_line_says(
+    variable: str, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(variable, "http://localhost:9")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    client = Aws("us-east-1", endpoint_url=None).client("sagemaker")
+    again = Aws("us-east-1", endpoint_url=None).client("sagemaker")
+
+    assert client.meta.endpoint_url == again.meta.endpoint_url
+    assert capsys.readouterr().err.count("sagemaker is not that of AWS") == int(told)

@@ -326,3 +326,30 @@ def test_zones_with_jobs_are_fine(
     check = diagnose(creates_vpc=True, zones=("us-east-1a", "us-east-1c"))["zones"]
 
     assert (check.state, check.detail) == ("ok", "us-east-1a (use1-az1), us-east-1c (use1-az4)")
+
+
+@pytest.mark.parametrize("chosen_by", ["option", "variable"])
+def test_a_profile_that_is_not_there_is_a_problem_with_those_there_are(
+    chosen_by: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text("[profile prod]\nregion = us-east-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    if chosen_by == "variable":
+        monkeypatch.setenv("AWS_PROFILE", "prof")
+    profile = "prof" if chosen_by == "option" else None
+
+    checks = account_checks(Aws("us-east-1", endpoint_url=None, profile=profile), _needs())
+
+    credentials = next(checks)
+    assert (credentials.name, credentials.state) == ("credentials", "problem")
+    assert "Did you mean 'prod'?" in credentials.detail
+
+
+def test_without_a_profile_credentials_are_not_needed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+    assert next(account_checks(Aws("us-east-1", None), _needs())).state == "unknown"

@@ -193,8 +193,8 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         ),
         (f"{SPECIFIC}.PytorchModel.max_payload_size", 101, "less than or equal to 100"),
         (f"{SPECIFIC}.PytorchModel.max_concurrent_invocations", 0, "greater than or equal to 1"),
-        (f"{SPECIFIC}.PytorchModel.initial_instance_count", True, "valid integer"),
-        (f"{SPECIFIC}.PytorchModel.max_payload_size", "6", "should be a valid integer"),
+        (f"{SPECIFIC}.PytorchModel.initial_instance_count", True, "whole number"),
+        (f"{SPECIFIC}.PytorchModel.max_payload_size", "6", "should be a whole number"),
         # Training
         (f"{SPECIFIC}.PytorchTraining.output_path", "s3://alice-models/models", "2 levels below"),
         (

@@ -57,7 +57,7 @@ def test_a_name_that_cannot_be_given_is_refused_with_its_reason_and_without_its_
     [
         ("x" * 1025, "has 1025 bytes; a variable's value has at most 1024"),
         ("é" * 513, "has 1026 bytes"),
-        (8, "should be a valid string"),
+        (8, "should be text, in quotes"),
     ],
 )
 def test_a_value_that_cannot_be_set_is_refused_at_its_place(

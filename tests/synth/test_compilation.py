@@ -220,10 +220,16 @@ def test_what_cannot_be_compiled_is_an_error_in_words(example_config: Path, tmp_
     (folder / "config.json").write_text(json.dumps(document))
     configs = PipelineConfigs.load(folder / "config.json")
 
-    with pytest.raises(CompilationError, match="no container image for framework pytorch"):
+    with pytest.raises(CompilationError, match="no container") as error:
         _compile(configs, tmp_path / "cache")
 
     assert not (tmp_path / "cache").exists()
+    assert str(error.value) == (
+        f"{tmp_path.name}/model/config.json $.configuration.shared.framework_version: AWS publishes"
+        " no container of pytorch 99.0 with py310 for inference on ml.m5.large in us-east-1. Change"
+        " framework_version: 2.6.0, 2.5.1, 2.4.0, 2.3.0, 2.2.0, 2.1.0, 2.0.1, 2.0.0, 1.13.1,"
+        " 1.12.1, 1.12.0, 1.11.0."
+    )
 
 
 _APP = """

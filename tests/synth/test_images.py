@@ -14,6 +14,7 @@ from constructs_lib.regions import RegionCode
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import is_arm64
 from constructs_lib.steps.images import (
+    ImageError,
     ImageNotFoundError,
     InstanceTypeImageError,
     pytorch_image,
@@ -140,3 +141,36 @@ def test_types_of_one_container_are_registered_together(tmp_path: Path) -> None:
     assert request.inference_instance_types == tuple(types)
     assert "-graviton:" in request.image_uri
     assert json.dumps(request.image_uri).count("2.1.0-cpu") == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"framework_version": "9.9.9"}, "model.framework_version"),
+        ({"py_version": "py27"}, "model.py_version"),
+        ({"framework_version": "9.9.9", "scope": "training"}, "training.framework_version"),
+        ({"py_version": "py27", "scope": "training"}, "training.py_version"),
+        ({"instance_type": "ml.inf2.xlarge"}, "model.inference_instance_type"),
+        (
+            {"instance_type": "ml.c7g.xlarge", "scope": "training"},
+            "training.training_instance_type",
+        ),
+    ],
+)
+def test_what_has_no_container_is_told_by_the_field_that_says_so(
+    changes: dict[str, Any], field: str
+) -> None:
+    criteria: dict[str, Any] = {
+        "region": "us-east-1",
+        "framework_version": "2.1.0",
+        "py_version": "py310",
+        "instance_type": "ml.m5.large",
+        "scope": "inference",
+        **changes,
+    }
+
+    with pytest.raises(ImageError) as error:
+        pytorch_image(**criteria)
+
+    assert error.value.field == field
+    assert "SDK" not in str(error.value)

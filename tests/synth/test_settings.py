@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,25 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
     [
         ("{", "is not JSON"),
         ([1], "is an object of settings"),
+        ({"app_nam": "x"}, 'app_nam: is not known here; did you mean "app_name"\\?'),
         ({"app_nam": "x"}, "Allowed settings: app_name"),
-        ({"app_name": "Has Spaces"}, "app_name: .*got 'Has Spaces'"),
+        ({"account": 123456789012}, "account: should be text, in quotes"),
+        ({"retain_data": "maybe"}, "retain_data: should be true or false"),
+        ({"notifications": "x"}, "notifications: should be an object"),
+        ({"existing_vpc": {}}, "existing_vpc.vpc_id: is required\n"),
+        (
+            {"pipelines": {"a": {"start_on_uploads": True}}},
+            'start_on_uploads: is not known here; did you mean "start_on_upload"\\?',
+        ),
+        (
+            {"notifications": {"email": ["a@b.de"]}},
+            'notifications.email: is not known here; did you mean "emails"\\?',
+        ),
+        ({"delivery": {"repository": "a/b"}}, "wrong:\n  delivery is for an environment"),
+        (
+            {"app_name": "Has Spaces"},
+            'app_name: must be 2 to 20 lower-case letters.*got "Has Spaces"',
+        ),
         ({"account": "12"}, "account: "),
         ({"home_region": "eu-central-1"}, "is not one of eu-west-1, us-east-1, us-west-2"),
         ({"interface_endpoints": ["sts", "sts"]}, "names a service twice"),
@@ -97,3 +115,14 @@ def test_a_byte_order_mark_is_read_over_as_the_cdk_does(tmp_path: Path) -> None:
     file.write_text('{"context": {"environment": "dev"}}', encoding="utf-8-sig")
 
     assert read_context(file) == {"environment": "dev"}
+
+
+@pytest.mark.parametrize("wrong", [[], "text", 7, {"of": "another kind"}, None])
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_what_is_wrong_is_said_without_words_of_python(name: str, wrong: Any) -> None:
+    try:
+        _settings({name: wrong})
+    except SettingsError as error:
+        told = str(error).partition("Allowed settings")[0]
+        assert name in told
+        assert not re.search("Input|valid|dictionary|tuple|class|Extra|String|Value", told)

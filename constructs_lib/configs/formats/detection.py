@@ -16,7 +16,8 @@ from typing import Any, Final
 from constructs_lib.configs.classes import ConfigClasses, find_class, is_step_key
 from constructs_lib.configs.document import child_path
 from constructs_lib.configs.formats import renamed
-from constructs_lib.configs.problems import ConfigProblem, Findings, shown
+from constructs_lib.configs.problems import ConfigProblem, Findings
+from constructs_lib.fields.rules import shown
 
 CURRENT_FORMAT: Final = 4
 """``metadata.format`` of files in the current format; those of other formats have none."""

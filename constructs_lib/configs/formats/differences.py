@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib.configs.formats.detection import Generation
-from constructs_lib.configs.problems import ConfigProblem, shown
+from constructs_lib.configs.problems import ConfigProblem
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.training import PytorchTrainingConfig
 from constructs_lib.configs.types import UNUSED
+from constructs_lib.fields.rules import shown
 
 if TYPE_CHECKING:
     from constructs_lib.configs.files import ConfigFile

@@ -16,9 +16,10 @@ from constructs_lib.configs.classes import (
 )
 from constructs_lib.configs.document import child_path
 from constructs_lib.configs.formats.detection import Generation, as_object, detect, tell_unknown
-from constructs_lib.configs.problems import ConfigProblem, Findings, did_you_mean, shown
+from constructs_lib.configs.problems import ConfigProblem, Findings
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
+from constructs_lib.fields.rules import did_you_mean, shown
 
 _KEY_SUFFIX_FIELDS: Final = {"job_type", "data_type", "mode"}
 """Fields of the earlier system that became suffixes of step keys; no class here has them."""
