@@ -2,13 +2,12 @@
 
     [Train] -> CreateModel -> Package -> [Verify] -> Stage-NA, Stage-EU, Stage-FE
                                                        |
-                                                       +-> Gate: Registration-EU, Registration-FE,
-                                                       |         or VerificationFailed
-                                                       +-> NewInNA: Registration-NA [-> LoadTest],
-                                                                 if new there
+                                                       +-> [Gate:] Registration-NA [-> LoadTest],
+                                                                   Registration-EU, Registration-FE
+                                                           [or VerificationFailed]
 
-In brackets: only when configured. Every condition waits for all Stage steps, so that a model is
-registered in all regions or, when one of them cannot have it, in none.
+In brackets: only when configured. The gate, or else each Registration, waits for all Stage steps,
+so that a model is registered in all regions or, when one of them cannot have it, in none.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from constructs_lib.registration.request import RegistrationRequest, registratio
 from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import folder_uri
 from constructs_lib.steps.context import StepContext
-from constructs_lib.steps.gate import GateBuilder, create_condition_on_new_content
+from constructs_lib.steps.gate import GateBuilder
 from constructs_lib.steps.images import registered_image
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.model import PytorchModelStepBuilder
@@ -212,22 +211,21 @@ def _release_steps(
         requests=requests,
         staged=staged,
         builder=ModelRegistrationStepBuilder(
-            packaged=packaged, verified=verified, provenance=provenance, context=context
+            packaged=packaged, provenance=provenance, context=context
         ),
-        gate=_gate(configs, verified, list(staged.values())),
+        gate=_gate(configs, packaged, verified, list(staged.values())),
         load_test=configs.payload.load_test_in_aws,
     )
     return [
         *([verified.step] if verified else []),
         *(each.step for each in staged.values()),
-        *registrations.at_home(),
-        *registrations.elsewhere(),
+        *registrations.steps(),
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Registrations:
-    """What follows the Stage steps, each of which the conditions here wait for."""
+    """What follows the Stage steps, all of which are waited for."""
 
     requests: Mapping[RegionCode, RegistrationRequest]
     staged: Mapping[RegionCode, StagedModel]
@@ -236,48 +234,30 @@ class _Registrations:
     """None when what was measured keeps nobody from registering."""
     load_test: bool
 
-    def at_home(self) -> list[Step]:
-        """Register in the home region, where the model is new there and within its limits."""
+    def steps(self) -> list[Step]:
+        """Register in every region where the model is within its limits."""
+        if self.gate is None:
+            return self._register(after=list(self.staged.values()))
+        # The gate has waited for every region.
+        return [self.gate.create_gate(self._register(after=()))]
+
+    def _register(self, *, after: Sequence[StagedModel]) -> list[Step]:
         return [
-            create_condition_on_new_content(
-                code,
-                self._register_and_test(code),
-                staged=self.staged[code],
-                all_staged=self.staged.values(),
-                within_limits=self.gate.within_limits() if self.gate else (),
-            )
-            for code in self.requests
-            if self._is_home(code)
+            step
+            for code, request in self.requests.items()
+            for step in self._register_and_test(request, self.staged[code], after)
         ]
 
-    def elsewhere(self) -> list[Step]:
-        """Register in the other regions, all of them where the model is within its limits.
-
-        Whether it is new there, the function behind the steps finds out.
-        """
-        if self.gate is None:
-            return self._register_elsewhere(after=list(self.staged.values()))
-        # The gate has waited for every region.
-        return [self.gate.create_gate(self._register_elsewhere(after=()))]
-
-    def _register_and_test(self, code: RegionCode) -> list[Step]:
-        request, context = self.requests[code], self.builder.context
-        step = self.builder.create_step(request, self.staged[code])
-        if not self.load_test:
+    def _register_and_test(
+        self, request: RegistrationRequest, staged: StagedModel, after: Sequence[StagedModel]
+    ) -> list[Step]:
+        context = self.builder.context
+        step = self.builder.create_step(request, staged, after=after)
+        if not self.load_test or request.aws_region != context.home_region:
             return [step]
         load_test_request(request)  # refuses now what the service would refuse after a release
         function_arn = context.values.load_test_function_arn
         return [step, create_load_test_step(step, function_arn=function_arn, context=context)]
-
-    def _register_elsewhere(self, *, after: Sequence[StagedModel]) -> list[Step]:
-        return [
-            self.builder.create_step(request, self.staged[code], after=after)
-            for code, request in self.requests.items()
-            if not self._is_home(code)
-        ]
-
-    def _is_home(self, code: RegionCode) -> bool:
-        return self.requests[code].aws_region == self.builder.context.home_region
 
 
 def _refuse_load_test_elsewhere(
@@ -306,11 +286,14 @@ def _verified(
 
 
 def _gate(
-    configs: PipelineConfigs, verified: VerifiedModel | None, staged: Sequence[StagedModel]
+    configs: PipelineConfigs,
+    packaged: PackagedModel,
+    verified: VerifiedModel | None,
+    staged: Sequence[StagedModel],
 ) -> GateBuilder | None:
     if verified is None or configs.payload.verification != "enforce":
         return None
-    return GateBuilder(payload=configs.payload, verified=verified, staged=staged)
+    return GateBuilder(payload=configs.payload, packaged=packaged, verified=verified, staged=staged)
 
 
 def _registration_digest(

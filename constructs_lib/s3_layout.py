@@ -2,14 +2,16 @@
 
     incoming/<pipeline>/<digest>-<name>                         a model that a command uploads
     incoming/<pipeline>/.../model.tar.gz                        one that may start an execution
-    tmp/<pipeline>/<execution>/...                              outputs between steps; they expire
+    tmp/<pipeline>/<execution>/<step>/                          what a job writes; it expires
     <pipeline>/releases/<execution>/                            what an execution releases:
         model.tar.gz, manifest.json, evaluation.json
-    <pipeline>/releases/claims/<group>/<digest>                 who may register this content
+    <pipeline>/releases/claims/<group>/<digest>/<number>        who may register this content
+    <pipeline>/releases/registered/<group>/<region>/<digest>/   where this content is registered
     <pipeline>/registration/<digest>/                           what is known before any execution:
         payload.tar.gz, registration.json
 
-The buckets of the other regions hold copies under the same keys.
+The buckets of the other regions hold releases and registration under the same keys. Nothing of
+these two is ever written over: see :data:`WRITTEN_ONCE`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,13 @@ from urllib.parse import urlsplit
 RESERVED_PREFIXES: Final = ("incoming", "tmp")
 """Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
 INCOMING, TEMPORARY = RESERVED_PREFIXES
+
+_RELEASES: Final = "releases"
+_REGISTRATION: Final = "registration"
+RESERVED_NAMES: Final = (*RESERVED_PREFIXES, _RELEASES, _REGISTRATION)
+"""Names that no pipeline has: they would be taken for the folders."""
+WRITTEN_ONCE: Final = (f"*/{_RELEASES}/*", f"*/{_REGISTRATION}/*")
+"""Patterns of the keys that are written where there is none, of every pipeline."""
 
 MODEL: Final = "model.tar.gz"
 MANIFEST: Final = "manifest.json"
@@ -52,7 +61,7 @@ def temporary_prefix(pipeline_name: str) -> str:
 
 def releases_prefix(pipeline_name: str) -> str:
     """Return the prefix of what a pipeline's executions release."""
-    return f"{pipeline_name}/releases"
+    return f"{pipeline_name}/{_RELEASES}"
 
 
 def claims_prefix(pipeline_name: str) -> str:
@@ -60,9 +69,14 @@ def claims_prefix(pipeline_name: str) -> str:
     return f"{releases_prefix(pipeline_name)}/claims"
 
 
+def records_prefix(pipeline_name: str) -> str:
+    """Return the prefix of the records of where content is registered."""
+    return f"{releases_prefix(pipeline_name)}/registered"
+
+
 def registration_prefix(pipeline_name: str) -> str:
     """Return the prefix of a pipeline's sample payloads and registration requests."""
-    return f"{pipeline_name}/registration"
+    return f"{pipeline_name}/{_REGISTRATION}"
 
 
 def registration_files_prefix(pipeline_name: str, digest: str) -> str:

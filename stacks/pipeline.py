@@ -131,6 +131,7 @@ class PipelineStack(Stack):
                     for each in requests
                 },
                 registry_key_alias=settings.registry_key_alias,
+                additional_s3_prefixes=settings.additional_s3_prefixes,
             ),
             log_options=self._storage.log_options,
         )

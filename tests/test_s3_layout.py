@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
 from constructs_lib import s3_layout
 from constructs_lib.jobs.register_model import Staging
+from constructs_lib.s3_layout import WRITTEN_ONCE
 from tests import layers
 from tests.layers import ROOT
 
@@ -25,6 +27,8 @@ def test_no_key_moves() -> None:
     assert s3_layout.registered_prefixes("p") == ("p/registration", "p/releases")
     assert s3_layout.registration_files_prefix("p", _DIGEST) == f"p/registration/{_DIGEST}"
     assert s3_layout.claims_prefix("p") == "p/releases/claims"
+    assert s3_layout.records_prefix("p") == "p/releases/registered"
+    assert s3_layout.WRITTEN_ONCE == ("*/releases/*", "*/registration/*")
 
 
 @pytest.mark.parametrize(
@@ -42,24 +46,32 @@ def test_a_folder_ends_in_a_slash_and_a_file_does_not(given: str, read: str) -> 
 
 
 def test_the_function_that_registers_claims_content_below_the_claims() -> None:
-    model = f"s3://artifacts/{s3_layout.releases_prefix('p')}/5fkszcpry4ck/{s3_layout.MODEL}"
+    written = f"s3://artifacts/{s3_layout.temporary_prefix('p')}/5fkszcpry4ck/Package"
     step = Staging(
         region_code="NA",
         aws_region="us-east-1",
         model_package_group_name="group",
         pipeline_execution_arn="arn",
         artifact_sha256=_DIGEST,
+        code_sha256=_DIGEST,
         register_again="no",
+        release_folder=f"s3://artifacts/{s3_layout.releases_prefix('p')}/5fkszcpry4ck",
         destination_bucket="artifacts",
         kms_key_id="key",
-        model_artifact_uri=model,
-        packaging_manifest_uri=model,
-        registration_request_uri=model,
-        sample_payload_uri=model,
+        model_artifact_uri=f"{written}/{s3_layout.MODEL}",
+        packaging_manifest_uri=f"{written}/{s3_layout.MANIFEST}",
+        registration_request_uri=f"{written}/{s3_layout.REGISTRATION_REQUEST}",
+        sample_payload_uri=f"{written}/{s3_layout.SAMPLE_PAYLOAD}",
+        registration_folder=s3_layout.registration_files_prefix("p", _DIGEST),
         verification="off",
     )
 
-    assert step.claim.key == f"{s3_layout.claims_prefix('p')}/group/{_DIGEST}"
+    assert step.claims.key == f"{s3_layout.claims_prefix('p')}/group/{_DIGEST}"
+    assert step.records.key == f"{s3_layout.records_prefix('p')}/group/us-east-1"
+    released = {name: copy.destination.key for name, copy in step.files().items()}
+    assert released["model_artifact_uri"] == "p/releases/5fkszcpry4ck/model.tar.gz"
+    assert released["sample_payload_uri"] == f"p/registration/{_DIGEST}/payload.tar.gz"
+    assert all(any(fnmatch(key, each) for each in WRITTEN_ONCE) for key in released.values())
 
 
 def test_a_definition_puts_everything_where_the_layout_says() -> None:
@@ -70,7 +82,7 @@ def test_a_definition_puts_everything_where_the_layout_says() -> None:
 
     assert temporary == f"{bucket}/{s3_layout.temporary_prefix(pipeline)}"
     assert f'"{bucket}/{s3_layout.releases_prefix(pipeline)}"' in text
-    assert f'"{bucket}/{s3_layout.registration_prefix(pipeline)}/' in text
+    assert f'"{s3_layout.registration_prefix(pipeline)}/' in text
 
 
 def _texts(path: Path) -> set[str]:

@@ -30,7 +30,7 @@ from constructs_lib.configs.types import (
 from constructs_lib.errors import EarlierInterfaceError
 from constructs_lib.fields.rules import TextRule, broken_rule, did_you_mean, shown
 from constructs_lib.regions import AWS_REGIONS, RegionCode
-from constructs_lib.s3_layout import RESERVED_PREFIXES
+from constructs_lib.s3_layout import RESERVED_NAMES
 
 
 def _check_date(text: str) -> str:
@@ -49,9 +49,9 @@ CurrentDate = Annotated[
 
 
 def _check_not_reserved(name: str) -> str:
-    if name in RESERVED_PREFIXES:
+    if name in RESERVED_NAMES:
         raise broken_rule(
-            f"must not be {' or '.join(RESERVED_PREFIXES)}: a pipeline's releases are under its "
+            f"must not be {' or '.join(RESERVED_NAMES)}: a pipeline's releases are under its "
             "name in the artifact bucket, where these stand for something else"
         )
     return name

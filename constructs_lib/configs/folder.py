@@ -110,17 +110,21 @@ def load_pipelines(folder: Path) -> dict[str, PipelineConfigs]:
 def refuse_equal_names(pipelines: Mapping[str, PipelineConfigs]) -> None:
     """Refuse pipelines that would have the same name in SageMaker.
 
+    Also such as differ in case only: ARNs hold names in lower case, so each would be allowed what
+    the other is.
+
     Args:
         pipelines: Configs by the name of their folder.
 
     Raises:
-        PipelinesFolderError: Two have the same ``pipeline_name``.
+        PipelinesFolderError: Two have the same ``pipeline_name``, but for its case.
     """
-    owners: dict[str, str] = {}
+    owners: dict[str, tuple[str, str]] = {}
     for folder, configs in pipelines.items():
-        other = owners.setdefault(configs.base.pipeline_name, folder)
+        name = configs.base.pipeline_name
+        other, given = owners.setdefault(name.lower(), (folder, name))
         if other != folder:
-            raise PipelinesFolderError(
-                f"{other} and {folder} have the same pipeline_name,"
-                f" {configs.base.pipeline_name!r}. Give each its own."
-            )
+            what = f"the same pipeline_name, {name!r}"
+            if name != given:
+                what = f"pipeline_names that differ in case only, {given!r} and {name!r}"
+            raise PipelinesFolderError(f"{other} and {folder} have {what}. Give each its own.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from aws_cdk import Duration, RemovalPolicy
@@ -12,6 +12,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
+from constructs_lib.s3_layout import WRITTEN_ONCE
 
 _ACCEPTED_FINDINGS: Final = {
     "NIST.800.53.R5-S3BucketReplicationEnabled": (
@@ -38,6 +39,7 @@ class DataBucket(s3.Bucket):
     """A private, versioned bucket under the app's own key, TLS only, its access logged.
 
     Objects that name no encryption get the app's key; requests for another encryption are refused.
+    What is released is written where there is no such object, and never over one.
 
     The access logs lie in a second bucket beside it.
     """
@@ -81,6 +83,7 @@ class DataBucket(s3.Bucket):
         )
         for statement in _refused_encryption(self.arn_for_objects("*"), accepted_key_arns):
             self.add_to_resource_policy(statement)
+        self.add_to_resource_policy(_written_once(map(self.arn_for_objects, WRITTEN_ONCE)))
         acknowledge(self, _ACCEPTED_FINDINGS)
 
 
@@ -132,6 +135,25 @@ def _refused_encryption(
             resources=[objects],
             conditions=conditions,
         )
+
+
+def _written_once(objects: Iterable[str]) -> iam.PolicyStatement:
+    """Deny writing without ``If-None-Match``: also to those whose policies allow them to write.
+
+    Source: "Enforce conditional writes on Amazon S3 buckets" in the Amazon S3 user guide. The calls
+    that create no object, those of parts, take no such header.
+    """
+    return iam.PolicyStatement(
+        sid="DenyWritingOver",
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:PutObject"],
+        resources=list(objects),
+        conditions={
+            "Null": {"s3:if-none-match": "true"},
+            "Bool": {"s3:ObjectCreationOperation": "true"},
+        },
+    )
 
 
 def _lifecycle_rules(expiring_prefix: str | None) -> list[s3.LifecycleRule]:

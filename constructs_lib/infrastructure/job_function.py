@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,7 +35,7 @@ class FunctionSpec:
     """What a function runs, and with what."""
 
     script: str
-    """File in ``constructs_lib/jobs`` with a function ``handler``."""
+    """File or package in ``constructs_lib/jobs`` with a function ``handler``."""
     description: str
     """What the function does."""
     timeout_minutes: int = 1
@@ -97,13 +97,28 @@ def job_function(
 
 
 def _code(script: str) -> lambda_.Code:
+    files = _files(script)
     return lambda_.Code.from_asset(
         str(_SCRIPTS),
-        exclude=["*", f"!{script}"],
+        exclude=["*", f"!{script}", *(f"!{name}" for name in files)],
         ignore_mode=IgnoreMode.GIT,
         # As in ``assets.py``.
-        asset_hash=hashlib.sha256((_SCRIPTS / script).read_bytes()).hexdigest(),
+        asset_hash=_digest(files.values()),
     )
+
+
+def _files(script: str) -> dict[str, bytes]:
+    """Read a script, or the modules of a package, by their paths below the folder."""
+    path = _SCRIPTS / script
+    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
+    return {file.relative_to(_SCRIPTS).as_posix(): file.read_bytes() for file in files}
+
+
+def _digest(contents: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(content)
+    return digest.hexdigest()
 
 
 def _own_statements(log_group: logs.LogGroup, dead_letters: sqs.Queue | None) -> list[Statement]:

@@ -1,4 +1,4 @@
-"""The function that stages a model in every region, and registers it in those other than home."""
+"""The function that stages a model in every region, and registers it there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionS
 from constructs_lib.infrastructure.log_groups import LogOptions
 
 _SPEC: Final = FunctionSpec(
-    script="register_model.py",
+    script="register_model",
     description="Stages a released model in a region and registers it there",
     timeout_minutes=10,  # SageMaker Pipelines gives a Lambda step no longer than this
     memory_megabytes=1024,
@@ -37,7 +37,7 @@ _ACCEPTED_FINDINGS: Final = {
 class RegistrationFunction(Construct):
     """A Lambda function, outside the VPC: isolated subnets have no route to another region.
 
-    It may read what this pipeline releases, copy it into the registries' buckets and create
+    It may read what this pipeline's jobs write, write releases of it in every region, and create
     versions of this pipeline's model package group there.
     """
 

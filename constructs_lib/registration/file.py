@@ -11,7 +11,7 @@ from constructs_lib.registration.model_package import model_package_template
 from constructs_lib.registration.request import RegistrationRequest, RegistrationRequestError
 
 SCHEMA_VERSION: Final = 1
-"""Version of the registration file; ``jobs/register_model.py`` reads the same one."""
+"""Version of the registration file; ``jobs/register_model/`` reads the same one."""
 
 
 def registration_file(

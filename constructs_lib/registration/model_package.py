@@ -40,6 +40,8 @@ def model_package_arguments(
         "Task": "OTHER",
         "SamplePayloadUrl": values["sample_payload_url"],
         "ModelApprovalStatus": values["model_approval_status"],
+        # What SageMaker's own step for registering records.
+        "MetadataProperties": {"GeneratedBy": values["pipeline_execution_arn"]},
         "SkipModelValidation": "None",
         "CustomerMetadataProperties": _customer_metadata(request, values, join),
         "ModelCard": {
@@ -62,7 +64,7 @@ def model_package_template(request: RegistrationRequest) -> dict[str, Any]:
     """Render :func:`model_package_arguments` as the registration file holds it.
 
     ``{"$slot": name}`` stands for a value, ``{"$join": [...]}`` for one text made of texts
-    and slots; ``jobs/register_model.py`` fills them.
+    and slots; ``jobs/register_model/`` fills them.
     """
     return model_package_arguments(
         request,

@@ -1,10 +1,9 @@
 """What is registered in one region: one typed object, from which everything else is derived.
 
     config -> RegistrationRequest -+-> STEP_CONFIG of the execution document (step_config.py)
-                                   +-> CreateModelPackage arguments of the home region's step
-                                   |   (model_package.py, with the model card of model_card.py)
-                                   +-> registration.json, which the other regions' function reads
-                                       (file.py)
+                                   +-> registration.json, which the function that registers reads
+                                       (file.py): CreateModelPackage arguments with slots
+                                       (model_package.py, with the model card of model_card.py)
 
 A request is static: it is complete when the pipeline is synthesized. Buckets, URIs and ARNs are
 known when the pipeline is deployed or runs; they are arguments of what renders it.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.regions import DEFAULT_HOME_REGION, RegionCode
-from constructs_lib.s3_layout import registration_files_prefix, releases_prefix
+from constructs_lib.s3_layout import SAMPLE_PAYLOAD, registration_files_prefix, releases_prefix
 from constructs_lib.steps.parameters import PipelineParameters
 from constructs_lib.steps.sdk import (
     ExecutionVariables,
@@ -40,13 +40,28 @@ class StepContext:
         releases = f"s3://{bucket}/{releases_prefix(self.pipeline_name)}"
         return Join(on="/", values=[releases, ExecutionVariables.PIPELINE_EXECUTION_ID])
 
-    def registration_files_uri(self, bucket: str) -> str:
-        """Return the folder of the sample payload and the registration request in a bucket.
+    def temporary_folder(self, step_name: str, *names: str) -> Join:
+        """Return the folder that a step's job alone writes to, or one within it.
+
+        Args:
+            step_name: Name of the step.
+            names: Folders within that of the step.
+        """
+        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
+        root = self.parameters.execution_temp_dir
+        return Join(on="/", values=[root, execution_id, step_name, *names])
+
+    @property
+    def registration_folder(self) -> str:
+        """The key of the folder of sample payload and registration request, in every bucket.
 
         Known before any execution, because execution documents tell it to load tests.
         """
-        folder = registration_files_prefix(self.pipeline_name, self.registration_digest)
-        return f"s3://{bucket}/{folder}"
+        return registration_files_prefix(self.pipeline_name, self.registration_digest)
+
+    def sample_payload_uri(self, code: RegionCode) -> str:
+        """Return where a region's sample payload is, once it is staged."""
+        return f"s3://{self.artifact_bucket_of(code)}/{self.registration_folder}/{SAMPLE_PAYLOAD}"
 
     def artifact_bucket_of(self, code: RegionCode) -> str:
         """Return the name of the bucket that holds a region's released artifacts."""
@@ -54,10 +69,10 @@ class StepContext:
             return self.values.artifact_bucket_name
         return self.values.registry_bucket_names[code]
 
-    def encryption_key_of(self, code: RegionCode) -> str:
-        """Return the ARN of the KMS key of :meth:`artifact_bucket_of`, or of its alias."""
+    def encryption_key_of(self, code: RegionCode) -> object:
+        """Return the ARN of the KMS key of a region's releases, or of its alias."""
         if code.aws_region == self.home_region:
-            return self.values.encryption_key_arn
+            return self.parameters.encryption_key
         return self.values.registry_key_arns[code]
 
     @property

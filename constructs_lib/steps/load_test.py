@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from constructs_lib.steps.context import StepContext
+from constructs_lib.steps.registration import MODEL_PACKAGE_ARN
 from constructs_lib.steps.sdk import (
     Lambda,
     LambdaOutput,
     LambdaOutputTypeEnum,
     LambdaStep,
-    Step,
 )
 
 _OUTPUTS: Final = ("load_test_job", "load_test_status", "load_test_failure")
 
 
 def create_load_test_step(
-    registration: Step, *, function_arn: str, context: StepContext
+    registration: LambdaStep, *, function_arn: str, context: StepContext
 ) -> LambdaStep:
     """Build the step ``LoadTest``.
 
@@ -31,7 +31,7 @@ def create_load_test_step(
         lambda_func=Lambda(function_arn=function_arn, session=context.session),
         inputs={
             "action": "start",
-            "model_package_arn": registration.properties.ModelPackageArn,
+            "model_package_arn": registration.properties.Outputs[MODEL_PACKAGE_ARN],
         },
         outputs=[LambdaOutput(name, LambdaOutputTypeEnum.String) for name in _OUTPUTS],
     )

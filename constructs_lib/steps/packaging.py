@@ -1,7 +1,7 @@
 """Package: puts the inference code into the model artifact.
 
-The job also puts the sample payload and the registration request beside the released models: CDK's
-asset bucket gives neither a name nor a life as long as a registered model's.
+The job also passes the sample payload and the registration request on, for Stage to put beside the
+released models: CDK's asset bucket gives neither a name nor a life as long as a registered model's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from constructs_lib.steps.images import sklearn_image
 from constructs_lib.steps.policies import PACKAGING_TIMEOUT, job_retries
 from constructs_lib.steps.sdk import (
     CacheConfig,
-    ExecutionVariables,
     Join,
     JsonGet,
     PipelineVariable,
@@ -44,6 +43,7 @@ _MODEL_OUTPUT: Final = "/opt/ml/processing/output/model"
 _MANIFEST_OUTPUT: Final = "/opt/ml/processing/output/manifest"
 _REGISTRATION_OUTPUT: Final = "/opt/ml/processing/output/registration"
 _MODEL_OUTPUT_NAME: Final = "packaged_model_output"
+_REGISTRATION_OUTPUT_NAME: Final = "registration_files_output"
 _MANIFEST: Final = PropertyFile(
     name="PackageManifest", output_name="packaging_manifest_output", path=MANIFEST
 )
@@ -57,7 +57,9 @@ class PackagedModel:
     artifact_uri: PipelineVariable
     """S3 URI of the packaged ``model.tar.gz``."""
     manifest_uri: PipelineVariable
-    """S3 URI of the packaging manifest beside it."""
+    """S3 URI of the packaging manifest that the digests below are read from."""
+    registration_files_uri: PipelineVariable
+    """S3 URI of the folder of the sample payload and the registration request."""
     artifact_sha256: PipelineVariable
     """Digest of ``model.tar.gz``, from the manifest."""
     code_sha256: PipelineVariable
@@ -104,11 +106,13 @@ class MIMSPackagingStepBuilder:
             cache_config=cache_config,
             retry_policies=job_retries(),
         )
-        output = step.properties.ProcessingOutputConfig.Outputs[_MODEL_OUTPUT_NAME]
+        outputs = step.properties.ProcessingOutputConfig.Outputs
+        model, manifest = outputs[_MODEL_OUTPUT_NAME], outputs[_MANIFEST.output_name]
         return PackagedModel(
             step=step,
-            artifact_uri=Join(on="/", values=[output.S3Output.S3Uri, MODEL]),
-            manifest_uri=Join(on="/", values=[output.S3Output.S3Uri, _MANIFEST.path]),
+            artifact_uri=Join(on="/", values=[model.S3Output.S3Uri, MODEL]),
+            manifest_uri=Join(on="/", values=[manifest.S3Output.S3Uri, _MANIFEST.path]),
+            registration_files_uri=outputs[_REGISTRATION_OUTPUT_NAME].S3Output.S3Uri,
             artifact_sha256=_manifest_value("sha256"),
             code_sha256=_manifest_value("code_sha256"),
         )
@@ -149,22 +153,15 @@ class MIMSPackagingStepBuilder:
         ]
 
     def _outputs(self) -> list[ProcessingOutput]:
-        execution_id = ExecutionVariables.PIPELINE_EXECUTION_ID
-        bucket = self.context.values.artifact_bucket_name
-        temp_dir = self.context.parameters.execution_temp_dir
+        folder = self.context.temporary_folder
         return [
-            # Registered model packages point to the first two: they are not temporary.
-            s3_output(_MODEL_OUTPUT_NAME, self.context.release_folder, _MODEL_OUTPUT),
+            s3_output(_MODEL_OUTPUT_NAME, folder(_STEP_NAME, "model"), _MODEL_OUTPUT),
             s3_output(
-                "registration_files_output",
-                self.context.registration_files_uri(bucket),
+                _REGISTRATION_OUTPUT_NAME,
+                folder(_STEP_NAME, "registration"),
                 _REGISTRATION_OUTPUT,
             ),
-            s3_output(
-                _MANIFEST.output_name,
-                Join(on="/", values=[temp_dir, execution_id, _STEP_NAME]),
-                _MANIFEST_OUTPUT,
-            ),
+            s3_output(_MANIFEST.output_name, folder(_STEP_NAME), _MANIFEST_OUTPUT),
         ]
 
     def _arguments(self, entry_point: str) -> list[str]:
@@ -173,7 +170,7 @@ class MIMSPackagingStepBuilder:
             "--code": _CODE_INPUT,
             "--entry-point": entry_point,
             "--output": f"{_MODEL_OUTPUT}/{MODEL}",
-            # For the steps after this one; the other copy stays with the model.
+            # What the pipeline reads, and what is released; a second copy lies beside the model.
             "--manifest": f"{_MANIFEST_OUTPUT}/{_MANIFEST.path}",
         }
         copies = {

@@ -125,7 +125,6 @@ with (
     from sagemaker.core.network import NetworkConfig
     from sagemaker.core.processing import Processor
     from sagemaker.core.shapes import (
-        ModelPackageModelCard,
         ProcessingInput,
         ProcessingOutput,
         ProcessingS3Input,
@@ -186,7 +185,6 @@ __all__ = [
     "LambdaOutputTypeEnum",
     "LambdaStep",
     "ModelBuilder",
-    "ModelPackageModelCard",
     "ModelStep",
     "ModelTrainer",
     "NetworkConfig",

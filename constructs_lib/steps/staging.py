@@ -1,4 +1,4 @@
-"""Stage: puts a release in place in each region, and looks whether its content is registered."""
+"""Stage: writes a release in each region, and looks whether its content is registered."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.sdk import (
     ExecutionVariables,
+    Join,
     Lambda,
     LambdaOutput,
     LambdaOutputTypeEnum,
@@ -48,7 +49,7 @@ class StagedModel:
 class StagingStepBuilder:
     """Builds the steps named ``Stage-<region code>``, which run side by side.
 
-    The same function registers in the regions other than home.
+    The same function registers.
     """
 
     requests: Mapping[RegionCode, RegistrationRequest]
@@ -85,8 +86,6 @@ class StagingStepBuilder:
                 **_evaluation(verified),
             },
             outputs=[LambdaOutput(name, LambdaOutputTypeEnum.String) for name in _OUTPUTS],
-            # The registration files are outputs of Package that no argument refers to.
-            depends_on=[verified.step if verified else packaged.step],
         )
 
     def _destination(self, request: RegistrationRequest) -> dict[str, object]:
@@ -97,18 +96,17 @@ class StagingStepBuilder:
             "kms_key_id": self.context.encryption_key_of(code),
             "model_package_group_name": request.model_package_group_name,
             "region_code": str(code),
+            "registration_folder": self.context.registration_folder,
         }
 
     def _release(self, packaged: PackagedModel) -> dict[str, object]:
-        files = self.context.registration_files_uri(self.context.values.artifact_bucket_name)
+        files = packaged.registration_files_uri
         return {
-            "artifact_sha256": packaged.artifact_sha256,
+            **execution_members(packaged, self.context),
             "model_artifact_uri": packaged.artifact_uri,
             "packaging_manifest_uri": packaged.manifest_uri,
-            "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
-            "register_again": self.context.parameters.register_again,
-            "registration_request_uri": f"{files}/{REGISTRATION_REQUEST}",
-            "sample_payload_uri": f"{files}/{SAMPLE_PAYLOAD}",
+            "registration_request_uri": Join(on="/", values=[files, REGISTRATION_REQUEST]),
+            "sample_payload_uri": Join(on="/", values=[files, SAMPLE_PAYLOAD]),
         }
 
 
@@ -116,6 +114,17 @@ def _evaluation(verified: VerifiedModel | None) -> dict[str, object]:
     if verified is None:
         return {}
     return {"evaluation_uri": verified.evaluation_uri, "verdict": verified.value("verdict")}
+
+
+def execution_members(packaged: PackagedModel, context: StepContext) -> dict[str, object]:
+    """Return what the function is told of the execution, whatever the step."""
+    return {
+        "artifact_sha256": packaged.artifact_sha256,
+        "code_sha256": packaged.code_sha256,
+        "pipeline_execution_arn": ExecutionVariables.PIPELINE_EXECUTION_ARN,
+        "register_again": context.parameters.register_again,
+        "release_folder": context.release_folder,
+    }
 
 
 def registration_function(context: StepContext) -> Lambda:

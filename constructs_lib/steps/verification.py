@@ -15,7 +15,6 @@ from constructs_lib.s3_layout import (
     MODEL,
     REGISTRATION_REQUEST,
     SAMPLE_PAYLOAD,
-    folder_uri,
 )
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import has_local_storage, is_arm64
@@ -107,7 +106,7 @@ class VerificationStepBuilder:
             VerificationInstanceError: No processing instance runs the serving container.
         """
         _refuse_old_python(self.model)
-        folder = self.context.release_folder
+        folder = self.context.temporary_folder(_STEP_NAME)
         at_home = [code for code in region_codes if code.aws_region == self.context.home_region]
         step = ProcessingStep(
             name=_STEP_NAME,
@@ -145,13 +144,13 @@ class VerificationStepBuilder:
 
     def _inputs(self, packaged: PackagedModel) -> list[ProcessingInput]:
         values = self.context.values
-        # The very files that model packages will name, which Package has put there.
-        files = self.context.registration_files_uri(values.artifact_bucket_name)
         script = values.asset_uri(values.verification_script_key)
+        # The very files that model packages will name: Stage proves them.
+        files = Join(on="/", values=[packaged.registration_files_uri, ""])
         return [
             s3_input("packaged_model_input", packaged.artifact_uri, _MODEL_INPUT),
             s3_input("verification_script_input", script, _SCRIPT_INPUT),
-            s3_input("registration_files_input", folder_uri(files), _REGISTRATION_INPUT),
+            s3_input("registration_files_input", files, _REGISTRATION_INPUT),
         ]
 
     def _arguments(

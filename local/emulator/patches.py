@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from local.emulator.authorization.identities import administrator_arn
 from local.emulator.load_tests import add_load_tests
+from local.emulator.s3_checksums import tell_checksums
 from local.emulator.s3_writes import check_writes
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
@@ -360,6 +361,7 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _accept_access_logs_before_the_policy,
         _deliver_no_access_logs,
         check_writes,
+        tell_checksums,
     ),
     "sagemaker": (
         _check_pipelines,

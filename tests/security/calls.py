@@ -12,6 +12,12 @@ from tests.security.deployment import ACCOUNT
 Context = Mapping[str, str | list[str]]
 
 TLS: Context = {"aws:SecureTransport": "true"}
+NEW: Context = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
+"""Writing an object where there is none."""
+OVER: Context = {"s3:ObjectCreationOperation": "true"}
+"""Writing an object, whatever is there."""
+A_PART: Context = {"s3:ObjectCreationOperation": "false"}
+"""Beginning an upload of parts, or writing one."""
 OWN: Context = {"aws:PrincipalAccount": ACCOUNT}
 FROM_HERE: Context = {"aws:SourceAccount": ACCOUNT}
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.security.calls import FROM_HERE, OWN, TLS, Call, Context
+from tests.security.calls import FROM_HERE, OVER, OWN, TLS, Call, Context
 from tests.security.deployment import ACCOUNT, Resource
 from tests.security.policies import ADMINISTRATOR, OTHER_ACCOUNT, STRANGER, AttachedPolicy
 from tests.security.proof import Proof
@@ -80,7 +80,7 @@ _NO_ROLE_MAY: list[tuple[str, str, Context]] = [
 ]
 """What no role may do: action, resource and context."""
 
-BY_ADMINISTRATORS = "other encryption or plain HTTP, by an administrator"
+BY_ADMINISTRATORS = "other encryption, plain HTTP or writing over a release, by an administrator"
 BY_EACH_ROLE = "what no step does, by each role"
 
 _OTHER_CONDITIONS: Context = {
@@ -109,6 +109,7 @@ class ForbiddenCalls:
             "a needed call on another resource or in another account": list(self._neighbours()),
             "a needed call under another condition": list(self._conditions()),
             "assuming a role by another service, account or repository": list(self._assume()),
+            "writing over what is released, by each role": list(self._writing_over()),
             BY_ADMINISTRATORS: list(self._encryption()),
             "anything by another account": list(self._strangers()),
             "services on behalf of another resource or account": list(self._services()),
@@ -186,6 +187,25 @@ class ForbiddenCalls:
             if not own:
                 yield from _other_tokens(role)
 
+    def _writing_over(self) -> Iterator[Call]:
+        """Write what exists: claims and releases of this pipeline, at home and elsewhere."""
+        home = f"{self.proof.artifact_bucket.arn}/returns-risk"
+        registry = f"arn:aws:s3:::model-release-registry-{ACCOUNT}-eu-west-1/returns-risk"
+        for role in self.proof.roles:
+            for resource in (
+                f"{home}/releases/1/model.tar.gz",
+                f"{home}/releases/claims/returns-risk/digest/1",
+                f"{home}/registration/1/payload.tar.gz",
+                f"{registry}/releases/1/manifest.json",
+            ):
+                yield Call(
+                    by=role.logical_id,
+                    caller=role.arn,
+                    action="s3:PutObject",
+                    resource=resource,
+                    context={**TLS, **OVER},
+                )
+
     def _encryption(self) -> Iterator[Call]:
         plain: Context = {"aws:SecureTransport": "false"}
         for policy in self.proof.policies:
@@ -212,6 +232,9 @@ class ForbiddenCalls:
         for header in headers:
             context = {**TLS, **header}
             yield _by_administrator("s3:PutObject", f"{policy.owner.arn}/object", context)
+        for key in ("releases/1/model.tar.gz", "registration/1/payload.tar.gz"):
+            released = f"{policy.owner.arn}/returns-risk/{key}"
+            yield _by_administrator("s3:PutObject", released, {**TLS, **OVER})
 
     def _strangers(self) -> Iterator[Call]:
         actions = {

@@ -11,6 +11,8 @@ from typing import Any
 
 from constructs_lib.language.step_calls import repository_arn
 from tests.security.calls import (
+    A_PART,
+    NEW,
     OWN,
     TLS,
     Call,
@@ -22,6 +24,7 @@ from tests.security.calls import (
     via_s3,
 )
 from tests.security.deployment import Deployment, Resource
+from tests.security.step_calls import staged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +60,7 @@ class FunctionCalls:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationCalls(FunctionCalls):
-    """``register_model.py``: stages in a region, or registers there."""
+    """``register_model/``: stages in a region, or registers there."""
 
     registry_alias: str
     job_key_arn: str
@@ -70,6 +73,7 @@ class RegistrationCalls(FunctionCalls):
         yield self._call("sagemaker:ListModelPackages", "*")
         package = self._arn("sagemaker", f"model-package/{group}/7", region)
         yield self._call("sagemaker:DescribeModelPackage", package)
+        yield from self._claim_and_record(event)
         if event["action"] == "register":
             for uri in _uris(event):
                 yield from self._read_copy(uri, region)
@@ -78,44 +82,57 @@ class RegistrationCalls(FunctionCalls):
             for action in ("ecr:BatchGetImage", "ecr:DescribeImages"):
                 yield self._call(action, repository_arn(self.images[region]))
             return
-        yield from self._claim(event)
         for uri in _uris(event):
-            yield from self._look(uri)
-            for key_arn in {self.key_arn, self.job_key_arn}:
-                yield self._call("kms:Decrypt", key_arn, via_s3(self.region))
-            bucket, key = location(uri)
-            if bucket != event["destination_bucket"]:
-                yield from self._copy(f"s3://{event['destination_bucket']}/{key}", event)
+            yield from self._read(uri)
+        for uri in staged(event).values():
+            yield from self._write(uri, event)
 
-    def _claim(self, event: Mapping[str, Any]) -> Iterator[Call]:
-        """Claim the content for this execution, unless another one that runs has."""
-        bucket, key = location(event["model_artifact_uri"])
-        releases = key.rsplit("/", 2)[0]
-        name = f"claims/{event['model_package_group_name']}/{event['artifact_sha256']}"
-        claim = f"s3://{bucket}/{releases}/{name}"
-        yield from self._look(claim)
-        put = "arn:aws:s3:::" + claim.removeprefix("s3://")
-        yield self._call("s3:PutObject", put, {**TLS, **OWN})
+    def _read(self, uri: str) -> Iterator[Call]:
+        """Read what a job has written."""
+        yield from self._look(uri)
+        for key_arn in {self.key_arn, self.job_key_arn}:
+            yield self._call("kms:Decrypt", key_arn, via_s3(self.region))
+
+    def _claim_and_record(self, event: Mapping[str, Any]) -> Iterator[Call]:
+        """Claim the content for this execution, and record where it is registered."""
+        releases = event["release_folder"].rpartition("/")[0]
+        group, content = event["model_package_group_name"], event["artifact_sha256"]
+        records = f"{releases}/registered/{group}/{event['aws_region']}"
+        for uri in (
+            f"{releases}/claims/{group}/{content}/1",
+            f"{records}/{content}/0000000001",
+            f"{records}/complete",
+        ):
+            yield from self._look(uri)
+            put = "arn:aws:s3:::" + uri.removeprefix("s3://")
+            yield self._call("s3:PutObject", put, {**NEW, **TLS, **OWN})
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
             yield self._call(action, self.key_arn, via_s3(self.region))
         execution = event["pipeline_execution_arn"]
         yield self._call("sagemaker:DescribePipelineExecution", execution)
 
     def _read_copy(self, uri: str, region: str) -> Iterator[Call]:
-        """Read an object of a registry, or find that it is not there."""
+        """Read an object of a region's bucket, or find that it is not there."""
+        if region == self.region:
+            yield from self._read(uri)
+            return
         yield from self._look(uri)
         yield self._use_registry_key(region, "kms:Decrypt")
 
-    def _copy(self, uri: str, event: Mapping[str, Any]) -> Iterator[Call]:
+    def _write(self, uri: str, event: Mapping[str, Any]) -> Iterator[Call]:
         region = event["aws_region"]
         yield from self._read_copy(uri, region)
         header = "s3:x-amz-server-side-encryption"
         encryption = {header: "aws:kms", f"{header}-aws-kms-key-id": event["kms_key_id"]}
         target = "arn:aws:s3:::" + uri.removeprefix("s3://")
-        yield self._call("s3:PutObject", target, {**encryption, **TLS, **OWN})
+        for context in ({**encryption, **NEW}, {**encryption, **A_PART}, NEW, A_PART):
+            yield self._call("s3:PutObject", target, {**context, **TLS, **OWN})
         yield self._call("s3:AbortMultipartUpload", target, {**TLS, **OWN})
         for action in ("kms:GenerateDataKey", "kms:Decrypt"):
-            yield self._use_registry_key(region, action)
+            if region == self.region:
+                yield self._call(action, self.job_key_arn, via_s3(region))
+            else:
+                yield self._use_registry_key(region, action)
 
     def _use_registry_key(self, region: str, action: str) -> Call:
         key = self._arn("kms", self.key_arn.rpartition(":")[2], region)
@@ -129,7 +146,9 @@ def _uris(event: Mapping[str, Any]) -> list[str]:
     return [
         value
         for name, value in event.items()
-        if str(value).startswith("s3://") and not name.startswith("source_")
+        if str(value).startswith("s3://")
+        and name.endswith("_uri")
+        and not name.startswith("source_")
     ]
 
 

@@ -166,23 +166,20 @@ class Proof:
             "key_arn": self.key.arn,
         }
 
-    def _registration(self, execution: PipelineExecution) -> Mapping[str, Any]:
-        (step,) = (each for each in execution.steps if each["Type"] == "RegisterModel")
-        arguments: Mapping[str, Any] = execution.value(step["Arguments"])
-        return arguments
-
     def _released(self, execution: PipelineExecution) -> tuple[str, ...]:
-        arguments = self._registration(execution)
-        (container,) = arguments["InferenceSpecification"]["Containers"]
-        return container["ModelDataUrl"], arguments["SamplePayloadUrl"]
+        """Name what is registered at home."""
+        arguments = next(
+            event for step, _, event in execution.events() if step == "Registration-NA"
+        )
+        return arguments["model_artifact_uri"], arguments["sample_payload_uri"]
 
     @cached_property
     def images(self) -> dict[str, str]:
         """The image that is registered, by AWS region."""
-        arguments = self._registration(self.executions[0])
-        (container,) = arguments["InferenceSpecification"]["Containers"]
+        (model,) = (each for each in self.executions[0].steps if each["Type"] == "Model")
+        image = model["Arguments"]["PrimaryContainer"]["Image"]
         regions = set(self.deployment.regions.values())
-        return {region: container["Image"].replace(self.home, region) for region in regions}
+        return {region: image.replace(self.home, region) for region in regions}
 
     def _event_functions(self) -> Iterator[Call]:
         kinds: dict[str, type[StartReleaseCalls | NotifyCalls]] = {

@@ -153,9 +153,6 @@ class PipelineExecution:
         step = next(each for each in self.steps if each["Name"] == name)
         if match := re.fullmatch(r"OutputParameters\['(.+)'\]", member):
             return self._output(step, match[1])
-        if member == "ModelPackageArn":
-            group = self.value(step["Arguments"])["ModelPackageGroupName"]
-            return self._arn("sagemaker", f"model-package/{group}/7")
         return self.value(_member(step, member))
 
     def _default(self, name: str) -> Any:
@@ -165,9 +162,25 @@ class PipelineExecution:
     def _output(self, step: Mapping[str, Any], name: str) -> str:
         """Name what a staging step has put in place: the same key, in the region's bucket."""
         event = self.value(step["Arguments"])
-        if name not in event:
-            return "none"
-        return f"s3://{event['destination_bucket']}/{location(event[name])[1]}"
+        if name == "model_package_arn":
+            group = event["model_package_group_name"]
+            return self._arn("sagemaker", f"model-package/{group}/7")
+        return staged(event).get(name, "none")
+
+
+def staged(event: Mapping[str, Any]) -> dict[str, str]:
+    """Name what a staging step puts in place, by its outputs."""
+    folders = {name: location(event["release_folder"])[1] for name in _RELEASED}
+    folders |= dict.fromkeys(_REGISTERED_WITH, event["registration_folder"])
+    return {
+        name: f"s3://{event['destination_bucket']}/{folder}/{event[name].rpartition('/')[2]}"
+        for name, folder in folders.items()
+        if name in event
+    }
+
+
+_RELEASED = ("model_artifact_uri", "packaging_manifest_uri", "evaluation_uri")
+_REGISTERED_WITH = ("registration_request_uri", "sample_payload_uri")
 
 
 def _member(step: Mapping[str, Any], path: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from constructs_lib.language import service_calls
-from tests.security.calls import TLS, Call
+from tests.security.calls import NEW, TLS, Call
 from tests.security.conftest import Synthesized
 from tests.security.evaluator import ROOT
 from tests.security.forbidden import BY_ADMINISTRATORS, BY_EACH_ROLE, ForbiddenCalls
@@ -136,7 +136,7 @@ def test_it_is_the_roles_policy_that_refuses_what_no_step_does(proof: Proof) -> 
 
 def test_objects_are_written_under_the_apps_key_or_without_naming_one(proof: Proof) -> None:
     named = {_SSE: "aws:kms", f"{_SSE}-aws-kms-key-id": proof.key.arn}
-    resource = f"{proof.artifact_bucket.arn}/returns-risk/releases/1/model.tar.gz"
+    resource = f"{proof.artifact_bucket.arn}/tmp/returns-risk/1/Package/model/model.tar.gz"
     calls = [
         Call(
             by="",
@@ -233,3 +233,19 @@ def test_an_additional_key_is_used_where_it_was_named(proofs: dict[str, Proof]) 
     calls = proofs["extended"].calls
     callers = {call.caller for call in calls if call.resource == ADDITIONAL_KEY}
     assert len(callers) == 3  # the pipeline's steps, the registration function, load tests
+
+
+def test_jobs_write_no_release_even_where_there_is_none(proof: Proof) -> None:
+    bucket = proof.artifact_bucket.arn
+    calls = [
+        Call(
+            by="",
+            caller=proof.execution_role.arn,
+            action="s3:PutObject",
+            resource=f"{bucket}/returns-risk/{key}",
+            context={**TLS, **NEW},
+        )
+        for key in ("releases/1/manifest.json", "releases/claims/g/d/1", "registration/1/r.json")
+    ]
+
+    assert proof.allowed(calls) == [False, False, False]

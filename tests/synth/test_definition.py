@@ -18,7 +18,6 @@ from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.load_test_request import LoadTestRequestError
-from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.steps.policies import TRAINING_TIMEOUT
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
 from local.runner.language.definition import parse_definition
@@ -170,9 +169,9 @@ def test_every_condition_waits_until_every_region_is_staged(
     definition = definitions["several_regions"]
 
     for code in RegionCode:
-        assert _step(definition, f"Stage-{code}")["DependsOn"] == ["Verify"]
-    for name in ("Gate", "NewInNA"):
-        assert _step(definition, name)["DependsOn"] == ["Stage-NA", "Stage-EU", "Stage-FE"]
+        stage = _step(definition, f"Stage-{code}")["Arguments"]
+        assert "Steps.Verify.PropertyFiles.Evaluation" in json.dumps(stage["verdict"])
+    assert _step(definition, "Gate")["DependsOn"] == ["Stage-NA", "Stage-EU", "Stage-FE"]
 
 
 def test_no_condition_is_nested_and_no_step_depends_on_one(
@@ -200,38 +199,27 @@ def test_the_gate_compares_the_numbers_with_the_configured_limits(
     }
     assert compared == {
         "verdict": ("Equals", "passed"),
+        "artifact.sha256": ("Equals", _manifest_value("sha256")),
         "gate.errors": ("LessThanOrEqualTo", 0),
         "gate.latency_p99_in_millisecond": ("LessThanOrEqualTo", 200),
         "gate.error_rate": ("LessThanOrEqualTo", 0.01),
         "gate.achieved_tps": ("GreaterThanOrEqualTo", 20),
     }
-    assert [step["Name"] for step in gate["IfSteps"]] == ["Registration-EU", "Registration-FE"]
+    registrations = [f"Registration-{code}" for code in ("NA", "EU", "FE")]
+    assert [step["Name"] for step in gate["IfSteps"]] == registrations
     (failure,) = gate["ElseSteps"]
     assert '"Path": "summary"' in json.dumps(failure["Arguments"]["ErrorMessage"])
 
 
-def test_the_home_region_registers_new_content_within_the_limits_only(
-    definitions: dict[str, dict[str, Any]],
-) -> None:
-    definition = definitions["several_regions"]
-    gate, new = (_step(definition, name)["Arguments"] for name in ("Gate", "NewInNA"))
-
-    assert new["Conditions"][: len(gate["Conditions"])] == gate["Conditions"]
-    assert new["Conditions"][len(gate["Conditions"]) :] == [
-        {"Type": "Equals", "LeftValue": _output("Stage-NA", name), "RightValue": value}
-        for name, value in (("state", "staged"), ("registered", "none"))
-    ]
-    assert [step["Name"] for step in new["IfSteps"]] == ["Registration-NA"]
-
-
 def test_the_model_is_verified_in_the_container_that_serves_it(
-    definitions: dict[str, dict[str, Any]],
+    tmp_path: Path, write_pipeline: WritePipeline
 ) -> None:
-    definition = definitions["existing_model"]
+    configs = PipelineConfigs.load(write_pipeline(tmp_path, "existing_model"))
+    request = registration_requests(configs)[RegionCode.NA]
+    definition = compile_pipeline(configs).definition
     verify = _step(definition, "Verify")["Arguments"]
-    served = _step(definition, "Registration-NA")["Arguments"]["InferenceSpecification"]
 
-    assert verify["AppSpecification"]["ImageUri"] == served["Containers"][0]["Image"]
+    assert verify["AppSpecification"]["ImageUri"] == request.image_uri
     assert verify["NetworkConfig"]["EnableNetworkIsolation"] is True
     cluster = verify["ProcessingResources"]["ClusterConfig"]
     assert cluster["InstanceType"] == "ml.m5.large"
@@ -294,10 +282,11 @@ def test_a_verification_that_is_not_enforced_has_no_gate(
 
     assert [step["Name"] for step in definition["Steps"]] == [
         *["CreateModel", "Package", *verify, "Stage-NA", "Stage-EU", "Stage-FE"],
-        *["NewInNA", "Registration-EU", "Registration-FE"],
+        *["Registration-NA", "Registration-EU", "Registration-FE"],
     ]
     stages = ["Stage-NA", "Stage-EU", "Stage-FE"]
-    assert _step(definition, "Registration-EU")["DependsOn"] == stages
+    for code in RegionCode:
+        assert _step(definition, f"Registration-{code}")["DependsOn"] == stages
     assert lint(definition) == []
 
 
@@ -377,12 +366,12 @@ def test_the_version_registered_at_home_is_load_tested_when_asked_for(
     path = write_pipeline(tmp_path, "several_regions")
     definition = _compiled_with(path, load_test_in_aws=True)
 
-    registration, load_test = _step(definition, "NewInNA")["Arguments"]["IfSteps"]
+    registration, load_test, *_ = _step(definition, "Gate")["Arguments"]["IfSteps"]
     assert (registration["Name"], load_test["Name"]) == ("Registration-NA", "LoadTest")
     assert load_test["FunctionArn"] == "${LoadTestFunctionArn}"
     assert load_test["Arguments"] == {
         "action": "start",
-        "model_package_arn": {"Get": "Steps.Registration-NA.ModelPackageArn"},
+        "model_package_arn": _output("Registration-NA", "model_package_arn"),
     }
     assert lint(definition) == []
 
@@ -418,47 +407,60 @@ def test_a_load_test_that_cannot_be_is_an_error(
         _compiled_with(path, load_test_in_aws=True, **payload)
 
 
-def test_the_home_registration_is_what_the_request_says(
-    tmp_path: Path, write_pipeline: WritePipeline
+def test_every_region_is_registered_by_the_same_function_from_what_is_staged_there(
+    definitions: dict[str, dict[str, Any]],
 ) -> None:
-    configs = PipelineConfigs.load(write_pipeline(tmp_path, "existing_model"))
-    request = registration_requests(configs)[RegionCode.NA]
-    compiled = _step(compile_pipeline(configs).definition, "Registration-NA")["Arguments"]
+    definition = definitions["several_regions"]
 
-    evaluation = {"Get": "Steps.Verify.PropertyFiles.Evaluation"}
-    values = {
-        "model_data_url": _output("Stage-NA", "model_artifact_uri"),
-        "sample_payload_url": compiled["SamplePayloadUrl"],
-        "model_approval_status": {"Get": "Parameters.ModelApprovalStatus"},
-        "artifact_sha256": _manifest_value("sha256"),
-        "code_sha256": _manifest_value("code_sha256"),
-        "git_commit": {"Get": "Parameters.GitCommit"},
-        "packaging_manifest_uri": _output("Stage-NA", "packaging_manifest_uri"),
-        "registration_request_uri": _output("Stage-NA", "registration_request_uri"),
-        "pipeline_execution_arn": {"Get": "Execution.PipelineExecutionArn"},
-        "source_model_artifact_uri": {"Get": "Steps.CreateModel.PrimaryContainer.ModelDataUrl"},
-        "evaluation_uri": _output("Stage-NA", "evaluation_uri"),
-        **{
-            name: {"Std:JsonGet": {"PropertyFile": evaluation, "Path": path}}
-            for name, path in (
-                ("verdict", "verdict"),
-                ("verification_summary", "summary"),
-                ("latency_p99_in_millisecond", "gate.latency_p99_in_millisecond"),
-                ("error_rate", "gate.error_rate"),
-                ("achieved_tps", "gate.achieved_tps"),
-            )
-        },
-    }
-    assert compiled == model_package_arguments(
-        request, values, lambda parts: {"Std:Join": {"On": "", "Values": list(parts)}}
+    for code in RegionCode:
+        step = _step(definition, f"Registration-{code}")
+        assert (step["Type"], step["FunctionArn"]) == ("Lambda", "${RegistrationFunctionArn}")
+        staged = ("evaluation_uri", "model_artifact_uri", "packaging_manifest_uri")
+        assert step["Arguments"] == {
+            "action": "register",
+            "region_code": code,
+            "aws_region": code.aws_region,
+            "model_package_group_name": "returns-risk",
+            "model_approval_status": {"Get": "Parameters.ModelApprovalStatus"},
+            "register_again": {"Get": "Parameters.RegisterAgain"},
+            "artifact_sha256": _manifest_value("sha256"),
+            "code_sha256": _manifest_value("code_sha256"),
+            "git_commit": {"Get": "Parameters.GitCommit"},
+            "pipeline_execution_arn": {"Get": "Execution.PipelineExecutionArn"},
+            "source_model_artifact_uri": {"Get": "Steps.CreateModel.PrimaryContainer.ModelDataUrl"},
+            "release_folder": _joined(
+                "s3://${ArtifactBucketName}/returns-risk/releases",
+                {"Get": "Execution.PipelineExecutionId"},
+            ),
+            "sample_payload_uri": step["Arguments"]["sample_payload_uri"],
+            "registration_request_uri": _output(f"Stage-{code}", "registration_request_uri"),
+            **{name: _output(f"Stage-{code}", name) for name in staged},
+        }
+
+
+def test_each_job_writes_to_a_temporary_folder_of_its_own(
+    definitions: dict[str, dict[str, Any]],
+) -> None:
+    folder = (
+        {"Get": "Parameters.PIPELINE_EXECUTION_TEMP_DIR"},
+        {"Get": "Execution.PipelineExecutionId"},
     )
+    for definition in definitions.values():
+        for name in ("Package", "Verify"):
+            outputs = _step(definition, name)["Arguments"]["ProcessingOutputConfig"]["Outputs"]
+            written = [each["S3Output"]["S3Uri"]["Std:Join"]["Values"] for each in outputs]
+            assert all(values[:3] == [*folder, name] for values in written)
+
+
+def _joined(*values: Any) -> dict[str, Any]:
+    return {"Std:Join": {"On": "/", "Values": list(values)}}
 
 
 def test_the_sample_payload_is_one_tar_gz_in_each_regions_bucket(
     definitions: dict[str, dict[str, Any]],
 ) -> None:
     definition = definitions["several_regions"]
-    home = _step(definition, "Registration-NA")["Arguments"]["SamplePayloadUrl"]
+    home = _step(definition, "Registration-NA")["Arguments"]["sample_payload_uri"]
     abroad = _step(definition, "Registration-EU")["Arguments"]["sample_payload_uri"]
 
     assert home.startswith("s3://${ArtifactBucketName}/returns-risk/registration/")

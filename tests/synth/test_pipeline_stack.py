@@ -41,7 +41,6 @@ def test_the_definition_is_one_substitution_of_scalar_values(stack: Template) ->
         "Stage-NA",
         "Stage-EU",
         "Stage-FE",
-        "NewInNA",
         "Gate",
     ]
     assert not any(isinstance(value, list) for value in variables.values())
@@ -111,13 +110,20 @@ def test_the_registration_function_is_outside_the_vpc(stack: Template) -> None:
     )
 
 
-def test_the_registration_function_reads_what_this_pipeline_released(stack: Template) -> None:
+def test_the_registration_function_reads_what_this_pipeline_writes(stack: Template) -> None:
     statement = _statements(stack, "RegistrationFunctionRole")["ReadRelease"]
 
     assert [resource["Fn::Join"][1][-1] for resource in statement["Resource"]] == [
         "/returns-risk/registration/*",
         "/returns-risk/releases/*",
+        "/tmp/returns-risk/*",
     ]
+
+
+def test_the_jobs_write_below_the_temporary_prefix_only(stack: Template) -> None:
+    statement = _statements(stack, "ExecutionRole")["WriteOutputs"]
+
+    assert statement["Resource"]["Fn::Join"][1][-1] == "/tmp/returns-risk/*"
 
 
 def test_the_registration_function_writes_only_to_the_registries(stack: Template) -> None:
@@ -148,7 +154,6 @@ _CALLS = {
         "s3:ListBucket",
         "s3:PutObject",
         "sagemaker:CreateModel",
-        "sagemaker:CreateModelPackage",
         "sagemaker:CreateProcessingJob",
         "sagemaker:DescribeModel",
         "sagemaker:DescribeProcessingJob",
@@ -179,7 +184,13 @@ def test_a_role_may_do_what_its_steps_call(stack: Template, role: str) -> None:
     assert not [action for action in allowed if "*" in action]
 
 
-def test_the_execution_role_reads_incoming_and_its_own_artifacts_only(stack: Template) -> None:
+def test_the_pipelines_role_registers_nothing(stack: Template) -> None:
+    allowed = json.dumps(_statements(stack, "ExecutionRole"))
+
+    assert "ModelPackage" not in allowed
+
+
+def test_the_execution_role_reads_incoming_and_what_its_jobs_write_only(stack: Template) -> None:
     resources = _statements(stack, "ExecutionRole")["ReadArtifactsAndAssets"]["Resource"]
     prefixes = [
         resource["Fn::Join"][1][-1]
@@ -187,7 +198,7 @@ def test_the_execution_role_reads_incoming_and_its_own_artifacts_only(stack: Tem
         if "Fn::ImportValue" in str(resource["Fn::Join"][1][0])
     ]
 
-    assert sorted(prefixes) == ["/incoming/*", "/returns-risk/*", "/tmp/returns-risk/*"]
+    assert sorted(prefixes) == ["/incoming/*", "/tmp/returns-risk/*"]
 
 
 def test_keys_and_prefixes_of_the_settings_are_granted(synthesize: Synthesize) -> None:
@@ -200,3 +211,7 @@ def test_keys_and_prefixes_of_the_settings_are_granted(synthesize: Synthesize) -
     assert key in statements["UseKey"]["Resource"]
     written = str(statements["WriteConfiguredData"]["Resource"])
     assert ":s3:::other-bucket/tmp/*" in written
+    function = _statements(templates["pipeline-returns-risk"], "RegistrationFunctionRole")
+    assert ":s3:::other-bucket/tmp/*" in str(function["ReadConfiguredData"]["Resource"])
+    assert function["ReadConfiguredData"]["Action"] == "s3:GetObject"
+    assert ":s3:::other-bucket" in str(function["FindRelease"]["Resource"])

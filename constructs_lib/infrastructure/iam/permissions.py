@@ -44,14 +44,16 @@ class PipelineResources:
 
 def grant_execution(resources: PipelineResources) -> None:
     """Give the execution role what the steps of the definition call: see ``service_calls``."""
-    grant(resources.role, _statements(resources), wildcards=_WILDCARDS)
+    # A definition without such steps calls nothing of a kind.
+    statements = [each for each in _statements(resources) if each.actions]
+    grant(resources.role, statements, wildcards=_WILDCARDS)
 
 
 _WILDCARDS: Final = {
     "RunJobs": "SageMaker Pipelines makes the end of the names of what it creates",
     "Register": "The versions of this pipeline's own model package group",
     "ReadArtifactsAndAssets": "Objects under this pipeline's prefixes, and incoming models",
-    "WriteOutputs": "Objects under this pipeline's prefixes",
+    "WriteOutputs": "Objects under this pipeline's temporary prefix",
     "ReadConfiguredData": "Objects below the prefixes that the config names",
     "WriteConfiguredData": "Objects below the prefixes that the config and the settings name",
     "LogInToRegistry": "The API knows no resource",
@@ -124,14 +126,14 @@ def _jobs(definition: Mapping[str, Any]) -> list[str]:
 
 def _data(resources: PipelineResources) -> Iterator[Statement]:
     arns, bucket_arn = resources.arns, resources.artifact_bucket_arn
-    own_prefixes = (resources.pipeline_name, temporary_prefix(resources.pipeline_name))
+    temporary = temporary_prefix(resources.pipeline_name)
     parameters = {parameter["Name"] for parameter in resources.definition["Parameters"]}
     incoming = [INCOMING] if "ModelS3Uri" in parameters else []
     yield Statement(
         "ReadArtifactsAndAssets",
         _actions(resources, On.INPUT),
         [
-            *(f"{bucket_arn}/{prefix}/*" for prefix in (*incoming, *own_prefixes)),
+            *(f"{bucket_arn}/{prefix}/*" for prefix in (*incoming, temporary)),
             # All of them: an execution keeps the definition, and so the files, it began with.
             arns.bucket(f"{resources.asset_bucket_name}/{resources.asset_prefix}/*"),
         ],
@@ -139,7 +141,7 @@ def _data(resources: PipelineResources) -> Iterator[Statement]:
     yield Statement(
         "WriteOutputs",
         _actions(resources, On.OUTPUT),
-        [f"{bucket_arn}/{prefix}/*" for prefix in own_prefixes],
+        [f"{bucket_arn}/{temporary}/*"],
     )
     yield Statement(
         "FindData",

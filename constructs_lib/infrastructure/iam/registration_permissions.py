@@ -12,11 +12,12 @@ from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
 from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.s3_layout import claims_prefix
+from constructs_lib.s3_layout import bucket_and_key, temporary_prefix
 
 WILDCARDS: Final = {
-    "ReadRelease": "Objects under the prefixes of this pipeline's releases",
-    "ClaimContent": "Claims are named by the digests of what is released",
+    "ReadRelease": "Objects under the prefixes of this pipeline",
+    "ReadConfiguredData": "Objects below the prefixes that the settings name for executions",
+    "WriteReleases": "Objects under the prefixes of this pipeline's releases",
     "SeeExecutions": "SageMaker makes the names of the executions of this pipeline",
     "WriteRegistries": "Copies lie under the same prefixes in the registries' buckets",
     "EncryptCopies": "A key's id is known in its own region only; the condition names its alias",
@@ -34,21 +35,23 @@ class RegistrationPermissions:
     requests: Sequence[RegistrationRequest]
     """What to register in each region, all of one pipeline."""
     home_region: str
-    """AWS region of the pipeline, whose own step registers there."""
+    """AWS region of the pipeline."""
     artifacts: ReleasedArtifacts
     registry_buckets: Mapping[str, str]
     """Names of the buckets of registered artifacts, by AWS region: at least of those registration
     regions that are not home."""
     registry_key_alias: str
     """Alias of those buckets' keys, ``alias/<name>``, the same in every region."""
+    additional_s3_prefixes: Sequence[str] = ()
+    """S3 URIs that executions may have their jobs write to instead."""
 
     def statements(self) -> Iterator[Statement]:
-        """Read the release, find its versions, and copy and register it elsewhere."""
+        """Read what jobs write, find its versions, and write and register it in every region."""
         yield from self._read()
         yield from self._find()
+        yield from self._register()
         if self._others():
             yield from self._copy()
-            yield from self._register()
 
     def _read(self) -> Iterator[Statement]:
         pipeline_name = self.requests[0].pipeline_name
@@ -57,12 +60,22 @@ class RegistrationPermissions:
         yield Statement(
             sid="ReadRelease",
             actions=["s3:GetObject"],
-            resources=released_objects(bucket_arn, pipeline_name),
+            resources=[
+                *released_objects(bucket_arn, pipeline_name),
+                f"{bucket_arn}/{temporary_prefix(pipeline_name)}/*",
+            ],
         )
+        if self.additional_s3_prefixes:
+            yield Statement(
+                sid="ReadConfiguredData",
+                actions=["s3:GetObject"],
+                resources=[_folder_arn(uri) for uri in self.additional_s3_prefixes],
+            )
+        # Also claims and records.
         yield Statement(
-            sid="ClaimContent",
-            actions=["s3:PutObject"],
-            resources=[f"{bucket_arn}/{claims_prefix(pipeline_name)}/*"],
+            sid="WriteReleases",
+            actions=["s3:AbortMultipartUpload", "s3:PutObject"],
+            resources=released_objects(bucket_arn, pipeline_name),
         )
         yield Statement(
             sid="SeeExecutions",
@@ -70,7 +83,11 @@ class RegistrationPermissions:
             resources=[f"{executions}/{name}/execution/*" for name in arn_names(pipeline_name)],
         )
         # Without it, S3 answers 403 instead of 404 for an object that is not there.
-        yield Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn])
+        yield Statement(
+            sid="FindRelease",
+            actions=["s3:ListBucket"],
+            resources=[bucket_arn, *_bucket_arns(self.additional_s3_prefixes)],
+        )
         yield Statement(
             sid="UseReleaseKey",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -120,17 +137,26 @@ class RegistrationPermissions:
         )
 
     def _register(self) -> Iterator[Statement]:
-        others = self._others()
         yield Statement(
             sid="Register",
             actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage"],
-            resources=list(_version_arns(others)),
+            resources=list(_version_arns(self.requests)),
         )
         yield Statement(
             sid="ReadImages",  # CreateModelPackage resolves the image's digest
             actions=["ecr:BatchGetImage", "ecr:DescribeImages"],
-            resources=[repository_arn(each.image_uri) for each in others],
+            resources=[repository_arn(each.image_uri) for each in self.requests],
         )
+
+
+def _folder_arn(uri: str) -> str:
+    """Name what is in the folder of that name."""
+    bucket, key = bucket_and_key(uri)
+    return f"arn:{PARTITION}:s3:::{'/'.join([bucket, *filter(None, [key.strip('/')]), '*'])}"
+
+
+def _bucket_arns(uris: Sequence[str]) -> list[str]:
+    return [f"arn:{PARTITION}:s3:::{name}" for name in sorted({bucket_and_key(u)[0] for u in uris})]
 
 
 def _version_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:

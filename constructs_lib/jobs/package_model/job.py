@@ -235,6 +235,7 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
     )
     return {
         "sha256": sha256,
+        "crc32": f"{output.crc32:08x}",
         "size_bytes": output.size_bytes,
         "unpacked_size_bytes": sink.unpacked_bytes,
         "member_count": len(code_folders(code)) + len(code) + rules.member_count,

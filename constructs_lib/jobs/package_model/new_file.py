@@ -6,6 +6,7 @@ import collections
 import contextlib
 import hashlib
 import os
+import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -41,6 +42,8 @@ class NewFile:
         self._writer, self._syncer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._pending: collections.deque[Future[None]] = collections.deque()
         self._digest = hashlib.sha256()
+        self.crc32 = 0
+        """Checksum of what is written: Amazon S3 has one of a whole object of any size."""
         self._sync: Future[None] | None = None
         self._unsynced_bytes = 0
         self.size_bytes = 0
@@ -86,6 +89,7 @@ class NewFile:
     def _write(self, item: Output | Future[bytes]) -> None:
         data = memoryview(item.result() if isinstance(item, Future) else item)
         self._digest.update(data)
+        self.crc32 = zlib.crc32(data, self.crc32)
         self.size_bytes += len(data)
         self._unsynced_bytes += len(data)
         with self._writing():

@@ -65,6 +65,15 @@ _HEADERS: Final = {
     "VersionId": "s3:versionid",
 }
 """Condition keys that hold what a parameter says."""
+_CREATES: Final = {
+    "CompleteMultipartUpload": "true",
+    "CopyObject": "true",
+    "CreateMultipartUpload": "false",
+    "PutObject": "true",
+    "UploadPart": "false",
+    "UploadPartCopy": "false",
+}
+"""Of the calls that need ``s3:PutObject``: whether an object comes of it."""
 
 
 def s3_uses(operation: Operation) -> Iterator[Use]:
@@ -74,6 +83,8 @@ def s3_uses(operation: Operation) -> Iterator[Use]:
         for name, key in _HEADERS.items()
         if operation.parameters.get(name) is not None
     }
+    if operation.name in _CREATES:
+        context["s3:ObjectCreationOperation"] = _CREATES[operation.name]
     for key in _keys(operation):
         yield Use(_action(operation), _resource(operation, key), context)
     if "CopySource" in operation.parameters:
