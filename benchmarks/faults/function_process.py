@@ -15,21 +15,22 @@ import os
 import random
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import boto3
-from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 from botocore.retries.standard import ExponentialBackoff
 
-SCRIPT = Path(__file__).parents[2] / "constructs_lib" / "jobs" / "register_model.py"
+PACKAGE = Path(__file__).parents[2] / "constructs_lib" / "jobs" / "register_model"
 _HANG_SECONDS = 240
 # A backoff of up to 20 s and an answer that is waited for for 300 s would make this take hours.
 _WAITED_SHARE = 0.002
 _TIMEOUT_SECONDS = 30
 _CONNECT_SECONDS = 5
+_HELD_SECONDS = 0.02
 
 
 def main() -> None:
@@ -44,10 +45,10 @@ def main() -> None:
 
 
 def _load() -> Any:
-    # As in Lambda: a module of its own, not one of the app's package.
-    sys.path.insert(0, str(SCRIPT.parent))
-    module = importlib.import_module(SCRIPT.stem)
-    module.__dict__["_POLL_SECONDS"] = 0.05
+    # As in Lambda: a package of its own, not one of the app's.
+    sys.path.insert(0, str(PACKAGE.parent))
+    module = importlib.import_module(PACKAGE.name)
+    module.staging.POLL_SECONDS = 0.05
     delay = ExponentialBackoff.delay_amount
     ExponentialBackoff.delay_amount = lambda self, context: delay(self, context) * _WAITED_SHARE
     return module
@@ -80,10 +81,10 @@ def _invoke(module: Any, invocation: dict[str, Any], writer: int) -> None:
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=invocation.get("timeout_seconds", _TIMEOUT_SECONDS),
     )
-    module.__dict__["_CLIENT_CONFIG"] = module._CLIENT_CONFIG.merge(timeout)
-    if "transfer" in invocation:
-        module.__dict__["_TRANSFER"] = TransferConfig(**invocation["transfer"])
-    module.__dict__.update(invocation.get("settings", {}))
+    module.clients.CLIENT_CONFIG = module.clients.CLIENT_CONFIG.merge(timeout)
+    for name, value in invocation.get("settings", {}).items():
+        owner, _, constant = name.partition(".")
+        setattr(getattr(module, owner), constant, value)
 
     def tell(event: dict[str, Any]) -> None:
         os.write(writer, json.dumps(event).encode() + b"\n")
@@ -94,6 +95,8 @@ def _invoke(module: Any, invocation: dict[str, Any], writer: int) -> None:
         nonlocal sent
         sent += 1
         tell({"call": event_name.rpartition(".")[2]})
+        if "hold" in invocation:
+            _hold(request, **invocation["hold"])
         kill = invocation.get("kill")
         if kill and kill["number"] == sent:
             if kill["when"] == "after":
@@ -101,12 +104,25 @@ def _invoke(module: Any, invocation: dict[str, Any], writer: int) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     boto3.DEFAULT_SESSION._session.register("before-send", before_send)
+    if invocation.get("unconditional"):
+        boto3.DEFAULT_SESSION._session.register(
+            "before-parameter-build.s3.PutObject", lambda params, **_: params.pop("IfNoneMatch")
+        )
     try:
         tell({"outputs": module.handler(invocation["event"], None)})
     except module.RegistrationError as error:
         tell({"error": str(error)})
     except Exception as error:  # noqa: BLE001 - a step that fails without naming its region
         tell({"error": f"{type(error).__name__}: {error}", "defect": True})
+
+
+def _hold(request: Any, *, key: str, reached: str, until: str) -> None:
+    """Hold a write back until a file is there, and tell by another that it is held."""
+    if request.method != "PUT" or key not in request.url:
+        return
+    Path(reached).touch()
+    while not Path(until).exists():
+        time.sleep(_HELD_SECONDS)
 
 
 if __name__ == "__main__":

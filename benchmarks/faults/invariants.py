@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,20 @@ class Registry:
         ):
             if not self._read(uri, region):
                 yield f"{region}: {name} points to no {uri.rpartition('/')[2]}"
+        yield from self._evaluation(package, region, name)
+
+    def _evaluation(self, package: Mapping[str, Any], region: str, name: str) -> Iterator[str]:
+        """Name what is wrong with the evaluation that a version names."""
+        uri = package["CustomerMetadataProperties"].get("evaluation")
+        content = uri and self._read(uri, region)
+        if not content:
+            yield f"{region}: {name} points to no evaluation"
+            return
+        evaluation = json.loads(content)
+        if evaluation["artifact"]["sha256"] != _sha256(package):
+            yield f"{region}: the evaluation of {name} is of another artifact"
+        if evaluation["verdict"] != "passed":
+            yield f"{region}: {name} is registered with the verdict {evaluation['verdict']}"
 
     def _read(self, uri: str, region: str) -> bytes | None:
         s3 = self.client("s3", region)
@@ -77,24 +92,25 @@ class Registry:
         return content
 
 
-def half_copies(
-    client: Client, source: str, copies: Mapping[str, str], prefix: str
+def other_files(
+    client: Client, buckets: Mapping[str, str], prefix: str, written: Mapping[str, bytes]
 ) -> Iterator[str]:
-    """Name copies that are not what they are copies of.
+    """Name released files that are not what the jobs wrote.
 
     Args:
         client: Makes clients.
-        source: The home region's bucket.
-        copies: The other regions' buckets, by AWS region.
-        prefix: Of the keys to compare.
+        buckets: The regions' buckets, by AWS region.
+        prefix: Of the keys of what is released.
+        written: What the jobs wrote, by file name.
     """
-    original = client("s3", "us-east-1")
-    for region, bucket in copies.items():
+    for region, bucket in buckets.items():
         s3 = client("s3", region)
         for each in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
-            copy = s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read()
-            if copy != original.get_object(Bucket=source, Key=each["Key"])["Body"].read():
-                yield f"{region}: {each['Key']} is not the object at home"
+            name = each["Key"].rpartition("/")[2]
+            if name not in written:
+                continue  # claims and records
+            if s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() != written[name]:
+                yield f"{region}: {each['Key']} is not what its job wrote"
 
 
 def unreported(registry: Registry, failures: Sequence[str], sha256: str) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.faults.invariants import half_copies, unreported
+from benchmarks.faults.invariants import other_files, unreported
 from benchmarks.faults.world import (
-    HOME,
+    FILE_NAMES,
     REGIONS,
     Content,
     Faults,
@@ -26,6 +26,7 @@ _S3_CALLS = frozenset(
         "CreateMultipartUpload",
         "GetObject",
         "HeadObject",
+        "ListObjectsV2",
         "PutObject",
         "UploadPartCopy",
     }
@@ -192,8 +193,7 @@ def run(world: World, scenario: Scenario) -> ScenarioResult:
 def _after_faults(world: World, content: Content, outcomes: Sequence[Outcome]) -> Iterator[str]:
     registry = world.registry(content)
     yield from registry.violations()
-    copies = {code.aws_region: bucket_of(code) for code in REGIONS if code is not HOME}
-    yield from half_copies(world.aws.client, bucket_of(HOME), copies, f"{content.group}/")
+    yield from released_files(world, content)
     failures = [outcome for outcome in outcomes if not outcome.succeeded]
     yield from unreported(registry, [outcome.step for outcome in failures], content.sha256)
     for outcome in failures:
@@ -202,6 +202,13 @@ def _after_faults(world: World, content: Content, outcomes: Sequence[Outcome]) -
             continue
         if outcome.defect or f" in {region} (" not in outcome.error:
             yield f"{outcome.step} failed without a reason to act on: {outcome.error or 'it hung'}"
+
+
+def released_files(world: World, content: Content) -> Iterator[str]:
+    """Name what is released of a content, and is not what its jobs wrote."""
+    buckets = {code.aws_region: bucket_of(code) for code in REGIONS}
+    written = {FILE_NAMES[name].rpartition("/")[2]: body for name, body in content.files().items()}
+    yield from other_files(world.aws.client, buckets, f"{content.group}/", written)
 
 
 def _after_rerun(world: World, content: Content, outcomes: Sequence[Outcome]) -> Iterator[str]:

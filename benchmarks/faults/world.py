@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
 import json
@@ -10,6 +9,7 @@ import os
 import subprocess
 import sys
 import uuid
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -179,20 +179,28 @@ class Content:
         requests = [_request(code, self.group) for code in REGIONS]
         return {
             "model_artifact_uri": self.artifact,
-            "packaging_manifest_uri": json.dumps({"size_bytes": len(self.artifact)}).encode(),
+            "packaging_manifest_uri": json.dumps(_manifest(self.artifact)).encode(),
             "evaluation_uri": json.dumps(_evaluation(self.sha256)).encode(),
             "registration_request_uri": registration_file(requests),
             "sample_payload_uri": gzip.compress(b"1,2\n", mtime=0),
         }
 
+    def registration_folder(self) -> str:
+        """Return the key of the folder of the last two, which ends in their digest."""
+        files = self.files()
+        content = files["sample_payload_uri"] + files["registration_request_uri"]
+        return f"{self.group}/registration/{hashlib.sha256(content).hexdigest()[:16]}"
 
-_FILE_NAMES = {
-    "model_artifact_uri": "model.tar.gz",
-    "packaging_manifest_uri": "manifest.json",
-    "evaluation_uri": "evaluation.json",
-    "registration_request_uri": "registration.json",
-    "sample_payload_uri": "payload.tar.gz",
+
+FILE_NAMES = {
+    "model_artifact_uri": "Package/model/model.tar.gz",
+    "packaging_manifest_uri": "Package/manifest.json",
+    "evaluation_uri": "Verify/evaluation.json",
+    "registration_request_uri": "Package/registration/registration.json",
+    "sample_payload_uri": "Package/registration/payload.tar.gz",
 }
+"""Where jobs write, below the temporary folder of an execution."""
+_CODE_SHA256 = "cd" * 32
 
 
 def bucket_of(code: RegionCode) -> str:
@@ -214,8 +222,8 @@ def _location(code: RegionCode) -> dict[str, Any]:
 class FunctionRelease:
     """One execution of the part of the pipeline that the function is in.
 
-    It decides as the definition does: nothing is registered unless every Stage step succeeded, and
-    home only what is new there.
+    It decides as the definition does: nothing is registered unless every Stage step succeeded.
+    ``deployed`` executes the definition itself.
     """
 
     def __init__(
@@ -239,28 +247,37 @@ class FunctionRelease:
         self._put_files()
 
     def _put_files(self) -> None:
-        s3 = self.world.aws.client("s3")
         for name, content in self.content.files().items():
-            # As its uploader does: S3 computes the digest of what it received.
-            digest = base64.b64encode(hashlib.sha256(content).digest()).decode()
-            key = self._key(name)
-            s3.put_object(Bucket=bucket_of(HOME), Key=key, Body=content, ChecksumSHA256=digest)
+            self.write(name, content)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file as its job does."""
+        self.world.aws.client("s3").put_object(
+            Bucket=bucket_of(HOME), Key=self._key(name), Body=content
+        )
 
     def _key(self, name: str) -> str:
-        static = name in ("registration_request_uri", "sample_payload_uri")
-        execution = self.arn.rpartition("/")[2]
-        folder = "registration/1" if static else f"releases/{execution}"
-        return f"{self.content.group}/{folder}/{_FILE_NAMES[name]}"
+        return f"tmp/{self.content.group}/{self._execution_id}/{FILE_NAMES[name]}"
+
+    @property
+    def _execution_id(self) -> str:
+        return self.arn.rpartition("/")[2]
 
     def run(self, faults: Faults = MappingProxyType({})) -> list[Outcome]:
         """Run all steps and end the execution; returns what came of the invocations."""
         staged = {code: self.stage(code, faults) for code in REGIONS}
         if all(outcome.succeeded for outcome in staged.values()):
-            self._register_at_home(staged[HOME].outputs)
-            for code in REGIONS[1:]:
+            for code in REGIONS:
                 self.register(code, staged[code].outputs, faults)
         self.end()
         return self.outcomes
+
+    def retry(self) -> None:
+        """Let the execution, which has failed, go on as SageMaker's retry does."""
+        self.world.aws.client("sagemaker").retry_pipeline_execution(
+            PipelineExecutionArn=self.arn, ClientRequestToken=uuid.uuid4().hex
+        )
+        self.outcomes.clear()
 
     def end(self) -> None:
         """End the execution, as the service does whatever happened."""
@@ -276,16 +293,17 @@ class FunctionRelease:
             "action": "stage",
             "destination_bucket": bucket_of(code),
             "kms_key_id": key_of(code),
+            "registration_folder": self.content.registration_folder(),
             "verification": "enforce",
             "verdict": "passed",
-            **{name: f"s3://{home}/{self._key(name)}" for name in _FILE_NAMES},
+            **{name: f"s3://{home}/{self._key(name)}" for name in FILE_NAMES},
         }
         return self._invoke(f"Stage-{code}", event, faults)
 
     def register(
         self, code: RegionCode, staged: Mapping[str, str], faults: Faults = MappingProxyType({})
     ) -> Outcome:
-        """Run the Registration step of a region other than home."""
+        """Run the Registration step of a region."""
         return self._invoke(f"Registration-{code}", self._registration(code, staged), faults)
 
     def _invoke(self, step: str, event: Mapping[str, str], faults: Faults) -> Outcome:
@@ -299,43 +317,33 @@ class FunctionRelease:
             "region_code": str(code),
             "aws_region": code.aws_region,
             "artifact_sha256": self.content.sha256,
+            "code_sha256": _CODE_SHA256,
             "model_package_group_name": self.content.group,
             "pipeline_execution_arn": self.arn,
             "register_again": "no",
+            "release_folder": (
+                f"s3://{bucket_of(HOME)}/{self.content.group}/releases/{self._execution_id}"
+            ),
         }
 
     def _registration(self, code: RegionCode, staged: Mapping[str, str]) -> dict[str, str]:
-        uris = {name: staged[name] for name in _FILE_NAMES}
+        uris = {name: staged[name] for name in FILE_NAMES}
         return {
             **self._shared(code),
             **uris,
             "action": "register",
-            "code_sha256": "cd" * 32,
             "model_approval_status": "PendingManualApproval",
             "source_model_artifact_uri": "s3://artifacts/incoming/model.tar.gz",
         }
 
-    def _register_at_home(self, staged: Mapping[str, str]) -> None:
-        """Do what the condition NewInNA and SageMaker's own step behind it do."""
-        if staged["state"] != "staged":
-            return
-        container = {"Image": "image", "ModelDataUrl": staged["model_artifact_uri"]}
-        self.world.aws.client("sagemaker").create_model_package(
-            ModelPackageGroupName=self.content.group,
-            InferenceSpecification={
-                "Containers": [container],
-                "SupportedContentTypes": ["text/csv"],
-                "SupportedResponseMIMETypes": ["text/csv"],
-            },
-            SamplePayloadUrl=staged["sample_payload_uri"],
-            CustomerMetadataProperties={
-                "artifact_sha256": self.content.sha256,
-                "packaging_manifest": staged["packaging_manifest_uri"],
-                "registration_request": staged["registration_request_uri"],
-                "evaluation": staged["evaluation_uri"],
-                "pipeline_execution_arn": self.arn,
-            },
-        )
+
+def _manifest(artifact: bytes) -> dict[str, Any]:
+    return {
+        "sha256": hashlib.sha256(artifact).hexdigest(),
+        "crc32": f"{zlib.crc32(artifact):08x}",
+        "size_bytes": len(artifact),
+        "code_sha256": _CODE_SHA256,
+    }
 
 
 def _evaluation(sha256: str) -> dict[str, Any]:

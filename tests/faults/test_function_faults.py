@@ -5,19 +5,22 @@ A sample of what ``make faults`` runs at every call.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
 
-from benchmarks.faults.invariants import half_copies, unreported
+from benchmarks.faults.invariants import unreported
 from benchmarks.faults.scenarios import (
     Scenario,
     call_plan,
     kills,
     lasting_faults,
     matching,
+    released_files,
     run,
     single_faults,
 )
@@ -26,7 +29,8 @@ from constructs_lib.regions import RegionCode
 
 EU = RegionCode.EU
 PART = 5 * 1024**2
-IN_PARTS = {"multipart_threshold": PART, "multipart_chunksize": PART}
+IN_PARTS = {"artifacts.LARGEST_PART_BYTES": PART, "artifacts.PART_BYTES": PART}
+ONE_BY_ONE = {**IN_PARTS, "artifacts.CONCURRENT_PARTS": 1}
 LARGE = 2 * PART + 1000
 
 
@@ -48,9 +52,9 @@ def _registered_once(world: World, content: Content) -> bool:
 
 
 def test_a_release_calls_what_the_faults_are_injected_in(plan: dict[str, tuple[str, ...]]) -> None:
-    assert plan["Stage-NA"].count("PutObject") == 1
-    assert plan["Stage-EU"].count("CopyObject") == 5
-    assert plan["Registration-EU"][-1] == "CreateModelPackage"
+    for code in ("NA", "EU"):
+        assert plan[f"Stage-{code}"].count("UploadPartCopy") == 1
+        assert plan[f"Registration-{code}"][-2:] == ("CreateModelPackage", "PutObject")
 
 
 def test_broken_invariants_are_noticed(world: World) -> None:
@@ -68,9 +72,8 @@ def test_broken_invariants_are_noticed(world: World) -> None:
     assert violations() == ""
     s3.put_object(Bucket=bucket, Key=key, Body=content.artifact[:-1])
     assert "the artifact of model-package/" in violations()
-    copies = {EU.aws_region: bucket_of(EU)}
-    (half,) = half_copies(world.aws.client, bucket_of(HOME), copies, f"{content.group}/")
-    assert "model.tar.gz is not the object at home" in half
+    (half,) = released_files(world, content)
+    assert "model.tar.gz is not what its job wrote" in half
     s3.delete_object(Bucket=bucket, Key=key)
     assert "points to no artifact" in violations()
     s3.put_object(Bucket=bucket, Key=key, Body=content.artifact)
@@ -81,15 +84,17 @@ def test_broken_invariants_are_noticed(world: World) -> None:
 
 
 SAMPLE = (
-    "Stage-NA, killed after call 2 (PutObject)",
-    "Stage-EU, killed after call 7 (CopyObject)",
-    "Registration-EU, killed after call 7 (CreateModelPackage)",
-    "Stage-NA, call 1 (GetObject) cut in its answer",
-    "Stage-EU, call 3 (GetObject) cut in its answer",
-    "Stage-EU, call 7 (CopyObject) answered with a 500",
-    "Registration-EU, call 7 (CreateModelPackage) served, its answer lost",
-    "Stage-EU, every CopyObject throttled",
-    "Registration-EU, every CreateModelPackage served, its answer lost",
+    "Stage-NA, killed after call 7 (PutObject)",  # its claim
+    "Stage-EU, killed after call 25 (CompleteMultipartUpload)",
+    "Registration-NA, killed after call 14 (CreateModelPackage)",
+    "Registration-EU, killed before call 15 (PutObject)",  # its record
+    "Stage-NA, call 9 (GetObject) cut in its answer",
+    "Stage-EU, call 17 (GetObject) cut in its answer",
+    "Stage-EU, call 24 (UploadPartCopy) answered with a 500",
+    "Stage-EU, call 25 (CompleteMultipartUpload) served, its answer lost",
+    "Registration-EU, call 14 (CreateModelPackage) served, its answer lost",
+    "Stage-EU, every UploadPartCopy throttled",
+    "Registration-NA, every CreateModelPackage served, its answer lost",
 )
 
 
@@ -130,11 +135,11 @@ def test_what_another_running_execution_has_claimed_is_waited_for(world: World) 
     first, second = FunctionRelease(world, content), FunctionRelease(world, content)
     assert first.stage(HOME).succeeded
 
-    outcome = second.stage(EU, {"Stage-EU": {"settings": {"_LONGEST_WAIT_SECONDS": 0.2}}})
+    outcome = second.stage(EU, {"Stage-EU": {"settings": {"staging.LONGEST_WAIT_SECONDS": 0.2}}})
 
     assert f"{first.arn} still runs" in outcome.error
     assert outcome.error.startswith("Staging in EU (eu-west-1) failed while waiting for another")
-    assert "CopyObject" not in outcome.calls
+    assert "UploadPartCopy" not in outcome.calls
 
 
 def test_the_claim_of_an_execution_that_has_ended_is_taken_over(world: World) -> None:
@@ -179,6 +184,82 @@ def _at_once(*releases: FunctionRelease) -> None:
         thread.join()
 
 
+def _staged_and_failed(world: World, content: Content) -> FunctionRelease:
+    """Stage at home, and fail in the other region, as an execution that can be retried."""
+    release = FunctionRelease(world, content)
+    denied = {"error": {"code": "AccessDenied", "status": 403}}
+    rules = [{**matching("UploadPartCopy"), **denied}]
+    release.run({"Stage-EU": {"rules": rules}})
+    assert [outcome.succeeded for outcome in release.outcomes] == [True, False]
+    return release
+
+
+def test_a_retried_execution_registers_nothing_that_another_one_has(world: World) -> None:
+    content = world.content()
+    first = _staged_and_failed(world, content)
+    at_home = first.outcomes[0].outputs
+    FunctionRelease(world, content).run()
+
+    first.retry()  # the step that has succeeded is not executed again
+    in_europe = first.stage(EU)
+    registered = [first.register(HOME, at_home), first.register(EU, in_europe.outputs)]
+    first.end()
+
+    assert at_home["state"] == "staged"
+    assert in_europe.outputs["state"] == "registered"
+    assert all(outcome.succeeded for outcome in registered)
+    assert "CreateModelPackage" not in {call for each in registered for call in each.calls}
+    assert _registered_once(world, content)
+
+
+def test_a_retried_execution_that_lost_its_claim_registers_nothing(world: World) -> None:
+    content = world.content()
+    first = _staged_and_failed(world, content)
+    at_home = first.outcomes[0].outputs
+    second = FunctionRelease(world, content)
+    staged = second.stage(HOME)
+
+    first.retry()
+    lost = [first.stage(EU), first.register(HOME, at_home)]
+    first.end()
+    taken_over = [second.register(HOME, staged.outputs)]
+    taken_over.append(second.register(EU, second.stage(EU).outputs))
+    second.end()
+
+    for outcome in lost:
+        assert f"taken over by another execution ({second.arn})" in outcome.error
+    assert all(outcome.succeeded for outcome in taken_over)
+    assert _registered_once(world, content)
+
+
+@pytest.mark.parametrize("unconditional", [False, True])
+def test_a_claim_whose_writing_takes_long_writes_over_no_other(
+    unconditional: bool, world: World, tmp_path: Path
+) -> None:
+    content = world.content()
+    first = FunctionRelease(world, content)
+    second = FunctionRelease(world, content, world.more_functions())
+    held = {"key": "/claims/", "reached": f"{tmp_path}/reached", "until": f"{tmp_path}/until"}
+    options = {"Stage-NA": {"hold": held, "unconditional": unconditional}}
+    slow = Thread(target=second.stage, args=(HOME, options))
+
+    slow.start()
+    while not (tmp_path / "reached").exists():
+        time.sleep(0.02)
+    staged = {code: first.stage(code) for code in (HOME, EU)}
+    (tmp_path / "until").touch()
+    if unconditional:
+        slow.join()
+    outcomes = [first.register(code, each.outputs) for code, each in staged.items()]
+    first.end()
+    slow.join()
+    second.end()
+
+    # Without the condition of the write, the first one's claim would be gone.
+    assert all(each.succeeded for each in outcomes) is not unconditional
+    assert _registered_once(world, content) is not unconditional
+
+
 def test_content_is_registered_again_once_per_execution_that_asks(world: World) -> None:
     content = world.content()
     FunctionRelease(world, content).run()
@@ -209,16 +290,15 @@ def _copied(world: World, content: Content) -> list[str]:
 def test_a_large_artifact_is_copied_in_parts_and_only_once(world: World) -> None:
     content = world.content(size=LARGE)
     release = FunctionRelease(world, content)
-    options = {"Stage-EU": {"transfer": IN_PARTS}}
+    options = {"Stage-EU": {"settings": IN_PARTS}}
 
     first, second = release.stage(EU, options), release.stage(EU, options)
 
     assert first.calls.count("UploadPartCopy") == 3
     assert first.succeeded
     assert second.succeeded
-    assert not {"CopyObject", "CreateMultipartUpload"} & set(second.calls)
-    copies = {EU.aws_region: bucket_of(EU)}
-    assert not list(half_copies(world.aws.client, bucket_of(HOME), copies, f"{content.group}/"))
+    assert "CreateMultipartUpload" not in second.calls
+    assert not list(released_files(world, content))
     release.end()
 
 
@@ -229,7 +309,7 @@ def test_a_copy_in_parts_that_fails_leaves_neither_an_object_nor_an_upload(world
         {**matching("UploadPartCopy"), "times": 1},
         {**matching("UploadPartCopy"), **denied},
     ]
-    options = {"transfer": {**IN_PARTS, "max_concurrency": 1}}
+    options = {"settings": ONE_BY_ONE}
 
     outcomes = FunctionRelease(world, content).run({"Stage-EU": {**options, "rules": rules}})
 
@@ -238,13 +318,13 @@ def test_a_copy_in_parts_that_fails_leaves_neither_an_object_nor_an_upload(world
     assert _copied(world, content) == []
     assert _uploads(world) == []
     assert world.registry(content).contents() == {"NA": [], "EU": []}
-    FunctionRelease(world, content).run({"Stage-EU": options})
+    FunctionRelease(world, content).run({"Stage-EU": options, "Registration-EU": options})
     assert _registered_once(world, content)
 
 
 def test_a_copy_in_parts_that_is_killed_leaves_no_object(world: World) -> None:
     content = world.content(size=LARGE)
-    options = {"transfer": {**IN_PARTS, "max_concurrency": 1}}
+    options = {"settings": ONE_BY_ONE}
     undisturbed = FunctionRelease(world, world.content(size=LARGE)).run({"Stage-EU": options})[1]
     last_part = len(undisturbed.calls) - undisturbed.calls[::-1].index("UploadPartCopy")
     kill = {"number": last_part, "when": "after"}
@@ -254,5 +334,5 @@ def test_a_copy_in_parts_that_is_killed_leaves_no_object(world: World) -> None:
     assert _copied(world, content) == []
     (upload,) = _uploads(world)  # the bucket's lifecycle aborts it
     assert upload["Key"].startswith(content.group)
-    FunctionRelease(world, content).run({"Stage-EU": options})
+    FunctionRelease(world, content).run({"Stage-EU": options, "Registration-EU": options})
     assert _registered_once(world, content)
