@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
 from constructs_lib.configs import VariableType
-from constructs_lib.configs.problems import did_you_mean, shown
+from constructs_lib.fields.rules import did_you_mean, shown
 from constructs_lib.jobs.verify_model.answers.responses import csv_records, records_in
 from constructs_lib.release.samples.errors import UnusableSampleError
 from constructs_lib.release.samples.texts import as_text

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from constructs_lib.configs import VariableType
-from constructs_lib.configs.problems import did_you_mean
+from constructs_lib.fields.rules import did_you_mean
 from constructs_lib.jobs.common.limits import KIB, MIB
 from constructs_lib.jobs.verify_model.payloads import GENERATED, count_records
 from constructs_lib.release.samples.errors import UnusableSampleError

@@ -10,8 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from constructs_lib.configs import VariableType
-from constructs_lib.configs.problems import did_you_mean
-from constructs_lib.configs.types import TextRule
+from constructs_lib.fields.rules import TextRule, did_you_mean
 from constructs_lib.release.samples.errors import UnusableSampleError
 
 CONTENT_TYPES: Final = {
