@@ -51,7 +51,7 @@ CurrentDate = Annotated[
 def _check_not_reserved(name: str) -> str:
     if name in RESERVED_NAMES:
         raise broken_rule(
-            f"must not be {' or '.join(RESERVED_NAMES)}: a pipeline's releases are under its "
+            f"must be none of {', '.join(RESERVED_NAMES)}: a pipeline's releases are under its "
             "name in the artifact bucket, where these stand for something else"
         )
     return name

@@ -146,8 +146,12 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         ),
         # Base
         (f"{SHARED}.current_date", "2026-02-30", "must be a day that exists, as YYYY-MM-DD"),
-        (f"{SHARED}.pipeline_name", "tmp", "must not be incoming or tmp: a pipeline's releases"),
-        (f"{SHARED}.pipeline_name", "incoming", "must not be incoming or tmp"),
+        (
+            f"{SHARED}.pipeline_name",
+            "tmp",
+            "must be none of incoming, tmp, releases, registration: ",
+        ),
+        (f"{SHARED}.pipeline_name", "incoming", "must be none of incoming, tmp, "),
         (f"{SHARED}.pipeline_version", "1.0 beta", 'must be a version such as "2.1.0"'),
         (f"{SHARED}.bucket", "s3://alice", "must be an S3 bucket name, without s3:// and prefix"),
         (

@@ -140,10 +140,7 @@ def test_they_reach_the_model_and_what_is_registered_in_every_region(tmp_path: P
 
     steps = {each["Name"]: each for each in compiled.definition["Steps"]}
     created = steps["CreateModel"]["Arguments"]["PrimaryContainer"]["Environment"]
-    at_home = steps["NewInNA"]["Arguments"]["IfSteps"][0]["Arguments"]
-    [registered] = at_home["InferenceSpecification"]["Containers"]
     assert created.items() >= OWN.items()
-    assert registered["Environment"].items() >= OWN.items()
     regions = json.loads(compiled.registration_file)["regions"]
     assert set(regions) == {"NA", "EU", "FE"}
     for region in regions.values():
