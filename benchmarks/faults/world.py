@@ -196,8 +196,8 @@ FILE_NAMES = {
     "model_artifact_uri": "Package/model/model.tar.gz",
     "packaging_manifest_uri": "Package/manifest.json",
     "evaluation_uri": "Verify/evaluation.json",
-    "registration_request_uri": "Package/registration/registration.json",
-    "sample_payload_uri": "Package/registration/payload.tar.gz",
+    "registration_request_uri": "Package/files/registration.json",
+    "sample_payload_uri": "Package/files/payload.tar.gz",
 }
 """Where jobs write, below the temporary folder of an execution."""
 _CODE_SHA256 = "cd" * 32

@@ -158,7 +158,7 @@ class MIMSPackagingStepBuilder:
             s3_output(_MODEL_OUTPUT_NAME, folder(_STEP_NAME, "model"), _MODEL_OUTPUT),
             s3_output(
                 _REGISTRATION_OUTPUT_NAME,
-                folder(_STEP_NAME, "registration"),
+                folder(_STEP_NAME, "files"),  # a folder "registration" is written once
                 _REGISTRATION_OUTPUT,
             ),
             s3_output(_MANIFEST.output_name, folder(_STEP_NAME), _MANIFEST_OUTPUT),

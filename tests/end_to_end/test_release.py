@@ -94,12 +94,13 @@ def test_the_same_content_is_not_registered_again(deployment: Deployment) -> Non
     execution = deployment.release(deployment.put_model("incoming/other-key.tar.gz"))
 
     assert execution.failure_reason is None
-    assert execution.step("Registration-NA").status is StepStatus.NOT_EXECUTED
     for region, code in zip(REGIONS, ("NA", "EU", "FE"), strict=True):
         (package,) = deployment.packages(region)
         outputs = execution.step(f"Stage-{code}").properties["OutputParameters"]
         assert outputs["state"] == "registered"
         assert outputs["registered"] == package["ModelPackageArn"]
+        registration = execution.step(f"Registration-{code}").properties["OutputParameters"]
+        assert registration["model_package_arn"] == package["ModelPackageArn"]
 
 
 def test_a_model_that_fails_its_verification_is_registered_nowhere(
@@ -228,7 +229,6 @@ def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: D
     deployment.deploy()
 
     after = deployment.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
-    assert "ReturnFraudRisk" in after["PipelineDefinition"]
     assert after["PipelineDefinition"] != before["PipelineDefinition"]
     assert after["CreationTime"] == before["CreationTime"]
     assert len(deployed) > 40
@@ -287,10 +287,6 @@ def _allow_assets_of_a_later_definition(statement: dict[str, Any]) -> None:
     statement["Resource"] = [*kept, f"arn:aws:s3:::{assets}later.gz"]
 
 
-def _forget_the_group(statement: dict[str, Any]) -> None:
-    statement["Action"].remove("sagemaker:CreateModelPackageGroup")
-
-
 @pytest.mark.parametrize(
     ("sid", "change", "step", "reason"),
     [
@@ -301,7 +297,6 @@ def _forget_the_group(statement: dict[str, Any]) -> None:
             "ec2:CreateNetworkInterface",
         ),
         ("ReadArtifactsAndAssets", _allow_assets_of_a_later_definition, "Package", "403"),
-        ("Register", _forget_the_group, "Registration-NA", "sagemaker:CreateModelPackageGroup"),
     ],
 )
 def test_policies_as_they_once_were_fail_a_step_with_the_call_that_they_lack(
@@ -318,8 +313,6 @@ def test_policies_as_they_once_were_fail_a_step_with_the_call_that_they_lack(
     assert failed.failure_reason is not None
     assert f"Step '{step}' failed" in failed.failure_reason
     assert reason in failed.failure_reason
-    if step == "Registration-NA":  # other regions have registered it by now
-        assert deployment.retry(failed.arn).failure_reason is None
 
 
 def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
@@ -341,16 +334,20 @@ def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
     assert execution.step("Registration-NA").status is StepStatus.NOT_EXECUTED
     assert execution.step("Registration-EU").status is StepStatus.NOT_EXECUTED
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "us-west-2"})
+    _complete(deployment, uri, failed=execution)
 
 
-def test_starting_again_with_the_same_parameters_completes_it(deployment: Deployment) -> None:
+def _complete(deployment: Deployment, uri: str, *, failed: Execution) -> None:
+    """Start again with the same parameters, and then retry what has failed."""
     before = {region: len(deployment.packages(region)) for region in REGIONS}
 
-    execution = deployment.release(
-        deployment.put_model("incoming/model.tar.gz", _example_with_another_file("third.txt"))
-    )
+    execution = deployment.release(uri)
+    retried = deployment.retry(failed.arn)
 
     assert execution.failure_reason is None
+    assert retried.failure_reason is None
+    # It was new at home when the first one looked, and does not register there for all that.
+    assert retried.step("Stage-NA").properties["OutputParameters"]["state"] == "staged"
     after = {region: len(deployment.packages(region)) for region in REGIONS}
     assert after == {region: count + 1 for region, count in before.items()}
 
@@ -373,7 +370,7 @@ def test_everything_can_be_destroyed_and_the_registered_models_stay(
     deployment.cdk(lambda cli: cli.destroy(context=deployment.context))
 
     assert deployment.aws.client("sagemaker").list_pipelines()["PipelineSummaries"] == []
-    for region, versions in dict.fromkeys(REGIONS, 5).items():
+    for region, versions in dict.fromkeys(REGIONS, 4).items():
         stacks = deployment.aws.client("cloudformation", region).describe_stacks()["Stacks"]
         assert [stack["StackName"] for stack in stacks] == ["CDKToolkit"]
         packages = deployment.packages(region)

@@ -111,7 +111,7 @@ def test_enforced_limits_keep_a_slow_model_out_of_every_region(verified: Verifie
     reason = execution.step("VerificationFailed").reason
     assert reason is not None
     assert f"latency p99 {measured} ms is above max_latency_in_millisecond 100" in reason
-    assert re.search(r"All of it: s3://\S+/slow-enforce/releases/\S+/evaluation\.json", reason)
+    assert re.search(r"All of it: s3://\S+/tmp/slow-enforce/\S+/Verify/evaluation\.json", reason)
     assert reason in str(execution.failure_reason)
 
 

@@ -23,8 +23,8 @@ WRITTEN = {
     "model_artifact_uri": f"{JOBS}/Package/model/model.tar.gz",
     "packaging_manifest_uri": f"{JOBS}/Package/manifest.json",
     "evaluation_uri": f"{JOBS}/Verify/evaluation.json",
-    "registration_request_uri": f"{JOBS}/Package/registration/registration.json",
-    "sample_payload_uri": f"{JOBS}/Package/registration/payload.tar.gz",
+    "registration_request_uri": f"{JOBS}/Package/files/registration.json",
+    "sample_payload_uri": f"{JOBS}/Package/files/payload.tar.gz",
 }
 """The keys of what the jobs write."""
 
