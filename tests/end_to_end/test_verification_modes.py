@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,16 @@ from tests.example_pipeline import copy_example
 from tests.registration.test_model_card import SCHEMA
 
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1"}
-SLOW = {"max_latency_in_millisecond": 100, "expected_tps": 5, "verification_load_seconds": 1}
+SLOW = {
+    "max_latency_in_millisecond": 100,
+    "expected_tps": 5,
+    "verification_load_seconds": 1,
+    "sample_requests_dir": "samples",
+}
+SAMPLES = {
+    "two.csv": '29.46,4.1,18,0,1297,damaged,"the box was broken, want a refund"\n' * 2,
+    "two.expected.json": '[{"legacy-score": 0.001989}, {"legacy-score": 0.5}]',
+}
 PIPELINES: dict[str, dict[str, Any]] = {
     "slow-enforce": {**SLOW, "verification": "enforce"},
     "slow-warn": {**SLOW, "verification": "warn", "load_test_in_aws": True},
@@ -75,6 +85,9 @@ def _write_pipeline(folder: Path, name: str, payload: dict[str, Any]) -> None:
     }
     document["configuration"]["specific"]["Payload"] |= payload
     path.write_text(json.dumps(document))
+    (folder / name / "samples").mkdir()
+    for file, text in SAMPLES.items():
+        (folder / name / "samples" / file).write_text(text)
     code = folder / name / "inference" / "inference.py"
     code.write_text(code.read_text() + SLEEP)
 
@@ -131,6 +144,24 @@ def test_a_warning_registers_a_slow_model_with_its_numbers(verified: Verified) -
         (evaluation,) = _card(package)["evaluation_details"]
         assert evaluation["metadata"]["verdict"] == "failed"
         assert "is above max_latency_in_millisecond 100" in evaluation["evaluation_observation"]
+
+
+def test_own_requests_are_answered_and_travel_with_the_version(verified: Verified) -> None:
+    evaluation = verified.evaluation("slow-warn")
+    home, elsewhere = verified.packages("slow-warn")
+
+    (finding,) = (each for each in evaluation["findings"] if "expected" in each["code"])
+    assert "two.csv (text/csv to text/csv) is answered with legacy-score" in finding["message"]
+    assert "in record 2; expected is 0.5, tolerance" in finding["message"]
+    for package, region in ((home, "us-east-1"), (elsewhere, "eu-west-1")):
+        bucket, _, key = package["SamplePayloadUrl"].removeprefix("s3://").partition("/")
+        body = verified.aws.client("s3", region).get_object(Bucket=bucket, Key=key)["Body"].read()
+        with tarfile.open(fileobj=io.BytesIO(body)) as tar:
+            assert tar.getnames() == [
+                "payload_application_json_1.json",
+                "payload_text_csv_0.csv",
+                "two.csv",
+            ]
 
 
 def test_without_verification_a_model_is_registered_without_numbers(verified: Verified) -> None:
