@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -15,12 +14,12 @@ from pydantic import (
     BeforeValidator,
     Field,
     JsonValue,
-    PlainValidator,
     ValidationInfo,
     field_validator,
 )
 
 from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.numeric_values import NumericFieldValues
 from constructs_lib.configs.types import UNUSED, InstanceType, LocalDir, Text
 from constructs_lib.errors import EarlierInterfaceError
 from constructs_lib.fields.rules import broken_rule, broken_rules, did_you_mean, shown
@@ -29,8 +28,6 @@ from constructs_lib.regions import RegionCode
 TIMESTAMP_PLACEHOLDER: Final = "{timestamp}"
 MAX_VERIFICATION_LOAD_SECONDS: Final = 1800
 """Half an hour at ``expected_tps``: longer tests belong to a load test of the endpoint."""
-MOST_NUMERIC_VALUES: Final = 20
-"""Of one input: each makes another sample request, which Verify sends for every response type."""
 _ANY_CASE: Final = "^([Nn][Uu][Mm][Ee][Rr][Ii][Cc]|[Tt][Ee][Xx][Tt])$"
 
 
@@ -146,48 +143,6 @@ MediaTypes = Annotated[
     list[Literal["text/csv", "application/json"]],
     AfterValidator(_check_distinct),
     Field(json_schema_extra={"minItems": 1, "uniqueItems": True}),
-]
-
-
-def _numbers_by_field(value: Any) -> dict[str, int | float | list[int | float]]:
-    """Read the values of NUMERIC inputs; whole numbers stay whole, for requests hold them so."""
-    if not isinstance(value, dict):
-        raise broken_rule("must be an object of input name: number, or list of numbers")
-    errors: _Errors = [
-        ((name,), given, message)
-        for name, given in value.items()
-        if (message := _wrong_numbers(given))
-    ]
-    if errors:
-        raise broken_rules("numeric fields", errors)
-    return value
-
-
-def _wrong_numbers(given: Any) -> str | None:
-    numbers = given if isinstance(given, list) else [given]
-    if not numbers or not all(map(_is_finite_number, numbers)):
-        return "must be a number, or a list of numbers: each makes a sample request"
-    if len(numbers) > MOST_NUMERIC_VALUES:
-        return (
-            f"has {len(numbers)} values; at most {MOST_NUMERIC_VALUES} are taken, because each"
-            " makes a sample request"
-        )
-    return None
-
-
-def _is_finite_number(given: Any) -> bool:
-    if isinstance(given, bool) or not isinstance(given, int | float):
-        return False
-    try:
-        return math.isfinite(given)
-    except OverflowError:  # a whole number beyond every double
-        return False
-
-
-_Number: TypeAlias = int | float
-NumericFieldValues = Annotated[
-    dict[str, _Number | list[_Number]],
-    PlainValidator(_numbers_by_field, json_schema_input_type=dict[str, float | list[float]]),
 ]
 
 
@@ -376,8 +331,8 @@ class PayloadConfig(ModelRegistrationConfig):
     @field_validator("numeric_field_values")
     @classmethod
     def _numeric_fields_are_numeric_inputs(
-        cls, value: dict[str, _Number | list[_Number]] | None, info: ValidationInfo
-    ) -> dict[str, _Number | list[_Number]] | None:
+        cls, value: NumericFieldValues | None, info: ValidationInfo
+    ) -> NumericFieldValues | None:
         variables = dict(info.data.get("source_model_inference_input_variable_list") or [])
         errors: _Errors = [
             ((name,), given, message)
