@@ -93,7 +93,7 @@ class PytorchModelCreationConfig(BasePipelineConfig):
         "ml.m5.large", description="Instance type that serves the model"
     )
     inference_entry_point: EntryPoint = Field(
-        "inference.py", description="Inference script, relative to source_dir"
+        "inference.py", description="Inference script, at the root of source_dir"
     )
     initial_instance_count: int = Field(
         1, ge=1, description=f"Instances that serve the model; {UNUSED}"
@@ -140,7 +140,13 @@ class PytorchModelCreationConfig(BasePipelineConfig):
 
     @field_validator("inference_entry_point")
     @classmethod
-    def _entry_point_exists(cls, value: str, info: ValidationInfo) -> str:
+    def _entry_point_is_found(cls, value: str, info: ValidationInfo) -> str:
+        if "/" in value or "." in value.removesuffix(".py"):
+            raise broken_rule(
+                "must be at the root of source_dir, and have no dot in its name but that of .py:"
+                " the serving container imports a module of this name, and serves by its default"
+                " functions when it finds none"
+            )
         return check_entry_point(value, info, "source_dir")
 
     @field_validator("container_startup_health_check_timeout")

@@ -182,6 +182,16 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
             "relative to its source",
         ),
         (f"{SPECIFIC}.PytorchModel.inference_entry_point", "s3://b/x.py", "relative to its source"),
+        (
+            f"{SPECIFIC}.PytorchModel.inference_entry_point",
+            "src/inference.py",
+            "must be at the root of source_dir",
+        ),
+        (
+            f"{SPECIFIC}.PytorchModel.inference_entry_point",
+            "inference.v2.py",
+            "serves by its default functions when it finds none",
+        ),
         (f"{SPECIFIC}.PytorchModel.inference_instance_type", "m5.large", "which starts with ml."),
         (f"{SPECIFIC}.PytorchModel.data_download_timeout", 59, "greater than or equal to 60"),
         (

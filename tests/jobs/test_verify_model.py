@@ -377,6 +377,57 @@ def test_a_broken_archive_is_told_with_its_fix(verify: Verify, name: str) -> Non
     assert len(evaluation["summary"]) <= 500
 
 
+CONTEXT = """
+import json
+
+def model_fn(model_dir, context):
+    assert context.get_request_id() is None
+    context.set_response_status(503, "loading")
+    return [context.system_properties["server_version"]]
+
+def input_fn(body, content_type, context):
+    assert context.request_processor[0].get_request_property("Content-Type") == content_type
+    assert context.get_all_request_header(0)["Content-Type"] == content_type
+    context.metrics.add_time("read", 1.5, unit="ms")
+    context.metrics.add_metric_to_cache("rows", "count").add_or_update(1)
+    return body
+
+def predict_fn(record, model, context):
+    assert context.get_request_id(0) not in model
+    model.append(context.get_request_id(0))
+    context.set_response_header(0, "x-request", model[-1])
+    assert context.get_response_headers(0) == {"x-request": model[-1]}
+    return 0.5
+
+def output_fn(prediction, accept, context):
+    context.set_response_content_type(0, "text/plain")
+    assert context.get_response_content_type(0) == "text/plain"
+    # STATUS
+    return str(prediction) if accept == "text/csv" else json.dumps({"score": prediction})
+"""
+
+
+def test_the_context_has_what_that_of_the_server_has(verify: Verify) -> None:
+    evaluation = verify(code(CONTEXT))
+
+    assert evaluation["verdict"] == "passed", evaluation["findings"]
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("set_response_status(415, 'Unsupported Media Type', 0)", "415 Unsupported Media Type"),
+        ("set_all_response_status(500)", "500"),
+    ],
+)
+def test_another_status_than_success_is_no_answer(verify: Verify, call: str, told: str) -> None:
+    evaluation = verify(code(CONTEXT.replace("# STATUS", f"context.{call}")))
+
+    [finding] = evaluation["findings"]
+    assert finding["code"] == "response-status"
+    assert f"is answered with status {told}." in finding["message"]
+
+
 def test_a_transform_fn_serves_alone(verify: Verify) -> None:
     whole = "def model_fn(model_dir): return 0.5\ndef transform_fn(model, data, kind, accept):\n"
 
@@ -1089,6 +1140,10 @@ def test_the_doctor_takes_a_single_folder_as_packaging_does(
     [
         (b"PK\x03\x04", "is a zip file, as torch.save writes too"),
         (b"BZh91AY", "is compressed with bzip2"),
+        (b"PK\x05\x06", "is a zip file, not a gzip-compressed tar archive (unpack it"),
+        (b"7z\xbc\xaf\x27\x1c", "is a 7z file"),
+        (b"\x04\x22\x4d\x18", "is compressed with lz4"),
+        (b"\x89HDF\r\n\x1a\n", "is a file in HDF5"),
         (b"\xfd7zXZ\0", "is compressed with xz"),
         (b"\x28\xb5\x2f\xfd", "is compressed with zstd"),
     ],

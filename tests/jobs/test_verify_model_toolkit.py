@@ -15,7 +15,7 @@ import pytest
 from sagemaker_inference.transformer import Transformer
 
 from constructs_lib.jobs.common.limits import Limits
-from constructs_lib.jobs.verify_model.handler import ModelHandler, wire_bytes
+from constructs_lib.jobs.verify_model.toolkit.handler import ModelHandler, wire_bytes
 from constructs_lib.jobs.verify_model.unpacking import unpack
 from tests.example_pipeline import EXAMPLE, MODEL
 

@@ -117,6 +117,12 @@ def handler_error(
     if failed["missing"]:
         missing = missing_module(failed["missing"], model_folder, in_container=in_container)
         return ResponseError(missing.code, f"imports {missing.what}{where}", missing.fix)
+    if failed["type"] == "ResponseStatusError":
+        return ResponseError(
+            "response-status",
+            f"is answered with {failed['message']}",
+            "Set a status other than 200 only for requests that the model cannot answer.",
+        )
     if failed["type"] == "TypeError" and failed["message"].startswith("the response is of type"):
         return ResponseError(
             "response-wrong-type",

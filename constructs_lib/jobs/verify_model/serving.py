@@ -14,8 +14,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from ..common import redirected
 from .findings import shortened
-from .handler import ModelHandler, wire_bytes
 from .layout import MODEL_FOLDER
+from .toolkit.handler import ModelHandler, wire_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -20,12 +20,12 @@ from .answers.responses import ResponseError, check_response
 from .evaluation import artifact, environment, gate, handler, summary
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
-from .handler import ARGUMENT_COUNTS
 from .job import VerificationJob, read_findings, read_own_samples, read_request
 from .layout import MODEL_FOLDER, check_code, found_by_path, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_findings, load_numbers, rounded
 from .memory import MemorySampler, above_limit, growth
 from .payloads import Payload, read_payloads
+from .toolkit.handler import ARGUMENT_COUNTS
 from .worker import Worker, WorkerEndedError, WorkerSilentError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Verification:
         Raises:
             RefusedModelError: it did not come so far.
         """
-        module = re.sub(r"\.py$", "", self._entry_point).replace("/", ".")
+        module = re.sub(r"\.py$", "", self._entry_point)
         worker = Worker(self._job.program, self._folder, module, self._environment())
         self._workers.append(worker)
         self.memory.watch(worker)

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from .payloads import CSV, JSON, NPY, TEXT_TYPES
+from ..payloads import CSV, JSON, NPY, TEXT_TYPES
 
 WHAT_DEFAULTS_DO = {
     "model_fn": "loads the one TorchScript file at the model's root",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
-import shutil
-import subprocess
 from typing import TYPE_CHECKING, Any
 
+from ..payloads import TEXT_TYPES
+from .context import ServerContext, first_gpu
 from .default_functions import (
     default_input_fn,
     default_model_fn,
     default_output_fn,
     default_predict_fn,
 )
-from .payloads import TEXT_TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,42 +30,6 @@ HOOK_ARGUMENTS = {
     "model_warmup_fn": ("model_dir", "model"),
 }
 """What the toolkit calls before and after ``model_fn`` where the code has it."""
-
-
-class ServerContext:
-    """What functions are told that ask for it: the part of ``ts.context.Context`` they read."""
-
-    model_name = "model"
-
-    def __init__(self, model_dir: str, gpu_id: int | None = None) -> None:
-        """Of a model server with one worker that batches no requests."""
-        self.manifest: dict[str, Any] = {}
-        self.system_properties = {"model_dir": model_dir, "gpu_id": gpu_id, "batch_size": 1}
-        self.headers: dict[str, str] = {}
-
-    def get_request_header(self, _index: int, name: str) -> str | None:
-        """Return a header of the request."""
-        return self.headers.get(name)
-
-    def get_all_request_header(self, _index: int) -> dict[str, str]:
-        """All headers of the request."""
-        return dict(self.headers)
-
-
-def first_gpu() -> int | None:
-    """Return the number of the GPU that TorchServe gives to its first worker; None without one.
-
-    It finds them as TorchServe does, by what ``nvidia-smi`` lists below a title.
-    """
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return None
-    command = [program, "--query-gpu=index", "--format=csv"]
-    try:
-        listed = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None  # its driver does not run
-    return next((int(line) for line in listed.split() if line.isdigit()), None)
 
 
 class ModelHandler:
@@ -126,7 +89,7 @@ class ModelHandler:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[Any, str]:
         """Return the response to one request, and its content type."""
-        self._context.headers = {"Content-Type": content_type, "Accept": accept}
+        self._context.begin_request(content_type, accept)
         data = body.decode("utf-8") if content_type in TEXT_TYPES else body
         if self._own["transform_fn"]:
             result = self._call(self._own["transform_fn"], self._model, data, content_type, accept)
@@ -137,6 +100,7 @@ class ModelHandler:
             prediction = self._call(predict, record, self._model)
             write = self._function("output_fn", default_output_fn)
             result = self._call(write, prediction, accept)
+        self._context.refuse_status()
         return (result[0], result[1]) if isinstance(result, tuple) else (result, accept)
 
     def _function(self, name: str, default: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,1 @@
+"""What the serving toolkit of the container does with a model's functions."""
