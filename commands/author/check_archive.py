@@ -50,7 +50,8 @@ def check_archive(
     )
     if exit_code == UNHEALTHY and not with_code and not as_json:
         typer.echo(
-            "That is the model with the code inside of it; --with-code puts the pipeline's in.",
+            "This judged the model with the code/ inside of it. To judge it with the pipeline's"
+            " code, add --with-code.",
             err=True,
         )
     raise typer.Exit(exit_code)

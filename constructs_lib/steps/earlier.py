@@ -19,10 +19,11 @@ def refuse_earlier_arguments(builder: type[_Builder]) -> type[_Builder]:
     @wraps(initialize)
     def checked(self: _Builder, *args: Any, **given: Any) -> None:
         earlier = [name for name in _EARLIER_ARGUMENTS if name in given]
-        if args or earlier:
+        alone = "arguments by position" if args else "config alone"
+        if args or earlier or "context" not in given:
             raise EarlierInterfaceError(
                 f"{builder.__name__} takes config and context here, not"
-                f" {', '.join(earlier) or 'arguments by position'}: the steps of a pipeline are"
+                f" {', '.join(earlier) or alone}: the steps of a pipeline are"
                 " made together. Call BSMPytorchPipelineBuilder(config_path, sagemaker_session,"
                 " role).generate_pipeline(model_s3_path): its steps hold this one."
             )

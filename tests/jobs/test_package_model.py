@@ -607,6 +607,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "bzip2": (b"BZh9" + NOISE[:1000], "bzip2, not a gzip-compressed tar archive (bzip2 -dc FILE"),
     "xz": (b"\xfd7zXZ\0" + NOISE[:1000], "compressed with xz"),
     "zstd": (b"\x28\xb5\x2f\xfd" + NOISE[:1000], "compressed with zstd"),
+    "7z": (b"7z\xbc\xaf\x27\x1c" + NOISE[:1000], "is a 7z file"),
+    "lz4": (b"\x04\x22\x4d\x18" + NOISE[:1000], "is compressed with lz4"),
+    "hdf5": (b"\x89HDF\r\n\x1a\n" + NOISE[:1000], "is a file in HDF5"),
     "text": (b"<?xml version='1.0'?><Error>AccessDenied</Error>", "is something else"),
 }
 

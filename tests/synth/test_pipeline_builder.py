@@ -165,3 +165,5 @@ def test_step_builders_say_what_to_call_instead(
             step_builder(config=builder.model_config, **arguments)
     with pytest.raises(TypeError, match="arguments by position"):
         step_builder(builder.model_config)
+    with pytest.raises(TypeError, match=r"config alone.*generate_pipeline"):
+        step_builder(config=builder.model_config)

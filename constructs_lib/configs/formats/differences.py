@@ -37,8 +37,9 @@ def _training(file: ConfigFile) -> Iterator[ConfigProblem]:
             fix = f"{other.how_to_be_current}, and " if other else ""
             yield ConfigProblem(
                 file.home_of(step),
-                "the section is kept and not used: the pipeline releases a model that was trained"
-                f" before. To train in the pipeline {fix}set train_in_pipeline to true here",
+                "the training section is kept and not used: the pipeline releases a model that was"
+                f" trained before. To train in the pipeline {fix}set train_in_pipeline to true"
+                " here",
             )
 
 
