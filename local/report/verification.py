@@ -66,15 +66,18 @@ def _findings(findings: Sequence[VerificationFinding]) -> Html | None:
 
 def _evidence(finding: VerificationFinding) -> Html | None:
     """Show what the model's code raised and printed, each where there is something."""
-    texts = {"Traceback": finding.traceback, "Printed before": finding.printed}
+    texts = {
+        "Traceback": (finding.traceback, "tail unwrapped"),
+        "Printed before": (finding.printed, "tail"),
+    }
     shown = [
         join(
             [
                 element("h4", title, ": ", code_of(finding.code)),
-                element("pre", element("bdi", text), class_="tail", tabindex="0"),
+                element("pre", element("bdi", text), class_=class_, tabindex="0"),
             ]
         )
-        for title, text in texts.items()
+        for title, (text, class_) in texts.items()
         if text
     ]
     return join(shown) if shown else None
