@@ -611,6 +611,16 @@ def test_a_default_that_fails_is_named(verify: Verify) -> None:
     assert "the code defines none" in finding["message"]
 
 
+def test_what_a_default_imports_is_not_said_to_be_imported_by_the_code(verify: Verify) -> None:
+    without = GOOD.replace("def model_fn", "def load")
+
+    [finding] = verify(code(f"import sys\nsys.modules['torch'] = None\n{without}"))["findings"]
+
+    assert finding["message"].startswith(
+        "The toolkit's default model_fn, which runs because the code defines none, imports torch,"
+    )
+
+
 def test_a_failed_handler_shows_its_own_traceback_once(verify: Verify) -> None:
     text = with_predict("print('read', data); return lowest([])")
     evaluation = verify(code(text + "\ndef lowest(values):\n    return min(values)\n"))

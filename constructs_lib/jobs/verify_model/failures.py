@@ -93,6 +93,11 @@ def start_error(
     if failed["missing"]:
         missing = missing_module(failed["missing"], model_folder, in_container=in_container)
         message = f"The code imports {missing.what}{where}."
+        if failed["default"]:
+            message = (
+                f"The toolkit's default {failed['default']}, which runs because the code defines"
+                f" none, imports {missing.what}."
+            )
         return RefusedModelError(missing.code, message, missing.fix)
     if stage == "import" and failed["type"] in ("SyntaxError", "IndentationError", "TabError"):
         fix = f"Correct the line; the container runs Python {platform.python_version()}."
