@@ -2,6 +2,7 @@
 
     ReleaseError
     ├── NewPipelineError             commands.author.new
+    ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
     ├── AwsCallError                 commands.terminal.aws
     ├── UnknownNameError             commands.terminal.aws
@@ -52,6 +53,7 @@
     ├── DefinitionError              local.runner.language.errors
     │   └── UnsupportedStepError     local.runner.language.errors
     ├── EmulatedAwsError             local.runner.language.errors
+    │   └── EmulatedAwsGoneError     local.runner.language.errors
     ├── ExecutionRecordError         local.runner.language.errors
     ├── NotRetriedError              local.runner.language.errors
     ├── ParameterError               local.runner.language.errors

@@ -13,7 +13,8 @@ from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.errors import ReleaseError
 from local.deployment import stack_output
 from local.emulator import EmbeddedAws
-from local.release import Release, collect, deploy_app, release
+from local.outcome import Release
+from local.release import collect, deploy_app, release
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _MODEL: Final = "pipelines/returns_risk/model/model.tar.gz"

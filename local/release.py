@@ -28,8 +28,9 @@ from constructs_lib.release.incoming import (
 from local.cdk import CdkCli
 from local.deployment import synthesize
 from local.emulator import ACCOUNT_ID
-from local.releases import RegisteredPackage, registered_packages
-from local.report import REPORT_NAME, observe, write_report
+from local.outcome import Release, shown, tell_release, tell_verification
+from local.releases import registered_packages
+from local.report import observe, write_report
 from local.runner import (
     ConsoleReporter,
     EmulatedAws,
@@ -93,22 +94,6 @@ def check_that_it_answers(aws: AwsHandle) -> None:
         ) from error
 
 
-@dataclass(frozen=True)
-class Release:
-    """What came of an execution."""
-
-    execution: Execution
-    packages: tuple[RegisteredPackage, ...] = ()
-    """What it registered, none if it failed."""
-    model: Path | None = None
-    """The packaged ``model.tar.gz``, if any was registered."""
-
-    @property
-    def report(self) -> Path:
-        """The page about it."""
-        return self.execution.folder / REPORT_NAME
-
-
 def release(
     pipeline_name: str,
     model: str | None,
@@ -159,7 +144,7 @@ class _Reporter:
         observe(execution, self.aws.client)
         report = write_report(execution.folder)
         if execution.status is not ExecutionStatus.SUCCEEDED:
-            self.console.print(f"Run report: {_shown(report)}", soft_wrap=True)
+            self.console.print(f"Run report: {shown(report)}", soft_wrap=True)
 
 
 def _model_uri(model: str, pipeline_name: str, aws: AwsHandle, console: Console) -> str:
@@ -190,7 +175,7 @@ def _definition(pipeline_name: str, aws: AwsHandle) -> dict[str, Any]:
 def collect(
     execution: Execution, aws: AwsHandle, console: Console, *, save_model_to: Path
 ) -> Release:
-    """Find what an execution registered in each region, save the packaged model, and tell both.
+    """Find what an execution registered in each region, save the packaged model, and tell it all.
 
     Args:
         execution: An execution that has ended. Nothing is looked for if it failed.
@@ -198,6 +183,7 @@ def collect(
         console: Where to tell.
         save_model_to: The packaged ``model.tar.gz`` is written there.
     """
+    tell_verification(execution, console)
     if execution.status is not ExecutionStatus.SUCCEEDED:
         return Release(execution)
     description = aws.client("sagemaker").describe_pipeline(PipelineName=execution.pipeline_name)
@@ -210,7 +196,7 @@ def collect(
     if packages:
         _save(packages[0].artifact_uri, save_model_to, aws.client("s3"), console)
     made = Release(execution, tuple(packages), save_model_to if packages else None)
-    _tell(made, console)
+    tell_release(made, console)
     return made
 
 
@@ -219,46 +205,6 @@ def _save(artifact_uri: str, path: Path, s3: Any, console: Console) -> None:
     size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
     with bytes_bar(f"Saving {path.name}", size, console) as advance:
         s3.download_file(bucket, key, str(path), Callback=advance)
-
-
-def _tell(made: Release, console: Console) -> None:
-    for package in made.packages:
-        console.print()
-        for name, value in _rows(package).items():
-            console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
-    for stage, arn in _registered_before(made.execution).items():
-        console.print()
-        console.print(f"{stage}: the same content is registered as {arn}", soft_wrap=True)
-    console.print()
-    if made.model:
-        console.print(f"Packaged model:   {_shown(made.model)}", soft_wrap=True)
-    console.print(f"Logs and records: {_shown(made.execution.folder)}", soft_wrap=True)
-    console.print(f"Run report:       {_shown(made.report)}", soft_wrap=True)
-
-
-def _registered_before(execution: Execution) -> dict[str, str]:
-    """Tell which model packages made registrations superfluous, by the steps that found them."""
-    outputs = {step.name: step.properties.get("OutputParameters", {}) for step in execution.steps}
-    return {
-        name: each["registered"]
-        for name, each in outputs.items()
-        if each.get("state") == "registered"
-    }
-
-
-def _rows(package: RegisteredPackage) -> dict[str, str]:
-    return {
-        package.step: package.region,
-        "model package": package.arn,
-        "version": f"{package.version}, {package.approval_status}",
-        "image": package.image_uri,
-        "artifact": package.artifact_uri,
-        "sample payload": package.sample_payload_uri,
-    }
-
-
-def _shown(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 @contextmanager

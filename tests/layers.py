@@ -27,6 +27,7 @@ LAYERS: Final = (
     ("commands.terminal",),
     ("local.demo",),
     ("local.release",),
+    ("local.outcome",),
     ("local.cdk", "local.deployment", "local.releases", "local.report"),
     ("local.runner",),
     ("local.emulator",),

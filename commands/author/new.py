@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from commands.terminal import places
+from commands.terminal.asking import can_ask
 from commands.terminal.options import Json, print_json
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
@@ -103,7 +103,7 @@ def _answers(
     variables: list[str] | None, regions: list[RegionCode] | None
 ) -> tuple[str, list[str], list[RegionCode]]:
     """Ask for what was not given."""
-    if not _on_a_terminal():
+    if not can_ask():
         raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
     owner = typer.prompt("Owner of the model (a team's name)", err=True)
     if not variables:
@@ -115,10 +115,6 @@ def _answers(
         question = f"Regions to register in, of {', '.join(RegionCode)}"
         regions = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
     return owner, variables, regions
-
-
-def _on_a_terminal() -> bool:
-    return sys.stdin.isatty()
 
 
 def _variable_words(text: str) -> list[str]:

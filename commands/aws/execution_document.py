@@ -12,6 +12,7 @@ from commands.registry.registry import versions_of
 from commands.terminal.aws import Aws, read_definition, read_s3_object
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.completion import pipeline_names
+from commands.terminal.names import pipeline_named
 from commands.terminal.options import print_json
 
 _LOOKED_AT: Final = 50
@@ -22,7 +23,12 @@ _LOOKED_AT: Final = 50
 def execution_document(
     document: Annotated[Path, typer.Argument(help="The execution document (JSON) to fill.")],
     pipeline: Annotated[
-        str, typer.Option(help="Name of a deployed pipeline.", autocompletion=pipeline_names)
+        str,
+        typer.Option(
+            help="Name of a deployed pipeline, or of its folder.",
+            callback=pipeline_named,
+            autocompletion=pipeline_names,
+        ),
     ],
     output: Annotated[
         Path | None, typer.Option(help="Where to write; by default over the document.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -13,6 +13,8 @@ from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import Pipeline, RegistryRegion, Yes, print_json
 from constructs_lib.aws.registry import ModelPackage
+
+_APPROVED: Final = "Approved"
 
 Limit = Annotated[int, typer.Option(min=1, help="So many versions per region, newest first.")]
 Version = Annotated[
@@ -76,7 +78,7 @@ def approve(
     """
     aws = options.aws()
     chosen = _chosen(aws, pipeline, version, in_region)
-    _decide(aws, chosen, "Approved", comment, yes=yes, as_json=options.as_json)
+    _decide(aws, chosen, _APPROVED, comment, yes=yes, as_json=options.as_json)
 
 
 @with_aws_options
@@ -145,6 +147,22 @@ def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
         print_json([{**package.as_json(), "approval_status": status} for package in done])
     elif done:
         typer.echo(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
+        if status == _APPROVED:
+            _tell_how_to_serve(done)
+
+
+def _tell_how_to_serve(approved: list[ModelPackage]) -> None:
+    """Say how whoever serves the model gets it.
+
+    Source: "Deploy a Model from the Registry" in the Amazon SageMaker Developer Guide.
+    """
+    typer.echo("\nWho serves it, creates a model of the version in the same region:", err=True)
+    for each in approved:
+        typer.echo(
+            f"  aws sagemaker create-model --region {each.region} --model-name NAME"
+            f" --execution-role-arn ROLE --containers ModelPackageName={each.arn}",
+            err=True,
+        )
 
 
 def _these(packages: list[ModelPackage]) -> str:

@@ -48,7 +48,13 @@ def start(
     aws = options.aws()
     if aws.endpoint_url:
         run_locally(
-            pipeline, model, parameters, aws.endpoint_url, options.region, as_json=options.as_json
+            pipeline,
+            model,
+            parameters,
+            aws.endpoint_url,
+            options.region,
+            deploy=False,
+            as_json=options.as_json,
         )
     definition = read_definition(aws, pipeline)
     refuse_missing_parameters(definition, parameters, model)

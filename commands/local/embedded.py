@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
+from commands.local.deployed import deploy
 from commands.local.run import end_with
 from commands.terminal import places
-from commands.terminal.emulator_key import read_key, write_key
+from commands.terminal.emulator_key import write_key
 from commands.terminal.options import EMULATOR_PORT, LOCAL_ENDPOINT, Endpoint, Json, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -103,12 +104,7 @@ def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT, *, as_json: Json = False) 
     """
     from rich.console import Console
 
-    from constructs_lib.aws.handle import AwsHandle
-    from local.emulator import DEFAULT_REGION
-    from local.release import deploy_app
-
-    aws = AwsHandle(DEFAULT_REGION, endpoint, read_key(endpoint))
-    assembly = deploy_app(aws, places.STATE / "deployment", Console(stderr=as_json))
+    assembly = deploy(endpoint, Console(stderr=as_json))
     if as_json:
         stacks = [{"name": name, "region": assembly.region(name)} for name in assembly.stack_names]
         print_json({"endpoint": endpoint, "stacks": stacks})

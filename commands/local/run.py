@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from commands.executions.local import of_record
+from commands.local.deployed import definition_to_run
 from commands.terminal import places
-from commands.terminal.aws import Aws, read_definition
+from commands.terminal.asking import can_ask
+from commands.terminal.aws import Aws
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.git_commit import with_git_commit
@@ -27,7 +30,7 @@ from commands.terminal.options import (
 )
 
 if TYPE_CHECKING:
-    from local.release import Release
+    from local.outcome import Release
 
 
 def run(
@@ -37,19 +40,27 @@ def run(
     endpoint: Endpoint = LOCAL_ENDPOINT,
     region: Region = None,
     *,
+    deploy: Annotated[
+        bool | None,
+        typer.Option(
+            "--deploy/--as-deployed",
+            help="If the folder holds something else than is deployed: deploy it first, or execute"
+            " what is deployed. By default asks; without a terminal, that is an error.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Execute a pipeline on a running embedded AWS.
 
-    Exits with 1 when the execution fails. What it leaves in .local/executions, the commands status,
-    logs and report read.
+    Looks first whether what is deployed is what the folder holds. Exits with 1 when the execution
+    fails. What it leaves in .local/executions, the commands status, logs and report read.
 
     Examples:
         release run returns-risk --model pipelines/returns_risk/model/model.tar.gz
         release run returns-risk --model model.tar.gz --parameter ModelApprovalStatus=Approved
     """
     parameters = given_parameters(parameter, model)
-    run_locally(pipeline, model, parameters, endpoint, region, as_json=as_json)
+    run_locally(pipeline, model, parameters, endpoint, region, deploy=deploy, as_json=as_json)
 
 
 def run_locally(
@@ -59,9 +70,13 @@ def run_locally(
     endpoint: str,
     region: str | None,
     *,
+    deploy: bool | None,
     as_json: bool,
 ) -> NoReturn:
-    """Execute a pipeline on an embedded AWS, tell how it goes, and exit with its outcome."""
+    """Execute a pipeline on an embedded AWS, tell how it goes, and exit with its outcome.
+
+    ``deploy``: whether to deploy first what its folder holds, if that is something else; None asks.
+    """
     from rich.console import Console
 
     from constructs_lib.aws.handle import AwsHandle
@@ -69,9 +84,15 @@ def run_locally(
 
     aws = AwsHandle(region or places.read_settings().home_region, endpoint, read_key(endpoint))
     check_that_it_answers(aws)
-    definition = read_definition(Aws(aws.region, endpoint), pipeline)
-    refuse_missing_parameters(definition, parameters, model)
     console = Console(stderr=as_json)
+    definition = definition_to_run(
+        Aws(aws.region, endpoint),
+        pipeline,
+        console,
+        deploy_first=deploy,
+        can_ask=can_ask() and not as_json,
+    )
+    refuse_missing_parameters(definition, parameters, model)
     execution = release(
         pipeline,
         model,
@@ -81,11 +102,22 @@ def run_locally(
         parameters=with_git_commit(definition, parameters),
     )
     made = collect(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
-    end_with(made, as_json=as_json)
+    end_with(made, as_json=as_json, next_commands=_next_commands(made))
 
 
-def end_with(made: Release, *, as_json: bool) -> NoReturn:
-    """End with the outcome of an execution and, when it failed, its reason."""
+def _next_commands(made: Release) -> list[str]:
+    """Return what to do next, as long as the embedded AWS stays up."""
+    name, step = made.execution.pipeline_name, made.execution.failed_step
+    if step is not None:
+        logs = [f"release logs {name} {step.name} --local"] if step.log_path else []
+        return [f"release status {name} --local", *logs]
+    waiting = any(each.approval_status == "PendingManualApproval" for each in made.packages)
+    approve = [f"release approve {name} --local"] if waiting else []
+    return [f"release packages {name} --local", *approve]
+
+
+def end_with(made: Release, *, as_json: bool, next_commands: Sequence[str] = ()) -> NoReturn:
+    """End with the outcome of an execution, the reason if it failed, and what to do next."""
     reason = made.execution.failure_reason
     if as_json:
         print_json(
@@ -99,4 +131,6 @@ def end_with(made: Release, *, as_json: bool) -> NoReturn:
         )
     elif reason:
         typer.echo(f"\nerror: {reason}", err=True)
+    if next_commands and not as_json:
+        typer.echo("\n  ".join(["\nNext:", *next_commands]), err=bool(reason))
     raise typer.Exit(ExitCode.ERROR if reason else ExitCode.DONE)

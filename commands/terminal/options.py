@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from commands.terminal.completion import folder_names, pipeline_names
+from commands.terminal.names import folder_named, folders_named, pipeline_named
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import AWS_REGIONS
 
@@ -88,7 +89,14 @@ Parameter = Annotated[
     list[str] | None, typer.Option(help="NAME=VALUE of another pipeline parameter.")
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-Folder = Annotated[str, typer.Argument(help="A folder in pipelines/.", autocompletion=folder_names)]
+Folder = Annotated[
+    str,
+    typer.Argument(
+        help="A folder in pipelines/, or the name of its pipeline.",
+        callback=folder_named,
+        autocompletion=folder_names,
+    ),
+]
 SingleFolderOption = Annotated[
     SingleFolder | None,
     typer.Option(
@@ -100,11 +108,18 @@ SingleFolderOption = Annotated[
 Folders = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Folders in pipelines/; by default all of them.", autocompletion=folder_names
+        help="Folders in pipelines/, or names of their pipelines; by default all of them.",
+        callback=folders_named,
+        autocompletion=folder_names,
     ),
 ]
 Pipeline = Annotated[
-    str, typer.Argument(help="Name of a deployed pipeline.", autocompletion=pipeline_names)
+    str,
+    typer.Argument(
+        help="Name of a deployed pipeline, or of its folder.",
+        callback=pipeline_named,
+        autocompletion=pipeline_names,
+    ),
 ]
 ExecutionId = Annotated[
     str | None, typer.Argument(help="Id or ARN of an execution; by default the newest.")

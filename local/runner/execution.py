@@ -41,6 +41,7 @@ from local.runner.records import (
 )
 from local.runner.step_events import StepEvents
 from local.runner.steps import StepRunner
+from local.runner.watch import ended_with
 
 _MAX_PARALLEL_STEPS: Final = 8
 _NOT_FOUND_CODES: Final = frozenset({"ResourceNotFound", "ValidationException"})
@@ -242,12 +243,13 @@ def _run_to_end(runner: StepRunner, aws: EmulatedAws, *, max_parallel: int) -> E
     recorder = runner.recorder
     with running(recorder.execution) as mark:
         try:
-            run_in_order(
-                runner.dependencies,
-                runner.visit,
-                max_parallel=max_parallel,
-                stopping=runner.stopping,
-            )
+            with ended_with(aws.environment["AWS_ENDPOINT_URL"], runner.stopping):
+                run_in_order(
+                    runner.dependencies,
+                    runner.visit,
+                    max_parallel=max_parallel,
+                    stopping=runner.stopping,
+                )
             failed = recorder.execution.failed_step is not None
             status = ExecutionStatus.FAILED if failed else ExecutionStatus.SUCCEEDED
         except BaseException:

@@ -403,3 +403,15 @@ def test_a_service_at_another_endpoint_is_told_whatever_the_first_line_says(
 
     assert client.meta.endpoint_url == again.meta.endpoint_url
     assert capsys.readouterr().err.count("sagemaker is not that of AWS") == int(told)
+
+
+def test_who_serves_a_model_is_told_how_to_get_what_was_approved(
+    release: Callable[..., Result],
+) -> None:
+    approved = release("approve", NAME, "--version", "1", "--in-region", "eu-west-1", "--yes")
+    rejected = release("reject", NAME, "--version", "1", "--in-region", "eu-west-1", "--yes")
+
+    arn = f"arn:aws:sagemaker:eu-west-1:123456789012:model-package/{NAME}/1"
+    assert "--region eu-west-1 --model-name NAME" in approved.stderr
+    assert f"--containers ModelPackageName={arn}" in approved.stderr
+    assert "create-model" not in rejected.output

@@ -228,3 +228,19 @@ def test_a_file_for_an_embedded_aws_that_does_not_run_is_not_uploaded(tmp_path: 
 
     assert result.returncode == ExitCode.AWS
     assert "No embedded AWS answers at http://localhost:1" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["returns_risk", "returns-risk"])
+@pytest.mark.parametrize(
+    "command", [["payloads"], ["validate"], ["status", "--local"], ["logs", "--local", "Verify"]]
+)
+def test_a_pipeline_has_the_name_of_its_folder_and_its_own_everywhere(
+    name: str, command: list[str], app_folder: Path
+) -> None:
+    first, *rest = command
+
+    result = CliRunner().invoke(app, [first, name, *rest])
+
+    told = f"{result.output}{result.exception}"
+    assert "There is no pipeline" not in told
+    assert "Did you mean" not in told

@@ -163,7 +163,7 @@ def test_run_suggests_the_pipeline_that_was_meant(release: Callable[..., Result]
 def test_a_model_that_is_neither_file_nor_s3_uri_is_refused(
     release: Callable[..., Result],
 ) -> None:
-    error = release("run", NAME, "--model", "gs://bucket/model.tar.gz").exception
+    error = release("run", NAME, "--model", "gs://bucket/model.tar.gz", "--as-deployed").exception
 
     assert "starts with 's3://'" in str(error)
 

@@ -81,7 +81,7 @@ def _run(
         raise ReleaseError("far enough")
 
     monkeypatch.setattr(local.release, "release", start)
-    monkeypatch.setattr("commands.local.run.read_definition", lambda *_: DEFINITION)
+    monkeypatch.setattr("commands.local.run.definition_to_run", lambda *_, **__: DEFINITION)
     release(*options, NAME, "--model", "s3://bucket/model.tar.gz")
     return started
 
@@ -106,7 +106,7 @@ def test_start_on_the_embedded_aws_tells_the_commit(
 def test_what_could_not_be_registered_is_a_usage_error(
     value: str, release: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("commands.local.run.read_definition", lambda *_: DEFINITION)
+    monkeypatch.setattr("commands.local.run.definition_to_run", lambda *_, **__: DEFINITION)
     options = ["--model", "s3://bucket/m.tar.gz", "--parameter", f"GitCommit={value}"]
 
     result = release("run", NAME, *options)

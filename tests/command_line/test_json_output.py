@@ -17,7 +17,7 @@ from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.aws.cloud_assembly import CloudAssembly
 from local.emulator import EmbeddedAws
-from local.release import Release
+from local.outcome import Release
 from local.runner import read_execution
 from tests.command_line.registered_pipeline import NAME, write_record
 from tests.example_pipeline import MODEL

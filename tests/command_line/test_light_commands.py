@@ -230,7 +230,7 @@ def test_a_new_pipeline_is_valid(app_folder: Path) -> None:
 
 
 def _answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Result:
-    monkeypatch.setattr("commands.author.new._on_a_terminal", lambda: True)
+    monkeypatch.setattr("commands.author.new.can_ask", lambda: True)
     return CliRunner().invoke(app, ["new", "my_model"], input="".join(f"{x}\n" for x in answers))
 
 

@@ -2,6 +2,7 @@
 
 ReleaseError                     bad input: nothing was started
 ├── EmulatedAwsError             the environment does not lead to an embedded AWS
+│   └── EmulatedAwsGoneError     the embedded AWS has ended while an execution ran
 ├── RoleNotAssumedError          a role does not trust SageMaker
 ├── CallDeniedError              a role may not do what SageMaker does with it
 ├── PipelineNotFoundError
@@ -23,6 +24,13 @@ from constructs_lib.errors import ReleaseError
 
 class EmulatedAwsError(ReleaseError):
     """The environment does not lead to an embedded AWS on this machine."""
+
+
+class EmulatedAwsGoneError(EmulatedAwsError):
+    """The embedded AWS has ended while an execution ran."""
+
+    exit_code = 3
+    """As of commands whose AWS does not answer."""
 
 
 class RoleNotAssumedError(ReleaseError):

@@ -6,10 +6,12 @@ import json
 import signal
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 from benchmarks.faults.proxy import FaultProxy
 from constructs_lib.errors import ReleaseError
+from local.emulator import EmbeddedAws
 from local.runner import (
     EmulatedAws,
     Execution,
@@ -28,7 +31,7 @@ from local.runner import (
 )
 from local.runner.execution import _check_steps
 from local.runner.language.definition import parse_definition
-from local.runner.language.errors import DefinitionError
+from local.runner.language.errors import DefinitionError, EmulatedAwsGoneError
 from local.runner.language.graph import dependencies_of
 
 Deploy = Callable[..., str]
@@ -286,3 +289,69 @@ def test_any_definition_is_run_or_refused_with_a_reason(document: dict[str, Any]
         definition = parse_definition(json.dumps(document))
         _check_steps(definition)
         dependencies_of(definition)
+
+
+@pytest.mark.parametrize("when", ["before a call", "while a script runs"])
+def test_an_embedded_aws_that_ends_takes_the_execution_along_with_the_reason(
+    when: str, tmp_path: Path
+) -> None:
+    with EmbeddedAws(permissions=False) as embedded:
+        aws = EmulatedAws.connect(embedded.environment())
+        aws.s3.create_bucket(Bucket="bucket")
+        script = b"import time; open('runs', 'w').close(); time.sleep(600)"
+        aws.s3.put_object(Bucket="bucket", Key="wait.py", Body=script)
+        name = _pipeline_that_waits(aws)
+        ended: list[Execution] = []
+
+        def end_it(execution: Execution, step: StepExecution | None) -> None:
+            if when == "before a call" and step is not None and step.attempt_count == 1:
+                embedded.stop()
+            ended.append(execution)
+
+        def end_when_it_runs() -> None:
+            while not list(tmp_path.rglob("runs")):
+                time.sleep(0.05)
+            embedded.stop()
+
+        if when == "while a script runs":
+            Thread(target=end_when_it_runs, daemon=True).start()
+
+        with pytest.raises(EmulatedAwsGoneError, match="has ended while the execution ran") as gone:
+            start_execution(name, {}, aws=aws, state_dir=tmp_path, on_event=end_it)
+
+    assert gone.value.exit_code == 3
+    assert ended[-1].status is ExecutionStatus.STOPPED
+
+
+def _pipeline_that_waits(aws: EmulatedAws) -> str:
+    folder = "/opt/ml/processing/input"
+    script = {
+        "InputName": "code",
+        "S3Input": {
+            "S3Uri": "s3://bucket/wait.py",
+            "LocalPath": folder,
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        },
+    }
+    resources = {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}
+    step = {
+        "Name": "Wait",
+        "Type": "Processing",
+        "Arguments": {
+            "RoleArn": "arn:aws:iam::123456789012:role/execution",
+            "AppSpecification": {
+                "ImageUri": "image",
+                "ContainerEntrypoint": ["python3", f"{folder}/wait.py"],
+            },
+            "ProcessingInputs": [script],
+            "ProcessingResources": {"ClusterConfig": resources},
+        },
+    }
+    aws.sagemaker.create_pipeline(
+        PipelineName="waits",
+        PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [step]}),
+        RoleArn="arn:aws:iam::123456789012:role/execution",
+        ClientRequestToken="x" * 32,
+    )
+    return "waits"

@@ -1,0 +1,47 @@
+"""A pipeline by either of its names: that of its folder, or that of the pipeline in AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from commands.terminal import places
+from constructs_lib.errors import ReleaseError
+
+
+def folder_named(name: str) -> str:
+    """Return the folder of a pipeline; a name that nothing has stays, for its command to refuse."""
+    known = dict(_names())
+    folders = [folder for folder, pipeline in known.items() if pipeline == name]
+    return name if name in known or not folders else folders[0]
+
+
+def folders_named(names: list[str] | None) -> list[str] | None:
+    """Return the folders of several pipelines, or what stands for all of them."""
+    return names and [folder_named(name) for name in names]
+
+
+def pipeline_named(name: str) -> str:
+    """Return the pipeline of a folder; any other name is taken for that of a deployed pipeline."""
+    known = dict(_names())
+    return name if name in known.values() else known.get(name, name)
+
+
+def is_of_the_app(pipeline: str) -> bool:
+    """Whether a folder of the app makes a pipeline of that name."""
+    return pipeline in dict(_names()).values()
+
+
+def _names() -> Iterator[tuple[str, str]]:
+    """Yield the folder and the name of each pipeline whose config can be read."""
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.configs.folder import config_paths
+
+    try:
+        paths = config_paths(places.pipelines_folder(places.read_settings()))
+    except ReleaseError:
+        return
+    for folder, path in paths.items():
+        try:
+            yield folder, PipelineConfigs.read(path).base.pipeline_name
+        except ReleaseError:
+            yield folder, folder

@@ -1,0 +1,127 @@
+"""Tells a person what came of an execution: what verification found, and what was registered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from local.releases import RegisteredPackage
+from local.report import REPORT_NAME
+from local.report.evaluation import Evaluation, VerificationFinding, find_evaluation
+from local.report.formats import number
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from local.runner import Execution
+
+
+@dataclass(frozen=True)
+class Release:
+    """What came of an execution."""
+
+    execution: Execution
+    packages: tuple[RegisteredPackage, ...] = ()
+    """What it registered, none if it failed."""
+    model: Path | None = None
+    """The packaged ``model.tar.gz``, if any was registered."""
+
+    @property
+    def report(self) -> Path:
+        """The page about it."""
+        return self.execution.folder / REPORT_NAME
+
+
+def tell_verification(execution: Execution, console: Console) -> None:
+    """Print the measured numbers beside their limits, and each finding with its fix.
+
+    What the reason of a failure says already is not said again.
+    """
+    found = find_evaluation(execution.steps)
+    if found is None or not isinstance(found[1], Evaluation):
+        return
+    evaluation = found[1]
+    console.print()
+    for name, value in _numbers(evaluation):
+        console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+    reason = execution.failure_reason or ""
+    for finding in evaluation.findings:
+        if finding.message not in reason:
+            _tell_finding(finding, console)
+
+
+def _tell_finding(finding: VerificationFinding, console: Console) -> None:
+    style = "yellow" if finding.severity == "warning" else "bold red"
+    told = Text.assemble((finding.severity, style), f": {finding.code}: {finding.message}")
+    console.print(told, highlight=False, soft_wrap=True)
+    if finding.fix:
+        console.print(Text(f"  fix: {finding.fix}"), highlight=False, soft_wrap=True)
+
+
+def _numbers(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    limits, load = evaluation.limits, evaluation.load
+    answered = sum(payload.ok for payload in evaluation.payloads)
+    count = f"{answered} of {len(evaluation.payloads)} sample requests answered"
+    yield "verification", f"{evaluation.verdict}: {count}"
+    if load is not None:
+        gate = evaluation.gate
+        latency = number(gate.latency_p99_in_millisecond, "ms")
+        yield "latency p99", latency + _limit(limits.get("max_latency_in_millisecond"), "ms")
+        errors = number(100 * gate.error_rate, "%")
+        yield "error rate", errors + _limit(limits.get("max_acceptable_error_rate"), "%", 100)
+        tps = limits.get("expected_tps")
+        asked = "" if tps is None else f" (at least {number(tps)} expected)"
+        yield "throughput", f"{number(gate.achieved_tps)} requests per second{asked}"
+    if evaluation.memory is not None:
+        limit = _limit(limits.get("container_memory_limit_in_megabyte"), "MB")
+        yield "peak memory", number(evaluation.memory.peak_in_megabyte, "MB") + limit
+
+
+def _limit(limit: float | None, unit: str, factor: int = 1) -> str:
+    return "" if limit is None else f" (at most {number(factor * limit, unit)})"
+
+
+def tell_release(made: Release, console: Console) -> None:
+    """Print what was registered in each region, and where everything lies."""
+    for package in made.packages:
+        console.print()
+        for name, value in _rows(package).items():
+            console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+    for stage, arn in _registered_before(made.execution).items():
+        console.print()
+        console.print(f"{stage}: the same content is registered as {arn}", soft_wrap=True)
+    console.print()
+    if made.model:
+        console.print(f"Packaged model:   {shown(made.model)}", soft_wrap=True)
+    console.print(f"Logs and records: {shown(made.execution.folder)}", soft_wrap=True)
+    console.print(f"Run report:       {shown(made.report)}", soft_wrap=True)
+
+
+def _registered_before(execution: Execution) -> dict[str, str]:
+    """Tell which model packages made registrations superfluous, by the steps that found them."""
+    outputs = {step.name: step.properties.get("OutputParameters", {}) for step in execution.steps}
+    return {
+        name: each["registered"]
+        for name, each in outputs.items()
+        if each.get("state") == "registered"
+    }
+
+
+def _rows(package: RegisteredPackage) -> dict[str, str]:
+    return {
+        package.step: package.region,
+        "model package": package.arn,
+        "version": f"{package.version}, {package.approval_status}",
+        "image": package.image_uri,
+        "artifact": package.artifact_uri,
+        "sample payload": package.sample_payload_uri,
+    }
+
+
+def shown(path: Path) -> Path:
+    """Return a path as a person in the current folder would write it."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,221 @@
+"""``run``: whether what is deployed is what the folder holds, and what it says to do next."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from commands.local import deployed
+from commands.local.deployed import (
+    OtherCodeDeployedError,
+    definition_to_run,
+    differences,
+)
+from commands.local.run import _next_commands
+from commands.terminal import places
+from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
+from constructs_lib.configs.folder import PipelinesFolderError, load_pipelines
+from constructs_lib.language.variables import fill, variables_in
+from constructs_lib.release.files import release_files
+from tests.command_line.registered_pipeline import NAME
+from tests.synth.app_copy import copy_app
+
+AWS = Aws("us-east-1", "http://localhost:1")
+FILES = {
+    "InferenceCodeKey": "inference_code",
+    "PackagingScriptKey": "packaging_script",
+    "RegistrationRequestKey": "registration_request",
+    "SamplePayloadKey": "sample_payload",
+    "VerificationScriptKey": "verification_script",
+}
+
+
+@pytest.fixture(scope="module")
+def compiled_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the app, with what its pipeline compiles to kept."""
+    return copy_app(tmp_path_factory.mktemp("deployed"))
+
+
+@pytest.fixture
+def deployed_app(
+    compiled_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
+    """The app's folder, deployed as it is; returns the definition."""
+    monkeypatch.setattr(places, "ROOT", compiled_app)
+    settings = places.read_settings()
+    (configs,) = load_pipelines(places.pipelines_folder(settings)).values()
+    with places.compilation({"p": configs}, settings, no_cache=False) as compilation:
+        compiled = compilation["p"].pipeline
+    files = release_files(configs, compiled)
+    values = {name: f"value-of-{name}" for name in variables_in(compiled.body)}
+    objects = {
+        f"s3://{values['AssetBucketName']}/{values['AssetPrefix']}/{values[key]}": getattr(
+            files, name
+        )
+        for key, name in FILES.items()
+    }
+
+    def read(_s3: object, uri: str) -> bytes:
+        if uri not in objects:
+            raise AwsCallError("NoSuchKey")
+        content: bytes = objects[uri]
+        return content
+
+    definition: dict[str, Any] = json.loads(fill(compiled.body, values))
+    monkeypatch.setattr(Aws, "client", lambda *_: None)
+    monkeypatch.setattr(deployed, "read_s3_object", read)
+    monkeypatch.setattr(deployed, "read_definition", lambda *_: definition)
+    folder = tmp_path / "app"
+    shutil.copytree(compiled_app, folder)
+    monkeypatch.setattr(places, "ROOT", folder)
+    return definition
+
+
+def _change_config(**shared: Any) -> None:
+    path = places.ROOT / "pipelines" / "returns_risk" / "config.json"
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= shared
+    path.write_text(json.dumps(document))
+
+
+def _change_code(text: str = "# another line\n") -> None:
+    path = places.ROOT / "pipelines" / "returns_risk" / "inference" / "inference.py"
+    path.write_text(path.read_text() + text)
+
+
+def test_what_was_deployed_as_it_is_does_not_differ(deployed_app: dict[str, Any]) -> None:
+    assert differences(AWS, NAME, deployed_app) == []
+
+
+def test_other_code_and_other_settings_are_told_apart(deployed_app: dict[str, Any]) -> None:
+    _change_code()
+    assert differences(AWS, NAME, deployed_app) == ["the inference code"]
+
+    _change_config(verification="warn")
+    assert "the steps and their settings" in differences(AWS, NAME, deployed_app)
+
+
+def test_a_pipeline_without_a_folder_has_nothing_to_differ_from(
+    deployed_app: dict[str, Any],
+) -> None:
+    assert differences(AWS, "somebody-elses", deployed_app) == []
+
+
+@pytest.fixture
+def deployments(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Where to the app was deployed."""
+    made: list[str] = []
+    monkeypatch.setattr(deployed, "deploy", lambda endpoint, _console: made.append(endpoint))
+    return made
+
+
+def _to_run(**how: Any) -> dict[str, Any]:
+    options: dict[str, Any] = {"deploy_first": None, "can_ask": False, **how}
+    return definition_to_run(AWS, NAME, Console(file=io.StringIO()), **options)
+
+
+def test_what_does_not_differ_runs_without_a_word(
+    deployed_app: dict[str, Any], deployments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _to_run() == deployed_app
+    assert (deployments, capsys.readouterr().err) == ([], "")
+
+
+def test_other_code_is_an_error_in_a_script_unless_it_says_what_to_do(
+    deployed_app: dict[str, Any], deployments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _change_code()
+
+    with pytest.raises(
+        OtherCodeDeployedError, match=r"the inference code.*--deploy.*--as-deployed"
+    ):
+        _to_run()
+    assert deployments == []
+    assert _to_run(deploy_first=False) == deployed_app
+    assert "What is deployed is executed." in capsys.readouterr().err
+    assert deployments == []
+    assert _to_run(deploy_first=True) == deployed_app
+    assert deployments == [AWS.endpoint_url]
+
+
+@pytest.mark.parametrize(("answer", "deploys"), [("\n", True), ("y\n", True), ("n\n", False)])
+@pytest.mark.usefixtures("deployed_app")
+def test_at_a_terminal_it_is_asked_and_yes_is_the_default(
+    answer: str, deploys: bool, deployments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _change_code()
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+
+    _to_run(can_ask=True)
+
+    assert bool(deployments) is deploys
+
+
+@pytest.mark.usefixtures("deployed_app")
+def test_what_cannot_be_deployed_is_the_error_but_what_is_deployed_runs_on_request() -> None:
+    (places.ROOT / "pipelines" / "returns_risk" / "config.json").unlink()
+
+    with pytest.raises(PipelinesFolderError):
+        _to_run()
+    assert _to_run(deploy_first=False)
+
+
+@pytest.mark.usefixtures("deployed_app")
+def test_a_pipeline_of_the_app_that_is_not_deployed_yet_can_be_deployed(
+    deployments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: object) -> dict[str, Any]:
+        if not deployments:
+            raise UnknownNameError("There is no pipeline")
+        return {"Steps": []}
+
+    monkeypatch.setattr(deployed, "read_definition", read)
+
+    with pytest.raises(OtherCodeDeployedError, match="is not deployed yet"):
+        _to_run()
+    with pytest.raises(UnknownNameError):
+        _to_run(deploy_first=False)
+    assert _to_run(deploy_first=True) == {"Steps": []}
+
+
+def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
+    packages = [SimpleNamespace(approval_status=status) for status in statuses]
+    execution = SimpleNamespace(pipeline_name=NAME, failed_step=step)
+    return SimpleNamespace(execution=execution, packages=packages)
+
+
+@pytest.mark.parametrize(
+    ("made", "commands"),
+    [
+        (_made(None, "PendingManualApproval"), ["packages NAME", "approve NAME"]),
+        (_made(None, "Approved"), ["packages NAME"]),
+        (
+            _made(SimpleNamespace(name="Verify", log_path=Path("log"))),
+            ["status NAME", "logs NAME Verify"],
+        ),
+        (_made(SimpleNamespace(name="VerificationFailed", log_path=None)), ["status NAME"]),
+    ],
+    ids=["to approve", "approved", "failed with a log", "failed without"],
+)
+def test_the_next_commands_fit_what_came_of_it(made: Any, commands: list[str]) -> None:
+    expected = [f"release {each.replace('NAME', NAME)} --local" for each in commands]
+
+    assert _next_commands(made) == expected
+
+
+def test_every_option_that_an_error_names_is_one_of_run() -> None:
+    from typer.testing import CliRunner
+
+    from commands.program import app
+
+    text = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output
+
+    assert re.search("--deploy.*--as-deployed", text)

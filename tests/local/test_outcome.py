@@ -1,0 +1,94 @@
+"""What a person is told of a verification when an execution has ended."""
+
+from __future__ import annotations
+
+import io
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.outcome import tell_verification
+
+EVALUATION: dict[str, Any] = {
+    "verdict": "failed",
+    "gate": {
+        "errors": 1,
+        "latency_p99_in_millisecond": 250.0,
+        "error_rate": 0.02,
+        "achieved_tps": 19.0,
+    },
+    "limits": {
+        "max_latency_in_millisecond": 200,
+        "max_acceptable_error_rate": 0.01,
+        "expected_tps": 20,
+        "container_memory_limit_in_megabyte": 6144,
+    },
+    "findings": [
+        {"severity": "error", "code": "too-slow", "message": "It is too slow.", "fix": "Hurry."},
+        {"severity": "warning", "code": "odd", "message": "It is odd.", "fix": "Look."},
+    ],
+    "payloads": [
+        {"name": "a", "content_type": "text/csv", "ok": True},
+        {"name": "b", "content_type": "text/csv", "ok": False},
+    ],
+    "load": {
+        "offered_tps": 20,
+        "achieved_tps": 19,
+        "duration_in_second": 5,
+        "request_count": 100,
+        "error_count": 2,
+        "error_rate": 0.02,
+        "workers": 1,
+        "latency_in_millisecond": {"p99": 250.0},
+    },
+    "memory": {"peak_in_megabyte": 512.0},
+}
+
+
+def _told(reason: str | None = None, **changes: Any) -> str:
+    evaluation = {**EVALUATION, **changes}
+    step = SimpleNamespace(name="Verify", property_files={"Evaluation": evaluation})
+    output = io.StringIO()
+    execution: Any = SimpleNamespace(steps=(step,), failure_reason=reason)
+    tell_verification(execution, Console(file=output, width=80))
+    return output.getvalue()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "verification     failed: 1 of 2 sample requests answered",
+        "latency p99      250 ms (at most 200 ms)",
+        "error rate       2 % (at most 1 %)",
+        "throughput       19 requests per second (at least 20 expected)",
+        "peak memory      512 MB (at most 6,144 MB)",
+        "warning: odd: It is odd.\n  fix: Look.",
+    ],
+)
+def test_numbers_stand_beside_their_limits_and_findings_beside_their_fix(line: str) -> None:
+    assert f"{line}\n" in _told()
+
+
+def test_a_finding_that_the_reason_tells_is_not_told_again() -> None:
+    told = _told("Step 'Verify' failed: AlgorithmError: It is too slow., exit code: 1")
+
+    assert "too slow" not in told
+    assert "It is odd." in told
+
+
+def test_without_a_load_no_number_is_told_that_nobody_measured() -> None:
+    told = _told(load=None)
+
+    assert "latency" not in told
+    assert "512 MB" in told
+
+
+def test_an_execution_that_verified_nothing_tells_nothing() -> None:
+    output = io.StringIO()
+    execution: Any = SimpleNamespace(steps=(), failure_reason=None)
+
+    tell_verification(execution, Console(file=output))
+
+    assert output.getvalue() == ""
