@@ -138,7 +138,7 @@ RELEASE: Final = (
     ),
     Line(
         "functions, a minute each",
-        (_of(2 * REGIONS - 1, "calls"), _of(60, "s"), _of(1, "GB")),
+        (_of(2 * REGIONS, "calls"), _of(60, "s"), _of(1, "GB")),
         "function",
     ),
     Line("requests to S3", (_of(200, "requests"),), "put"),

@@ -41,13 +41,7 @@ def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> l
     }
     findings = [*lint_request("CreatePipeline", request), *lint(compiled.definition)]
     for registration in compiled.registration_requests.values():
-        # The definition has the request of the home region, too.
-        told = {(finding.step, finding.message) for finding in findings}
-        findings += [
-            finding
-            for finding in registration_findings(registration)
-            if (finding.step, finding.message) not in told
-        ]
+        findings += registration_findings(registration)
     if configs.payload.load_test_in_aws:
         # The same in every region: only the home region's version is tested.
         findings += load_test_findings(next(iter(compiled.registration_requests.values())))

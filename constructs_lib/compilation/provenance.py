@@ -75,7 +75,6 @@ _PACKAGE: Final[Table] = {
     ),
     "AppSpecification.ImageUri": ("package.processing_framework_version",),
     "ProcessingInputs.1": ("model.source_dir",),
-    "ProcessingOutputConfig.Outputs": ("base.pipeline_name",),
     "ProcessingResources.ClusterConfig.InstanceType": _PROCESSING_TYPES,
     "ProcessingResources.ClusterConfig.VolumeKmsKeyId": _PROCESSING_TYPES,
     "ProcessingResources.ClusterConfig.VolumeSizeInGB": ("package.processing_volume_size",),
@@ -92,8 +91,6 @@ _VERIFY: Final[Table] = {
         "model.container_memory_limit",
     ),
     "AppSpecification.ImageUri": _IMAGE,
-    "ProcessingInputs": ("base.pipeline_name",),
-    "ProcessingOutputConfig.Outputs": ("base.pipeline_name",),
     "ProcessingResources.ClusterConfig.InstanceType": _VERIFY_TYPES,
     "ProcessingResources.ClusterConfig.VolumeKmsKeyId": _VERIFY_TYPES,
     "ProcessingResources.ClusterConfig.VolumeSizeInGB": ("package.processing_volume_size",),
@@ -119,16 +116,16 @@ _REGISTRATION: Final[Table] = {
     "InferenceSpecification.SupportedTransformInstanceTypes": _REGISTERED_TYPES,
     "ModelPackageDescription": ("base.pipeline_description",),
     "ModelPackageGroupName": ("base.pipeline_name",),
-    "SamplePayloadUrl": ("base.pipeline_name",),
-    # Of the function that registers in another region.
+    # Above, what the function registers; below, what it is told.
     "model_package_group_name": ("base.pipeline_name",),
+    "release_folder": ("base.pipeline_name",),
     "sample_payload_uri": ("base.pipeline_name",),
 }
 _STAGE: Final[Table] = {
     "": ("registration",),
     "model_package_group_name": ("base.pipeline_name",),
-    "registration_request_uri": ("base.pipeline_name",),
-    "sample_payload_uri": ("base.pipeline_name",),
+    "registration_folder": ("base.pipeline_name",),
+    "release_folder": ("base.pipeline_name",),
 }
 _GATE: Final[Table] = {
     "": ("payload",),
@@ -144,7 +141,6 @@ ORIGINS: Final[Table] = {
         "": _PIPELINE,
         "CreateModel": _CREATE_MODEL,
         "Gate": _GATE,
-        "NewIn": _GATE,
         "Package": _PACKAGE,
         "Registration": _REGISTRATION,
         "Stage": _STAGE,

@@ -144,7 +144,8 @@ def test_definition_follows_the_apps_settings(app_folder: Path) -> None:
 
     steps = {step["Name"]: step for step in steps_of(json.loads(result.stdout))}
     assert ".eu-west-1." in steps["CreateModel"]["Arguments"]["PrimaryContainer"]["Image"]
-    assert steps["Registration-EU"]["Type"] == "RegisterModel"
+    assert steps["Registration-EU"]["Arguments"]["aws_region"] == "eu-west-1"
+    assert steps["Stage-EU"]["Arguments"]["destination_bucket"] == "${ArtifactBucketName}"
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,18 @@ def _compile(path: Path) -> CompiledPipeline:
     return compile_pipeline(PipelineConfigs.load(path))
 
 
-def _texts_by_path(definition: Mapping[str, Any]) -> dict[tuple[str, str], object]:
-    """Every value of a definition by its step and its path; which digests differ says nothing."""
+def _texts(compiled: CompiledPipeline) -> dict[tuple[str, str], object]:
+    """Every value of a definition, and of what its steps register, by step and path."""
+    found = _texts_by_path(compiled.definition)
+    for code, region in json.loads(compiled.registration_file)["regions"].items():
+        step = f"Registration-{code}"
+        registered = _texts_by_path(region["model_package_arguments"], step)
+        found |= registered
+    return found
+
+
+def _texts_by_path(document: Mapping[str, Any], step: str = "") -> dict[tuple[str, str], object]:
+    """Every value of a document by its step and its path; which digests differ says nothing."""
     found: dict[tuple[str, str], object] = {}
 
     def walk(value: object, path: tuple[str | int, ...], step: str) -> None:
@@ -116,13 +126,13 @@ def _texts_by_path(definition: Mapping[str, Any]) -> dict[tuple[str, str], objec
             text = _DIGEST.sub("/registration/digest", value) if isinstance(value, str) else value
             found[step, render_path(path)] = text
 
-    walk(definition, (), "")
+    walk(document, (), step)
     return found
 
 
 def _changed(before: CompiledPipeline, after: CompiledPipeline) -> Iterator[Finding]:
     """A finding at each value that differs."""
-    old, new = _texts_by_path(before.definition), _texts_by_path(after.definition)
+    old, new = _texts(before), _texts(after)
     for step, path in old.keys() | new.keys():
         if old.get((step, path)) != new.get((step, path)):
             yield Finding(severity="error", step=step or None, path=path, message="", value=None)
