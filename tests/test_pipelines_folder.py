@@ -33,6 +33,19 @@ def test_each_folder_is_a_pipeline_unless_its_name_says_otherwise(tmp_path: Path
     assert config_path(tmp_path, "A_1") == paths["A_1"]
 
 
+def test_two_pipelines_whose_names_differ_in_case_only_are_an_error(tmp_path: Path) -> None:
+    document = json.loads(CONFIG.read_text())
+    document["configuration"]["shared"]["source_dir"] = "s3://returns-models/code"
+    for folder, name in (("first", "returns-risk"), ("second", "Returns-Risk")):
+        document["configuration"]["shared"]["pipeline_name"] = name
+        add_pipeline(tmp_path, folder, json.dumps(document))
+
+    with pytest.raises(
+        PipelinesFolderError, match="in case only, 'returns-risk' and 'Returns-Risk'"
+    ):
+        load_pipelines(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["my model", "my.model", "1model", "-model", "modèle", "m" * 65])
 def test_a_name_that_no_stack_can_have_is_an_error(tmp_path: Path, name: str) -> None:
     add_pipeline(tmp_path, name)

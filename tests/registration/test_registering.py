@@ -287,20 +287,26 @@ def _age(aws: Aws) -> None:
 
 
 def test_versions_of_before_there_were_records_are_found_and_recorded_once(
-    event: dict[str, str], registration: dict[str, str], aws: Aws
+    event: dict[str, str], registration: dict[str, str], aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = _release(event, registration)
     work = Staging.from_event(event)
     listed = aws.source.list_objects_v2(Bucket=HOME_BUCKET, Prefix=work.records.key)
-    for each in (*listed["Contents"],):
+    for each in listed["Contents"]:
         aws.source.delete_object(Bucket=HOME_BUCKET, Key=each["Key"])
-    for each in ("1",):
-        aws.source.delete_object(**work.claims.within(each).location)
+    aws.source.delete_object(**work.claims.within("1").location)
 
     assert handler(_of(event, OTHER_ARN), None)["registered"] == first
+    with _counted(monkeypatch) as calls:
+        assert handler(_of(event, OTHER_ARN), None)["registered"] == first
+    assert "ListModelPackages" not in calls
 
-    complete = work.records.within("complete")
-    assert aws.source.head_object(**complete.location)["ContentLength"] == 0
+    # One that took too long has recorded some, and the next one reads the others only.
+    aws.source.delete_object(**work.records.within("complete").location)
+    _register_others(aws, 1)
+    with _counted(monkeypatch) as calls:
+        handler(_of(event, OTHER_ARN), None)
+    assert calls.count("DescribeModelPackage") == 2
 
 
 def test_a_version_that_was_deleted_does_not_count(

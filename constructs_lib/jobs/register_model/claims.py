@@ -18,7 +18,7 @@ from botocore.exceptions import ClientError
 from .clients import RegionClients
 from .errors import RegistrationError, code_of
 from .events import Work
-from .objects import ObjectContent, S3Object, put_new, read
+from .objects import ObjectContent, S3Object, list_objects, put_new, read
 
 _RUNNING: Final = ("Executing", "Stopping")
 """Statuses of executions that may still register."""
@@ -83,15 +83,7 @@ def lost_to(holder: str) -> RegistrationError:
 
 def history(work: Work, s3: Any) -> list[Claim]:
     """Return the claims of the content, from the first to the last."""
-    folder = work.claims
-    pages = s3.get_paginator("list_objects_v2").paginate(
-        Bucket=folder.bucket, Prefix=f"{folder.key}/"
-    )
-    written = {
-        S3Object(folder.bucket, each["Key"]): each["LastModified"]
-        for page in pages
-        for each in page.get("Contents", ())
-    }
+    written = list_objects(s3, work.claims)
     files = sorted(written, key=lambda file: int(file.name))
     return [Claim(read(s3, file).body.decode(), written[file]) for file in files]
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
 from botocore.exceptions import ClientError, IncompleteReadError, ResponseStreamingError
@@ -126,6 +127,18 @@ def _read_whole(read: Callable[[], _Read]) -> _Read:
         except _BROKEN_OFF as error:
             logger.info("Reading again: %s", error)
     return read()
+
+
+def list_objects(s3: Any, folder: S3Object) -> dict[S3Object, datetime]:
+    """List what is in a folder, wherever below it, with the time of its writing."""
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=folder.bucket, Prefix=f"{folder.key}/"
+    )
+    return {
+        S3Object(folder.bucket, each["Key"]): each["LastModified"]
+        for page in pages
+        for each in page.get("Contents", ())
+    }
 
 
 def required(s3: Any, file: S3Object) -> dict[str, Any]:

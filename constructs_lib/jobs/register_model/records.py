@@ -21,7 +21,7 @@ from .claims import Claim, history, last_active
 from .clients import RegionClients
 from .errors import code_of
 from .events import NONE, Work
-from .objects import ObjectContent, S3Object, head, put_new, read
+from .objects import ObjectContent, S3Object, head, list_objects, put_new, read
 
 _COMPLETE: Final = "complete"
 """Name of the object that says that every earlier version of a group is recorded."""
@@ -55,8 +55,7 @@ def find_model_package(work: Work, clients: RegionClients) -> dict[str, Any] | N
 
 def record(work: Work, arn: str, sha256: str, clients: RegionClients) -> None:
     """Record that a version has a content; a record that is there stays."""
-    version = arn.rpartition("/")[2].zfill(10)
-    file = work.records.within(sha256, version)
+    file = work.records.within(sha256, _version(arn))
     put_new(clients.home_s3, file, ObjectContent(arn.encode(), "text/plain"))
 
 
@@ -75,21 +74,18 @@ def uris_of(package: dict[str, Any]) -> dict[str, str]:
 
 def _recorded(work: Work, clients: RegionClients) -> Iterator[str]:
     """Name the versions of the content, the newest first."""
-    folder = work.records.within(work.artifact_sha256)
-    pages = clients.home_s3.get_paginator("list_objects_v2").paginate(
-        Bucket=folder.bucket, Prefix=f"{folder.key}/"
-    )
-    keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-    for key in sorted(keys, reverse=True):
-        yield read(clients.home_s3, S3Object(folder.bucket, key)).body.decode()
+    records = list_objects(clients.home_s3, work.records.within(work.artifact_sha256))
+    for file in sorted(records, key=lambda file: file.name, reverse=True):
+        yield read(clients.home_s3, file).body.decode()
 
 
 def _find_unrecorded(work: Work, clients: RegionClients) -> dict[str, Any] | None:
     """Find a version that an execution has registered and could not record."""
     for claim in reversed(history(work, clients.home_s3)):
-        for package in _versions(work, clients, **_window(claim, clients)):
-            if _makes_superfluous(package, work, clients):
-                record(work, package["ModelPackageArn"], work.artifact_sha256, clients)
+        for arn in _listed(work, clients, **_window(claim, clients)):
+            package = _described(arn, clients.sagemaker)
+            if package is not None and _makes_superfluous(package, work, clients):
+                record(work, arn, work.artifact_sha256, clients)
                 return package
     return None
 
@@ -104,19 +100,31 @@ def _window(claim: Claim, clients: RegionClients) -> dict[str, datetime]:
 
 
 def _record_earlier_versions(work: Work, clients: RegionClients) -> None:
-    """Record what a group had before there were records: once, however many it has."""
+    """Record what a group had before there were records: once, however many it has.
+
+    Another execution goes on where one has ended that took too long.
+    """
     complete = work.records.within(_COMPLETE)
     if head(clients.home_s3, complete) is not None:
         return
-    for package in _versions(work, clients):
+    recorded = {file.name for file in list_objects(clients.home_s3, work.records)}
+    for arn in _listed(work, clients):
+        package = None if _version(arn) in recorded else _described(arn, clients.sagemaker)
+        if package is None:
+            continue
         sha256 = package.get("CustomerMetadataProperties", {}).get("artifact_sha256")
         if sha256:
-            record(work, package["ModelPackageArn"], sha256, clients)
+            record(work, arn, sha256, clients)
     put_new(clients.home_s3, complete, ObjectContent(b"", "text/plain"))
 
 
-def _versions(work: Work, clients: RegionClients, **created: datetime) -> Iterator[dict[str, Any]]:
-    """Describe the versions of the region's group that were created in a time."""
+def _version(arn: str) -> str:
+    """Return the name of a version's record: names are in the order of the versions."""
+    return arn.rpartition("/")[2].zfill(10)
+
+
+def _listed(work: Work, clients: RegionClients, **created: datetime) -> Iterator[str]:
+    """Name the versions of the region's group that were created in a time, the newest first."""
     pages = clients.sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName=work.model_package_group_name,
         SortBy="CreationTime",
@@ -125,9 +133,7 @@ def _versions(work: Work, clients: RegionClients, **created: datetime) -> Iterat
     )
     for page in pages:
         for summary in page["ModelPackageSummaryList"]:
-            package = _described(summary["ModelPackageArn"], clients.sagemaker)
-            if package is not None:
-                yield package
+            yield summary["ModelPackageArn"]
 
 
 def _described(arn: str, sagemaker: Any) -> dict[str, Any] | None:

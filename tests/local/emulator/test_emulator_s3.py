@@ -166,3 +166,71 @@ def test_a_copy_on_that_condition_is_made_where_there_is_none(
     )
 
     assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
+
+
+def _copy_in_parts(s3: Any, bucket: str, content: bytes, **checksum: str) -> dict[str, Any]:
+    """Copy an object as one part; returns what is told of the part."""
+    s3.put_object(Bucket=bucket, Key="source", Body=content)
+    upload = s3.create_multipart_upload(Bucket=bucket, Key="key", **checksum)["UploadId"]
+    of_upload = {"Bucket": bucket, "Key": "key", "UploadId": upload}
+    source = {"Bucket": bucket, "Key": "source"}
+    part: dict[str, Any] = s3.upload_part_copy(**of_upload, PartNumber=1, CopySource=source)
+    parts = [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]
+    s3.complete_multipart_upload(**of_upload, MultipartUpload={"Parts": parts})
+    result: dict[str, Any] = part["CopyPartResult"]
+    return result
+
+
+def test_a_copied_part_has_the_checksum_that_its_upload_began_with(
+    aws: EmbeddedAws, bucket: str
+) -> None:
+    s3 = aws.client("s3")
+
+    part = _copy_in_parts(s3, bucket, b"content", ChecksumAlgorithm="SHA256")
+
+    assert part["ChecksumSHA256"] == sha256(b"content")
+    headers = s3.head_object(Bucket=bucket, Key="key", ChecksumMode="ENABLED")
+    of_digests = base64.b64encode(hashlib.sha256(hashlib.sha256(b"content").digest()).digest())
+    assert headers["ChecksumSHA256"] == f"{of_digests.decode()}-1"
+    assert headers["ChecksumType"] == "COMPOSITE"
+
+
+def test_a_checksum_of_the_whole_is_told_as_such(aws: EmbeddedAws, bucket: str) -> None:
+    s3 = aws.client("s3")
+
+    part = _copy_in_parts(
+        s3, bucket, b"content", ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT"
+    )
+
+    assert part["ChecksumCRC32"] == crc32(b"content")
+    headers = s3.head_object(Bucket=bucket, Key="key", ChecksumMode="ENABLED")
+    assert headers["ChecksumCRC32"] == crc32(b"content")
+    assert headers["ChecksumType"] == "FULL_OBJECT"
+
+
+def test_a_policy_that_demands_the_condition_refuses_whoever_writes_without(
+    aws: EmbeddedAws, bucket: str
+) -> None:
+    s3 = aws.client("s3")
+    s3.put_object(Bucket=bucket, Key="source", Body=b"content")
+    conditions = {
+        "Null": {"s3:if-none-match": "true"},
+        "Bool": {"s3:ObjectCreationOperation": "true"},
+    }
+    s3.put_bucket_policy(
+        Bucket=bucket, Policy=deny(bucket, Action="s3:PutObject", Condition=conditions)
+    )
+    there = {"Bucket": bucket, "Key": "key"}
+    upload = s3.create_multipart_upload(**there)["UploadId"]
+    etag = s3.upload_part(**there, UploadId=upload, PartNumber=1, Body=b"new")["ETag"]
+    whole = {"UploadId": upload, "MultipartUpload": {"Parts": [{"PartNumber": 1, "ETag": etag}]}}
+
+    for write, arguments in (
+        (s3.put_object, {"Body": b"new"}),
+        (s3.copy_object, {"CopySource": {"Bucket": bucket, "Key": "source"}}),
+        (s3.complete_multipart_upload, whole),
+    ):
+        with pytest.raises(ClientError, match="explicit deny in a resource-based policy"):
+            write(**there, **arguments)
+    s3.complete_multipart_upload(**there, **whole, IfNoneMatch="*")
+    assert s3.get_object(**there)["Body"].read() == b"new"
