@@ -21,7 +21,9 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
     folder = tmp_path_factory.mktemp("end_to_end")
     config = copy_pipelines(folder) / "returns_risk" / "config.json"
     document = json.loads(config.read_text())
-    document["configuration"]["specific"]["Payload"]["verification_load_seconds"] = 1
+    sections = document["configuration"]["specific"]
+    sections["Payload"]["verification_load_seconds"] = 1
+    sections["PytorchModel"]["environment_variables"] = {"SCORE_SCALE": "1000"}
     config.write_text(json.dumps(document, indent=1))
     with (
         pytest.MonkeyPatch.context() as patch,

@@ -23,14 +23,19 @@ from tests.security.secrets_scan import findings
 
 
 def test_a_release_registers_the_model_in_every_region(deployment: Deployment) -> None:
-    execution = deployment.release(deployment.put_model("incoming/model.tar.gz"))
+    commit = f"{'4f' * 20}-dirty"
+    model = deployment.put_model("incoming/model.tar.gz")
+
+    execution = deployment.release(model, GitCommit=commit)
 
     assert execution.failure_reason is None
     for region in REGIONS:
         (package,) = deployment.packages(region)
+        assert package["CustomerMetadataProperties"]["git_commit"] == commit
         (container,) = package["InferenceSpecification"]["Containers"]
         assert package["ModelApprovalStatus"] == "PendingManualApproval"
         assert f".{region}." in container["Image"]
+        assert container["Environment"]["SCORE_SCALE"] == "1000"
         assert package["SamplePayloadUrl"].endswith("/payload.tar.gz")
         assert container["ModelDataUrl"].endswith(f"/releases/{execution.id}/model.tar.gz")
 
