@@ -21,7 +21,8 @@ COMMIT_PARAMETER: Final = "GitCommit"
 UNKNOWN_COMMIT: Final = "unknown"
 """Its default."""
 
-_DIRTY: Final = "-dirty"
+DIRTY: Final = "-dirty"
+"""What follows a commit whose tree was not clean."""
 _OTHER_REPOSITORY: Final = ("GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
 """What a hook has in its environment, about the repository that it is of."""
 
@@ -72,4 +73,4 @@ def commit_of(folder: Path) -> str:
     if commit == "(initial)":
         raise GitError(f"The repository of {folder} has no commit yet.")
     is_clean = all(line.startswith("#") for line in lines)
-    return commit if is_clean else f"{commit}{_DIRTY}"
+    return commit if is_clean else f"{commit}{DIRTY}"

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from commands.terminal.tables import plain_table, state_text
 from constructs_lib.aws.registry import ModelPackage
+from constructs_lib.git import DIRTY
 
 _NUMBERS: Final = {
     "p50 ms": ("latency_p50_in_millisecond", "{:.1f}"),
@@ -111,8 +112,14 @@ def _facts(package: ModelPackage) -> dict[str, str]:
         **_numbers(package),
         "execution": execution,
         "sha256": metadata.pop("artifact_sha256", _NONE)[:_LONG_DIGEST],
-        **{name: value[:_LONG_DIGEST] for name, value in metadata.items()},
+        **{name: _cut(value) for name, value in metadata.items()},
     }
+
+
+def _cut(value: str) -> str:
+    """Return a digest's beginning, and whether the tree of a commit was clean."""
+    dirty = DIRTY if value.endswith(DIRTY) else ""
+    return f"{value.removesuffix(dirty)[:_LONG_DIGEST]}{dirty}"
 
 
 def _change(name: str, sides: list[ModelPackage | None]) -> str:

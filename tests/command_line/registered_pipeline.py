@@ -40,8 +40,14 @@ DEFINITION = {
     ],
 }
 VERSIONS = (
-    {"artifact_sha256": "a" * 64, "latency_p99_in_millisecond": "10.0", "achieved_tps": "20.0"},
     {
+        "artifact_sha256": "a" * 64,
+        "latency_p99_in_millisecond": "10.0",
+        "achieved_tps": "20.0",
+        "git_commit": "c" * 40,
+    },
+    {
+        "git_commit": f"{'c' * 40}-dirty",
         "artifact_sha256": "b" * 64,
         "latency_p99_in_millisecond": "12.5",
         "error_rate": "0.001",

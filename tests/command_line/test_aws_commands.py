@@ -93,6 +93,7 @@ def test_compare_puts_two_versions_side_by_side(release: Callable[..., Result]) 
     assert re.search(r"^p99 ms +10\.0 +12\.5 +\+25% *$", result.stdout, re.MULTILINE)
     assert re.search(r"^tps +20\.0 +20\.0 *$", result.stdout, re.MULTILINE)
     assert re.search("^sha256 +a+ +b+ *$", result.stdout, re.MULTILINE)
+    assert re.search("^git_commit +c{24} +c{24}-dirty *$", result.stdout, re.MULTILINE)
 
 
 def test_compare_tells_regions_that_agree_once(release: Callable[..., Result]) -> None:
