@@ -139,6 +139,10 @@ bench-packaging: setup ## Compare the packaging job with the usual extract and t
 bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty app
 	@python -m benchmarks.synth $(ARGS)
 
+.PHONY: bench-report
+bench-report: setup ## Time the run report of pipelines with many steps
+	@python -m benchmarks.report $(ARGS)
+
 .PHONY: faults
 faults: setup ## Inject faults into releases on the embedded AWS, and print what came of them
 	@python -m benchmarks.faults $(ARGS)

@@ -51,18 +51,18 @@ class Dag:
 
         Of a condition's own edges only a way through the same branch says the same.
         """
-        following: dict[str, set[str]] = {step.name: set() for step in self.steps}
+        leaving: dict[str, list[Edge]] = {step.name: [] for step in self.steps}
         for edge in self.edges:
-            following[edge.source].add(edge.target)
-        reachable = _reachable(following)
+            leaving[edge.source].append(edge)
+        reachable = _reachable(
+            {name: {edge.target for edge in edges} for name, edges in leaving.items()}
+        )
         kept = [
             edge
             for edge in self.edges
             if not any(
-                other.source == edge.source
-                and edge.label in ("", other.label)
-                and edge.target in reachable[other.target]
-                for other in self.edges
+                edge.label in ("", other.label) and edge.target in reachable[other.target]
+                for other in leaving[edge.source]
             )
         ]
         return Dag(self.steps, tuple(kept))

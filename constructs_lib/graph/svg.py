@@ -124,8 +124,7 @@ def _rectangle(kind: str, left: float, top: float, width: float, radius: int) ->
 
 
 def _position(name: str, layout: Layout) -> tuple[float, float]:
-    row = next(index for index, names in enumerate(layout.rows) if name in names)
-    return layout.centres[name] + _MARGIN, _MARGIN + row * _ROW_HEIGHT
+    return layout.centres[name] + _MARGIN, _MARGIN + layout.row_of[name] * _ROW_HEIGHT
 
 
 def _edge(edge: Edge, layout: Layout) -> Iterator[str]:

@@ -116,8 +116,7 @@ def _start(name: str, layout: Layout, view: _View) -> tuple[float, float]:
 
 def _begin(name: str, layout: Layout, view: _View) -> tuple[float, float]:
     """Return where a row begins in the direction, and the middle of the one there."""
-    row = next(index for index, names in enumerate(layout.rows) if name in names)
-    return _MARGIN + row * (view.along + _RUN), _MARGIN + layout.centres[name]
+    return _MARGIN + layout.row_of[name] * (view.along + _RUN), _MARGIN + layout.centres[name]
 
 
 def _line(way: Sequence[str], layout: Layout, view: _View) -> Html:
