@@ -13,12 +13,11 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import IO, Final
 
+from constructs_lib.confinement import inherited
+
 _POLL_SECONDS: Final = 0.02
 # A process that left the group may hold stderr open for ever.
 _DRAIN_SECONDS: Final = 5
-# What a container would have of its own, and what `make coverage` gives each process it starts;
-# nothing else of this process reaches a child.
-_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "COVERAGE_PROCESS_CONFIG")
 _RUNNING: Final[set[int]] = set()
 """Ids of the children's process groups."""
 
@@ -56,11 +55,10 @@ def run_child(
     Raises:
         ProcessStoppedError: ``stopping`` was set meanwhile.
     """
-    inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     with log_path.open("ab", buffering=0) as log:
         process = subprocess.Popen(
             command,
-            env={**inherited, "PYTHONUNBUFFERED": "1", **environment},
+            env={**inherited(), "PYTHONUNBUFFERED": "1", **environment},
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,

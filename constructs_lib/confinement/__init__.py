@@ -1,22 +1,51 @@
-"""Keeps a user's own script, when it runs on this machine, from writing outside its folder.
+"""What keeps others' code, when it runs on this machine, to itself.
 
-In a job, a script has a container of its own. Here it runs as a child process of whoever started
-it, and one that ignores its arguments would write to the paths of a container on this machine.
-This is a guard against mistakes, not against malice: what the script reads is left alone.
+In a job, a script or a model's code has a container of its own. Here it runs as a child process of
+whoever started it. Three things stand in for the container:
 
-Every Python that the script starts loads ``on_path/sitecustomize.py`` before anything else. Where
-the kernel has Landlock, what else it starts is held, too.
+- :func:`own_environment`: no variables but those that are named here, and a home folder of its own.
+- :func:`walled`: on Linux, where the kernel lets users have namespaces, no view of the user's home
+  folder or of other processes, and no network. It ends with the process that started it.
+- :func:`confined`: what a Python writes outside of its folders is refused, and where the kernel has
+  Landlock, what else it starts is held, too. A guard against mistakes, not against malice.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+import pwd
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-_ON_PATH: Final = Path(__file__).parent / "on_path"
+_FOLDER: Final = Path(__file__).parent
+_ON_PATH: Final = _FOLDER / "on_path"
+_WALLS: Final = _FOLDER / "walls.py"
 _WRITABLE: Final = "RELEASE_WRITABLE_FOLDERS"
+_COVERAGE: Final = "COVERAGE_PROCESS_CONFIG"
+"""What ``make coverage`` gives each process that it starts."""
+_INHERITED: Final = (
+    *("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", _COVERAGE),
+    *("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "MKL_NUM_THREADS"),
+)
+"""Where programs are found, how texts are written, and which processors there are."""
+
+
+def inherited() -> dict[str, str]:
+    """Return the variables of this process that reach others' code; no other one does."""
+    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+
+
+def own_environment(folder: Path) -> dict[str, str]:
+    """Make a home and a temporary folder in a folder; return an environment of nothing else."""
+    home, temporary = folder / "home", folder / "temporary"
+    for each in (home, temporary):
+        each.mkdir()
+    return {**inherited(), "HOME": str(home), "TMPDIR": str(temporary)}
 
 
 def confined(environment: Mapping[str, str], folders: Iterable[Path]) -> dict[str, str]:
@@ -26,5 +55,87 @@ def confined(environment: Mapping[str, str], folders: Iterable[Path]) -> dict[st
         **environment,
         "PYTHONPATH": os.pathsep.join(filter(None, on_path)),
         _WRITABLE: os.pathsep.join(str(folder.resolve()) for folder in folders),
-        "COVERAGE_PROCESS_CONFIG": "",  # what counts lines would write to another folder
+        _COVERAGE: "",  # what counts lines would write to another folder
     }
+
+
+class Walled(NamedTuple):
+    """A command behind walls, or, where the machine has none, as it is."""
+
+    command: list[str]
+    has_walls: bool
+
+
+def walled(
+    command: Sequence[str], folder: Path, shown: Iterable[Path] = (), *, network: bool = False
+) -> Walled:
+    """Let a command run out of sight of the user's files and, unless told, of the network.
+
+    Args:
+        command: Program and arguments; paths in them are absolute.
+        folder: Where it starts, and may do what it wants.
+        shown: What else it sees of what is hidden: Python and its packages it does anyway.
+        network: Whether it reaches the network, this machine's own services too.
+    """
+    if sys.platform != "linux":
+        return Walled([*command], has_walls=False)
+    specification = {
+        "walls": True,
+        "network": network,
+        "hidden": _hidden(),
+        "shown": list(_in_sight([folder, *shown])),
+        "folder": str(folder.absolute()),
+    }
+    specification["walls"] = _holds(json.dumps(specification))
+    return Walled(
+        [*_program(json.dumps(specification)), *command], has_walls=bool(specification["walls"])
+    )
+
+
+def _program(specification: str) -> list[str]:
+    # Isolated: no module of the command's own is imported before the walls are up.
+    return [sys.executable, "-I", "-S", str(_WALLS), specification]
+
+
+@cache
+def _holds(specification: str) -> bool:
+    """Find out whether the machine lets users have namespaces, and Python runs in them."""
+    tried = subprocess.run(
+        [*_program(specification), sys.executable, "-I", "-c", ""],
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    return tried.returncode == 0
+
+
+def _hidden() -> list[str]:
+    """Return the folders to cover: the user's home, and where sockets of the session are."""
+    user = os.getuid()
+    homes = {Path(pwd.getpwuid(user).pw_dir)} if _is_known(user) else set()
+    homes |= {Path(os.environ["HOME"])} if os.environ.get("HOME") else set()
+    folders = {each.resolve() for each in (*homes, Path(f"/run/user/{user}")) if each.is_dir()}
+    folders.discard(Path("/"))
+    outermost = [each for each in folders if not folders.intersection(each.parents)]
+    return sorted(map(str, outermost))
+
+
+def _is_known(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:  # of a container that was started with any number
+        return False
+    return True
+
+
+def _in_sight(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield what is to be seen in hidden folders, by the names it is called and by its own."""
+    python = [sys.prefix, sys.base_prefix, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+    counted = [_FOLDER.parents[1]] if _COVERAGE in os.environ else []
+    seen: set[str] = set()
+    for path in (*paths, *map(Path, filter(None, python)), *counted):
+        for name in (str(path.absolute()), str(path.resolve())):
+            is_hidden = any(name.startswith(f"{folder}{os.sep}") for folder in _hidden())
+            if is_hidden and name not in seen and path.exists():
+                seen.add(name)
+                yield name

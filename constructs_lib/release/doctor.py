@@ -12,6 +12,7 @@ from typing import Final
 from rich.console import Console
 
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.confinement import own_environment, walled
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
@@ -19,6 +20,10 @@ from constructs_lib.progress import bytes_bar
 from constructs_lib.release.packager import package, size_bytes, write_registration_files
 from constructs_lib.release.pickles import pickle_findings
 
+_WITHOUT_WALLS: Final = (
+    "note: this machine gives no namespaces to users: the model's code gets neither your variables"
+    " nor your home as its own, but can read your files and use the network.\n"
+)
 HEALTHY: Final = 0
 UNHEALTHY: Final = 1
 
@@ -60,7 +65,8 @@ def examine(
         folder = Path(temporary)
         script = folder / "verify_model.zip"
         script.write_bytes(job_archive("verify_model"))
-        findings, arguments = _pickle_findings(configs, model), ["--model", str(model)]
+        arguments = ["--model", str(model.absolute())]
+        findings = _pickle_findings(configs, model)
         if put_code_in and not any(each["severity"] == "error" for each in findings):
             try:
                 arguments = _packaged(configs, model, folder / "packaged", single_folder)
@@ -74,7 +80,11 @@ def examine(
         command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]
         command += ["--memory-limit", str(configs.model.container_memory_limit)]
         command += ["--json"] if as_json else []
-        exit_code = subprocess.run(command, check=False).returncode
+        behind, has_walls = walled(command, folder, [model])
+        if not has_walls:
+            sys.stderr.write(_WITHOUT_WALLS)
+        environment = own_environment(folder)
+        exit_code = subprocess.run(behind, cwd=folder, env=environment, check=False).returncode
     if exit_code not in (HEALTHY, UNHEALTHY):
         raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code

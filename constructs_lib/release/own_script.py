@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from constructs_lib.confinement import confined
+from constructs_lib.confinement import confined, own_environment, walled
 from constructs_lib.errors import ReleaseError
 
-_INHERITED: Final = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ")
 _CONTAINER_PATHS: Final = "/opt/ml/"
 
 
@@ -33,12 +32,14 @@ class OwnScript:
 
     def process_options(self) -> dict[str, Any]:
         """Make the folders of the process, and return what to start it with."""
-        home, temporary = self.folder / "home", self.folder / "temporary"
-        for folder in (home, temporary, self.output):
-            folder.mkdir()
-        inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        own = {"HOME": str(home), "TMPDIR": str(temporary)}
-        return {"cwd": home, "env": confined({**inherited, **own}, [self.folder])}
+        self.output.mkdir()
+        environment = own_environment(self.folder)
+        return {"cwd": environment["HOME"], "env": confined(environment, [self.folder])}
+
+    def command(self, arguments: Sequence[str], archive: Path) -> list[str]:
+        """Return what runs the script, out of sight of everything but it and the model."""
+        command = [sys.executable, str(self.script), *arguments]
+        return walled(command, self.folder, [self.script, archive]).command
 
     def failure(self, errors: str) -> OwnScriptError:
         """Make the error for what the script wrote to stderr before it failed."""

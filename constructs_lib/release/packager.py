@@ -99,12 +99,12 @@ def package(
             with _as_archive(model, folder, Path(temporary)) as archive:
                 own = _own_script(configs, Path(temporary))
                 written = own.output / MODEL if own else output
-                command = [sys.executable, str(own.script if own else _app_script(temporary))]
-                command += ["--model", str(archive.resolve() if own else archive)]
-                command += ["--output", str(written), *_other_arguments(configs, Path(temporary))]
-                command += ["--single-folder", single_folder] if single_folder else []
+                arguments = ["--model", str(archive.resolve() if own else archive)]
+                arguments += ["--output", str(written), *_other_arguments(configs, Path(temporary))]
+                arguments += ["--single-folder", single_folder] if single_folder else []
+                app = [sys.executable, str(_app_script(temporary)), *arguments]
                 errors = _run(
-                    command,
+                    own.command(arguments, archive.resolve()) if own else app,
                     own.process_options() if own else {},
                     on_read,
                     lambda line: on_line(_named(line, archive, model)),
@@ -246,4 +246,4 @@ def _run(
         if not process.wait():
             return None
         errors.seek(0)
-        return errors.read().strip().removeprefix("error: ") or f"{command[1]} failed."
+        return errors.read().strip().removeprefix("error: ") or "The script failed."

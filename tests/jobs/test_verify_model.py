@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import subprocess
 import sys
 import tarfile
@@ -1216,3 +1217,50 @@ def test_other_code_than_was_packaged_is_never_imported(
     assert (finding["code"], evaluation["verdict"]) == ("code-changed", "failed")
     assert f"the manifest's is {expected}" in finding["message"]
     assert not marker.exists()
+
+
+_HANGS = """
+import os, pathlib, time
+pathlib.Path({file!r}).write_text(str(os.getpid()))
+while True:
+    time.sleep(60)
+"""
+
+
+def test_a_worker_ends_with_the_job_whatever_its_code_is_at(tmp_path: Path, script: Path) -> None:
+    told = tmp_path / "pid"
+    code_folder = tmp_path / "model" / "code"
+    code_folder.mkdir(parents=True)
+    (code_folder / "inference.py").write_text(_HANGS.format(file=str(told)))
+    start = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pytorch_model_release_jobs.verify_model.worker import Worker\n"
+        "import os, pathlib, time\n"
+        "model = pathlib.Path(sys.argv[2])\n"
+        "Worker(pathlib.Path(sys.argv[1]), model, 'inference', os.environ)\n"
+        "time.sleep(600)"
+    )
+    job = subprocess.Popen([sys.executable, "-c", start, str(script), str(tmp_path / "model")])
+    _wait_until(lambda: told.exists() and told.read_text())
+
+    job.kill()
+    job.wait()
+
+    worker = int(told.read_text())
+    _wait_until(lambda: not _runs(worker))
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < end, "it did not come to that"
+        time.sleep(0.05)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")

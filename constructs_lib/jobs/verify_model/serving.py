@@ -7,7 +7,9 @@ import contextlib
 import importlib
 import json
 import os
+import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
@@ -131,10 +133,28 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
         reply(body=base64.b64encode(content).decode("ascii"), content_type=str(kind))
 
 
+def end_with_parent() -> None:
+    """End when the process does that has started this one, whatever the model's code is at.
+
+    Its standard input is a pipe that only that process holds. The model's code gets an empty one.
+    """
+    lifeline = os.dup(0)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+
+    def wait() -> None:
+        while os.read(lifeline, 1):
+            pass
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def serve_from_command_line(arguments: Sequence[str]) -> NoReturn:
     """Be a worker. Ends without waiting for threads that the model's code leaves behind."""
     model_dir, module_name, request_fd, reply_fd = arguments
     code = 0
+    end_with_parent()
     try:
         # The archive of this job is no place for the model's code to import from.
         sys.path.pop(0)

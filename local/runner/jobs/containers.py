@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
-from constructs_lib.confinement import confined
+from constructs_lib.confinement import confined, walled
 from local.processes import ChildResult, run_child
 from local.runner.aws import EmulatedAws, service_call
 from local.runner.jobs.storage import child_path
@@ -121,8 +121,9 @@ class Container:
     ) -> ChildResult:
         """Run the container's command until it ends or its time is over.
 
-        A network-isolated container gets no access to AWS. A user's own script, which is a single
-        file, writes to the container's folders only.
+        A network-isolated container gets no access to AWS, and where the machine lets users have
+        namespaces, to no network; there, no container sees the user's home. A user's own script,
+        which is a single file, writes to the container's folders only.
         """
         executable, *arguments = (self.relocate(part) for part in command)
         own_script = arguments and arguments[0].endswith(".py")  # the app's own jobs are archives
@@ -133,8 +134,9 @@ class Container:
             **aws,
             **{name: self.relocate(str(value)) for name, value in environment.items()},
         }
+        program = sys.executable if executable in PYTHON_COMMANDS else executable
         return run_child(
-            [sys.executable if executable in PYTHON_COMMANDS else executable, *arguments],
+            walled([program, *arguments], self.run.folder, network=not isolated).command,
             environment=confined(variables, [self.run.folder]) if own_script else variables,
             folder=self.run.folder,
             log_path=self.run.log_path,
