@@ -30,6 +30,10 @@ def check_archive(
     In this Python instead of the serving container. Shows each answer, tells each finding with its
     fix, and exits with 1 if the model has an error.
 
+    The model's code runs as you, with none of your variables and a home folder of its own. On
+    Linux, where users may have namespaces, it sees neither your home nor other processes, and has
+    no network. Anything else that you can read, it can: check a stranger's model in a container.
+
     Examples:
         release check-archive returns_risk .local/packaged/returns_risk/model.tar.gz
         release check-archive returns_risk trained/ --with-code --seconds 0
