@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from benchmarks.faults import deployed, scenarios
+from benchmarks.faults import deployed, scenarios, sequences
 from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed, RunnerFault
 from benchmarks.faults.scenarios import Scenario, ScenarioResult
 from benchmarks.faults.world import World
@@ -35,7 +35,9 @@ completed     executions that failed, said which region and why unless they were
 broken        scenarios after which an invariant did not hold:
               - a content is registered once in a region, whatever was repeated
               - every model package's artifact is there, with the digest that the package names
-              - no copy differs from its original
+              - its evaluation is of that artifact, and passed
+              - what is released is what the jobs wrote
+              - what was replaced between two steps is not registered
               - no region lacks the model without a failed step that names it
               - after a rerun without faults, every region has the content, once"""
 
@@ -99,6 +101,7 @@ def _results(*, every_call: bool, smallest: bool) -> Iterator[tuple[str, Scenari
         todo.put(scenario)
     work: list[Callable[[], list[tuple[str, ScenarioResult]]]] = [
         lambda: _run_deployed(RUNNER_FAULTS[:of_each]),
+        lambda: _run_sequences(of_each),
         *(lambda: _run_function(todo) for _ in range(_WORLDS)),
     ]
     sys.stderr.write(f"{todo.qsize()} scenarios of the function ...\n")
@@ -127,6 +130,11 @@ def _run_deployed(faults: Iterable[RunnerFault]) -> list[tuple[str, ScenarioResu
             ("pipeline: executed at once", deployed.run_at_once(pipeline)),
             ("pipeline: deployed while it runs", deployed.run_during_deployment(pipeline)),
         ]
+
+
+def _run_sequences(of_each: int | None) -> list[tuple[str, ScenarioResult]]:
+    with Deployed() as pipeline:
+        return list(islice(sequences.run_all(pipeline), of_each))
 
 
 def _rows(results: Iterable[tuple[str, ScenarioResult]]) -> list[Row]:

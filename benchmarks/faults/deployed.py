@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
@@ -121,7 +122,7 @@ RUNNER_FAULTS: tuple[RunnerFault, ...] = (
         "copying to the third region",
         (
             {
-                **matching("CopyObject"),
+                **matching("UploadPartCopy"),
                 "resource": "us-west-2",
                 **_error("AccessDenied", 403),
             },
@@ -235,12 +236,26 @@ class Deployed:
         objective: str = newest["CustomerMetadataProperties"]["model_objective"]
         return objective
 
+    @cached_property
+    def artifact_bucket(self) -> str:
+        """The home region's bucket of artifacts."""
+        stacks = self.aws.client("cloudformation")
+        return stack_output(stacks, "model-release-storage", "ArtifactBucketName")
+
+    @property
+    def state_folder(self) -> Path:
+        """Where the records of executions are."""
+        return self.folder / "executions"
+
+    def runner_aws(self) -> EmulatedAws:
+        """Connect a runner's clients, whose calls go through the proxy."""
+        endpoint = {"AWS_ENDPOINT_URL": self._proxy.url}
+        return EmulatedAws.connect({**self.aws.environment(), **endpoint})
+
     def new_model(self) -> str:
         """Upload a model that was not released before; returns its S3 URI."""
         self._models += 1
-        bucket = stack_output(
-            self.aws.client("cloudformation"), "model-release-storage", "ArtifactBucketName"
-        )
+        bucket = self.artifact_bucket
         key = f"incoming/{self._models}/model.tar.gz"
         body = _example_with_another_file(f"{self._models}.txt")
         self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
@@ -248,12 +263,11 @@ class Deployed:
 
     def execute(self, model: str, on_event: OnEvent = lambda _execution, _step: None) -> Execution:
         """Execute the pipeline through the proxy; retries do not wait."""
-        endpoint = {"AWS_ENDPOINT_URL": self._proxy.url}
         return start_execution(
             PIPELINE,
             {"ModelS3Uri": model},
-            aws=EmulatedAws.connect({**self.aws.environment(), **endpoint}),
-            state_dir=self.folder / "executions",
+            aws=self.runner_aws(),
+            state_dir=self.state_folder,
             on_event=on_event,
             sleep=lambda _seconds: None,
         )
@@ -275,13 +289,31 @@ class Deployed:
         """Execute in another process, which is killed; returns whether it was."""
         command = [sys.executable, "-m", "benchmarks.faults.runner_process"]
         result = subprocess.run(
-            [*command, PIPELINE, model, str(self.folder / "executions"), *killed_at],
+            [*command, PIPELINE, model, str(self.state_folder), *killed_at],
             cwd=ROOT,
             env={**os.environ, **self.aws.environment()},
             capture_output=True,
             check=False,
         )
         return result.returncode == -signal.SIGKILL
+
+    def executed_at_once(self, rules: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], int]:
+        """Execute three times at once, twice for one new model and once for another.
+
+        Returns:
+            What is wrong then, and how many faults were injected.
+        """
+        models = [self.new_model(), self.new_model()]
+        before = self.registry.contents()
+        self._proxy.inject([dict(rule) for rule in rules])
+        with ThreadPoolExecutor(3) as pool:
+            executions = list(pool.map(self.execute, (models[0], models[1], models[0])))
+        faults = self._proxy.fired() if rules else len(models)
+        self._proxy.inject(())
+        found = list(self.registry.violations())
+        found += [str(each.failure_reason) for each in executions if each.failed_step is not None]
+        found += not_new(self, before, count=len(models))
+        return tuple(found), faults
 
 
 def run(deployed: Deployed, fault: RunnerFault) -> ScenarioResult:
@@ -308,16 +340,9 @@ def run(deployed: Deployed, fault: RunnerFault) -> ScenarioResult:
 
 def run_at_once(deployed: Deployed) -> ScenarioResult:
     """Execute the pipeline three times at once: twice for one new model, once for another."""
-    models = [deployed.new_model(), deployed.new_model()]
-    before = deployed.registry.contents()
-    with ThreadPoolExecutor(3) as pool:
-        executions = list(pool.map(deployed.execute, (models[0], models[1], models[0])))
-    found = list(deployed.registry.violations())
-    found += [str(each.failure_reason) for each in executions if each.failed_step is not None]
-    found += _not_new(deployed, before, count=len(models))
-    return ScenarioResult(
-        "two of one model, one of another", 2, survived=True, violations=tuple(found)
-    )
+    violations, faults = deployed.executed_at_once(())
+    label = "two of one model, one of another"
+    return ScenarioResult(label, faults, survived=True, violations=violations)
 
 
 def run_during_deployment(deployed: Deployed) -> ScenarioResult:
@@ -334,7 +359,7 @@ def run_during_deployment(deployed: Deployed) -> ScenarioResult:
             deployed.deploy()
 
     execution = deployed.execute(model, deploy)
-    found = [*deployed.registry.violations(), *_not_new(deployed, before, count=1)]
+    found = [*deployed.registry.violations(), *not_new(deployed, before, count=1)]
     if execution.failed_step is not None:
         found.append(str(execution.failure_reason))
     if deployed.definition() == old:
@@ -348,7 +373,10 @@ def run_during_deployment(deployed: Deployed) -> ScenarioResult:
     return ScenarioResult("another definition and code", 1, survived=True, violations=tuple(found))
 
 
-def _not_new(deployed: Deployed, before: Mapping[str, list[str]], *, count: int) -> Iterator[str]:
+def not_new(
+    deployed: Deployed, before: Mapping[str, Sequence[str]], *, count: int
+) -> Iterator[str]:
+    """Name what is wrong with what is new in the registries, which is to be ``count`` contents."""
     after = deployed.registry.contents()
     new = {code: sorted(set(after[code]) - set(before[code])) for code in REGIONS}
     if any(len(digests) != count for digests in new.values()):
@@ -379,7 +407,7 @@ def _after_rerun(
     if execution.status is not ExecutionStatus.SUCCEEDED:
         yield f"the rerun failed: {execution.failure_reason}"
     yield from deployed.registry.violations()
-    yield from _not_new(deployed, before, count=1)
+    yield from not_new(deployed, before, count=1)
 
 
 def _example_with_another_file(name: str) -> bytes:
