@@ -31,6 +31,7 @@ from constructs_lib.text_files import replace_text
 logger = logging.getLogger(__name__)
 
 _OF_THE_CURRENT_FORMAT: Final = {
+    "environment_variables": "the container has only the variables that the app sets",
     "train_in_pipeline": "nothing is trained",
     "numeric_field_values": "every NUMERIC input has default_numeric_value",
     "sample_requests_dir": "the generated sample requests are all there are",

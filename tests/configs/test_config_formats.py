@@ -127,10 +127,15 @@ def test_a_pipeline_trains_when_its_file_says_so(write_config: Write) -> None:
     ("name", "value", "without"),
     [
         ("numeric_field_values", {"concsi": 1}, "every NUMERIC input has default_numeric_value"),
+        (
+            "environment_variables",
+            {"A": "1"},
+            "the container has only the variables that the app sets",
+        ),
         ("sample_requests_dir", "code", "the generated sample requests are all there are"),
     ],
 )
-def test_what_is_sent_to_the_model_is_set_in_the_current_format_only(
+def test_what_is_new_is_set_in_the_current_format_only(
     problems_of: Problems, generation: str, name: str, value: Any, without: str
 ) -> None:
     path = f"$.configuration.shared.{name}"
