@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import tomllib
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from typer.core import TyperGroup
 
+from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import PlainCommand, description, examples, name_values
+from commands.terminal.messages import tell
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -40,8 +43,11 @@ GROUPS: Final = {
     },
     "AWS: the real one, or with --local the embedded one": {
         "start": "commands.aws.start",
+        "executions": "commands.aws.executions",
         "status": "commands.aws.status",
         "logs": "commands.aws.logs",
+        "stop": "commands.aws.executions",
+        "retry": "commands.aws.executions",
         "packages": "commands.aws.packages",
         "approve": "commands.aws.packages",
         "reject": "commands.aws.packages",
@@ -116,8 +122,28 @@ app = typer.Typer(
 )
 
 
+def _tell_version(*, asked: bool) -> None:
+    """Print the version of the app, and end."""
+    if asked:
+        with (places.ROOT / "pyproject.toml").open("rb") as file:
+            project = tomllib.load(file)["project"]
+        typer.echo(f"{project['name']} {project['version']}")
+        raise typer.Exit
+
+
 @app.callback()
-def _release() -> None:
+def _release(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Show the version and exit.",
+            callback=lambda asked: _tell_version(asked=asked),
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
     """Make a group of the program: its commands come from the table."""
 
 
@@ -130,12 +156,12 @@ def main(**options: Any) -> None:
     try:
         app(**options)
     except ReleaseError as error:
-        typer.echo(f"error: {error}", err=True)
+        tell("error", error)
         sys.exit(getattr(error, "exit_code", ExitCode.ERROR))
     except OSError as error:
         if error.filename is None and error.errno not in _DISK_FULL:
             raise
         place = error.filename or "the output"
-        typer.echo(f"error: Cannot use {place}: {error.strerror}.", err=True)
+        tell("error", f"Cannot use {place}: {error.strerror}.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered would fail once more
         sys.exit(ExitCode.ERROR)

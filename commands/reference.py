@@ -79,7 +79,9 @@ it serves until it is stopped.
 | `report` | `{report}` |
 | `start` | `{pipeline, arn, parameters}`; with `--wait` that of `status` |
 | `status` | `{pipeline, id, arn, status, start_time, end_time, duration_in_second, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |
+| `executions` | list of `{id, arn, status, start_time, end_time, duration_in_second}` |
 | `logs` | `{step, log, lines}` |
+| `stop`, `retry` | `{pipeline, id, arn}`; `retry` with `--wait` that of `status`, with `--local` that of `run` |
 | `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
 | `clean-models` | `{deleted: [name], kept: [{name, endpoint_config}]}` |
 | `execution-document` | `{document, step_configs: {step: STEP_CONFIG}}` |

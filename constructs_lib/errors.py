@@ -2,6 +2,7 @@
 
     ReleaseError
     ├── NewPipelineError             commands.author.new
+    ├── WrongStatusError             commands.aws.executions
     ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
     ├── AwsCallError                 commands.terminal.aws

@@ -37,6 +37,7 @@ from local.runner import (
     Execution,
     ExecutionStatus,
     StepExecution,
+    retry_execution,
     start_execution,
 )
 
@@ -123,6 +124,26 @@ def release(
     return start_execution(
         pipeline_name,
         given,
+        aws=EmulatedAws.connect(aws.environment),
+        state_dir=state_dir,
+        on_event=_Reporter(aws, console, ConsoleReporter(console)),
+    )
+
+
+def retry(arn: str, *, aws: AwsHandle, state_dir: Path, console: Console) -> Execution:
+    """Run the steps of an execution that did not succeed once more.
+
+    Args:
+        arn: The execution, which has failed or was stopped.
+        aws: Where it ran.
+        state_dir: Holds its record.
+        console: Where to tell.
+
+    Raises:
+        ReleaseError: There is no record of it there, or SageMaker does not retry it.
+    """
+    return retry_execution(
+        arn,
         aws=EmulatedAws.connect(aws.environment),
         state_dir=state_dir,
         on_event=_Reporter(aws, console, ConsoleReporter(console)),

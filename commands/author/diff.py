@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from commands.terminal import places
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError, calls, read_definition
 from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.completion import folder_names
 from commands.terminal.exit_codes import ExitCode
+from commands.terminal.messages import tell
+from commands.terminal.names import folder_named, is_known, pipeline_named
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -20,11 +23,25 @@ if TYPE_CHECKING:
     from constructs_lib.diff.resources import Replacing
 
 
+_MOST_COMMITS: Final = 2
+
+
 @with_aws_options
 def diff(
-    old: Annotated[str | None, typer.Argument(help="A commit; by default HEAD.")] = None,
+    name_or_old: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME|OLD",
+            help="A pipeline, to tell of it alone, before the commits; or a commit.",
+            autocompletion=folder_names,
+        ),
+    ] = None,
+    old: Annotated[
+        str | None, typer.Argument(metavar="OLD", help="A commit; by default HEAD.")
+    ] = None,
     new: Annotated[
-        str | None, typer.Argument(help="A commit; by default the files as they are.")
+        str | None,
+        typer.Argument(metavar="NEW", help="A commit; by default the files as they are."),
     ] = None,
     *,
     deployed: Annotated[
@@ -46,6 +63,7 @@ def diff(
 
     Examples:
         release diff
+        release diff returns_risk
         release diff main HEAD --markdown
         release diff --deployed --profile prod --exit-code
     """
@@ -53,15 +71,19 @@ def diff(
 
     from constructs_lib import diff as diffs
 
+    name, *commits = _name_and_commits([name_or_old, old, new])
     if deployed:
-        if new is not None:
+        if commits[1] is not None:
             raise typer.BadParameter("--deployed takes at most one commit")
-        sides = _deployed_and(old, options.aws(), in_doubt_fail=exit_code)
+        sides = _deployed_and(commits[0], options.aws(), in_doubt_fail=exit_code)
     else:
         if options.choose_an_aws:
             raise typer.BadParameter("--local, --profile and --region go with --deployed")
-        sides = _commits(old or "HEAD", new)
+        sides = _commits(commits[0] or "HEAD", commits[1])
     found = diffs.compare_apps(*sides, _rules_of_replacement())
+    if name is not None:
+        suffix = f"-pipeline-{folder_named(name).replace('_', '-')}"
+        found = found.of_pipeline(pipeline_named(name), suffix)
     if options.as_json:
         typer.echo(diffs.as_json(found))
     elif markdown:
@@ -71,13 +93,26 @@ def diff(
     raise typer.Exit(ExitCode.CHANGED if exit_code and found.changed else ExitCode.DONE)
 
 
+def _name_and_commits(given: list[str | None]) -> tuple[str | None, str | None, str | None]:
+    """Tell a pipeline's name from a commit: a folder's or a pipeline's name is one."""
+    words = [word for word in given if word is not None]
+    name = words[0] if words and is_known(words[0]) else None
+    commits = words[1:] if name is not None else words
+    if len(commits) > _MOST_COMMITS:
+        raise typer.BadParameter(
+            f"There is no pipeline {words[0]!r}; without one, diff takes at most two commits"
+        )
+    old, new, *_ = [*commits, None, None]
+    return name, old, new
+
+
 def _rules_of_replacement() -> Replacing:
     """AWS's published rules, which come with the packages for development."""
     if find_spec("cfnlint") is None:
-        typer.echo(
-            "warning: whether resources other than pipelines are replaced is not told: cfn-lint,"
-            " which has AWS's rules, is not installed ('make setup' does it).",
-            err=True,
+        tell(
+            "warning",
+            "whether resources other than pipelines are replaced is not told: cfn-lint, which has"
+            " AWS's rules, is not installed ('make setup' does it).",
         )
         return lambda *_: []
     from constructs_lib.aws.resource_types import replacing_properties
@@ -102,9 +137,10 @@ def _commits(old: str, new: str | None) -> tuple[App, App]:
 def _synthesized(commit: str | None) -> App:
     from constructs_lib.diff.sources import app_of_commit, app_of_working_tree
 
+    environment = places.chosen_environment()
     if commit is None:
-        return app_of_working_tree(places.ROOT)
-    return app_of_commit(commit, places.ROOT)
+        return app_of_working_tree(places.ROOT, environment)
+    return app_of_commit(commit, places.ROOT, environment)
 
 
 def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple[App, App]:
@@ -128,11 +164,8 @@ def _deployed_and(commit: str | None, aws: Aws, *, in_doubt_fail: bool) -> tuple
                 raise
             # The definitions can be compared all the same.
             cause = str(error).partition(": ")[2]
-            typer.echo(
-                f"warning: {stack} is not compared"
-                + (" for the same reason" if cause in told else f": {error}"),
-                err=True,
-            )
+            reason = " for the same reason" if cause in told else f": {error}"
+            tell("warning", f"{stack} is not compared{reason}")
             told.add(cause)
             return dict(new.templates[stack])
 

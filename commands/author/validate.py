@@ -9,7 +9,8 @@ import typer
 
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.options import Folders, Json, NoCache, print_json
+from commands.terminal.messages import coloured, tell
+from commands.terminal.options import Environment, Folders, Json, NoCache, print_json
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ if TYPE_CHECKING:
     from constructs_lib.configs import PipelineConfigs
 
 
-def validate(names: Folders = None, *, no_cache: NoCache = False, as_json: Json = False) -> None:
+def validate(
+    names: Folders = None,
+    *,
+    no_cache: NoCache = False,
+    environment: Environment = None,  # noqa: ARG001  # its callback chooses the settings
+    as_json: Json = False,
+) -> None:
     """Check configs and the pipelines they make.
 
     Tells every problem with its place: what is wrong in a config, and what SageMaker would refuse
@@ -93,8 +100,8 @@ def _told_of_file(configs: PipelineConfigs) -> list[dict[str, str]]:
 
 def _print(result: dict[str, Any]) -> None:
     if result["error"]:
-        typer.echo(f"error: {result['error']}", err=True)
+        tell("error", result["error"])
     for finding in result["findings"]:
-        typer.echo(f"{result['name']}: {finding['text']}", err=True)
+        typer.echo(f"{result['name']}: {coloured(finding['text'])}", err=True)
     if result["valid"]:
         typer.echo(f"{result['name']}: valid, pipeline {result['pipeline']}")

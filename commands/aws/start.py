@@ -63,11 +63,9 @@ def start(
         parameters["ModelS3Uri"] = _model_uri(aws, pipeline, definition, model)
     arn = _start(aws, pipeline, parameters)
     if not options.as_json:
-        same_aws = f" --profile {options.profile}" if options.profile else ""
-        same_aws += f" --region {options.region}" if options.region else ""
         typer.echo(f"Started {arn}")
         if not wait:
-            typer.echo(f"Follow it: release status {pipeline} --watch{same_aws}")
+            typer.echo(f"Follow it: release status {pipeline} --watch{options.again()}")
     if not wait:
         if options.as_json:
             print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})

@@ -97,7 +97,7 @@ def table(state: ExecutionState) -> Group:
     title = Text.assemble(
         (f"Execution {state.id} of {state.pipeline}: ", "bold"),
         (state.status, STYLES.get(state.status, "bold")),
-        f", {_shown_seconds(state.duration_in_second)}",
+        f", {shown_seconds(state.duration_in_second)}",
     )
     steps = plain_table("step", "state", "duration", "reason", numbers=("duration",))
     for step in state.steps:
@@ -105,7 +105,7 @@ def table(state: ExecutionState) -> Group:
         steps.add_row(
             Text(step.name, style=_link(step)),
             state_text("waiting" if waits else step.status),
-            _shown_seconds(step.duration_in_second),
+            shown_seconds(step.duration_in_second),
             Text(step.reason or ""),
         )
     running = [] if state.has_ended else [step for step in state.steps if step.status in _NEWS]
@@ -119,7 +119,7 @@ def _link(step: StepState) -> str:
     return f"link {step.log}" if is_url else ""
 
 
-def _shown_seconds(seconds: float | None) -> str:
+def shown_seconds(seconds: float | None) -> str:
     """Write a duration: ``5.1 s``, ``2 min 5 s``, ``3 h 20 min``."""
     if seconds is None:
         return ""

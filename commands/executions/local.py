@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from commands.executions.states import ExecutionState, StepState, reason_of_reuse, seconds_between
+from commands.executions.states import (
+    ExecutionState,
+    ExecutionSummary,
+    StepState,
+    reason_of_reuse,
+    seconds_between,
+)
 from commands.terminal import places
 from commands.terminal.aws import UnknownNameError
+from commands.terminal.messages import tell
 from constructs_lib.errors import ReleaseError
 from constructs_lib.suggestions import suggestion
 
@@ -30,6 +35,40 @@ def read_local_state(pipeline: str, execution: str | None) -> ExecutionState:
     if not found or execution not in (None, *folders):
         raise _unknown_local_execution(pipeline, execution, records)
     return of_record(max(found, key=lambda each: each.start_time))
+
+
+def list_local_executions(pipeline: str, limit: int) -> list[ExecutionSummary]:
+    """List recorded executions, newest first.
+
+    Raises:
+        UnknownNameError: No record is of such a pipeline.
+    """
+    records = [record for record in map(_record, _folders().values()) if record]
+    found = [record for record in records if record.pipeline_name == pipeline]
+    if not found:
+        raise _unknown_local_execution(pipeline, None, records)
+    newest = sorted(found, key=lambda each: each.start_time, reverse=True)[:limit]
+    return [
+        ExecutionSummary(
+            id=each.id,
+            arn=each.arn,
+            status=str(each.status),
+            start_time=each.start_time,
+            end_time=each.end_time,
+        )
+        for each in newest
+    ]
+
+
+def failed_fail_step(execution: str) -> StepState | None:
+    """Return the Fail step that has ended an execution, if one has."""
+    record = _record(_folders()[execution])
+    if record is None:
+        return None
+    state = of_record(record)
+    ended_by = [step.name for step in record.steps if step.type == "Fail" and step.reason]
+    failed = [state.step(name) for name in ended_by if state.step(name).status == "Failed"]
+    return failed[0] if failed else None
 
 
 def local_statuses(pipeline: str) -> dict[str, str]:
@@ -53,7 +92,7 @@ def _record(folder: Path) -> Execution | None:
     try:
         return read_execution(folder)
     except ReleaseError as error:
-        typer.echo(f"warning: {error}", err=True)
+        tell("warning", error)
         return None
 
 

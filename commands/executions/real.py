@@ -6,12 +6,14 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
 
 from commands.executions.states import (
     ENDED,
     ExecutionState,
+    ExecutionSummary,
     StepState,
     reason_of_reuse,
     seconds_between,
@@ -95,6 +97,53 @@ def _execution_arn(aws: Aws, sagemaker: Any, pipeline: str, execution: str | Non
         if execution
         else f"{pipeline} was not executed yet: release start {pipeline} --model FILE."
     )
+
+
+def list_real_executions(aws: Aws, pipeline: str, limit: int) -> list[ExecutionSummary]:
+    """List executions, newest first.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        AwsCallError: AWS refused.
+    """
+    read_definition(aws, pipeline)  # an unknown pipeline gets a message of its own
+    sagemaker = aws.client("sagemaker")
+    with calls(f"Cannot list the executions of {pipeline!r}"):
+        newest = list(islice(_summaries(sagemaker, pipeline), limit))
+        return [_summary(sagemaker, each) for each in newest]
+
+
+def _summary(sagemaker: Any, listed: dict[str, Any]) -> ExecutionSummary:
+    """Complete what is listed: when an execution has ended, only its description tells."""
+    arn, status = listed["PipelineExecutionArn"], listed["PipelineExecutionStatus"]
+    ended = status in ENDED
+    described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn) if ended else listed
+    return ExecutionSummary(
+        id=arn.rpartition("/")[2],
+        arn=arn,
+        status=status,
+        start_time=listed["StartTime"],
+        end_time=described["LastModifiedTime"] if ended else None,
+    )
+
+
+def real_fail_step(aws: Aws, execution_arn: str) -> StepState | None:
+    """Return the Fail step that has ended an execution, if one has.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    sagemaker = aws.client("sagemaker")
+    with calls(f"Cannot read the steps of {execution_arn}"):
+        pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
+            PipelineExecutionArn=execution_arn
+        )
+        steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
+    for step in steps:
+        if "Fail" in step.get("Metadata", {}):
+            message = step["Metadata"]["Fail"].get("ErrorMessage")
+            return StepState(name=step["StepName"], status=step["StepStatus"], reason=message)
+    return None
 
 
 def real_statuses(aws: Aws, pipeline: str) -> dict[str, str]:

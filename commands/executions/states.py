@@ -75,6 +75,31 @@ class ExecutionState:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExecutionSummary:
+    """An execution without its steps."""
+
+    id: str
+    arn: str
+    status: str
+    start_time: datetime
+    end_time: datetime | None
+
+    @property
+    def duration_in_second(self) -> float:
+        """How long it took, or has taken so far."""
+        return seconds_between(self.start_time, self.end_time) or 0.0
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what ``--json`` prints; times are ISO 8601."""
+        times = {"start_time": self.start_time, "end_time": self.end_time}
+        return {
+            **asdict(self),
+            **{name: time and time.isoformat() for name, time in times.items()},
+            "duration_in_second": self.duration_in_second,
+        }
+
+
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
     """Return how long something took, or has taken so far; None if it did not start."""
     if start is None:

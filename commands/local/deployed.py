@@ -16,6 +16,7 @@ from commands.terminal.aws import (
     read_s3_object,
 )
 from commands.terminal.emulator_key import read_key
+from commands.terminal.messages import tell
 from commands.terminal.names import is_of_the_app
 from constructs_lib.errors import ReleaseError
 
@@ -85,7 +86,7 @@ def definition_to_run(
     if deploy_first:
         deploy(aws.endpoint_url or "", console)
     else:
-        typer.echo(f"warning: {problem} What is deployed is executed.", err=True)
+        tell("warning", f"{problem} What is deployed is executed.")
     return read_definition(aws, pipeline)
 
 

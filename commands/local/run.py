@@ -16,6 +16,7 @@ from commands.terminal.aws import Aws
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.git_commit import with_git_commit
+from commands.terminal.messages import tell
 from commands.terminal.options import (
     LOCAL_ENDPOINT,
     Endpoint,
@@ -102,10 +103,10 @@ def run_locally(
         parameters=with_git_commit(definition, parameters),
     )
     made = collect(execution, aws, console, save_model_to=execution.folder / "model.tar.gz")
-    end_with(made, as_json=as_json, next_commands=_next_commands(made))
+    end_with(made, as_json=as_json, todo=next_commands(made))
 
 
-def _next_commands(made: Release) -> list[str]:
+def next_commands(made: Release) -> list[str]:
     """Return what to do next, as long as the embedded AWS stays up."""
     name, step = made.execution.pipeline_name, made.execution.failed_step
     if step is not None:
@@ -116,7 +117,7 @@ def _next_commands(made: Release) -> list[str]:
     return [f"release packages {name} --local", *approve]
 
 
-def end_with(made: Release, *, as_json: bool, next_commands: Sequence[str] = ()) -> NoReturn:
+def end_with(made: Release, *, as_json: bool, todo: Sequence[str] = ()) -> NoReturn:
     """End with the outcome of an execution, the reason if it failed, and what to do next."""
     reason = made.execution.failure_reason
     if as_json:
@@ -130,7 +131,8 @@ def end_with(made: Release, *, as_json: bool, next_commands: Sequence[str] = ())
             }
         )
     elif reason:
-        typer.echo(f"\nerror: {reason}", err=True)
-    if next_commands and not as_json:
-        typer.echo("\n  ".join(["\nNext:", *next_commands]), err=bool(reason))
+        typer.echo(err=True)
+        tell("error", reason)
+    if todo and not as_json:
+        typer.echo("\n  ".join(["\nNext:", *todo]), err=bool(reason))
     raise typer.Exit(ExitCode.ERROR if reason else ExitCode.DONE)

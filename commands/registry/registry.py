@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
-import typer
-
 from commands.terminal.aws import (
     Aws,
     AwsCallError,
@@ -18,6 +16,7 @@ from commands.terminal.aws import (
     read_definition,
     read_s3_object,
 )
+from commands.terminal.messages import tell
 from constructs_lib.aws.registry import (
     ModelPackage,
     describe_version,
@@ -123,7 +122,7 @@ def with_medians(aws: Aws, found: list[ModelPackage]) -> list[ModelPackage]:
             try:
                 medians[key] = _median(json.loads(content.result()))
             except (AwsCallError, ValueError) as error:
-                typer.echo(f"warning: a p50 is missing: {error}", err=True)
+                tell("warning", f"a p50 is missing: {error}")
     return [
         replace(each, measured={_MEDIAN: median, **each.measured})
         if (median := medians.get(_key(each))) is not None

@@ -16,6 +16,7 @@ import typer
 from commands.terminal import places
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
+from commands.terminal.messages import tell
 from commands.terminal.options import LOCAL_ENDPOINT, known_endpoint
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.errors import ReleaseError
@@ -127,10 +128,10 @@ def _tell_of_another_endpoint(service: str, endpoint_url: str) -> None:
     """
     host = urlsplit(endpoint_url).hostname or ""
     if not host.endswith(_DOMAINS_OF_AWS):
-        typer.echo(
-            f"warning: {service} is not that of AWS: your environment or AWS configuration sets its"
+        tell(
+            "warning",
+            f"{service} is not that of AWS: your environment or AWS configuration sets its"
             f" endpoint to {endpoint_url} (AWS_ENDPOINT_URL_..., endpoint_url).",
-            err=True,
         )
 
 

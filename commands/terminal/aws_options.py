@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from commands.terminal.aws import Aws
-from commands.terminal.options import Json, Local, Profile, Region
+from commands.terminal.options import Environment, Json, Local, Profile, Region
 
 
 @dataclass(frozen=True)
@@ -19,12 +19,22 @@ class AwsOptions:
     region: Region = None
     local: Local = False
     profile: Profile = None
+    environment: Environment = None
     as_json: Json = False
 
     @property
     def choose_an_aws(self) -> bool:
         """Whether one of them was given that chooses an AWS."""
         return bool(self.region or self.local or self.profile)
+
+    def again(self) -> str:
+        """Return the options that let another command talk to the same AWS."""
+        given = {
+            "--profile": self.profile,
+            "--region": self.region,
+            "--environment": self.environment,
+        }
+        return "".join(f" {name} {value}" for name, value in given.items() if value)
 
     def aws(self) -> Aws:
         """Choose the AWS, and say on stderr which it is."""

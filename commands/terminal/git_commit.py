@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from commands.terminal import places
+from commands.terminal.messages import tell
 from constructs_lib.git import COMMIT_PARAMETER, GitError, commit_of
 
 
@@ -32,7 +33,7 @@ def with_git_commit(definition: Mapping[str, Any], given: Mapping[str, str]) -> 
         try:
             parameters[COMMIT_PARAMETER] = commit_of(places.ROOT)
         except GitError as error:
-            typer.echo(f"note: {COMMIT_PARAMETER} is not told: {error}", err=True)
+            tell("note", f"{COMMIT_PARAMETER} is not told: {error}")
     return parameters
 
 

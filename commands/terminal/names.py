@@ -26,6 +26,12 @@ def pipeline_named(name: str) -> str:
     return name if name in known.values() else known.get(name, name)
 
 
+def is_known(name: str) -> bool:
+    """Whether a pipeline's folder, or a pipeline, has that name."""
+    known = dict(_names())
+    return name in known or name in known.values()
+
+
 def is_of_the_app(pipeline: str) -> bool:
     """Whether a folder of the app makes a pipeline of that name."""
     return pipeline in dict(_names()).values()

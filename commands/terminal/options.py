@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from commands.terminal import places
 from commands.terminal.completion import folder_names, pipeline_names
 from commands.terminal.names import folder_named, folders_named, pipeline_named
 from constructs_lib.errors import ReleaseError
@@ -81,6 +82,14 @@ Local = Annotated[
 ]
 Profile = Annotated[
     str | None, typer.Option(help="Profile of the AWS credentials; by default AWS_PROFILE.")
+]
+Environment = Annotated[
+    str | None,
+    typer.Option(
+        help="One of the environments in cdk.json, whose settings to use.",
+        callback=places.choose_environment,
+        is_eager=True,
+    ),
 ]
 Model = Annotated[
     str | None, typer.Option(help="s3:// URI of a model.tar.gz, or a file to upload first.")

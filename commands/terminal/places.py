@@ -20,6 +20,8 @@ ROOT: Path = Path(__file__).resolve().parents[2]
 STATE: Final = ROOT / ".local"
 """What local commands leave behind; may be deleted at any time."""
 
+_CHOSEN: Final[list[str]] = []
+"""The environment that a command was told, if it was."""
 _QUALIFIER_KEY: Final = "@aws-cdk/core:bootstrapQualifier"
 _DEFAULT_QUALIFIER: Final = "hnb659fds"
 
@@ -32,6 +34,17 @@ def shown(path: Path) -> Path:
 def pipelines_folder(settings: Settings) -> Path:
     """Return the folder with one folder per pipeline, as a person would write it."""
     return shown(ROOT / settings.pipelines_dir)
+
+
+def choose_environment(name: str | None) -> str | None:
+    """Let the settings be those of an environment, as ``cdk -c environment=NAME`` does."""
+    _CHOSEN[:] = [name] if name else []
+    return name
+
+
+def chosen_environment() -> str | None:
+    """Return the environment whose settings are used, if one was chosen."""
+    return _CHOSEN[0] if _CHOSEN else None
 
 
 def read_settings() -> Settings:
@@ -57,9 +70,10 @@ def bootstrap_qualifier() -> str:
 
 
 def _context() -> dict[str, Any]:
-    from constructs_lib.settings import read_context
+    from constructs_lib.settings import ENVIRONMENT_KEY, read_context
 
-    return read_context(ROOT / "cdk.json")
+    chosen = {ENVIRONMENT_KEY: _CHOSEN[0]} if _CHOSEN else {}
+    return {**read_context(ROOT / "cdk.json"), **chosen}
 
 
 def load_configs(settings: Settings, name: str) -> PipelineConfigs:

@@ -133,6 +133,18 @@ class AppDiff:
         """Whether there is anything to tell."""
         return bool(self.stacks) or any(each.status != "unchanged" for each in self.pipelines)
 
+    def of_pipeline(self, name: str, stack_suffix: str) -> AppDiff:
+        """Return what changes for one pipeline and its stack.
+
+        Args:
+            name: The pipeline, as it is called on the new side.
+            stack_suffix: What the name of its stack ends with.
+        """
+        return AppDiff(
+            pipelines=tuple(each for each in self.pipelines if each.name == name),
+            stacks=tuple(each for each in self.stacks if each.name.endswith(stack_suffix)),
+        )
+
 
 def to_json(diff: AppDiff) -> dict[str, Any]:
     """Return the diff as JSON data."""

@@ -21,6 +21,7 @@ from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
 from constructs_lib.git import GitError, git
+from constructs_lib.settings import ENVIRONMENT_KEY
 
 _TIMEOUT_IN_SECONDS: Final = 600
 _KEPT_LINES: Final = 20
@@ -56,7 +57,7 @@ def compare_apps(old: App, new: App, replacing: Replacing) -> AppDiff:
     )
 
 
-def app_of_commit(commit: str, root: Path) -> App:
+def app_of_commit(commit: str, root: Path, environment: str | None = None) -> App:
     """Synthesize the app of a commit.
 
     The commit is exported to a temporary folder: the working tree and its changes stay as they
@@ -65,6 +66,7 @@ def app_of_commit(commit: str, root: Path) -> App:
     Args:
         commit: Anything that git takes for one: ``HEAD``, ``main``, ``v1.2``, ``4f5a2c``.
         root: Folder of the repository.
+        environment: The environment in ``cdk.json`` whose settings to use.
 
     Raises:
         GitError: There is no git, or no repository.
@@ -75,16 +77,20 @@ def app_of_commit(commit: str, root: Path) -> App:
         archive = git(root, "archive", "--format=zip", revision)
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             files.extractall(folder)
-        return _compile(Path(folder), f"commit {commit}")
+        return _compile(Path(folder), f"commit {commit}", environment)
 
 
-def app_of_working_tree(root: Path) -> App:
+def app_of_working_tree(root: Path, environment: str | None = None) -> App:
     """Synthesize the app of the working tree, changes included that are not committed.
+
+    Args:
+        root: Folder of the repository.
+        environment: The environment in ``cdk.json`` whose settings to use.
 
     Raises:
         SourceError: It does not compile.
     """
-    return _compile(root, "the working tree")
+    return _compile(root, "the working tree", environment)
 
 
 def deployed_app(
@@ -141,7 +147,7 @@ def _revision(commit: str, root: Path) -> str:
     return found.decode().strip()
 
 
-def _compile(folder: Path, what: str) -> App:
+def _compile(folder: Path, what: str, environment: str | None) -> App:
     if not (folder / "app.py").is_file():
         raise SourceError(f"There is no app.py in {what}: it holds no pipelines to compare.")
     with tempfile.TemporaryDirectory(prefix="cdk.out-") as output:
@@ -149,7 +155,7 @@ def _compile(folder: Path, what: str) -> App:
             process = subprocess.run(
                 [sys.executable, "app.py"],
                 cwd=folder,
-                env=_environment(output),
+                env=_environment(output, environment),
                 capture_output=True,
                 text=True,
                 errors="replace",
@@ -166,15 +172,17 @@ def _compile(folder: Path, what: str) -> App:
         return read_assembly(Path(output))
 
 
-def _environment(output: str) -> dict[str, str]:
+def _environment(output: str, environment: str | None) -> dict[str, str]:
     """Compile without credentials, and without what an app around this one asked of CDK."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "CDK_", "PYTHONPATH"))
     }
+    context = {ENVIRONMENT_KEY: environment} if environment else {}
     return {
         **kept,
+        "CDK_CONTEXT_JSON": json.dumps(context),
         "CDK_OUTDIR": output,
         "CDK_VALIDATION": "false",  # seconds, for checks that a comparison does not need
         "PYTHONDONTWRITEBYTECODE": "1",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rich.console import Console
+from rich.text import Text
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.confinement import own_environment, walled
@@ -24,6 +25,12 @@ _WITHOUT_WALLS: Final = (
     "note: this machine gives no namespaces to users: the model's code gets neither your variables"
     " nor your home as its own, but can read your files and use the network.\n"
 )
+_STYLES: Final = {
+    "error": "bold red",
+    "failed": "bold red",
+    "warning": "bold yellow",
+    "passed": "bold green",
+}
 HEALTHY: Final = 0
 UNHEALTHY: Final = 1
 
@@ -84,10 +91,25 @@ def examine(
         if not has_walls:
             sys.stderr.write(_WITHOUT_WALLS)
         environment = own_environment(folder)
-        exit_code = subprocess.run(behind, cwd=folder, env=environment, check=False).returncode
+        exit_code = _run(behind, folder, environment, coloured=not as_json)
     if exit_code not in (HEALTHY, UNHEALTHY):
         raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str], *, coloured: bool) -> int:
+    """Run the script; at a terminal, with colours for what it judges."""
+    console = Console()
+    if not (coloured and console.is_terminal):
+        return subprocess.run(command, cwd=folder, env=environment, check=False).returncode
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, errors="replace"
+    ) as process:
+        for line in process.stdout or ():
+            word, colon, rest = line.rstrip("\n").partition(":")
+            told = Text.assemble((word, _STYLES.get(word, "")), colon, rest)
+            console.print(told, highlight=False, soft_wrap=True)
+    return process.returncode
 
 
 def _packaged(

@@ -19,7 +19,7 @@ from commands.local.deployed import (
     definition_to_run,
     differences,
 )
-from commands.local.run import _next_commands
+from commands.local.run import next_commands
 from commands.terminal import places
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
 from constructs_lib.configs.folder import PipelinesFolderError, load_pipelines
@@ -205,10 +205,10 @@ def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
     ],
     ids=["to approve", "approved", "failed with a log", "failed without"],
 )
-def test_the_next_commands_fit_what_came_of_it(made: Any, commands: list[str]) -> None:
+def test_thenext_commands_fit_what_came_of_it(made: Any, commands: list[str]) -> None:
     expected = [f"release {each.replace('NAME', NAME)} --local" for each in commands]
 
-    assert _next_commands(made) == expected
+    assert next_commands(made) == expected
 
 
 def test_every_option_that_an_error_names_is_one_of_run() -> None:

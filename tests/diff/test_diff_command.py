@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from commands.author import diff as diff_command
 from commands.program import app, main
-from commands.terminal import places
+from commands.terminal import names, places
 from commands.terminal.aws import Aws, AwsCallError
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.diff.sources import app_of_commit
@@ -227,3 +227,35 @@ def test_the_exit_code_does_not_say_what_could_not_be_compared(deployed: Release
 
     assert isinstance(error, AwsCallError)
     assert error.exit_code == ExitCode.AWS
+
+
+@pytest.mark.parametrize("name", ["p", "p_model"])
+def test_one_pipeline_is_told_of_alone_by_either_of_its_names(
+    name: str, diff: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(names, "_names", lambda: iter([("p_model", "p"), ("other_model", "q")]))
+
+    assert diff(name).stdout == diff().stdout
+    assert "error message: a → b" in diff(name, "a", "b").stdout
+    assert diff("other_model").stdout == "Nothing changes.\n"
+    assert diff("q", "a", "b").stdout == "Nothing changes.\n"
+
+
+def test_three_commits_are_too_many(diff: Release) -> None:
+    result = diff("a", "b", "main")
+
+    assert result.exit_code == ExitCode.USAGE
+    assert "There is no pipeline 'a'" in " ".join(result.stderr.split())
+
+
+def test_an_environment_is_the_one_that_is_compared(diff: Release, repository: Path) -> None:
+    (repository / "app.py").write_text(
+        (repository / "app.py")
+        .read_text()
+        .replace('settings["message"]', 'os.environ.get("CDK_CONTEXT_JSON")')
+    )
+    settings = {"environments": {"dev": {"account": "111122223333"}}}
+    (repository / "cdk.json").write_text(json.dumps({"context": {"model-release": settings}}))
+
+    assert '"environment": "dev"' in diff("--environment", "dev", "--json").stdout.replace("\\", "")
+    assert "dev" not in diff("--json").stdout

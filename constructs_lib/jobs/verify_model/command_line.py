@@ -81,7 +81,9 @@ def show(evaluation: Mapping[str, Any]) -> None:
     for finding in evaluation["findings"]:
         _write(f"{finding['severity']}: {finding['code']}: {finding['message']}")
         _write(f"  fix: {finding['fix']}")
-    _write(f"{evaluation['verdict']}: {evaluation['summary']}")
+    errors = sum(finding["severity"] == "error" for finding in evaluation["findings"])
+    told = f"{errors} error{'s' if errors > 1 else ''}, see above"  # not each of them once more
+    _write(f"{evaluation['verdict']}: {told if errors else evaluation['summary']}")
 
 
 def _write(line: str) -> None:

@@ -1,0 +1,122 @@
+"""What every command has: a version, environments, and messages that fit a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from commands.program import COMMANDS, app
+from commands.terminal import places
+from commands.terminal.messages import coloured
+from constructs_lib.settings import SettingsError
+
+ROOT = Path(__file__).parents[2]
+RED = "\x1b[31m"
+
+
+def test_the_version_is_that_of_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "ROOT", ROOT)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    result = CliRunner().invoke(app, ["--version"])
+
+    assert (result.exit_code, result.stdout) == (0, f"{project['name']} {project['version']}\n")
+
+
+@pytest.fixture
+def with_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An app with two environments that have other home regions."""
+    environments = {
+        "dev": {"account": "111122223333"},
+        "prod": {"account": "444455556666", "home_region": "eu-west-1"},
+    }
+    context = {"context": {"model-release": {"environments": environments}}}
+    (tmp_path / "cdk.json").write_text(json.dumps(context))
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    monkeypatch.setattr(places, "STATE", tmp_path / ".local")
+    return tmp_path
+
+
+@pytest.mark.usefixtures("with_environments")
+def test_an_environments_settings_are_used_by_the_command_that_is_told() -> None:
+    def first_line(*options: str) -> str:
+        return CliRunner().invoke(app, ["status", "p", "--local", *options]).stderr.splitlines()[0]
+
+    assert first_line("--environment", "prod").endswith("eu-west-1")
+    assert first_line("--environment", "dev").endswith("us-east-1")
+    assert first_line().endswith("us-east-1")
+
+
+@pytest.mark.usefixtures("with_environments")
+@pytest.mark.parametrize("command", [["validate"], ["status", "p", "--local"]])
+def test_an_environment_that_there_is_not_is_told_with_those_there_are(command: list[str]) -> None:
+    error = CliRunner().invoke(app, [*command, "--environment", "test"]).exception
+
+    assert isinstance(error, SettingsError)
+    assert "Defined are: dev, prod" in str(error)
+
+
+def test_messages_are_coloured_at_a_terminal_only(own_app: Path) -> None:
+    command = [sys.executable, str(own_app / "cli.py"), "validate", "nothing"]
+    environment = {"PATH": os.defpath, "TERM": "xterm"}
+
+    plain = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    at_a_terminal = _at_a_terminal(command, environment)
+    without_colours = _at_a_terminal(command, {**environment, "NO_COLOR": "1"})
+
+    assert plain.stderr.startswith("error: There is no pipeline")
+    assert RED in at_a_terminal
+    assert "\x1b[" not in without_colours
+    assert "error: There is no pipeline" in without_colours
+
+
+def _at_a_terminal(command: list[str], environment: dict[str, str]) -> str:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        told = b""
+        while chunk := _read(ours):
+            told += chunk
+    os.close(ours)
+    assert process.returncode == 1
+    return told.decode()
+
+
+def _read(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # Linux's way to tell the end
+        return b""
+
+
+@pytest.mark.parametrize("kind", ["error", "warning", "note"])
+def test_only_the_kind_of_a_message_is_coloured(kind: str) -> None:
+    told = coloured(f"{kind} [Step] $.x: another error")
+
+    assert re.fullmatch(rf"\x1b\[\d+m\x1b\[1m{kind}\x1b\[0m \[Step\] \$\.x: another error", told)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("columns", [80, 120])
+def test_help_fits_the_terminal_and_breaks_no_word(name: str, columns: int) -> None:
+    result = CliRunner().invoke(app, [name, "--help"], env={"TERMINAL_WIDTH": str(columns)})
+    wide = CliRunner().invoke(app, [name, "--help"], env={"TERMINAL_WIDTH": "1000"})
+
+    lines = result.output.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert _words(wide.output) - _words(result.output) == set()
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[^\s│╭╮╰╯─]+", text))
