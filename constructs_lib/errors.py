@@ -5,6 +5,7 @@
     ├── WrongStatusError             commands.aws.executions
     ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
+    ├── TorchError                   commands.local.torch
     ├── AwsCallError                 commands.terminal.aws
     ├── UnknownNameError             commands.terminal.aws
     ├── EmulatorKeyError             commands.terminal.emulator_key

@@ -11,7 +11,12 @@ from rich.text import Text
 
 from local.releases import RegisteredPackage
 from local.report import REPORT_NAME
-from local.report.evaluation import Evaluation, VerificationFinding, find_evaluation
+from local.report.evaluation import (
+    Evaluation,
+    VerificationFinding,
+    find_evaluation,
+    versions_told,
+)
 from local.report.formats import number
 
 if TYPE_CHECKING:
@@ -48,6 +53,8 @@ def tell_verification(execution: Execution, console: Console) -> None:
     console.print()
     for name, value in _numbers(evaluation):
         console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+    if told := versions_told(execution.step(found[0]), evaluation):
+        console.print(told, highlight=False, soft_wrap=True)
     reason = execution.failure_reason or ""
     for finding in evaluation.findings:
         if finding.message not in reason:

@@ -22,6 +22,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from constructs_lib.confinement.versions import TORCH
+
 _FOLDER: Final = Path(__file__).parent
 _ON_PATH: Final = _FOLDER / "on_path"
 _WALLS: Final = _FOLDER / "walls.py"
@@ -36,8 +38,15 @@ _INHERITED: Final = (
 
 
 def inherited() -> dict[str, str]:
-    """Return the variables of this process that reach others' code; no other one does."""
-    return {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    """Return the variables of this process that reach others' code; no other one does.
+
+    It finds PyTorch where ``make torch`` has installed it.
+    """
+    found = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if not TORCH.is_dir():
+        return found
+    folders = [found.get("PYTHONPATH"), str(TORCH)]
+    return {**found, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
 
 
 def own_environment(folder: Path) -> dict[str, str]:

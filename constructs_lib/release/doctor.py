@@ -14,6 +14,7 @@ from rich.text import Text
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.confinement import own_environment, walled
+from constructs_lib.confinement.versions import Versions
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
@@ -92,6 +93,10 @@ def examine(
             sys.stderr.write(_WITHOUT_WALLS)
         environment = own_environment(folder)
         exit_code = _run(behind, folder, environment, coloured=not as_json)
+    if not as_json and exit_code in (HEALTHY, UNHEALTHY):
+        model_config = configs.model
+        container = Versions.of_container(model_config.framework_version, model_config.py_version)
+        sys.stdout.write(f"{Versions.here().judged_for(container)}\n")
     if exit_code not in (HEALTHY, UNHEALTHY):
         raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code

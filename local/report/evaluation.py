@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from constructs_lib.confinement.versions import Versions
 from local.runner.records import StepExecution
 
 _VERDICT, _GATE = "verdict", "gate"
@@ -120,6 +121,20 @@ class Evaluation(_Part):
     cold_load_in_second: float | None = None
     load: Load | None = None
     memory: Memory | None = None
+
+
+def versions_told(step: StepExecution, evaluation: Evaluation) -> str:
+    """Say under which versions a model was judged, and which its container has.
+
+    Args:
+        step: The step that verified, whose container it is.
+        evaluation: What it found.
+    """
+    image = step.arguments.get("AppSpecification", {}).get("ImageUri", "")
+    container, ran = Versions.of_image(image), evaluation.environment
+    if container is None or not ran.python:
+        return ""
+    return Versions(ran.python, ran.packages.get("torch")).judged_for(container)
 
 
 def find_evaluation(steps: Iterable[StepExecution]) -> tuple[str, Evaluation | str] | None:

@@ -28,11 +28,19 @@ _TIP: Final = 6
 
 @dataclass(frozen=True)
 class _View:
-    """A direction, and what it leaves room for; ``scale`` is that of the picture as shown."""
+    """A direction, and what it leaves room for."""
 
     downwards: bool
     width: float
     scale: float
+    """Of the picture as it is shown."""
+    smallest_scale: float
+    room: float
+    """Pixels that a picture should not be wider than, if it need not be smaller for that."""
+
+    def scale_of(self, width: float) -> float:
+        """Return how to show a picture that wide."""
+        return max(min(self.scale, self.room / width), self.smallest_scale)
 
     @property
     def max_name_characters(self) -> int:
@@ -53,9 +61,9 @@ class _View:
         return (aside, ahead) if self.downwards else (ahead, aside)
 
 
-_SIDEWAYS: Final = _View(downwards=False, width=152, scale=1)
-# Three steps side by side fit on a phone.
-_DOWNWARDS: Final = _View(downwards=True, width=132, scale=0.745)
+_SIDEWAYS: Final = _View(downwards=False, width=152, scale=1, smallest_scale=1, room=1)
+# Three steps side by side fit on a phone, and a fourth by letting all be smaller.
+_DOWNWARDS: Final = _View(downwards=True, width=132, scale=0.745, smallest_scale=0.55, room=315)
 
 
 def draw_graph(steps: Sequence[StepExecution]) -> Html:
@@ -95,14 +103,15 @@ def _drawing(steps: Sequence[StepExecution], dag: Dag, view: _View) -> Html:
     layout = lay_out(dag, width=view.across, gap=_GAP)
     length = len(layout.rows) * (view.along + _RUN) - _RUN
     width, height = view.place(length + 2 * _MARGIN, layout.width + 2 * _MARGIN)
+    scale = view.scale_of(width)
     description = "; ".join(f"{step.name}: {word(state_of(step))}" for step in steps)
     return element(
         "svg",
         *(_line(layout.ways[edge], layout, view) for edge in dag.edges),
         *(_node(step, _start(step.name, layout, view), view) for step in steps),
         viewBox=f"0 0 {width:g} {height:g}",
-        width=f"{width * view.scale:g}",
-        height=f"{height * view.scale:g}",
+        width=f"{width * scale:.5g}",
+        height=f"{height * scale:.5g}",
         role="img",
         aria_label=f"Steps and their states. {description}",
     )

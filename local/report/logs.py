@@ -13,6 +13,8 @@ from local.runner.records import Execution, StepExecution
 
 _TAIL_LINES: Final = 40
 _TAIL_BYTES: Final = 16_000
+_EMBEDDED_BYTES: Final = 200_000
+"""Of each log: the page is to be mailed."""
 _MAX_WARNINGS: Final = 20
 """Of one log: the log itself has the others."""
 _WARNING: Final = re.compile(r"warning\b|\bwarn\b", re.IGNORECASE)
@@ -37,6 +39,23 @@ def tail_of_log(execution: Execution, step: StepExecution) -> str:
         log.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
         lines = log.read().decode(errors="replace").splitlines()
     return "\n".join(lines[-_TAIL_LINES:])
+
+
+def embedded_log(execution: Execution, step: StepExecution) -> Html | None:
+    """Return a step's log to open in the page, which may be mailed alone; None without a log."""
+    path = _log_path(execution, step)
+    if path is None or path.stat().st_size == 0:
+        return None
+    size = path.stat().st_size
+    with path.open("rb") as log:
+        log.seek(max(size - _EMBEDDED_BYTES, 0))
+        text = log.read().decode(errors="replace")
+    cut = f", its last {_EMBEDDED_BYTES:,} of {size:,} bytes" if size > _EMBEDDED_BYTES else ""
+    return element(
+        "details",
+        element("summary", f"Log of {step.name}{cut}"),
+        element("pre", element("bdi", text), tabindex="0"),
+    )
 
 
 def warnings_in_log(execution: Execution, step: StepExecution) -> Iterator[str]:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from local.report.evaluation import Evaluation, find_evaluation
+from local.report.comparison import show_comparison
+from local.report.evaluation import Evaluation, find_evaluation, versions_told
 from local.report.formats import code_of, duration, time_of, value_of
 from local.report.graph import draw_graph
 from local.report.html import Html, element, join
@@ -145,12 +146,22 @@ def _sections(execution: Execution, observations: Observations) -> Iterator[_Rep
     yield _ReportSection(
         "verification",
         "Verification",
-        show_verification(*evaluation) if evaluation else element("p", _WITHOUT_VERIFICATION),
+        _verification(execution, *evaluation)
+        if evaluation
+        else element("p", _WITHOUT_VERIFICATION),
     )
     yield _ReportSection("packages", "Registered packages", show_packages(observations.packages))
     yield _ReportSection("steps", "Steps", show_steps(execution, observations))
     yield _ReportSection("parameters", "Parameters", _parameters(execution))
     yield _ReportSection("environment", "Environment", _environment(observations, evaluation))
+
+
+def _verification(execution: Execution, step: str, evaluation: Evaluation | str) -> Html:
+    if isinstance(evaluation, str):
+        return show_verification(step, evaluation)
+    versions = versions_told(execution.step(step), evaluation)
+    shown = show_verification(step, evaluation, versions)
+    return join([shown, show_comparison(execution, evaluation)])
 
 
 _WITHOUT_VERIFICATION: Final = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from local.report.files import Item, consumed, produced
 from local.report.formats import ABSENT, code_of, duration, size, time_of, value_of
 from local.report.html import Html, element, join
-from local.report.logs import link_to_log
+from local.report.logs import embedded_log, link_to_log
 from local.report.observations import Observations
 from local.report.states import badge, css_class, state_of
 from local.report.tables import named_values, table
@@ -37,6 +37,7 @@ def _step(execution: Execution, step: StepExecution, observations: Observations)
         _items(f"{step.name} consumed", consumed(step), observations),
         _items(f"{step.name} produced", produced(step), observations),
         _arguments(step),
+        embedded_log(execution, step),
         class_=f"step {css_class(state_of(step))}",
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from local.report.comparison import MeasuredNumber, measured_numbers
 from local.report.evaluation import (
     Bucket,
     Evaluation,
@@ -18,18 +19,24 @@ from local.report.html import Html, element, join
 from local.report.states import badge
 from local.report.tables import named_values, table
 
-_EXPECTED_TPS: Final = "expected_tps"
 _MAX_LATENCY: Final = "max_latency_in_millisecond"
 
 
-def show_verification(step: str, evaluation: Evaluation | str) -> Html:
-    """Compose the section's content."""
+def show_verification(step: str, evaluation: Evaluation | str, versions: str = "") -> Html:
+    """Compose the section's content.
+
+    Args:
+        step: The step that verified.
+        evaluation: What it found, or why that cannot be read.
+        versions: Under which versions the verdict was reached.
+    """
     if isinstance(evaluation, str):
         why = element("p", "The evaluation of step ", code_of(step), " cannot be read: ")
         return join([why, element("p", value_of(evaluation))])
     return join(
         [
             element("p", badge(evaluation.verdict), " ", value_of(evaluation.summary)),
+            element("p", versions) if versions else None,
             _findings(evaluation.findings),
             *map(_evidence, evaluation.findings),
             _handler(evaluation.handler),
@@ -100,49 +107,31 @@ def _handler(handler: ServingFunctions) -> Html | None:
 
 
 def _limits(evaluation: Evaluation) -> Html:
-    limits, memory, load = evaluation.limits, evaluation.memory, evaluation.load
-    # Without a load the gate's numbers are zeros that nobody measured.
-    latency, errors, tps = _gate_numbers(evaluation) if load else (None, None, None)
-    rows: list[tuple[str, float | None, str, str]] = [
-        ("Latency p99", latency, _MAX_LATENCY, "ms"),
-        ("Error rate", errors, "max_acceptable_error_rate", ""),
-        ("Requests per second", tps, _EXPECTED_TPS, ""),
-        (
-            "Peak memory",
-            memory.peak_in_megabyte if memory else None,
-            "container_memory_limit_in_megabyte",
-            "MB",
-        ),
-        ("Cold load", evaluation.cold_load_in_second, "startup_timeout_in_second", "s"),
-    ]
+    limits = evaluation.limits
     return table(
         ["Number", "Measured", "Limit", "Setting", "Of limit"],
         [
-            [name, number(measured, unit), _limit(limits.get(setting), setting, unit),
-             code_of(setting), _share(measured, limits.get(setting), setting)]
-            for name, measured, setting, unit in rows
+            [each.name, number(each.value, each.unit), _limit(limits.get(each.limit), each),
+             code_of(each.setting), _share(limits.get(each.limit), each)]
+            for each in measured_numbers(evaluation)
         ],
         caption="Measured numbers beside their limits",
     )  # fmt: skip
 
 
-def _gate_numbers(evaluation: Evaluation) -> tuple[float, float, float]:
-    gate = evaluation.gate
-    return gate.latency_p99_in_millisecond, gate.error_rate, gate.achieved_tps
-
-
-def _limit(limit: float | None, setting: str, unit: str) -> str:
+def _limit(limit: float | None, measured: MeasuredNumber) -> str:
     if limit is None:
         return "none"
-    return f"{'at least' if setting == 'expected_tps' else 'at most'} {number(limit, unit)}"
+    return f"{'at least' if measured.is_a_least else 'at most'} {number(limit, measured.unit)}"
 
 
-def _share(measured: float | None, limit: float | None, setting: str) -> str:
+def _share(limit: float | None, measured: MeasuredNumber) -> str:
     """Set a measured number beside its limit; the verdict is the verification's own."""
-    if measured is None or not limit:
+    if measured.value is None or not limit:
         return ABSENT
-    above = measured > limit and setting != _EXPECTED_TPS
-    return f"{100 * measured / limit:.0f} %{', above the limit' if above else ''}"
+    missed = measured.value < limit if measured.is_a_least else measured.value > limit
+    side = "below" if measured.is_a_least else "above"
+    return f"{100 * measured.value / limit:.0f} %{f', {side} the limit' if missed else ''}"
 
 
 def _latencies(evaluation: Evaluation) -> Html | None:

@@ -49,9 +49,16 @@ EVALUATION: dict[str, Any] = {
 
 def _told(reason: str | None = None, **changes: Any) -> str:
     evaluation = {**EVALUATION, **changes}
-    step = SimpleNamespace(name="Verify", property_files={"Evaluation": evaluation})
+    image = {"ImageUri": "repository/pytorch-inference:2.1.0-cpu-py310"}
+    step = SimpleNamespace(
+        name="Verify",
+        property_files={"Evaluation": evaluation},
+        arguments={"AppSpecification": image},
+    )
     output = io.StringIO()
-    execution: Any = SimpleNamespace(steps=(step,), failure_reason=reason)
+    execution: Any = SimpleNamespace(
+        steps=(step,), failure_reason=reason, step=lambda name: {"Verify": step}[name]
+    )
     tell_verification(execution, Console(file=output, width=80))
     return output.getvalue()
 
@@ -92,3 +99,23 @@ def test_an_execution_that_verified_nothing_tells_nothing() -> None:
     tell_verification(execution, Console(file=output))
 
     assert output.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("python", "packages", "told"),
+    [
+        ("3.10.4", {"torch": "2.1.0+cpu"}, "Python 3.10.4, torch 2.1.0+cpu, as in the container."),
+        (
+            "3.11.7",
+            {"torch": "2.1.0"},
+            "Python 3.11.7, torch 2.1.0; the container has Python 3.10, torch 2.1.0,",
+        ),
+        ("3.10.4", {}, "Python 3.10.4, no torch; the container has Python 3.10, torch 2.1.0,"),
+    ],
+)
+def test_a_verdict_names_the_versions_that_it_was_reached_under(
+    python: str, packages: dict[str, str], told: str
+) -> None:
+    environment = {"python": python, "packages": packages}
+
+    assert f"Judged under {told}" in _told(environment=environment)

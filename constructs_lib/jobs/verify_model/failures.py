@@ -56,7 +56,8 @@ def missing_module(name: str, model_folder: Path, *, in_container: bool) -> Miss
         return MissingModule("module-missing", what, fix)
     if top in IN_CONTAINERS and not in_container:
         what = f"{name}, which the serving container has and this machine lacks"
-        fix = f"Install {top} here to check its models here; the Verify step needs nothing."
+        how = "'make torch' does it" if top == "torch" else f"pip install {top}"
+        fix = f"Install {top} here to check its models here ({how}); the Verify step needs nothing."
         return MissingModule("package-missing-here", what, fix)
     where = "installed in the serving container" if in_container else "installed here"
     return MissingModule(
@@ -100,7 +101,8 @@ def start_error(
             )
         return RefusedModelError(missing.code, message, missing.fix)
     if stage == "import" and failed["type"] in ("SyntaxError", "IndentationError", "TabError"):
-        fix = f"Correct the line; the container runs Python {platform.python_version()}."
+        which = "the container" if in_container else "this machine"
+        fix = f"Correct the line; {which} runs Python {platform.python_version()}."
         return RefusedModelError("syntax-error", f"{what}{where}.", fix)
     if stage == "import":
         fix = "Correct what the entry point does while it is imported."

@@ -219,3 +219,17 @@ def test_it_prints(chromium: Browser, pages: dict[str, Path]) -> None:
 
 def test_the_style_sheet_names_no_other_file() -> None:
     assert not re.search(r"url\(|@import|https?:", STYLE.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("width", [375, 414])
+def test_four_steps_side_by_side_are_seen_on_a_phone(
+    width: int, chromium: Browser, pages: dict[str, Path]
+) -> None:
+    chromium.show(pages["succeeded"], width=width)
+
+    beyond = """
+    [...document.querySelectorAll('.graph.downwards .node')].filter(each =>
+        each.getBoundingClientRect().right > each.closest('.graph').getBoundingClientRect().right
+    ).map(each => each.textContent)
+    """
+    assert chromium.evaluate(beyond) == []

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from constructs_lib.configs import CONFIG_CLASSES
 from local.report import REPORT_NAME, observe, write_report
 from local.report.observations import Observations, read_observations
 from local.runner.language.errors import ExecutionRecordError
 from local.runner.records import Execution, StepExecution, StepStatus
+from tests.local.report.conftest import ARN, START
 
 if TYPE_CHECKING:
     from tests.local.report.conftest import Samples
@@ -269,13 +272,29 @@ def test_limits_stand_beside_what_was_measured(samples: Samples, tmp_path: Path)
     assert page.rows("Measured numbers beside their limits") == [
         ["Latency p99", "118.2 ms", "at most 200 ms", "max_latency_in_millisecond", "59 %"],
         ["Error rate", "0", "at most 0.01", "max_acceptable_error_rate", "0 %"],
-        ["Requests per second", "19.98", "at least 20", "expected_tps", "100 %"],
         [
-            "Peak memory", "812.4 MB", "at most 6,144 MB", "container_memory_limit_in_megabyte",
-            "13 %",
+            "Requests per second", "19.98", "at least 20", "expected_tps",
+            "100 %, below the limit",
         ],
-        ["Cold load", "1.82 s", "at most 300 s", "startup_timeout_in_second", "1 %"],
+        [
+            "Peak memory", "812.4 MB", "at most 6,144 MB", "container_memory_limit", "13 %",
+        ],
+        [
+            "Cold load", "1.82 s", "at most 300 s", "container_startup_health_check_timeout",
+            "1 %",
+        ],
     ]  # fmt: skip
+
+
+def test_every_setting_that_is_named_is_a_field_of_the_config(
+    samples: Samples, tmp_path: Path
+) -> None:
+    page = page_of(samples.write(samples.release(tmp_path / "run")))
+    fields = {name for each in CONFIG_CLASSES.values() for name in each.model_fields}
+
+    named = {row[3] for row in page.rows("Measured numbers beside their limits")}
+
+    assert named <= fields
 
 
 def test_the_histogram_marks_percentiles_and_the_limit(samples: Samples, tmp_path: Path) -> None:
@@ -674,3 +693,74 @@ def test_an_aws_that_is_gone_is_asked_once(samples: Samples, tmp_path: Path) -> 
     assert asked == ["list_objects_v2"]
     assert "Could not connect" in page_of(execution.folder).section("warnings").text
     assert len(seen.problems) == 1
+
+
+def test_a_throughput_below_its_limit_says_so(samples: Samples, tmp_path: Path) -> None:
+    gate = {**samples.evaluation()["gate"], "achieved_tps": 10.0}
+    verify = samples.verification(samples.evaluation(verdict="failed", gate=gate))
+
+    page = page_of(samples.write(samples.changed(samples.release(tmp_path / "run"), verify)))
+
+    assert page.rows("Measured numbers beside their limits")[2][-1] == "50 %, below the limit"
+
+
+def test_the_version_before_stands_beside_this_one(samples: Samples, tmp_path: Path) -> None:
+    gate = {**samples.evaluation()["gate"], "latency_p99_in_millisecond": 100.0}
+    verify = samples.verification(samples.evaluation(gate=gate, memory=None))
+    for days, arn in ((2, "other"), (1, "earlier")):
+        execution = samples.changed(
+            samples.release(tmp_path / arn),
+            verify,
+            arn=f"{ARN}/execution/{arn}",
+            start_time=START - timedelta(days=days),
+        )
+        samples.write(execution)
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "execution.json").write_text("{")
+
+    page = page_of(samples.write(samples.release(tmp_path / "run")))
+
+    assert "Execution earlier, started 2026-11-24 08:51:12 UTC: passed." in page.text
+    assert page.rows("Measured numbers of both versions") == [
+        ["Latency p99", "100 ms", "118.2 ms", "+18 %"],
+        ["Error rate", "0", "0", "none"],
+        ["Requests per second", "19.98", "19.98", "none"],
+        ["Peak memory", "not measured", "812.4 MB", "—"],
+        ["Cold load", "1.82 s", "1.82 s", "none"],
+    ]
+
+
+def test_the_first_version_is_compared_with_none(samples: Samples, tmp_path: Path) -> None:
+    page = page_of(samples.write(samples.release(tmp_path / "run")))
+
+    assert "version before" not in page.text
+
+
+def test_the_page_holds_the_logs_so_that_it_can_be_mailed_alone(
+    samples: Samples, tmp_path: Path
+) -> None:
+    folder = samples.write(samples.release(tmp_path / "run"))
+    (folder / "logs" / "Verify.log").write_text("first\n" + "x" * 200_000 + "\nlast")
+
+    page = page_of(folder)
+
+    assert "Log of Package" in page.text
+    assert "line 59" in page.text
+    assert "Log of Verify, its last 200,000 of 200,011 bytes" in page.text
+    assert "last" in page.text
+
+
+def test_the_verdict_names_the_versions_that_it_was_reached_under(
+    samples: Samples, tmp_path: Path
+) -> None:
+    execution = samples.release(tmp_path / "run")
+    verify = execution.step("Verify")
+    image = {"AppSpecification": {"ImageUri": "repository/pytorch-inference:2.6.0-cpu-py312"}}
+    verify = replace(verify, arguments={**verify.arguments, **image})
+
+    page = page_of(samples.write(samples.changed(execution, verify)))
+
+    assert (
+        "Judged under Python 3.10.14, torch 2.1.0; the container has Python 3.12, torch 2.6.0"
+        in page.text
+    )

@@ -1,0 +1,120 @@
+"""``make torch``: which version is installed, and that check-archive and run find it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from commands.local import torch
+from commands.terminal import places
+from constructs_lib import confinement
+from constructs_lib.confinement import versions
+from constructs_lib.confinement.versions import Versions
+from tests.example_pipeline import copy_example
+
+UV = """#!/bin/sh
+echo "$UV_SYSTEM_CERTS $*" > {log}
+[ {code} = 0 ] || exit {code}
+while [ "$1" != --target ]; do shift; done
+mkdir -p "$2/torch-{installed}.dist-info"
+printf 'Metadata-Version: 2.1\\nName: torch\\nVersion: {installed}\\n' \
+    > "$2/torch-{installed}.dist-info/METADATA"
+"""
+
+
+@pytest.fixture
+def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An environment in which nothing is installed."""
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
+    for module in (torch, versions, confinement):
+        monkeypatch.setattr(module, "TORCH", tmp_path / "venv" / "torch")
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    return tmp_path / "venv"
+
+
+def _uv(prefix: Path, installed: str, code: int = 0) -> Path:
+    """Stand in for uv, which installs a version; returns where it tells how it was called."""
+    log, program = prefix / "called", prefix / "bin" / "uv"
+    program.write_text(UV.format(log=log, installed=installed, code=code))
+    program.chmod(0o755)
+    return log
+
+
+def _pipeline(prefix: Path, name: str, version: str) -> None:
+    path = copy_example(prefix.parent / "pipelines" / name)
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= {"framework_version": version, "pipeline_name": name}
+    path.write_text(json.dumps(document))
+    (prefix.parent / "cdk.json").write_text('{"context": {"model-release": {}}}')
+
+
+def test_the_version_of_the_containers_is_installed(
+    prefix: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = _uv(prefix, "2.1.0")
+    _pipeline(prefix, "one", "2.1.0")
+
+    assert torch.main([]) == 0
+
+    assert called.read_text().startswith("true pip install --python ")
+    assert "torch>=2.1.0 numpy>=1.26,<2" in called.read_text()
+    told = capsys.readouterr()
+    assert "torch 2.1.0: release check-archive and release run use it." in told.out
+    assert told.err == ""
+
+
+def test_what_this_python_lacks_is_told(prefix: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _uv(prefix, "2.6.0")
+
+    assert torch.main(["2.1.0"]) == 0
+
+    assert "the containers have torch 2.1.0, which there is not for this Python" in (
+        capsys.readouterr().err
+    )
+
+
+def test_of_several_containers_the_newest_counts(
+    prefix: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    called = _uv(prefix, "2.6.0")
+    _pipeline(prefix, "one", "2.1.0")
+    _pipeline(prefix, "two", "2.6.0")
+
+    assert torch.main([]) == 0
+
+    assert "torch>=2.6.0\n" in called.read_text()
+    assert "the pipelines have torch 2.1.0, 2.6.0" in capsys.readouterr().err
+
+
+def test_what_is_there_is_not_installed_again(prefix: Path) -> None:
+    called = _uv(prefix, "2.1.0")
+    torch.main(["2.1.0"])
+    called.unlink()
+
+    assert torch.main(["2.1.0"]) == 0
+    assert not called.exists()
+
+
+def test_a_download_that_fails_leaves_what_was_there(
+    prefix: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _uv(prefix, "2.1.0")
+    torch.main(["2.1.0"])
+    _uv(prefix, "2.2.0", code=2)
+
+    assert torch.main(["2.2.0"]) == 1
+
+    assert "error: torch 2.2.0 or newer cannot be installed" in capsys.readouterr().err
+    assert versions.installed_torch() == "2.1.0"
+
+
+def test_models_code_finds_it_and_verdicts_name_it(prefix: Path) -> None:
+    assert "torch" not in confinement.inherited().get("PYTHONPATH", "")
+    _uv(prefix, "2.1.0")
+    torch.main(["2.1.0"])
+
+    assert confinement.inherited()["PYTHONPATH"].endswith(str(prefix / "torch"))
+    assert Versions.here().torch == "2.1.0"
