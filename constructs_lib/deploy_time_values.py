@@ -22,10 +22,9 @@ class DeployTimeValues:
     may pass literals.
     """
 
-    execution_role_arn: str = (
-        "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ExecutionRoleName}"
-    )
-    """Has the form of a role ARN: with any other text, the SDK would call IAM."""
+    job_role_arn: str = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${JobRoleName}"
+    """The role that jobs and models run under. Has the form of a role ARN: with any other text, the
+    SDK would call IAM."""
     artifact_bucket_name: str = "${ArtifactBucketName}"
     encryption_key_arn: str = "${EncryptionKeyArn}"
     subnet_id: str = "${SubnetId}"

@@ -59,7 +59,7 @@ class BSMPytorchPipelineBuilder:
         Args:
             config_path: The config file.
             sagemaker_session: A pipeline session; by default one that reaches no network.
-            role: ARN of the execution role; by default the deployment's.
+            role: ARN of the role that jobs run under; by default the deployment's.
             notebook_root: Folder that relative source folders start at; by default the file's.
             values: What a deployment supplies; by default ``${Name}`` variables.
 
@@ -115,7 +115,7 @@ class BSMPytorchPipelineBuilder:
         pipeline = build_pipeline(
             configs,
             requests=requests,
-            values=replace(values, execution_role_arn=self.role) if self.role else values,
+            values=replace(values, job_role_arn=self.role) if self.role else values,
             model_s3_uri=model_s3_path,
             session=self.session,
         )

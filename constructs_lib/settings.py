@@ -187,14 +187,21 @@ class Settings(_Section):
     """The two zones of the app's own VPC, by name; absent: ``a`` and ``b`` of the home region. Old
     accounts have zones without machine learning instances, such as ``use1-az3``."""
     interface_endpoints: tuple[ServiceName, ...] = ()
-    """AWS services that a user's own job scripts call, for example ``logs`` or ``sts``. The app's
-    own jobs need Amazon S3 only, whose gateway endpoint is always there and free of charge."""
+    """AWS services that a user's own training script calls, for example ``logs`` or ``sts``; needs
+    ``enable_network_isolation`` false in its section. The app's own jobs need Amazon S3 only, whose
+    gateway endpoint is always there and free of charge."""
     additional_s3_prefixes: tuple[S3Prefix, ...] = ()
     """Where else the pipelines may read and write, for executions that override
     ``PIPELINE_EXECUTION_TEMP_DIR`` or ``ModelS3Uri``."""
     additional_key_arns: tuple[KeyArn, ...] = ()
     """KMS keys that the pipelines may use beside the app's, for executions that override
     ``KMS_ENCRYPTION_KEY_PARAM`` and for models or data under a key of their own."""
+    additional_subnet_ids: tuple[SubnetId, ...] = ()
+    """Subnets in which the pipelines' jobs and models may run beside the app's, for executions that
+    override ``VPC_SUBNET``. SageMaker starts them in no other."""
+    additional_security_group_ids: tuple[SecurityGroupId, ...] = ()
+    """Security groups that the pipelines' jobs and models may have beside the app's, for executions
+    that override ``SECURITY_GROUP_ID``."""
     retain_data: bool = True
     """Whether buckets, keys and model package groups outlive ``cdk destroy``. CloudFormation
     deletes neither a bucket with objects nor a group with versions."""
@@ -204,7 +211,8 @@ class Settings(_Section):
     termination_protection: bool = False
     """Whether CloudFormation refuses to delete the stacks until this is taken back."""
     model_approval_status: ApprovalStatus = "PendingManualApproval"
-    """Status of new model package versions, unless an execution gives another."""
+    """Status of new model package versions, unless an execution gives another. Only where this is
+    ``Approved`` may an execution register an approved version."""
     environment: str | None = None
     """Name of the environment that was chosen; tags its resources."""
     owner: TagValue | None = None

@@ -26,6 +26,8 @@ _SHORT: Final = 60
 EXAMPLES: Final[dict[str, Any]] = {
     "additional_key_arns": ["arn:aws:kms:us-east-1:111122223333:key/1234abcd"],
     "additional_s3_prefixes": ["s3://other-bucket/models/"],
+    "additional_security_group_ids": ["sg-0def"],
+    "additional_subnet_ids": ["subnet-0fed"],
     "availability_zones": ["us-east-1c", "us-east-1d"],
     "aws_region": "us-east-1",
     "allowed_pickle_globals": ["sklearn.linear_model._base.LinearRegression"],

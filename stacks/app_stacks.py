@@ -16,7 +16,7 @@ from constructs_lib.infrastructure.tags import tag_app, tag_pipeline
 from constructs_lib.regions import RegionCode
 from constructs_lib.release.files import release_files
 from constructs_lib.settings import PipelineOperations, Settings
-from stacks.network import NetworkStack, NetworkUse
+from stacks.network import JobNetwork, NetworkStack, NetworkUse, given_network
 from stacks.pipeline import PipelineRelease, PipelineStack
 from stacks.registry import RegistryStack
 from stacks.storage import StorageStack
@@ -72,20 +72,24 @@ class _ReleaseStacks:
             description="Model artifacts and their encryption key",
             env=self._home,
         )
-        self._network = NetworkStack(
-            app,
-            f"{settings.app_name}-network",
-            settings=settings,
-            storage=self._storage,
-            use=_network_use(settings, pipelines.values()),
-            description="Isolated subnets for the jobs of the model release pipelines",
-            env=self._home,
-        )
+        self._network = given_network(settings) or self._create_network(pipelines.values())
         used = {code for configs in pipelines.values() for code in configs.registration.regions}
         self._registries = {code: self._add_registry(code) for code in RegionCode if code in used}
         self._pipelines: dict[str, PipelineStack] = {}
         self._groups: dict[RegionCode, list[str]] = {code: [] for code in self._registries}
         self.findings: list[Finding] = []
+
+    def _create_network(self, pipelines: Collection[PipelineConfigs]) -> JobNetwork:
+        stack = NetworkStack(
+            self._app,
+            f"{self._settings.app_name}-network",
+            settings=self._settings,
+            storage=self._storage,
+            use=_network_use(self._settings, pipelines),
+            description="Isolated subnets for the jobs of the model release pipelines",
+            env=self._home,
+        )
+        return stack.jobs
 
     def _add_registry(self, code: RegionCode) -> RegistryStack:
         return RegistryStack(

@@ -69,6 +69,29 @@ class NetworkUse:
     """Whether a pipeline has its versions load-tested in AWS."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class JobNetwork:
+    """Where jobs and tested endpoints run."""
+
+    subnet_ids: Sequence[str]
+    security_group_id: str
+    """Group of the jobs."""
+    load_test_security_group_id: str
+    """Group of the endpoints of load tests."""
+
+
+def given_network(settings: Settings) -> JobNetwork | None:
+    """Return the network that the settings name in full; None where something is to be created."""
+    existing = settings.existing_vpc
+    if existing is None or existing.security_group_id is None:
+        return None
+    return JobNetwork(
+        subnet_ids=existing.subnet_ids,
+        security_group_id=existing.security_group_id,
+        load_test_security_group_id=existing.security_group_id,
+    )
+
+
 class SubnetRangesError(ReleaseError):
     """Tested endpoints need rules for subnets whose ranges nobody told."""
 
@@ -76,12 +99,11 @@ class SubnetRangesError(ReleaseError):
 class NetworkStack(Stack):
     """The VPC of the jobs, or an existing one, and the security groups in it.
 
-    Jobs need Amazon S3 only: SageMaker pulls images and delivers logs outside the VPC.
+    Jobs need Amazon S3 only: SageMaker pulls images and delivers logs outside the VPC. An app with
+    :func:`given_network` has no such stack: CloudFormation refuses one without resources.
 
     Attributes:
-        subnet_ids: Where jobs and tested endpoints run.
-        security_group_id: Group of the jobs.
-        load_test_security_group_id: Group of the endpoints of load tests.
+        jobs: Where jobs and tested endpoints run.
     """
 
     def __init__(
@@ -113,16 +135,16 @@ class NetworkStack(Stack):
         Validations.of(self).acknowledge(_NAMED_ZONES)
         existing = settings.existing_vpc
         vpc = _import_vpc(self, existing) if existing else self._create_vpc()
-        self.subnet_ids = existing.subnet_ids if existing else _isolated_subnet_ids(vpc)
-        if existing and existing.security_group_id:
-            self.security_group_id = existing.security_group_id
-            self.load_test_security_group_id = existing.security_group_id
-            return
-        jobs = self._create_job_group(vpc, jobs_talk_to_each_other=use.jobs_talk_to_each_other)
-        self.security_group_id = self.load_test_security_group_id = jobs.security_group_id
+        jobs = tests = self._create_job_group(
+            vpc, jobs_talk_to_each_other=use.jobs_talk_to_each_other
+        )
         if use.endpoints_are_tested:
             tests = self._create_load_test_group(vpc, _subnet_ranges(vpc, existing))
-            self.load_test_security_group_id = tests.security_group_id
+        self.jobs = JobNetwork(
+            subnet_ids=existing.subnet_ids if existing else _isolated_subnet_ids(vpc),
+            security_group_id=jobs.security_group_id,
+            load_test_security_group_id=tests.security_group_id,
+        )
         if existing is None:
             self._add_endpoints(vpc, jobs, use.data_buckets)
 

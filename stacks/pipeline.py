@@ -17,14 +17,17 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.infrastructure.assets import file_asset
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
-from constructs_lib.infrastructure.iam.permissions import PipelineResources, grant_execution
+from constructs_lib.infrastructure.iam.job_permissions import grant_jobs
+from constructs_lib.infrastructure.iam.permissions import grant_execution
+from constructs_lib.infrastructure.iam.pipeline_resources import PipelineResources
 from constructs_lib.infrastructure.iam.policies import service_for_this_account
 from constructs_lib.infrastructure.iam.registration_permissions import RegistrationPermissions
+from constructs_lib.infrastructure.iam.request_conditions import AllowedNetwork
 from constructs_lib.infrastructure.registration_function import RegistrationFunction
 from constructs_lib.pipeline import SageMakerPipeline
 from constructs_lib.release.files import ReleaseFiles
 from constructs_lib.settings import Settings
-from stacks.network import NetworkStack
+from stacks.network import JobNetwork
 from stacks.storage import StorageStack
 
 if TYPE_CHECKING:
@@ -42,11 +45,6 @@ class PipelineRelease:
     """The pipeline compiled from them."""
     files: ReleaseFiles
     """The files released with it."""
-
-    @property
-    def model_package_group_name(self) -> str:
-        """The group that the model is registered in, the same in every region."""
-        return next(iter(self.compiled.registration_requests.values())).model_package_group_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +67,7 @@ class PipelineStack(Stack):
         *,
         settings: Settings,
         release: PipelineRelease,
-        network: NetworkStack,
+        network: JobNetwork,
         storage: StorageStack,
         **kwargs: Any,
     ) -> None:
@@ -95,9 +93,12 @@ class PipelineStack(Stack):
         assets = _locations(self._upload(release.files))
         self.registration_function = self._create_registration_function()
         self.load_test_function = self._create_load_test_function()
-        self.execution_role = self._create_execution_role()
+        self.execution_role = self._create_role("ExecutionRole", "Runs the steps")
+        self.job_role = self._create_role("JobRole", "Runs the jobs and models")
         self.pipeline = self._create_pipeline(assets)
-        grant_execution(self._resources(assets))
+        resources = self._resources(assets)
+        grant_execution(resources)
+        grant_jobs(resources)
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
 
     def _upload(self, files: ReleaseFiles) -> dict[str, s3_assets.Asset]:
@@ -130,6 +131,7 @@ class PipelineStack(Stack):
                     each.aws_region: settings.registry_bucket_name(ACCOUNT, each.aws_region)
                     for each in requests
                 },
+                model_approval_status=settings.model_approval_status,
                 registry_key_alias=settings.registry_key_alias,
                 additional_s3_prefixes=settings.additional_s3_prefixes,
             ),
@@ -155,12 +157,12 @@ class PipelineStack(Stack):
             log_options=self._storage.log_options,
         )
 
-    def _create_execution_role(self) -> iam.Role:
+    def _create_role(self, construct_id: str, description: str) -> iam.Role:
         return iam.Role(
             self,
-            "ExecutionRole",
+            construct_id,
             assumed_by=_SAGEMAKER,
-            description=f"Runs the steps of {self._release.compiled.name}",
+            description=f"{description} of {self._release.compiled.name}",
         )
 
     def _create_pipeline(self, assets: _AssetLocations) -> SageMakerPipeline:
@@ -183,7 +185,7 @@ class PipelineStack(Stack):
 
     def _shared_variables(self) -> dict[str, str]:
         return {
-            "ExecutionRoleName": self.execution_role.role_name,
+            "JobRoleName": self.job_role.role_name,
             "ArtifactBucketName": self._storage.artifact_bucket_name,
             "EncryptionKeyArn": self._storage.artifacts.key_arn,
             "SubnetId": self._network.subnet_ids[0],
@@ -209,7 +211,7 @@ class PipelineStack(Stack):
         return {"LoadTestFunctionArn": self.load_test_function.function.function_arn}
 
     def _resources(self, assets: _AssetLocations) -> PipelineResources:
-        """Name what the steps use, for the execution role."""
+        """Name what the steps use, for the roles of the pipeline and of its jobs."""
         release, settings, artifacts = self._release, self._settings, self._storage.artifacts
         functions = [self.registration_function.function]
         if self.load_test_function is not None:
@@ -219,17 +221,29 @@ class PipelineStack(Stack):
             pipeline_name=release.compiled.name,
             definition=release.compiled.definition,
             role=self.execution_role,
+            job_role=self.job_role,
+            network=self._allowed_network(),
             artifact_bucket_arn=artifacts.bucket_arn,
             encryption_key_arn=artifacts.key_arn,
             additional_key_arns=artifacts.additional_key_arns,
             asset_bucket_name=assets.bucket_name,
             asset_prefix=assets.prefix,
-            model_package_group_name=release.model_package_group_name,
             function_arns=[each.function_arn for each in functions],
             readable_s3_uris=list(readable_s3_uris(release.configs)),
             writable_s3_uris=list(
                 writable_s3_uris(release.configs, settings.additional_s3_prefixes)
             ),
+            temporary_s3_uris=settings.additional_s3_prefixes,
+        )
+
+    def _allowed_network(self) -> AllowedNetwork:
+        network, settings = self._network, self._settings
+        return AllowedNetwork(
+            subnet_ids=[*network.subnet_ids, *settings.additional_subnet_ids],
+            security_group_ids=[
+                network.security_group_id,
+                *settings.additional_security_group_ids,
+            ],
         )
 
 

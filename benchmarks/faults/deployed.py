@@ -256,7 +256,7 @@ class Deployed:
         """Upload a model that was not released before; returns its S3 URI."""
         self._models += 1
         bucket = self.artifact_bucket
-        key = f"incoming/{self._models}/model.tar.gz"
+        key = f"incoming/{PIPELINE}/{self._models}/model.tar.gz"
         body = _example_with_another_file(f"{self._models}.txt")
         self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return f"s3://{bucket}/{key}"

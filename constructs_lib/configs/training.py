@@ -144,6 +144,11 @@ class PytorchTrainingConfig(BasePipelineConfig):
     training_entry_point: EntryPoint = Field(
         "train.py", description="Training script, relative to source_dir"
     )
+    enable_network_isolation: bool = Field(
+        default=True,
+        description="Whether the training script has neither network nor AWS credentials; false for"
+        " one that calls AWS services itself",
+    )
     hyperparameters: Annotated[Hyperparameters, AfterValidator(_check_service_limits)] = Field(
         description="What the training script is told"
     )

@@ -20,6 +20,7 @@ from constructs_lib.infrastructure.iam.policies import (
     service_for_this_account,
 )
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
+from constructs_lib.infrastructure.iam.request_conditions import AllowedNetwork
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.language.canonical import canonical
@@ -65,7 +66,7 @@ class LoadTestFunction(Construct):
         super().__init__(scope, construct_id)
         self._request = request
         self._volume_key_arn = artifacts.key_arn if _has_volumes(request) else None
-        permissions = self._permissions(artifacts)
+        permissions = self._permissions(artifacts, network)
         self.job_role = self._role("JobRole", "sagemaker.amazonaws.com", "Runs load tests")
         grant(self.job_role, permissions.of_job(self.job_role), wildcards=WILDCARDS)
         self.schedule_role = self._role(
@@ -76,7 +77,9 @@ class LoadTestFunction(Construct):
         self.function.add_environment("DEAD_LETTERS_ARN", self.dead_letters.queue_arn)
         self._let_schedules_call()
 
-    def _permissions(self, artifacts: ReleasedArtifacts) -> LoadTestPermissions:
+    def _permissions(
+        self, artifacts: ReleasedArtifacts, network: EndpointNetwork
+    ) -> LoadTestPermissions:
         return LoadTestPermissions(
             arns=StackArns(Stack.of(self)),
             pipeline_name=self._request.pipeline_name,
@@ -84,6 +87,9 @@ class LoadTestFunction(Construct):
             image_uri=self._request.image_uri,
             job_name_prefix=job_name_prefix(self._request.model_package_group_name),
             artifacts=artifacts,
+            network=AllowedNetwork(
+                subnet_ids=network.subnet_ids, security_group_ids=[network.security_group_id]
+            ),
             volume_key_arn=self._volume_key_arn,
         )
 

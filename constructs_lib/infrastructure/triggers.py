@@ -28,6 +28,7 @@ from constructs_lib.infrastructure.iam.policies import (
     grant,
     service_for_this_account,
 )
+from constructs_lib.infrastructure.iam.request_conditions import listing
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
 from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.pipeline import SageMakerPipeline
@@ -163,9 +164,11 @@ def _start_statements(
             actions=["s3:GetObject"],
             resources=[artifact_bucket.arn_for_objects(f"{prefix}/*")],
         ),
-        # Without it, S3 answers 403 instead of 404 for an object that is not there.
         Statement(
-            sid="FindDeleted", actions=["s3:ListBucket"], resources=[artifact_bucket.bucket_arn]
+            sid="FindDeleted",
+            actions=["s3:ListBucket"],
+            resources=[artifact_bucket.bucket_arn],
+            conditions=listing([f"{prefix}/*"]),
         ),
     ]
 

@@ -29,7 +29,6 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
 _CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 6})
 _CLOCK_DIFFERENCE: Final = timedelta(minutes=5)
@@ -135,12 +134,11 @@ def start(upload: Upload, pipeline_name: str, *, s3: Any, sagemaker: Any) -> str
 
 def newest_version(s3: Any, upload: Upload) -> str | None:
     """Return the id of the newest version under the upload's key, None when it was deleted."""
-    try:
-        headers = s3.head_object(Bucket=upload.bucket, Key=upload.key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "404":
-            return None
-        raise
+    # S3 tells of a missing object, instead of refusing it, to who may list the whole bucket.
+    listed = s3.list_objects_v2(Bucket=upload.bucket, Prefix=upload.key, MaxKeys=1)
+    if upload.key not in (each["Key"] for each in listed.get("Contents", ())):
+        return None
+    headers = s3.head_object(Bucket=upload.bucket, Key=upload.key)
     return str(headers["VersionId"])
 
 

@@ -1,11 +1,11 @@
-"""The calls that Amazon SageMaker makes for a step, as the step's role: one table of facts.
+"""The calls that Amazon SageMaker makes for a step, and as which role: one table of facts.
 
 The policies of roles, their proofs, and the runner on the embedded AWS read this table, so a call
 that is missing here is missing everywhere, and one that is added is allowed, proven and decided.
 
 Sources, by the text in ``source``: the Amazon SageMaker Developer Guide ("How to use SageMaker AI
-execution roles", "Define a pipeline", "Fail step"), the AWS KMS Developer Guide and the Amazon S3
-User Guide; "records" are CloudTrail records that others have published.
+execution roles", "Define a pipeline", "IAM Access Management" of Pipelines), the AWS KMS Developer
+Guide and the Amazon S3 User Guide; "records" are CloudTrail records that others have published.
 """
 
 from __future__ import annotations
@@ -15,6 +15,18 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any, Final
+
+
+class Caller(Enum):
+    """As which role SageMaker makes a call.
+
+    Source: "IAM Access Management" of Amazon SageMaker Pipelines: the pipeline's role creates and
+    describes what the steps are about, passes their roles and reads for JsonGet; a step's own role
+    gives its job what that needs.
+    """
+
+    PIPELINE = "the pipeline's role"
+    JOB = "the role of the job or model"
 
 
 class On(Enum):
@@ -38,14 +50,17 @@ class On(Enum):
     OUTPUT = "the objects that the step writes"
     OUTPUT_KEY = "the KMS key of those objects, through Amazon S3"
     OUTPUT_KEY_ITSELF = "the KMS key of those objects, by itself"
+    PROPERTY_FILE = "the property files among the outputs of the step"
+    PROPERTY_FILE_KEY = "the KMS keys of those files, through Amazon S3"
     FUNCTION = "the function of the step"
 
 
 @dataclass(frozen=True)
 class ServiceCall:
-    """A call: its IAM action, what it works on, which steps make it, and where that is said."""
+    """A call: its IAM action, as whom, on what, of which steps, and where that is said."""
 
     action: str
+    by: Caller
     on: On
     step_types: tuple[str, ...]
     source: str
@@ -53,6 +68,7 @@ class ServiceCall:
 
 _ROLES: Final = "How to use SageMaker AI execution roles"
 _PIPELINES: Final = "Define a pipeline"
+_ACCESS: Final = "IAM Access Management"
 _RECORDS: Final = "records of RegisterModel steps"
 _KMS: Final = "How Amazon EBS uses AWS KMS"
 _S3_KMS: Final = "How Amazon S3 uses AWS KMS"
@@ -60,28 +76,37 @@ _PARTS: Final = "Multipart upload API and permissions"
 
 _JOBS: Final = ("Processing", "Training")
 _CONTAINERS: Final = ("Model", *_JOBS)
-_READERS: Final = (*_CONTAINERS, "RegisterModel")
 _REGISTER: Final = ("RegisterModel",)
 
 
-def _rows(
+def _of_pipeline(
     source: str, on: On, step_types: tuple[str, ...], *actions: str
 ) -> tuple[ServiceCall, ...]:
-    return tuple(ServiceCall(action, on, step_types, source) for action in actions)
+    return tuple(ServiceCall(each, Caller.PIPELINE, on, step_types, source) for each in actions)
+
+
+def _of_job(
+    source: str, on: On, step_types: tuple[str, ...], *actions: str
+) -> tuple[ServiceCall, ...]:
+    return tuple(ServiceCall(each, Caller.JOB, on, step_types, source) for each in actions)
 
 
 SERVICE_CALLS: Final = (
     # SageMaker Pipelines creates what the step is about, and looks how it goes.
-    *_rows(_RECORDS, On.GROUP, _REGISTER, "sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"),
-    *_rows(_ROLES, On.ROLE, _CONTAINERS, "iam:PassRole"),
-    *_rows(_PIPELINES, On.CREATED, ("Model",), "sagemaker:CreateModel", "sagemaker:DescribeModel"),
+    *_of_pipeline(
+        _RECORDS, On.GROUP, _REGISTER, "sagemaker:CreateModelPackageGroup", "sagemaker:AddTags"
+    ),
+    *_of_pipeline(_ACCESS, On.ROLE, _CONTAINERS, "iam:PassRole"),
+    *_of_pipeline(
+        _ACCESS, On.CREATED, ("Model",), "sagemaker:CreateModel", "sagemaker:DescribeModel"
+    ),
     *(
-        ServiceCall(f"sagemaker:{verb}{kind}Job", On.CREATED, (kind,), _PIPELINES)
+        ServiceCall(f"sagemaker:{verb}{kind}Job", Caller.PIPELINE, On.CREATED, (kind,), _ACCESS)
         for kind in _JOBS
         for verb in ("Create", "Describe", "Stop")
     ),
-    *_rows(_PIPELINES, On.CREATED, _CONTAINERS, "sagemaker:AddTags"),
-    *_rows(
+    *_of_pipeline(_PIPELINES, On.CREATED, _CONTAINERS, "sagemaker:AddTags"),
+    *_of_pipeline(
         _PIPELINES,
         On.PACKAGE,
         _REGISTER,
@@ -89,21 +114,26 @@ SERVICE_CALLS: Final = (
         "sagemaker:DescribeModelPackage",
         "sagemaker:AddTags",
     ),
-    *_rows(_PIPELINES, On.GROUP, _REGISTER, "sagemaker:DescribeModelPackageGroup"),
-    *_rows(_PIPELINES, On.FUNCTION, ("Lambda",), "lambda:InvokeFunction"),
+    *_of_pipeline(_PIPELINES, On.GROUP, _REGISTER, "sagemaker:DescribeModelPackageGroup"),
+    *_of_pipeline(_PIPELINES, On.FUNCTION, ("Lambda",), "lambda:InvokeFunction"),
+    # CreateModelPackage names no role: it looks at image and objects as its caller.
+    *_of_pipeline(
+        "CreateModelPackage", On.IMAGE, _REGISTER, "ecr:BatchGetImage", "ecr:DescribeImages"
+    ),
+    *_of_pipeline(_ROLES, On.INPUT_BUCKET, _REGISTER, "s3:ListBucket"),
+    *_of_pipeline(_ROLES, On.INPUT, _REGISTER, "s3:GetObject"),
+    *_of_pipeline(_S3_KMS, On.INPUT_KEY, _REGISTER, "kms:Decrypt"),
     # SageMaker gets the image, and a place in the network.
-    *_rows(_ROLES, On.REGISTRY, _CONTAINERS, "ecr:GetAuthorizationToken"),
-    *_rows(
+    *_of_job(_ROLES, On.REGISTRY, _CONTAINERS, "ecr:GetAuthorizationToken"),
+    *_of_job(
         _ROLES,
         On.IMAGE,
         _CONTAINERS,
         "ecr:BatchCheckLayerAvailability",
+        "ecr:BatchGetImage",
         "ecr:GetDownloadUrlForLayer",
     ),
-    *_rows(_ROLES, On.IMAGE, _READERS, "ecr:BatchGetImage"),
-    # CreateModelPackage resolves the image's digest.
-    *_rows("CreateModelPackage", On.IMAGE, _REGISTER, "ecr:DescribeImages"),
-    *_rows(
+    *_of_job(
         _ROLES,
         On.NETWORK,
         _CONTAINERS,
@@ -113,7 +143,7 @@ SERVICE_CALLS: Final = (
         "ec2:DescribeSubnets",
         "ec2:DescribeVpcs",
     ),
-    *_rows(
+    *_of_job(
         _ROLES,
         On.NETWORK_INTERFACE,
         _CONTAINERS,
@@ -123,18 +153,21 @@ SERVICE_CALLS: Final = (
         "ec2:DeleteNetworkInterfacePermission",
     ),
     # Its agents move the data, and keep what the containers print.
-    *_rows(_KMS, On.VOLUME_KEY, _JOBS, "kms:CreateGrant", "kms:DescribeKey"),
-    *_rows(_ROLES, On.INPUT_BUCKET, _READERS, "s3:ListBucket"),
-    *_rows(_ROLES, On.INPUT, _READERS, "s3:GetObject"),
-    *_rows(_S3_KMS, On.INPUT_KEY, _READERS, "kms:Decrypt"),
-    *_rows(_ROLES, On.OUTPUT, _JOBS, "s3:PutObject"),
-    *_rows(_PARTS, On.OUTPUT, _JOBS, "s3:AbortMultipartUpload"),
+    *_of_job(_KMS, On.VOLUME_KEY, _JOBS, "kms:CreateGrant", "kms:DescribeKey"),
+    *_of_job(_ROLES, On.INPUT_BUCKET, _CONTAINERS, "s3:ListBucket"),
+    *_of_job(_ROLES, On.INPUT, _CONTAINERS, "s3:GetObject"),
+    *_of_job(_S3_KMS, On.INPUT_KEY, _CONTAINERS, "kms:Decrypt"),
+    *_of_job(_ROLES, On.OUTPUT, _JOBS, "s3:PutObject"),
+    *_of_job(_PARTS, On.OUTPUT, _JOBS, "s3:AbortMultipartUpload"),
     # A part needs the data key that its upload began with.
-    *_rows(_S3_KMS, On.OUTPUT_KEY, _JOBS, "kms:GenerateDataKey", "kms:Decrypt"),
-    *_rows(_ROLES, On.OUTPUT_KEY_ITSELF, _JOBS, "kms:Encrypt"),
-    *_rows(_ROLES, On.LOG_GROUP, _JOBS, "logs:CreateLogGroup", "logs:DescribeLogStreams"),
-    *_rows(_ROLES, On.LOG_STREAM, _JOBS, "logs:CreateLogStream", "logs:PutLogEvents"),
-    *_rows(_ROLES, On.METRICS, _JOBS, "cloudwatch:PutMetricData"),
+    *_of_job(_S3_KMS, On.OUTPUT_KEY, _JOBS, "kms:GenerateDataKey", "kms:Decrypt"),
+    *_of_job(_ROLES, On.OUTPUT_KEY_ITSELF, _JOBS, "kms:Encrypt"),
+    *_of_job(_ROLES, On.LOG_GROUP, _JOBS, "logs:CreateLogGroup", "logs:DescribeLogStreams"),
+    *_of_job(_ROLES, On.LOG_STREAM, _JOBS, "logs:CreateLogStream", "logs:PutLogEvents"),
+    *_of_job(_ROLES, On.METRICS, _JOBS, "cloudwatch:PutMetricData"),
+    # Pipelines reads what JsonGet asks for.
+    *_of_pipeline(_ACCESS, On.PROPERTY_FILE, ("Processing",), "s3:GetObject"),
+    *_of_pipeline(_S3_KMS, On.PROPERTY_FILE_KEY, ("Processing",), "kms:Decrypt"),
 )
 """In the order in which they are made. Condition and Fail steps call nothing."""
 
@@ -149,19 +182,20 @@ def service_calls(step_type: str) -> Iterator[ServiceCall]:
     return (call for call in SERVICE_CALLS if step_type in call.step_types)
 
 
-def actions(step_types: Iterable[str], *on: On) -> list[str]:
+def actions(step_types: Iterable[str], *on: On, by: Caller | None = None) -> list[str]:
     """Return the IAM actions of some steps on some resources, sorted.
 
     Args:
         step_types: Types of steps, as in a definition.
         on: What the actions work on.
+        by: As which role they are made; by default as any.
     """
     types = set(step_types)
     return sorted(
         {
             call.action
             for call in SERVICE_CALLS
-            if call.on in on and not types.isdisjoint(call.step_types)
+            if call.on in on and by in (None, call.by) and not types.isdisjoint(call.step_types)
         }
     )
 

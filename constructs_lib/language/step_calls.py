@@ -5,24 +5,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from constructs_lib.language.service_calls import On, service_calls
+from constructs_lib.language.service_calls import Caller, On, service_calls
 
 _SAMPLE_NETWORK: Final = ("network-interface/eni-0", "security-group/sg-0", "subnet/subnet-0")
 """EC2 makes the names of interfaces: a policy cannot name them, so any will do."""
 
+Context = Mapping[str, str | Sequence[str]]
+"""Values of condition keys."""
+
 
 @dataclass(frozen=True)
 class NeededCall:
-    """A call that the step's role has to be allowed."""
+    """A call that a role has to be allowed: the pipeline's, or that of the step's job or model."""
 
     action: str
     resource: str
+    by: Caller
     on: On
-    context: Mapping[str, str] = field(default_factory=dict)
+    context: Context = field(default_factory=dict)
     """Values of condition keys that this call has."""
 
 
@@ -30,7 +34,8 @@ class NeededCall:
 class StepCalls:
     """The calls of one step.
 
-    ``name`` is the generated name of the job or model; ``arguments`` are resolved.
+    ``name`` is the generated name of the job or model; ``arguments`` are resolved;
+    ``property_files`` are those of the step's definition.
     """
 
     step_type: str
@@ -39,8 +44,9 @@ class StepCalls:
     region: str
     account: str
     role_arn: str
-    """The role that the step's job or model runs under; a registration's is the pipeline's."""
+    """The role that the step's job or model runs under; empty for a step without one."""
     function_arn: str = ""
+    property_files: Sequence[Mapping[str, str]] = ()
 
     def calls(self) -> Iterator[NeededCall]:
         """Derive the calls, in the order in which they are made.
@@ -48,8 +54,18 @@ class StepCalls:
         Those on the keys of inputs are left out: the arguments do not tell them.
         """
         for call in service_calls(self.step_type):
-            for resource in self.resources(call.on, call.action):
-                yield NeededCall(call.action, resource, call.on, self._context(call.action))
+            for resource, context in self._targets(call.on, call.action):
+                yield NeededCall(call.action, resource, call.by, call.on, context)
+
+    def _targets(self, on: On, action: str) -> Iterator[tuple[str, Context]]:
+        """Name what an action works on, with the values of the condition keys of each."""
+        if on is On.INPUT_BUCKET:
+            for bucket, _, key in (_location(uri) for uri in dict.fromkeys(self.inputs())):
+                yield f"arn:aws:s3:::{bucket}", {"s3:prefix": key}
+            return
+        context = self._context(action)
+        for resource in self.resources(on, action):
+            yield resource, context
 
     def resources(self, on: On, action: str) -> list[str]:
         """Name what an action works on, as ARNs."""
@@ -67,9 +83,9 @@ class StepCalls:
                 return [self._arn("ec2", each) for each in affected or _SAMPLE_NETWORK[:1]]
             case On.VOLUME_KEY | On.OUTPUT_KEY | On.OUTPUT_KEY_ITSELF:
                 return self._keys(on)
-            case On.INPUT | On.INPUT_BUCKET | On.OUTPUT:
+            case On.INPUT | On.OUTPUT | On.PROPERTY_FILE:
                 return self._objects(on)
-            case On.INPUT_KEY:
+            case On.INPUT_KEY | On.PROPERTY_FILE_KEY:
                 return []
         return self._own(on)
 
@@ -91,8 +107,14 @@ class StepCalls:
     def _arn(self, service: str, resource: str) -> str:
         return f"arn:aws:{service}:{self.region}:{self.account}:{resource}"
 
-    def _context(self, action: str) -> dict[str, str]:
-        contexts = {
+    def _context(self, action: str) -> Context:
+        created = {"Model": "sagemaker:CreateModel"}.get(
+            self.step_type, f"sagemaker:Create{self.step_type}Job"
+        )
+        status = self.arguments.get("ModelApprovalStatus", "PendingManualApproval")
+        contexts: dict[str, Context] = {
+            created: self._place(),
+            "sagemaker:CreateModelPackage": {"sagemaker:ModelApprovalStatus": status},
             "iam:PassRole": {"iam:PassedToService": "sagemaker.amazonaws.com"},
             "kms:CreateGrant": {"kms:GrantIsForAWSResource": "true"},
             "cloudwatch:PutMetricData": {
@@ -100,6 +122,17 @@ class StepCalls:
             },
         }
         return contexts.get(action, {})
+
+    def _place(self) -> Context:
+        """Tell where the job or model runs, as the condition keys of its creation do."""
+        network = self.arguments.get("NetworkConfig", self.arguments)
+        vpc = network.get("VpcConfig", {})
+        isolated = bool(network.get("EnableNetworkIsolation"))
+        return {
+            "sagemaker:NetworkIsolation": str(isolated).lower(),
+            "sagemaker:VpcSecurityGroupIds": vpc.get("SecurityGroupIds", ()),
+            "sagemaker:VpcSubnets": vpc.get("Subnets", ()),
+        }
 
     def _images(self) -> Iterator[str]:
         arguments = self.arguments
@@ -123,15 +156,13 @@ class StepCalls:
         return [key] if key else []
 
     def _objects(self, on: On) -> list[str]:
-        uris = self.outputs() if on is On.OUTPUT else self.inputs()
-        locations = [uri.removeprefix("s3://") for uri in dict.fromkeys(uris)]
-        if on is On.INPUT_BUCKET:
-            names = [location.partition("/")[0] for location in locations]
-        elif on is On.OUTPUT:
-            names = [f"{location.rstrip('/')}/output" for location in locations]
+        if on is On.OUTPUT:
+            names = [f"{uri.rstrip('/')}/output" for uri in self.outputs()]
+        elif on is On.PROPERTY_FILE:
+            names = list(self.read_property_files())
         else:
-            names = [f"{each}part-0" if each.endswith("/") else each for each in locations]
-        return [f"arn:aws:s3:::{name}" for name in dict.fromkeys(names)]
+            names = [f"{uri}part-0" if uri.endswith("/") else uri for uri in self.inputs()]
+        return [f"arn:aws:s3:::{''.join(_location(name))}" for name in dict.fromkeys(names)]
 
     def inputs(self) -> Iterator[str]:
         """Return the S3 URIs that the step reads: objects, and prefixes that end in ``/``."""
@@ -139,8 +170,8 @@ class StepCalls:
             yield each["S3Input"]["S3Uri"]
         for channel in self.arguments.get("InputDataConfig", ()):
             yield channel["DataSource"]["S3DataSource"]["S3Uri"]
-        submitted = self.arguments.get("HyperParameters", {}).get("sagemaker_submit_directory")
-        if submitted:
+        submitted = self.arguments.get("HyperParameters", {}).get("sagemaker_submit_directory", "")
+        if submitted.strip('"').startswith("s3://"):
             yield submitted.strip('"')
         if "CheckpointConfig" in self.arguments:
             yield self.arguments["CheckpointConfig"]["S3Uri"].rstrip("/") + "/"
@@ -159,6 +190,20 @@ class StepCalls:
             yield self.arguments["OutputDataConfig"]["S3OutputPath"]
         if "CheckpointConfig" in self.arguments:
             yield self.arguments["CheckpointConfig"]["S3Uri"]
+
+    def read_property_files(self) -> Iterator[str]:
+        """Return the S3 URIs of the property files, which SageMaker Pipelines reads itself."""
+        outputs = {
+            each["OutputName"]: each["S3Output"]["S3Uri"].rstrip("/")
+            for each in self.arguments.get("ProcessingOutputConfig", {}).get("Outputs", ())
+        }
+        for file in self.property_files:
+            yield f"{outputs[file['OutputName']]}/{file['FilePath']}"
+
+
+def _location(uri: str) -> tuple[str, str, str]:
+    """Split an S3 URI into bucket, ``/`` and key."""
+    return uri.removeprefix("s3://").partition("/")
 
 
 def repository_arn(image: str) -> str:

@@ -31,7 +31,7 @@ class PytorchModelStepBuilder:
             image_uri=serving_image(self.config, region),
             s3_model_data_url=model_data,
             env_vars=self.config.container_environment(region),
-            role_arn=self.context.values.execution_role_arn,
+            role_arn=self.context.values.job_role_arn,
             instance_type=self.config.inference_instance_type,
             sagemaker_session=self.context.session,
             model_path=None,  # it would make a folder in the /tmp of all users

@@ -122,7 +122,7 @@ class MIMSPackagingStepBuilder:
         parameters = self.context.parameters
         script = f"{_SCRIPT_INPUT}/{self.context.values.packaging_script_key}"
         return Processor(
-            role=self.context.values.execution_role_arn,
+            role=self.context.values.job_role_arn,
             image_uri=sklearn_image(
                 region=self.context.home_region,
                 framework_version=self.config.processing_framework_version,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from constructs_lib.configs import PytorchTrainingConfig
 from constructs_lib.s3_layout import folder_uri
@@ -21,6 +22,8 @@ from constructs_lib.steps.sdk import (
     StoppingCondition,
     TrainingStep,
 )
+
+_CODE_CHANNEL: Final = "code"
 
 
 @refuse_earlier_arguments
@@ -45,7 +48,7 @@ class PytorchTrainingStepBuilder:
                 instance_type=self.config.training_instance_type,
                 scope="training",
             ),
-            role=self.context.values.execution_role_arn,
+            role=self.context.values.job_role_arn,
             sagemaker_session=self.context.session,
             compute=self._compute(),
             networking=self._networking(),
@@ -65,7 +68,8 @@ class PytorchTrainingStepBuilder:
                 input_data_config=[
                     InputData(
                         channel_name="training", data_source=folder_uri(self.config.input_path)
-                    )
+                    ),
+                    InputData(channel_name=_CODE_CHANNEL, data_source=source_code_uri),
                 ]
             ),
             cache_config=reuse_for_30_days(),
@@ -87,6 +91,7 @@ class PytorchTrainingStepBuilder:
         return Networking(
             subnets=[self.context.parameters.subnet],
             security_group_ids=[self.context.parameters.security_group],
+            enable_network_isolation=self.config.enable_network_isolation,
             enable_inter_container_traffic_encryption=self.config.training_instance_count > 1,
         )
 
@@ -99,9 +104,12 @@ class PytorchTrainingStepBuilder:
 
     def _hyperparameters(self, source_code_uri: str) -> dict[str, str]:
         # The PyTorch container's script mode reads these two. The SDK's own SourceCode would
-        # upload a driver to S3 while the definition is being compiled.
+        # upload a driver to S3 while the definition is being compiled. From a channel the script
+        # is unpacked without Amazon S3, which an isolated container does not reach: see
+        # download_and_extract of the SageMaker Training Toolkit, sagemaker_training/files.py.
+        archive = source_code_uri.rpartition("/")[2]
         return {
             **self.config.sagemaker_hyperparameters(),
             "sagemaker_program": self.config.training_entry_point,
-            "sagemaker_submit_directory": source_code_uri,
+            "sagemaker_submit_directory": f"/opt/ml/input/data/{_CODE_CHANNEL}/{archive}",
         }

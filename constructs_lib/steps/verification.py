@@ -127,7 +127,7 @@ class VerificationStepBuilder:
         parameters = self.context.parameters
         script = f"{_SCRIPT_INPUT}/{self.context.values.verification_script_key}"
         return Processor(
-            role=self.context.values.execution_role_arn,
+            role=self.context.values.job_role_arn,
             image_uri=serving_image(self.model, self.context.home_region),
             instance_count=1,
             instance_type=instance_type,

@@ -87,6 +87,7 @@ def test_defaults_of_training() -> None:
         "training_volume_size": 30,
         "training_entry_point": "train.py",
         "train_in_pipeline": False,
+        "enable_network_isolation": True,
     }
 
 

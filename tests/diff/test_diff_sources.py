@@ -117,7 +117,7 @@ VALUES = {
     "ArtifactBucketName": "artifact-bucket",
     "AssetBucketName": "cdk-assets-123456789012-us-east-1",
     "EncryptionKeyArn": "arn:aws:kms:us-east-1:123456789012:key/1",
-    "ExecutionRoleName": "role-1",
+    "JobRoleName": "role-1",
     "InferenceCodeKey": "cccc.gz",
     "PackagingScriptKey": "dddd.py",
     "SubnetId": "subnet-1",

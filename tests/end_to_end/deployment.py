@@ -106,18 +106,30 @@ class Deployment:
         aws = EmulatedAws.connect(self.aws.environment)
         return {"aws": aws, "state_dir": self.folder / "executions"}
 
+    def roles(self) -> tuple[str, str]:
+        """Name the role of the pipeline and that of its jobs."""
+        pipeline = self.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
+        steps = json.loads(pipeline["PipelineDefinition"])["Steps"]
+        model = next(each for each in steps if each["Type"] == "Model")
+        return pipeline["RoleArn"], model["Arguments"]["ExecutionRoleArn"]
+
     @contextmanager
     def changed_statement(
         self, sid: str, change: Callable[[dict[str, Any]], None]
     ) -> Iterator[None]:
-        """Change a statement of the execution role for a while."""
-        pipeline = self.aws.client("sagemaker").describe_pipeline(PipelineName="returns-risk")
-        iam, role = self.aws.client("iam"), pipeline["RoleArn"].rpartition("/")[2]
-        (attached,) = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
-        policy = {"PolicyArn": attached["PolicyArn"]}
-        before = iam.get_policy(**policy)["Policy"]["DefaultVersionId"]
-        document = iam.get_policy_version(**policy, VersionId=before)["PolicyVersion"]["Document"]
-        (statement,) = (each for each in document["Statement"] if each["Sid"] == sid)
+        """Change a statement of the pipeline's role, or of its jobs', for a while."""
+        iam = self.aws.client("iam")
+        for role_arn in self.roles():
+            name = role_arn.rpartition("/")[2]
+            (attached,) = iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]
+            policy = {"PolicyArn": attached["PolicyArn"]}
+            before = iam.get_policy(**policy)["Policy"]["DefaultVersionId"]
+            version = iam.get_policy_version(**policy, VersionId=before)["PolicyVersion"]
+            document = version["Document"]
+            found = [each for each in document["Statement"] if each["Sid"] == sid]
+            if found:
+                break
+        (statement,) = found
         change(statement)
         text = json.dumps(document)
         made = iam.create_policy_version(**policy, PolicyDocument=text, SetAsDefault=True)

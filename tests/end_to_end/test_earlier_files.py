@@ -98,12 +98,12 @@ def executions(folder: Path) -> Iterator[tuple[Deployment, dict[str, Execution]]
         deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
-        model = deployment.put_model("incoming/model.tar.gz", _model())
 
         def run(generation: str) -> Execution:
+            name = _pipeline(generation)
             return release(
-                _pipeline(generation),
-                model,
+                name,
+                deployment.put_model(f"incoming/{name}/model.tar.gz", _model()),
                 aws=deployment.aws,
                 state_dir=folder / "executions" / generation,
                 console=Console(file=io.StringIO()),

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from local.runner import Execution, ExecutionStatus, StepExecution, StepStatus
+from local.deployment import stack_output
+from local.runner import EmulatedAws, Execution, ExecutionStatus, StepExecution, StepStatus
 from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
 from tests.example_pipeline import MODEL
 from tests.security.secrets_scan import findings
@@ -24,7 +26,7 @@ from tests.security.secrets_scan import findings
 
 def test_a_release_registers_the_model_in_every_region(deployment: Deployment) -> None:
     commit = f"{'4f' * 20}-dirty"
-    model = deployment.put_model("incoming/model.tar.gz")
+    model = deployment.put_model("incoming/returns-risk/model.tar.gz")
 
     execution = deployment.release(model, GitCommit=commit)
 
@@ -96,7 +98,7 @@ def test_the_numbers_that_were_measured_are_on_the_model_package(deployment: Dep
 
 
 def test_the_same_content_is_not_registered_again(deployment: Deployment) -> None:
-    execution = deployment.release(deployment.put_model("incoming/other-key.tar.gz"))
+    execution = deployment.release(deployment.put_model("incoming/returns-risk/other-key.tar.gz"))
 
     assert execution.failure_reason is None
     for region, code in zip(REGIONS, ("NA", "EU", "FE"), strict=True):
@@ -116,7 +118,7 @@ def test_a_model_that_fails_its_verification_is_registered_nowhere(
         archive.addfile(tarfile.TarInfo("unrelated.txt"))
 
     execution = deployment.release(
-        deployment.put_model("incoming/broken.tar.gz", broken.getvalue())
+        deployment.put_model("incoming/returns-risk/broken.tar.gz", broken.getvalue())
     )
 
     assert execution.status is ExecutionStatus.FAILED
@@ -131,18 +133,77 @@ def test_a_model_that_fails_its_verification_is_registered_nowhere(
 
 
 def test_another_model_under_the_same_key_is_packaged_anew(deployment: Deployment) -> None:
-    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file())
+    uri = deployment.put_model("incoming/returns-risk/model.tar.gz", _example_with_another_file())
 
-    execution = deployment.release(uri, ModelApprovalStatus="Approved")
+    execution = deployment.release(uri, ModelApprovalStatus="Rejected")
 
     assert execution.failure_reason is None
     for region in REGIONS:
         before, after = deployment.packages(region)
-        assert after["ModelApprovalStatus"] == "Approved"
+        assert after["ModelApprovalStatus"] == "Rejected"
         assert (
             after["CustomerMetadataProperties"]["artifact_sha256"]
             != before["CustomerMetadataProperties"]["artifact_sha256"]
         )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "action"),
+    [
+        ("VPC_SUBNET", "subnet-0123456789abcdef0", "sagemaker:CreateModel"),
+        ("SECURITY_GROUP_ID", "sg-0123456789abcdef0", "sagemaker:CreateModel"),
+        ("ModelApprovalStatus", "Approved", "sagemaker:CreateModelPackage"),
+    ],
+)
+def test_a_start_parameter_leads_to_no_other_network_and_approves_nothing(
+    deployment: Deployment, name: str, value: str, action: str
+) -> None:
+    before = {region: len(deployment.packages(region)) for region in REGIONS}
+    uri = deployment.put_model(
+        "incoming/returns-risk/model.tar.gz", _example_with_another_file(f"{name}.txt")
+    )
+
+    execution = deployment.release(uri, **{name: value})
+
+    assert execution.failure_reason is not None
+    assert f"not authorized to perform: {action} " in execution.failure_reason
+    assert before == {region: len(deployment.packages(region)) for region in REGIONS}
+
+
+def test_the_jobs_role_is_denied_what_would_harm_a_release(deployment: Deployment) -> None:
+    execution_role, job_role = deployment.roles()
+    stacks = deployment.aws.client("cloudformation")
+    bucket = stack_output(stacks, "model-release-storage", "ArtifactBucketName")
+    functions = deployment.aws.client("lambda").list_functions()["Functions"]
+    aws = EmulatedAws.connect(deployment.aws.environment).as_role(
+        job_role, name="job", source_arn="arn:aws:sagemaker:us-east-1:123456789012:training-job/x"
+    )
+    container = {"Image": "image", "ModelDataUrl": f"s3://{bucket}/model.tar.gz"}
+    group = {"ModelPackageGroupName": "returns-risk", "ModelApprovalStatus": "Approved"}
+    (version, *_) = deployment.packages("us-east-1")
+
+    calls: dict[str, Callable[[], object]] = {
+        "sagemaker:CreateModelPackage": lambda: aws.sagemaker.create_model_package(**group),
+        "sagemaker:UpdateModelPackage": lambda: aws.sagemaker.update_model_package(
+            ModelPackageArn=version["ModelPackageArn"], ModelApprovalStatus="Approved"
+        ),
+        "lambda:InvokeFunction": lambda: aws.lambda_.invoke(
+            FunctionName=functions[0]["FunctionName"]
+        ),
+        "sagemaker:CreateModel": lambda: aws.sagemaker.create_model(
+            ModelName="hostile", ExecutionRoleArn=execution_role, PrimaryContainer=container
+        ),
+        "sagemaker:StartPipelineExecution": lambda: aws.sagemaker.start_pipeline_execution(
+            PipelineName="returns-risk", ClientRequestToken="x" * 32
+        ),
+        "s3:GetObject": lambda: aws.s3.get_object(
+            Bucket=bucket, Key="incoming/another-pipeline/model.tar.gz"
+        ),
+        "s3:ListBucket": lambda: aws.s3.list_objects_v2(Bucket=bucket),
+    }
+    for action, call in calls.items():
+        with pytest.raises(ClientError, match=f"not authorized to perform: {action} "):
+            call()
 
 
 def test_an_execution_document_is_filled_from_the_deployed_pipeline(
@@ -193,7 +254,7 @@ def test_an_unknown_pipeline_is_an_error_that_suggests_a_deployed_one(
 @pytest.mark.parametrize(
     ("content", "step", "reason"),
     [
-        (None, "CreateModel", "incoming/absent.tar.gz"),
+        (None, "CreateModel", "incoming/returns-risk/absent.tar.gz"),
         (b"PK\x03\x04 not a tar", "Package", "zip"),
         (b"", "Package", "empty"),
     ],
@@ -203,7 +264,7 @@ def test_a_bad_artifact_fails_its_step_and_registers_nothing(
     deployment: Deployment, content: bytes | None, step: str, reason: str
 ) -> None:
     before = {region: len(deployment.packages(region)) for region in REGIONS}
-    uri = deployment.put_model("incoming/bad.tar.gz", content or b"")
+    uri = deployment.put_model("incoming/returns-risk/bad.tar.gz", content or b"")
     if content is None:
         uri = uri.replace("bad", "absent")
 
@@ -244,7 +305,9 @@ def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: D
 def test_executions_of_the_earlier_definition_keep_their_files_after_a_deployment(
     deployment: Deployment,
 ) -> None:
-    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("kept.txt"))
+    uri = deployment.put_model(
+        "incoming/returns-risk/model.tar.gz", _example_with_another_file("kept.txt")
+    )
     stopped = _stop_at_package(deployment, uri)
 
     def deploy(_execution: Execution, step: StepExecution | None) -> None:
@@ -311,7 +374,9 @@ def test_policies_as_they_once_were_fail_a_step_with_the_call_that_they_lack(
     step: str,
     reason: str,
 ) -> None:
-    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("once.txt"))
+    uri = deployment.put_model(
+        "incoming/returns-risk/model.tar.gz", _example_with_another_file("once.txt")
+    )
     with deployment.changed_statement(sid, change):
         failed = deployment.release(uri)
 
@@ -328,7 +393,9 @@ def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
     for each in s3.list_object_versions(Bucket=bucket)["Versions"]:
         s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
     s3.delete_bucket(Bucket=bucket)
-    uri = deployment.put_model("incoming/model.tar.gz", _example_with_another_file("third.txt"))
+    uri = deployment.put_model(
+        "incoming/returns-risk/model.tar.gz", _example_with_another_file("third.txt")
+    )
 
     execution = deployment.release(uri)
 

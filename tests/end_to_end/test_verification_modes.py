@@ -104,9 +104,14 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
         deployment = Deployment(aws, folder, console)
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, list(REGIONS.values())))
         deployment.deploy()
-        model = deployment.put_model("incoming/model.tar.gz")
         executions = {
-            name: release(name, model, aws=aws, state_dir=folder / "executions", console=console)
+            name: release(
+                name,
+                deployment.put_model(f"incoming/{name}/model.tar.gz"),
+                aws=aws,
+                state_dir=folder / "executions",
+                console=console,
+            )
             for name in PIPELINES
         }
         yield Verified(aws, folder, executions)
@@ -242,7 +247,8 @@ def test_every_model_card_is_one_that_the_registry_takes(verified: Verified) -> 
         details = card["additional_information"]["custom_details"]
         assert ["order_amount", "NUMERIC"] in json.loads(details["input_variables_1"])
         assert json.loads(details["output_variables_1"]) == [["legacy-score", "NUMERIC"]]
-        assert details["source_model_artifact"].endswith("/incoming/model.tar.gz")
+        assert details["source_model_artifact"].endswith("/model.tar.gz")
+        assert "/incoming/" in details["source_model_artifact"]
         for name in ("artifact_sha256", "code_sha256"):
             assert re.fullmatch("[0-9a-f]{64}", details[name])
             assert details[name] == metadata[name]

@@ -40,7 +40,16 @@ def _stub(service: str) -> Iterator[Stubber]:
         stub.assert_no_pending_responses()
 
 
+def _listed(s3: Stubber, *keys: str) -> None:
+    s3.add_response(
+        "list_objects_v2",
+        {"Contents": [{"Key": key} for key in keys]},
+        {"Bucket": "artifacts", "Prefix": KEY, "MaxKeys": 1},
+    )
+
+
 def _newest(s3: Stubber, version: str) -> None:
+    _listed(s3, KEY)
     s3.add_response("head_object", {"VersionId": version}, {"Bucket": "artifacts", "Key": KEY})
 
 
@@ -142,13 +151,15 @@ def test_a_superseded_version_is_left_to_the_newer_ones_event(
     assert _start(s3, sagemaker) is None
 
 
-def test_a_deleted_model_starts_nothing(s3: Stubber, sagemaker: Stubber) -> None:
-    s3.add_client_error("head_object", "404", http_status_code=404)
+@pytest.mark.parametrize("others", [[], [f"{KEY}.sha256"]])
+def test_a_deleted_model_starts_nothing(s3: Stubber, sagemaker: Stubber, others: list[str]) -> None:
+    _listed(s3, *others)
 
     assert _start(s3, sagemaker) is None
 
 
 def test_a_refused_look_up_fails_for_the_event_to_be_kept(s3: Stubber, sagemaker: Stubber) -> None:
+    _listed(s3, KEY)
     s3.add_client_error("head_object", "403", http_status_code=403)
 
     with pytest.raises(s3.client.exceptions.ClientError, match="403"):

@@ -12,7 +12,7 @@ from constructs_lib.linter import Finding, lint
 
 JsonObject = dict[str, Any]
 
-ROLE = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${ExecutionRoleName}"
+ROLE = "arn:${AWS::Partition}:iam::${AWS::AccountId}:role/${JobRoleName}"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.1.0-cpu-py310"
 KEY = {"Get": "Parameters.Key"}
 RETRIES = [{"ExceptionType": ["Step.THROTTLING"], "MaxAttempts": 5, "BackoffRate": 2.0}]

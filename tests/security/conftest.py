@@ -21,7 +21,13 @@ from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 from app import build_app
 from tests.example_pipeline import copy_pipelines
 from tests.security.deployment import ACCOUNT, Deployment
-from tests.security.proof import ADDITIONAL_KEY, ADDITIONAL_PREFIX, Proof
+from tests.security.proof import (
+    ADDITIONAL_GROUP,
+    ADDITIONAL_KEY,
+    ADDITIONAL_PREFIX,
+    ADDITIONAL_SUBNET,
+    Proof,
+)
 from tests.security.service_calls import REPOSITORY
 from tests.synth.conftest import TRAINING, cdk_context
 
@@ -115,23 +121,36 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
 def extended(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """The app with a pipeline that trains on several instances and load-tests in AWS.
 
-    With interface endpoints, and with data and a key outside of the app.
+    With interface endpoints, and with data, a key and a network outside of the app.
     """
     folder = tmp_path_factory.mktemp("extended")
-    training = {**TRAINING, "training_instance_count": 2}
-
-    def change(document: dict[str, Any]) -> None:
-        document["configuration"]["specific"]["PytorchTraining"] = training
-        document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
-        document["configuration"]["specific"]["Payload"]["load_test_in_aws"] = True
-
+    change = _training_and_load_tests(training_instance_count=2)
     return _synthesize(
         folder / "cdk.out",
         pipelines_dir=_changed_pipelines(folder, change),
         interface_endpoints=["logs", "sts"],
         additional_key_arns=[ADDITIONAL_KEY],
         additional_s3_prefixes=[ADDITIONAL_PREFIX],
+        additional_security_group_ids=[ADDITIONAL_GROUP],
+        additional_subnet_ids=[ADDITIONAL_SUBNET],
     )
+
+
+@pytest.fixture(scope="session")
+def exposed(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """The app with a pipeline whose training is not isolated, and that load-tests in AWS."""
+    folder = tmp_path_factory.mktemp("exposed")
+    change = _training_and_load_tests(enable_network_isolation=False)
+    return _synthesize(folder / "cdk.out", pipelines_dir=_changed_pipelines(folder, change))
+
+
+def _training_and_load_tests(**training: Any) -> Callable[[dict[str, Any]], None]:
+    def change(document: dict[str, Any]) -> None:
+        document["configuration"]["specific"]["PytorchTraining"] = {**TRAINING, **training}
+        document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
+        document["configuration"]["specific"]["Payload"]["load_test_in_aws"] = True
+
+    return change
 
 
 @pytest.fixture(scope="session")

@@ -88,8 +88,15 @@ _OTHER_CONDITIONS: Context = {
     "kms:GrantIsForAWSResource": "false",
     "kms:ResourceAliases": ["alias/another"],
     "cloudwatch:namespace": "Another",
+    "s3:prefix": "another-pipeline/",
+    "sagemaker:ModelApprovalStatus": "Approved",
+    "sagemaker:NetworkIsolation": "false",
+    "sagemaker:VpcSecurityGroupIds": ["sg-0123456789abcdef0"],
+    "sagemaker:VpcSubnets": ["subnet-0123456789abcdef0"],
 }
 """What a condition of a role's policy must refuse, by its key."""
+_LEFT_OUT = ("s3:prefix", *(key for key in _OTHER_CONDITIONS if key.startswith("sagemaker:")))
+"""Keys that a request may not have, where it does not say what they hold."""
 _ANY_NAME = re.compile(
     r"^arn:aws:(ec2:|sagemaker:[^:]*:[^:]*:(endpoint|endpoint-config|model)/sm-epc-)"
 )
@@ -161,8 +168,11 @@ class ForbiddenCalls:
 
     def _conditions(self) -> Iterator[Call]:
         for call in self._needed_by_roles():
-            for key in call.context.keys() & _OTHER_CONDITIONS.keys():
+            for key in sorted(call.context.keys() & _OTHER_CONDITIONS.keys()):
                 context = {**call.context, key: _OTHER_CONDITIONS[key]}
+                yield dataclasses.replace(call, context=context)
+            for key in sorted(call.context.keys() & set(_LEFT_OUT)):
+                context = {name: each for name, each in call.context.items() if name != key}
                 yield dataclasses.replace(call, context=context)
 
     def _assume(self) -> Iterator[Call]:

@@ -57,6 +57,13 @@ class FunctionCalls:
         yield self._call("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", own)
         yield self._call("s3:ListBucket", f"arn:aws:s3:::{bucket}", own)
 
+    def _find(self, uri: str) -> Iterator[Call]:
+        """Look at an object that was listed before."""
+        bucket, key = location(uri)
+        own = {**TLS, **OWN}
+        yield self._call("s3:ListBucket", f"arn:aws:s3:::{bucket}", {**own, "s3:prefix": key})
+        yield self._call("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", own)
+
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrationCalls(FunctionCalls):
@@ -77,8 +84,9 @@ class RegistrationCalls(FunctionCalls):
         if event["action"] == "register":
             for uri in _uris(event):
                 yield from self._read_copy(uri, region)
-            for action in ("CreateModelPackage", "AddTags"):
-                yield self._call(f"sagemaker:{action}", package)
+            status = {"sagemaker:ModelApprovalStatus": event["model_approval_status"]}
+            yield self._call("sagemaker:CreateModelPackage", package, status)
+            yield self._call("sagemaker:AddTags", package)
             for action in ("ecr:BatchGetImage", "ecr:DescribeImages"):
                 yield self._call(action, repository_arn(self.images[region]))
             return
@@ -161,7 +169,7 @@ class StartReleaseCalls(FunctionCalls):
         (bucket,) = pattern["detail"]["bucket"]["name"]
         for key in pattern["detail"]["object"]["key"]:
             name = key if isinstance(key, str) else key["wildcard"].replace("*", "2026-11-02")
-            yield from self._look(f"s3://{bucket}/{name}")
+            yield from self._find(f"s3://{bucket}/{name}")
         name = self.function.properties["Environment"]["Variables"]["PIPELINE_NAME"]
         for action in ("ListPipelineExecutions", "StartPipelineExecution"):
             yield self._call(f"sagemaker:{action}", self._arn("sagemaker", f"pipeline/{name}"))
@@ -234,7 +242,9 @@ class LoadTestCalls(FunctionCalls):
         for kind in ("model", "endpoint-config", "endpoint"):
             made = self._arn("sagemaker", f"{kind}/sm-epc-0123")
             name = "".join(part.capitalize() for part in kind.split("-"))
-            for verb in ("Create", "Delete", "Describe"):
+            place = self._place() if kind == "model" else {}
+            yield self._call(f"sagemaker:Create{name}", made, place)
+            for verb in ("Delete", "Describe"):
                 yield self._call(f"sagemaker:{verb}{name}", made)
             yield self._call("sagemaker:AddTags", made)
         endpoint = self._arn("sagemaker", "endpoint/sm-epc-0123")
@@ -242,7 +252,7 @@ class LoadTestCalls(FunctionCalls):
         yield self._call("sagemaker:DescribeModelPackage", package)
         yield self._call("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
         for uri in self.artifact_uris:
-            yield from self._look(uri)
+            yield from self._find(uri)
         for key_arn in {self.key_arn, self.job_key_arn}:
             yield self._call("kms:Decrypt", key_arn, via_s3(self.region))
         if key_arn := self.function.properties["Environment"]["Variables"].get("VOLUME_KEY_ARN"):
@@ -257,6 +267,14 @@ class LoadTestCalls(FunctionCalls):
                 yield self._call(action, f"{group}:log-stream:1")
             namespace = {"cloudwatch:namespace": f"/aws/sagemaker/{kind}"}
             yield self._call("cloudwatch:PutMetricData", "*", namespace)
+
+    def _place(self) -> Context:
+        """Where tested models run."""
+        variables = self.function.properties["Environment"]["Variables"]
+        return {
+            "sagemaker:VpcSecurityGroupIds": [variables["SECURITY_GROUP_ID"]],
+            "sagemaker:VpcSubnets": variables["SUBNET_IDS"].split(","),
+        }
 
 
 def runtime_calls(deployment: Deployment) -> Iterator[Call]:

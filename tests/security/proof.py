@@ -33,6 +33,8 @@ PIPELINE_STACK = "model-release-pipeline-returns-risk"
 REGISTRY_ALIAS = "alias/model-release-registry"
 ADDITIONAL_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/22222222-2222-3333-4444-555555555555"
 ADDITIONAL_PREFIX = "s3://team-scratch/release/"
+ADDITIONAL_SUBNET = "subnet-0aaaaaaaaaaaaaaaa"
+ADDITIONAL_GROUP = "sg-0aaaaaaaaaaaaaaaa"
 
 _LEFT_TO_IAM = {
     "Version": "2012-10-17",
@@ -54,7 +56,7 @@ class Proof:
 
     deployment: Deployment
     overriding: bool = False
-    """Whether executions are given a key and a temporary directory of their own, too."""
+    """Whether executions are given a key, a temporary directory and a network of their own, too."""
 
     @cached_property
     def policies(self) -> Policies:
@@ -63,8 +65,13 @@ class Proof:
 
     @cached_property
     def execution_role(self) -> Resource:
-        """The role of the pipeline's steps."""
+        """The role of the pipeline itself."""
         return self._one("AWS::IAM::Role", PIPELINE_STACK, "ExecutionRole")
+
+    @cached_property
+    def job_role(self) -> Resource:
+        """The role of the steps' jobs and models."""
+        return self._one("AWS::IAM::Role", PIPELINE_STACK, "JobRole")
 
     @cached_property
     def pipeline(self) -> Resource:
@@ -105,6 +112,8 @@ class Proof:
             "ModelS3Uri": f"{ADDITIONAL_PREFIX}model.tar.gz",
             "KMS_ENCRYPTION_KEY_PARAM": ADDITIONAL_KEY,
             "PIPELINE_EXECUTION_TEMP_DIR": f"{ADDITIONAL_PREFIX}tmp",
+            "SECURITY_GROUP_ID": ADDITIONAL_GROUP,
+            "VPC_SUBNET": ADDITIONAL_SUBNET,
         }
         return [
             PipelineExecution(

@@ -162,6 +162,10 @@ class ServiceCalls:
             for each in self.deployment.resources
             if each.type in users and role.arn in _roles_of(each)
         }
+        for pipeline in self.deployment.of_type("AWS::SageMaker::Pipeline"):
+            definition = pipeline.properties["PipelineDefinition"]["PipelineDefinitionBody"]
+            if f'"{role.arn}"' in definition:  # of its jobs
+                found.add("sagemaker")
         for function in self.deployment.of_type("AWS::Lambda::Function"):
             variables = function.properties.get("Environment", {}).get("Variables", {})
             if role.arn == variables.get("JOB_ROLE_ARN"):

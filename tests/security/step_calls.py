@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.language.service_calls import On, actions
+from constructs_lib.language.service_calls import Caller, On, service_calls
 from constructs_lib.language.step_calls import NeededCall, StepCalls
-from tests.security.calls import OWN, TLS, Call, Context, arn, location, via_s3
+from tests.security.calls import OWN, TLS, Call, arn, location, via_s3
 from tests.security.deployment import ACCOUNT
 
 EXECUTION_ID = "abcdefghijkl"
@@ -29,6 +29,7 @@ class PipelineExecution:
     definition: Mapping[str, Any]
     region: str
     role_arn: str
+    """The pipeline's own role."""
     key_arn: str
     """Key of the encrypted buckets."""
     encrypted_buckets: frozenset[str]
@@ -59,28 +60,33 @@ class PipelineExecution:
     def _step(self, step: Mapping[str, Any]) -> Iterator[Call]:
         if step["Type"] in ("Condition", "Fail"):
             return  # SageMaker Pipelines decides these itself
+        arguments = self.value(step["Arguments"])
         derived = StepCalls(
             step_type=step["Type"],
             name=f"pipelines-{EXECUTION_ID}-{step['Name']}-A1b2C3d4E5",
-            arguments=self.value(step["Arguments"]),
+            arguments=arguments,
             region=self.region,
             account=ACCOUNT,
-            role_arn=self.role_arn,
+            role_arn=arguments.get("RoleArn", arguments.get("ExecutionRoleArn", "")),
             function_arn=step.get("FunctionArn", ""),
+            property_files=step.get("PropertyFiles", []),
         )
         needed = list(derived.calls())
         assert needed, f"The calls of a {step['Type']} step are not derived"
-        uris = [*derived.inputs(), *self._property_files(step)]
         in_vpc = step["Type"] in ("Processing", "Training")
         for each in needed:
-            yield self._made(step["Name"], each, in_vpc=in_vpc)
-        yield from self._decryptions(step, uris)
-        for uri in self._property_files(step):
-            yield from self._read(step["Name"], uri)
+            yield self._made(step["Name"], each, derived.role_arn, in_vpc=in_vpc)
+        yield from self._decryptions(step["Name"], derived)
 
-    def _made(self, name: str, needed: NeededCall, *, in_vpc: bool) -> Call:
-        context: dict[str, str | list[str]] = dict(needed.context)
-        if needed.on in (On.INPUT, On.INPUT_BUCKET, On.OUTPUT):
+    def _caller(self, by: Caller, job_role_arn: str) -> str:
+        return self.role_arn if by is Caller.PIPELINE else job_role_arn
+
+    def _made(self, name: str, needed: NeededCall, job_role_arn: str, *, in_vpc: bool) -> Call:
+        context = {
+            key: value if isinstance(value, str) else list(value)
+            for key, value in needed.context.items()
+        }
+        if needed.action.startswith("s3:"):
             context |= {**TLS, **OWN}
         if needed.action == "s3:PutObject":
             context |= self._encryption()
@@ -88,7 +94,7 @@ class PipelineExecution:
             context |= via_s3(self.region)
         return Call(
             by=name,
-            caller=self.role_arn,
+            caller=self._caller(needed.by, job_role_arn),
             action=needed.action,
             resource=needed.resource,
             context=context,
@@ -99,29 +105,22 @@ class PipelineExecution:
         header = "s3:x-amz-server-side-encryption"
         return {header: "aws:kms", f"{header}-aws-kms-key-id": self.job_key_arn}
 
-    def _decryptions(self, step: Mapping[str, Any], uris: Iterable[str]) -> Iterator[Call]:
-        """The use of the keys of what a step reads, which its arguments do not tell."""
-        if not any(location(uri)[0] in self.encrypted_buckets for uri in uris):
-            return
-        for action in actions([step["Type"]], On.INPUT_KEY):
-            for key_arn in sorted({self.key_arn, self.job_key_arn}):
-                yield self._call(step["Name"], action, key_arn, via_s3(self.region))
-
-    def _property_files(self, step: Mapping[str, Any]) -> Iterator[str]:
-        """SageMaker Pipelines reads these of a job's outputs itself."""
-        for file in step.get("PropertyFiles", []):
-            output = _member(step, f"ProcessingOutputConfig.Outputs['{file['OutputName']}']")
-            yield f"{self.value(output['S3Output']['S3Uri'])}/{file['FilePath']}"
-
-    def _read(self, name: str, uri: str) -> Iterator[Call]:
-        bucket, key = location(uri)
-        for action, resource in (("s3:GetObject", f"{bucket}/{key}"), ("s3:ListBucket", bucket)):
-            yield self._call(name, action, f"arn:aws:s3:::{resource}", {**TLS, **OWN})
-
-    def _call(self, step: str, action: str, resource: str, context: Context) -> Call:
-        return Call(
-            by=step, caller=self.role_arn, action=action, resource=resource, context=context
-        )
+    def _decryptions(self, name: str, step: StepCalls) -> Iterator[Call]:
+        """The use of the keys of what is read for a step, which its arguments do not tell."""
+        encrypted = any(location(uri)[0] in self.encrypted_buckets for uri in step.inputs())
+        keys = {
+            On.INPUT_KEY: sorted({self.key_arn, self.job_key_arn}) if encrypted else [],
+            On.PROPERTY_FILE_KEY: [self.job_key_arn] if step.property_files else [],
+        }
+        for call in service_calls(step.step_type):
+            for key_arn in keys.get(call.on, ()):
+                yield Call(
+                    by=name,
+                    caller=self._caller(call.by, step.role_arn),
+                    action=call.action,
+                    resource=key_arn,
+                    context=via_s3(self.region),
+                )
 
     def _arn(self, service: str, resource: str) -> str:
         return arn(service, resource, self.region)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from constructs_lib.language.service_calls import SERVICE_CALLS, On
+from constructs_lib.language.service_calls import SERVICE_CALLS, Caller, On
 from tests.hostile.inputs import NAMES, REFUSED_EDITS, TEXTS
 from tests.security.calls import Call
 from tests.security.deployment import ACCOUNT, Deployment
@@ -81,15 +81,16 @@ def refused(proofs: Mapping[str, Proof]) -> str:
 
 
 def service_calls() -> str:
-    """Every call that SageMaker makes for a step: on what, for which steps, by which document."""
-    rows: dict[tuple[On, tuple[str, ...], str], list[str]] = {}
+    """Every call that SageMaker makes for a step: as whom, on what, and by which document."""
+    rows: dict[tuple[Caller, On, tuple[str, ...], str], list[str]] = {}
     for call in SERVICE_CALLS:
-        rows.setdefault((call.on, call.step_types, call.source), []).append(f"`{call.action}`")
+        key = (call.by, call.on, call.step_types, call.source)
+        rows.setdefault(key, []).append(f"`{call.action}`")
     return table(
-        ["on", "calls", "of steps", "document"],
+        ["as", "on", "calls", "of steps", "document"],
         [
-            [on.value, ", ".join(actions), ", ".join(step_types), source]
-            for (on, step_types, source), actions in rows.items()
+            [by.value, on.value, ", ".join(actions), ", ".join(step_types), source]
+            for (by, on, step_types, source), actions in rows.items()
         ],
     )
 

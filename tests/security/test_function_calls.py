@@ -53,6 +53,9 @@ class Recorded:
 
     def permissions(self) -> Iterator[tuple[str, str]]:
         """Tell which actions on which resources it needs."""
+        if self.service == "s3" and self.operation == "ListObjectsV2":
+            yield "s3:ListBucket", f"arn:aws:s3:::{self.arguments['Bucket']}"
+            return
         if self.service == "s3":
             yield from self._on_objects()
             return
@@ -237,6 +240,7 @@ def test_starting_an_execution_makes_derived_calls_only(
     )
     recorded = record(
         HeadObject={"VersionId": "1"},
+        ListObjectsV2={"Contents": [{"Key": upload.key}]},
         ListPipelineExecutions={"PipelineExecutionSummaries": []},
         StartPipelineExecution={"PipelineExecutionArn": "arn"},
     )

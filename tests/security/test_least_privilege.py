@@ -140,7 +140,7 @@ def test_objects_are_written_under_the_apps_key_or_without_naming_one(proof: Pro
     calls = [
         Call(
             by="",
-            caller=proof.execution_role.arn,
+            caller=proof.job_role.arn,
             action="s3:PutObject",
             resource=resource,
             context={**TLS, **headers},
@@ -187,7 +187,7 @@ def test_all_resources_are_named_where_the_api_knows_no_other(proof: Proof) -> N
 
 def test_exactly_the_actions_on_network_interfaces_have_no_scope(proof: Proof) -> None:
     """What no evaluator shows: CreateProcessingJob in a VPC refuses a role with a scope there."""
-    (policy,) = (each for each in proof.policies if each.key == ("role", proof.execution_role.arn))
+    (policy,) = (each for each in proof.policies if each.key == ("role", proof.job_role.arn))
     assert service_calls.scoped_network_actions(policy.statements) == []
 
     (attach,) = (each for each in policy.statements if each["Sid"] == "AttachJobsToNetwork")
@@ -232,7 +232,7 @@ def test_endpoints_let_this_account_in(proof: Proof) -> None:
 def test_an_additional_key_is_used_where_it_was_named(proofs: dict[str, Proof]) -> None:
     calls = proofs["extended"].calls
     callers = {call.caller for call in calls if call.resource == ADDITIONAL_KEY}
-    assert len(callers) == 3  # the pipeline's steps, the registration function, load tests
+    assert len(callers) == 4  # the pipeline, its jobs, the registration function, load tests
 
 
 def test_jobs_write_no_release_even_where_there_is_none(proof: Proof) -> None:
@@ -240,7 +240,7 @@ def test_jobs_write_no_release_even_where_there_is_none(proof: Proof) -> None:
     calls = [
         Call(
             by="",
-            caller=proof.execution_role.arn,
+            caller=proof.job_role.arn,
             action="s3:PutObject",
             resource=f"{bucket}/returns-risk/{key}",
             context={**TLS, **NEW},

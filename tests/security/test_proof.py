@@ -15,27 +15,25 @@ from tests.security.proof import PIPELINE_STACK, Proof
 from tests.security.removals import Removals
 
 Statements = list[dict[str, Any]]
+Change = Callable[..., Proof]
 
 
 @pytest.fixture
-def changed(proofs: dict[str, Proof]) -> Callable[[Callable[[Statements], None]], Proof]:
-    """Change the statements of the execution role."""
+def changed(proofs: dict[str, Proof]) -> Change:
+    """Change the statements of the pipeline's role, or of its jobs' role."""
 
-    def change(edit: Callable[[Statements], None]) -> Proof:
+    def change(edit: Callable[[Statements], None], role: str = "ExecutionRole") -> Proof:
         deployment: Deployment = proofs["shipped"].deployment
         templates = copy.deepcopy(dict(deployment.templates))
         (policy,) = (
             resource
             for name, resource in templates[PIPELINE_STACK]["Resources"].items()
-            if name.startswith("ExecutionRolePolicy")
+            if name.startswith(f"{role}Policy")
         )
         edit(policy["Properties"]["PolicyDocument"]["Statement"])
         return Proof(dataclasses.replace(deployment, templates=templates))
 
     return change
-
-
-Change = Callable[[Callable[[Statements], None]], Proof]
 
 
 def _statement(statements: Statements, sid: str) -> dict[str, Any]:
@@ -58,7 +56,7 @@ def test_a_statement_that_another_one_covers_is_found(changed: Change) -> None:
     def repeat(statements: Statements) -> None:
         statements.append({**_statement(statements, "PullImages"), "Sid": "Again"})
 
-    assert {"PullImages", "Again"} <= set(_needless(changed(repeat)))
+    assert {"PullImages", "Again"} <= set(_needless(changed(repeat, "JobRole")))
 
 
 def test_a_needless_action_and_a_needless_resource_are_found(changed: Change) -> None:
@@ -75,7 +73,7 @@ def test_a_needless_action_and_a_needless_resource_are_found(changed: Change) ->
 
 def test_a_call_that_is_not_allowed_any_more_is_found(changed: Change) -> None:
     def narrow(statements: Statements) -> None:
-        _statement(statements, "PassItselfToJobs")["Condition"] = {
+        _statement(statements, "PassJobRole")["Condition"] = {
             "StringEquals": {"iam:PassedToService": "lambda.amazonaws.com"}
         }
 
@@ -93,7 +91,7 @@ def test_a_resource_that_is_too_wide_allows_what_is_forbidden(changed: Change) -
     def widen(statements: Statements) -> None:
         _statement(statements, "WriteOutputs")["Resource"] = "*"
 
-    proof = changed(widen)
+    proof = changed(widen, "JobRole")
     forbidden = [call for calls in ForbiddenCalls(proof).by_kind().values() for call in calls]
 
     allowed = {

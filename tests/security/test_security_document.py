@@ -9,7 +9,7 @@ import re
 
 import pytest
 
-from tests.security import tables
+from tests.security import attack_tables, tables
 from tests.security.conftest import Synthesized
 from tests.security.evaluator import ROOT
 from tests.security.proof import Proof
@@ -20,8 +20,11 @@ _BLOCK = re.compile(r"(<!-- table:(?P<name>[\w-]+) -->\n).*?(<!-- /table -->)", 
 
 
 @pytest.fixture(scope="module")
-def written(proofs: dict[str, Proof], synthesized: dict[str, Synthesized]) -> dict[str, str]:
+def written(
+    proofs: dict[str, Proof], synthesized: dict[str, Synthesized], exposed: Synthesized
+) -> dict[str, str]:
     """Every table by its name."""
+    attacked = {**proofs, "exposed": Proof(exposed.deployment)}
     findings = [each for one in synthesized.values() for each in one.accepted_findings]
     return {
         "figures": tables.figures(proofs),
@@ -42,6 +45,9 @@ def written(proofs: dict[str, Proof], synthesized: dict[str, Synthesized]) -> di
         ),
         "accepted": tables.accepted(findings),
         "inputs": tables.inputs(),
+        "attackers": attack_tables.attackers(attacked),
+        "hostile-calls": attack_tables.hostile_calls(attacked),
+        "hostile-parameters": attack_tables.parameters(proofs["shipped"]),
     }
 
 

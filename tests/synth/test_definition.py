@@ -137,12 +137,17 @@ def test_the_training_job_gets_the_configured_data_code_and_hyperparameters(
         "class_weights": "[1.0, 4.0]",
         "max_epochs": "3",
         "sagemaker_program": "train_model.py",
-        "sagemaker_submit_directory": "s3://${AssetBucketName}/${AssetPrefix}/${TrainingCodeKey}",
+        "sagemaker_submit_directory": "/opt/ml/input/data/code/${TrainingCodeKey}",
     }
-    (channel,) = train["InputDataConfig"]
-    assert (
-        channel["DataSource"]["S3DataSource"]["S3Uri"] == "s3://returns-data/training/2026-11-01/"
-    )
+    channels = {
+        each["ChannelName"]: each["DataSource"]["S3DataSource"]["S3Uri"]
+        for each in train["InputDataConfig"]
+    }
+    assert channels == {
+        "training": "s3://returns-data/training/2026-11-01/",
+        "code": "s3://${AssetBucketName}/${AssetPrefix}/${TrainingCodeKey}",
+    }
+    assert train["EnableNetworkIsolation"] is True
     assert train["CheckpointConfig"]["S3Uri"] == "s3://returns-data/checkpoints/2026-11-01"
     assert train["OutputDataConfig"]["S3OutputPath"] == "s3://returns-data/models/2026-11-01"
 

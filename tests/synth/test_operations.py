@@ -276,7 +276,7 @@ def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synt
         ("AWS::EC2::VPCEndpoint", 1, 0),
         ("AWS::SageMaker::Pipeline", 1, 0),
         ("AWS::S3::Bucket", 2 * 3, 0),
-        ("AWS::IAM::Role", 1 + 2, 1 + 1 + 3),  # upload, schedule, notifications in three regions
+        ("AWS::IAM::Role", 1 + 3, 1 + 1 + 3),  # upload, schedule, notifications in three regions
         ("AWS::Events::Rule", 0, 1 + 2 + 2),
         ("AWS::CloudWatch::Alarm", 0, 4 + 3 + 1 + 1),
     ],

@@ -73,10 +73,12 @@ def test_sagemaker_assumes_the_execution_role(stack: Template) -> None:
     )
 
 
-def test_the_execution_role_passes_only_itself_and_only_to_sagemaker(stack: Template) -> None:
-    statement = _statements(stack, "ExecutionRole")["PassItselfToJobs"]
+def test_the_execution_role_passes_only_the_jobs_role_and_only_to_sagemaker(
+    stack: Template,
+) -> None:
+    statement = _statements(stack, "ExecutionRole")["PassJobRole"]
 
-    assert statement["Resource"]["Fn::GetAtt"][0].startswith("ExecutionRole")
+    assert statement["Resource"]["Fn::GetAtt"][0].startswith("JobRole")
     assert statement["Condition"] == {
         "StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}
     }
@@ -89,7 +91,7 @@ def test_a_pipeline_that_does_not_train_may_not_train(stack: Template) -> None:
 def test_only_actions_without_resources_are_allowed_on_all(stack: Template) -> None:
     everywhere = {
         name
-        for role in ("ExecutionRole", "RegistrationFunctionRole")
+        for role in ("ExecutionRole", "JobRole", "RegistrationFunctionRole")
         for name, statement in _statements(stack, role).items()
         if statement["Resource"] == "*"
     }
@@ -121,7 +123,7 @@ def test_the_registration_function_reads_what_this_pipeline_writes(stack: Templa
 
 
 def test_the_jobs_write_below_the_temporary_prefix_only(stack: Template) -> None:
-    statement = _statements(stack, "ExecutionRole")["WriteOutputs"]
+    statement = _statements(stack, "JobRole")["WriteOutputs"]
 
     assert statement["Resource"]["Fn::Join"][1][-1] == "/tmp/returns-risk/*"
 
@@ -141,22 +143,26 @@ def test_the_registration_function_writes_only_to_the_registries(stack: Template
 
 _CALLS = {
     "ExecutionRole": [
-        "ec2:CreateNetworkInterface",
-        "ecr:BatchGetImage",
-        "ecr:GetAuthorizationToken",
         "iam:PassRole",
-        "kms:CreateGrant",
         "kms:Decrypt",
-        "kms:GenerateDataKey",
         "lambda:InvokeFunction",
-        "logs:PutLogEvents",
         "s3:GetObject",
-        "s3:ListBucket",
-        "s3:PutObject",
         "sagemaker:CreateModel",
         "sagemaker:CreateProcessingJob",
         "sagemaker:DescribeModel",
         "sagemaker:DescribeProcessingJob",
+    ],
+    "JobRole": [
+        "ec2:CreateNetworkInterface",
+        "ecr:BatchGetImage",
+        "ecr:GetAuthorizationToken",
+        "kms:CreateGrant",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        "logs:PutLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "s3:PutObject",
     ],
     "RegistrationFunctionRole": [
         "ecr:BatchGetImage",
@@ -190,15 +196,24 @@ def test_the_pipelines_role_registers_nothing(stack: Template) -> None:
     assert "ModelPackage" not in allowed
 
 
-def test_the_execution_role_reads_incoming_and_what_its_jobs_write_only(stack: Template) -> None:
-    resources = _statements(stack, "ExecutionRole")["ReadArtifactsAndAssets"]["Resource"]
+def test_jobs_read_their_pipelines_incoming_models_and_artifacts_only(stack: Template) -> None:
+    statements = _statements(stack, "JobRole")
+    resources = statements["ReadArtifactsAndAssets"]["Resource"]
     prefixes = [
         resource["Fn::Join"][1][-1]
         for resource in resources
         if "Fn::ImportValue" in str(resource["Fn::Join"][1][0])
     ]
 
-    assert sorted(prefixes) == ["/incoming/*", "/tmp/returns-risk/*"]
+    own = ["incoming/returns-risk/*", "tmp/returns-risk/*"]
+    assert sorted(prefixes) == [f"/{each}" for each in own]
+    assert statements["FindData"]["Condition"] == {"StringLike": {"s3:prefix": own}}
+
+
+def test_jobs_start_nothing_register_nothing_and_pass_no_role(stack: Template) -> None:
+    allowed = str([each["Action"] for each in _statements(stack, "JobRole").values()])
+
+    assert not [name for name in ("sagemaker:", "lambda:", "iam:", "sts:") if name in allowed]
 
 
 def test_keys_and_prefixes_of_the_settings_are_granted(synthesize: Synthesize) -> None:
@@ -207,11 +222,51 @@ def test_keys_and_prefixes_of_the_settings_are_granted(synthesize: Synthesize) -
         additional_key_arns=[key], additional_s3_prefixes=["s3://other-bucket/tmp/"]
     )
 
-    statements = _statements(templates["pipeline-returns-risk"], "ExecutionRole")
+    statements = _statements(templates["pipeline-returns-risk"], "JobRole")
     assert key in statements["UseKey"]["Resource"]
     written = str(statements["WriteConfiguredData"]["Resource"])
     assert ":s3:::other-bucket/tmp/*" in written
-    function = _statements(templates["pipeline-returns-risk"], "RegistrationFunctionRole")
-    assert ":s3:::other-bucket/tmp/*" in str(function["ReadConfiguredData"]["Resource"])
-    assert function["ReadConfiguredData"]["Action"] == "s3:GetObject"
-    assert ":s3:::other-bucket" in str(function["FindRelease"]["Resource"])
+
+
+@pytest.mark.parametrize(
+    ("settings", "statuses"),
+    [
+        ({}, ["PendingManualApproval", "Rejected"]),
+        ({"model_approval_status": "Rejected"}, ["PendingManualApproval", "Rejected"]),
+        (
+            {"model_approval_status": "Approved"},
+            ["Approved", "PendingManualApproval", "Rejected"],
+        ),
+    ],
+)
+def test_versions_are_registered_as_approved_only_where_the_settings_say_so(
+    synthesize: Synthesize, settings: dict[str, str], statuses: list[str]
+) -> None:
+    stack = synthesize(**settings)["pipeline-returns-risk"]
+
+    statement = _statements(stack, "RegistrationFunctionRole")["Register"]
+    assert statement["Condition"] == {"StringEquals": {"sagemaker:ModelApprovalStatus": statuses}}
+
+
+def test_jobs_start_in_the_network_of_the_settings_and_isolated_only(
+    synthesize: Synthesize,
+) -> None:
+    templates = synthesize(
+        existing_vpc={
+            "vpc_id": "vpc-0abc",
+            "subnet_ids": ["subnet-0a", "subnet-0b"],
+            "security_group_id": "sg-0a",
+        },
+        additional_subnet_ids=["subnet-0c"],
+        additional_security_group_ids=["sg-0c"],
+    )
+
+    statement = _statements(templates["pipeline-returns-risk"], "ExecutionRole")["RunJobs"]
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {
+            "sagemaker:VpcSecurityGroupIds": ["sg-0a", "sg-0c"],
+            "sagemaker:VpcSubnets": ["subnet-0a", "subnet-0b", "subnet-0c"],
+        },
+        "Null": {"sagemaker:VpcSecurityGroupIds": "false", "sagemaker:VpcSubnets": "false"},
+        "Bool": {"sagemaker:NetworkIsolation": "true"},
+    }

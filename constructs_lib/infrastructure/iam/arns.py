@@ -6,6 +6,8 @@ from typing import Final
 
 from aws_cdk import Aws, Stack
 
+from constructs_lib.s3_layout import bucket_and_key, folder_uri
+
 PARTITION: Final = Aws.PARTITION
 """Partition of the deployment (a token)."""
 ACCOUNT: Final = Aws.ACCOUNT_ID
@@ -36,3 +38,19 @@ class StackArns:
     def bucket(self, name: str) -> str:
         """Return the ARN of a bucket; with ``/<key>`` after its name, of an object."""
         return f"arn:{self._partition}:s3:::{name}"
+
+    def folder(self, uri: str) -> str:
+        """Return the ARN of what is in a folder: ``train`` is not ``training-secret``.
+
+        Args:
+            uri: ``s3://bucket/folder``, or a whole bucket.
+        """
+        bucket, key = bucket_and_key(uri)
+        return self.bucket("/".join([bucket, *filter(None, [key.strip("/")]), "*"]))
+
+    def file_or_folder(self, uri: str) -> str:
+        """Return the ARN of the file of that name, or of what is in the folder of that name."""
+        location = folder_uri(uri)
+        if location.endswith("/"):
+            return self.folder(location)
+        return self.bucket("/".join(bucket_and_key(location)))

@@ -16,12 +16,21 @@ from constructs_lib.infrastructure.iam.network_statements import (
 )
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
+from constructs_lib.infrastructure.iam.request_conditions import (
+    AllowedNetwork,
+    listing,
+    without_approval,
+)
+from constructs_lib.s3_layout import registered_prefixes
 
 _SERVICE: Final = "The service names what it creates for a test"
 WILDCARDS: Final = {
     "Test": "Jobs are named after the versions of this pipeline's model package group",
     "ReadVersions": "The versions of this pipeline's own model package group",
     "LookAgain": "One schedule per running test, in this function's own group",
+    "RecordResult": "The versions of this pipeline's own model package group",
+    "CreateModels": _SERVICE,
+    "ConfigureEndpoints": _SERVICE,
     "RunEndpoints": _SERVICE,
     "ReadRelease": "Objects under the prefixes of this pipeline's releases",
     "LogIn": "The API knows no resource",
@@ -46,6 +55,8 @@ class LoadTestPermissions:
     job_name_prefix: str
     """What the names of the jobs begin with."""
     artifacts: ReleasedArtifacts
+    network: AllowedNetwork
+    """Where tested endpoints may run."""
     volume_key_arn: str | None
     """KMS key of the endpoints' volumes; None: their disks are encrypted in hardware."""
 
@@ -65,7 +76,13 @@ class LoadTestPermissions:
                     for prefix in arn_names(self.job_name_prefix)
                 ],
             ),
-            self._read_versions("sagemaker:UpdateModelPackage"),
+            self._read_versions(),
+            Statement(
+                sid="RecordResult",
+                actions=["sagemaker:UpdateModelPackage"],
+                resources=self._versions(),
+                conditions=without_approval(),
+            ),
             Statement(
                 sid="LookAgain",
                 actions=["scheduler:CreateSchedule", "scheduler:DeleteSchedule"],
@@ -83,7 +100,7 @@ class LoadTestPermissions:
         Amazon VPC".
         """
         return [
-            self._run_endpoints(),
+            *self._run_endpoints(),
             self._read_versions(),
             _pass_role("PassItself", role, "sagemaker.amazonaws.com"),
             *self._read_release(),
@@ -92,29 +109,43 @@ class LoadTestPermissions:
             *self._observe(),
         ]
 
-    def _run_endpoints(self) -> Statement:
+    def _run_endpoints(self) -> Iterator[Statement]:
         kinds = {"Model": "model", "EndpointConfig": "endpoint-config", "Endpoint": "endpoint"}
-        return Statement(
+        arns = {kind: self.arns.arn("sagemaker", f"{name}/*") for kind, name in kinds.items()}
+        yield Statement(
+            sid="CreateModels",
+            actions=["sagemaker:CreateModel"],
+            resources=[arns["Model"]],
+            conditions=self.network.required(isolated=False),
+        )
+        yield Statement(
+            # Its request names a network for inference components only: others have their model's.
+            sid="ConfigureEndpoints",
+            actions=["sagemaker:CreateEndpointConfig"],
+            resources=[arns["EndpointConfig"]],
+            conditions=self.network.where_named(),
+        )
+        yield Statement(
             sid="RunEndpoints",
             actions=[
                 "sagemaker:AddTags",
+                "sagemaker:CreateEndpoint",
                 "sagemaker:InvokeEndpoint",
-                *(
-                    f"sagemaker:{verb}{kind}"
-                    for kind in kinds
-                    for verb in ("Create", "Delete", "Describe")
-                ),
+                *(f"sagemaker:{verb}{kind}" for kind in kinds for verb in ("Delete", "Describe")),
             ],
-            resources=[self.arns.arn("sagemaker", f"{kind}/*") for kind in kinds.values()],
+            resources=list(arns.values()),
         )
 
-    def _read_versions(self, *more_actions: str) -> Statement:
-        groups = arn_names(self.model_package_group_name)
+    def _read_versions(self) -> Statement:
         return Statement(
             sid="ReadVersions",
-            actions=["sagemaker:DescribeModelPackage", *more_actions],
-            resources=[self.arns.arn("sagemaker", f"model-package/{group}/*") for group in groups],
+            actions=["sagemaker:DescribeModelPackage"],
+            resources=self._versions(),
         )
+
+    def _versions(self) -> list[str]:
+        groups = arn_names(self.model_package_group_name)
+        return [self.arns.arn("sagemaker", f"model-package/{group}/*") for group in groups]
 
     def _read_release(self) -> Iterator[Statement]:
         bucket_arn = self.artifacts.bucket_arn
@@ -123,7 +154,13 @@ class LoadTestPermissions:
             actions=["s3:GetObject"],
             resources=released_objects(bucket_arn, self.pipeline_name),
         )
-        yield Statement(sid="FindRelease", actions=["s3:ListBucket"], resources=[bucket_arn])
+        prefixes = registered_prefixes(self.pipeline_name)
+        yield Statement(
+            sid="FindRelease",
+            actions=["s3:ListBucket"],
+            resources=[bucket_arn],
+            conditions=listing([f"{each}/*" for each in prefixes]),
+        )
         yield Statement(
             sid="DecryptRelease", actions=["kms:Decrypt"], resources=self.artifacts.key_arns
         )

@@ -11,6 +11,7 @@ from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
+from constructs_lib.infrastructure.iam.request_conditions import approval_up_to
 from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.s3_layout import bucket_and_key, temporary_prefix
 
@@ -22,6 +23,7 @@ WILDCARDS: Final = {
     "WriteRegistries": "Copies lie under the same prefixes in the registries' buckets",
     "EncryptCopies": "A key's id is known in its own region only; the condition names its alias",
     "Register": "The versions of this pipeline's own model package group",
+    "TagVersions": "The versions of this pipeline's own model package group",
     "ReadVersions": "The versions of this pipeline's own model package group",
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
 }
@@ -40,6 +42,8 @@ class RegistrationPermissions:
     registry_buckets: Mapping[str, str]
     """Names of the buckets of registered artifacts, by AWS region: at least of those registration
     regions that are not home."""
+    model_approval_status: str
+    """Of new versions, in this environment."""
     registry_key_alias: str
     """Alias of those buckets' keys, ``alias/<name>``, the same in every region."""
     additional_s3_prefixes: Sequence[str] = ()
@@ -139,7 +143,13 @@ class RegistrationPermissions:
     def _register(self) -> Iterator[Statement]:
         yield Statement(
             sid="Register",
-            actions=["sagemaker:AddTags", "sagemaker:CreateModelPackage"],
+            actions=["sagemaker:CreateModelPackage"],
+            resources=list(_version_arns(self.requests)),
+            conditions=approval_up_to(self.model_approval_status),
+        )
+        yield Statement(
+            sid="TagVersions",
+            actions=["sagemaker:AddTags"],
             resources=list(_version_arns(self.requests)),
         )
         yield Statement(

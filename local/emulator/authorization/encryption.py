@@ -44,6 +44,13 @@ def object_key_use(
         yield from _use("kms:Decrypt", arn, "s3", region, context)
 
 
+def is_missing(account: str, bucket: str, key: str, version: str | None) -> bool:
+    """Tell whether a bucket lacks an object, or the version of it that is named."""
+    if _bucket(account, bucket) is None:
+        return False
+    return _object(account, bucket, key, version) is None
+
+
 def new_key_use(operation: Operation, bucket: str, key: str) -> Iterator[Use]:
     """Write an object: that needs the key that the request names, or else the bucket's."""
     algorithm, named = operation.text("ServerSideEncryption"), operation.text("SSEKMSKeyId")

@@ -10,7 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 from urllib.parse import unquote
 
-from local.emulator.authorization.encryption import new_key_use, object_key_use, part_key_use
+from local.emulator.authorization.encryption import (
+    is_missing,
+    new_key_use,
+    object_key_use,
+    part_key_use,
+)
 from local.emulator.authorization.operations import Operation
 from local.emulator.authorization.reference import is_action
 from local.emulator.authorization.uses import Use
@@ -47,6 +52,7 @@ _ACTIONS: Final = {
 """Actions that are not named like their operation."""
 _OF_VERSIONS: Final = frozenset({"DeleteObject", "GetObject", "GetObjectTagging"})
 """Actions with one of their own for a version that is named."""
+_TELLING: Final = frozenset({"GetObject", "HeadObject"})
 _NEW_OBJECTS: Final = frozenset({"CopyObject", "CreateMultipartUpload", "PutObject"})
 _NEXT_PARTS: Final = frozenset({"CompleteMultipartUpload", "UploadPart", "UploadPartCopy"})
 _HEADERS: Final = {
@@ -87,6 +93,7 @@ def s3_uses(operation: Operation) -> Iterator[Use]:
         context["s3:ObjectCreationOperation"] = _CREATES[operation.name]
     for key in _keys(operation):
         yield Use(_action(operation), _resource(operation, key), context)
+    yield from _missing(operation)
     if "CopySource" in operation.parameters:
         yield from _copied(operation)
     yield from _keys_behind(operation)
@@ -110,6 +117,18 @@ def _resource(operation: Operation, key: str | None) -> str:
     if bucket is None:
         return "*"
     return f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")
+
+
+def _missing(operation: Operation) -> Iterator[Use]:
+    """Tell of an object that is not there, instead of refusing it, to who may list its bucket.
+
+    Source: "Permissions" of HeadObject and GetObject in the Amazon S3 API reference.
+    """
+    bucket, key = operation.text("Bucket"), operation.text("Key")
+    if operation.name not in _TELLING or bucket is None or key is None:
+        return
+    if is_missing(operation.account, bucket, key, operation.text("VersionId")):
+        yield Use("s3:ListBucket", f"arn:aws:s3:::{bucket}")
 
 
 def _copied(operation: Operation) -> Iterator[Use]:

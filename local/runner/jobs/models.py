@@ -21,10 +21,12 @@ def create_model(run: StepRun) -> dict[str, Any]:
         StepFailedError: the service refuses it, or an artifact does not exist.
     """
     request = {**without_nulls(run.arguments), "ModelName": run.name}
+    arn = f"arn:aws:sagemaker:{run.aws.region}:{run.account}:model/{run.name}"
+    service = run.as_job(arn, request["ExecutionRoleArn"], {})
     for container in [request.get("PrimaryContainer", {}), *request.get("Containers", ())]:
-        _check_artifact(run.aws.s3, container)
+        _check_artifact(service.aws.s3, container)
     with service_call():
-        arn = run.aws.sagemaker.create_model(**run.tagged(request))["ModelArn"]
+        run.aws.sagemaker.create_model(**run.tagged(request))
     check_service_calls(run, arn=arn, role_arn=request["ExecutionRoleArn"])
     with service_call():
         response = run.aws.sagemaker.describe_model(ModelName=run.name)

@@ -39,7 +39,7 @@ def check_training_step(step: Step) -> None:
         raise UnsupportedStepError(
             f"Training step '{step.name}' runs its image's own algorithm, which needs the "
             f"container. The local runner runs script mode: hyperparameters {_PROGRAM} and "
-            f"{_SUBMIT_DIRECTORY} (an S3 URI of a .tar.gz)."
+            f"{_SUBMIT_DIRECTORY} (a .tar.gz in Amazon S3 or in a channel)."
         )
     mode = step.arguments.get("AlgorithmSpecification", {}).get("TrainingInputMode", "File")
     for channel in step.arguments.get("InputDataConfig") or ():
@@ -90,7 +90,9 @@ def _prepare(
         container.make_folder(folder)
     _stage_checkpoints(container, request)
     program = str(_decoded(hyperparameters[_PROGRAM]))
-    _stage_code(container, str(_decoded(hyperparameters[_SUBMIT_DIRECTORY])), program)
+    submitted = str(_decoded(hyperparameters[_SUBMIT_DIRECTORY]))
+    isolated = bool(request.get("EnableNetworkIsolation"))
+    _stage_code(container, submitted, program, isolated=isolated)
     user = {
         name: _decoded(text)
         for name, text in sorted(hyperparameters.items())
@@ -133,19 +135,34 @@ def _checkpoint_folder(container: Container, request: Mapping[str, Any]) -> Path
     return container.make_folder(request["CheckpointConfig"].get("LocalPath", _CHECKPOINTS))
 
 
-def _stage_code(container: Container, uri: str, program: str) -> None:
-    folder, source = container.make_folder(_CODE), container.make_folder(f"{_CODE}.source")
+def _stage_code(container: Container, uri: str, program: str, *, isolated: bool) -> None:
+    folder = container.make_folder(_CODE)
     if not uri.endswith(".tar.gz"):
         raise StepFailedError(f"ClientError: {_SUBMIT_DIRECTORY} '{uri}' is not a .tar.gz.")
-    with job_data_transfer():
-        download(container.run.aws.s3, uri, source)
+    archive = _code_archive(container, uri, isolated=isolated)
     try:
-        (archive,) = source.iterdir()
         _unpack(archive, folder)
     except (tarfile.TarError, EOFError, OSError) as error:
         raise StepFailedError(f"ClientError: {uri} cannot be unpacked: {error}") from error
     if not (folder / program).is_file():
         raise StepFailedError(f"ClientError: {uri} holds no '{program}' ({_PROGRAM}).")
+
+
+def _code_archive(container: Container, uri: str, *, isolated: bool) -> Path:
+    """Find the archive where the container's toolkit does: in a channel, or in Amazon S3."""
+    if not uri.startswith("s3://"):
+        return container.path(uri)
+    if isolated:
+        raise StepFailedError(
+            f"AlgorithmError: {_SUBMIT_DIRECTORY} is '{uri}', but the container of a job with"
+            " EnableNetworkIsolation does not reach Amazon S3: name a file of a channel, such as"
+            " /opt/ml/input/data/code/sourcedir.tar.gz."
+        )
+    source = container.make_folder(f"{_CODE}.source")
+    with job_data_transfer():
+        download(container.run.aws.s3, uri, source)
+    (archive,) = source.iterdir()
+    return archive
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.language.service_calls import On, actions
+from constructs_lib.infrastructure.iam.request_conditions import AllowedNetwork, approval_up_to
+from constructs_lib.language.service_calls import Caller, On, actions
 from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws, Execution, ExecutionStatus, start_execution
 from tests.local.emulator.policies import Statement, allow, document
@@ -18,8 +19,14 @@ from tests.local.emulator.policies import Statement, allow, document
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6-cpu-py312"
 TAGS = [{"Key": "pipeline", "Value": "returns-risk"}]
 TYPES = ("Model", "Processing", "RegisterModel")
-ALL = {on: allow(names, "*") for on in On if (names := actions(TYPES, on))}
-"""A statement per kind of resource, each without a scope."""
+Statements = dict[tuple[Caller, On | str], Statement]
+ALL: Statements = {
+    (by, on): allow(names, "*")
+    for by in Caller
+    for on in On
+    if (names := actions(TYPES, on, by=by))
+}
+"""A statement per role and kind of resource, each without a scope."""
 
 Run = Callable[..., Execution]
 
@@ -46,21 +53,30 @@ def group() -> str:
 
 @pytest.fixture
 def run(server: EmbeddedAws, tmp_path: Path) -> Run:
-    """Run a pipeline of one step whose role has these statements."""
+    """Run a pipeline of one step; it and the step's job have a role each, with these statements."""
 
-    def execute(step: dict[str, Any], *statements: Statement) -> Execution:
-        name = f"pipeline-{uuid.uuid4().hex}"
+    def create_role(name: str, statements: list[Statement]) -> str:
         trust = allow("sts:AssumeRole", [], Principal={"Service": "sagemaker.amazonaws.com"})
         del trust["Resource"]
         iam = server.client("iam")
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]
         iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document(*statements))
+        return str(role["Arn"])
+
+    def execute(step: dict[str, Any], statements: Statements) -> Execution:
+        name = f"pipeline-{uuid.uuid4().hex}"
+        roles = {
+            by: create_role(
+                f"{name}-{by.name}", [each for (of, _), each in statements.items() if of is by]
+            )
+            for by in Caller
+        }
         key = server.client("kms").create_key()["KeyMetadata"]["KeyId"]
         text = json.dumps({"Version": "2020-12-01", "Steps": [step]}).replace("KEY", key)
         server.client("sagemaker").create_pipeline(
             PipelineName=name,
-            PipelineDefinition=text.replace("ROLE", role["Arn"]),
-            RoleArn=role["Arn"],
+            PipelineDefinition=text.replace("ROLE", roles[Caller.JOB]),
+            RoleArn=roles[Caller.PIPELINE],
             ClientRequestToken=uuid.uuid4().hex,
             Tags=TAGS,
         )
@@ -115,8 +131,19 @@ def processing(bucket: str) -> dict[str, Any]:
     }
 
 
-def without(*left_out: On) -> list[Statement]:
-    return [statement for on, statement in ALL.items() if on not in left_out]
+def without(*left_out: On) -> Statements:
+    return {key: statement for key, statement in ALL.items() if key[1] not in left_out}
+
+
+def conditioned(on: On, condition: dict[str, Any]) -> Statements:
+    """Put a condition on what the pipeline's role creates."""
+    names = actions(TYPES, on)
+    create = [name for name in names if name.startswith("sagemaker:Create")]
+    return {
+        **ALL,
+        (Caller.PIPELINE, on): allow(sorted(set(names) - set(create)), "*"),
+        (Caller.PIPELINE, "create"): {**allow(create, "*"), "Condition": condition},
+    }
 
 
 def reason(execution: Execution) -> str:
@@ -128,7 +155,7 @@ def reason(execution: Execution) -> str:
 def test_a_registration_creates_its_group_first_with_the_tags_of_the_pipeline(
     server: EmbeddedAws, run: Run, group: str, bucket: str
 ) -> None:
-    execution = run(registration(group, bucket), *ALL.values())
+    execution = run(registration(group, bucket), ALL)
 
     assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
     sagemaker = server.client("sagemaker")
@@ -141,7 +168,7 @@ def test_a_group_that_exists_stands_in_the_way_of_no_registration(
 ) -> None:
     server.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
 
-    execution = run(registration(group, bucket), *ALL.values())
+    execution = run(registration(group, bucket), ALL)
 
     assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
 
@@ -156,9 +183,13 @@ def test_a_role_that_may_not_create_the_group_registers_nothing(
 
     execution = run(
         registration(group, bucket),
-        *without(On.GROUP, On.PACKAGE, On.CREATED),
-        allow(allowed, f"{prefix}model-package-group/{group}"),
-        allow(actions(TYPES, On.PACKAGE), f"{prefix}model-package/{group}/*"),
+        {
+            **without(On.CREATED),
+            (Caller.PIPELINE, On.GROUP): allow(allowed, f"{prefix}model-package-group/{group}"),
+            (Caller.PIPELINE, On.PACKAGE): allow(
+                actions(TYPES, On.PACKAGE), f"{prefix}model-package/{group}/*"
+            ),
+        },
     )
 
     assert missing in reason(execution)
@@ -170,7 +201,7 @@ def test_a_role_that_may_not_create_the_group_registers_nothing(
 def test_a_job_runs_with_all_that_sagemaker_does_for_it_and_gets_the_pipelines_tags(
     server: EmbeddedAws, run: Run, bucket: str
 ) -> None:
-    execution = run(processing(bucket), *ALL.values())
+    execution = run(processing(bucket), ALL)
 
     assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
     arn = execution.step("Package").properties["ProcessingJobArn"]
@@ -195,7 +226,7 @@ def test_a_job_runs_with_all_that_sagemaker_does_for_it_and_gets_the_pipelines_t
 def test_a_job_whose_role_may_not_do_one_of_it_fails_with_the_action(
     run: Run, bucket: str, left_out: On, told: str
 ) -> None:
-    failed = reason(run(processing(bucket), *without(left_out)))
+    failed = reason(run(processing(bucket), without(left_out)))
 
     assert told in failed
 
@@ -210,9 +241,9 @@ def test_a_job_whose_role_may_not_do_one_of_it_fails_with_the_action(
 def test_a_scope_on_network_interfaces_fails_a_job_in_a_vpc_as_its_validation_does(
     run: Run, bucket: str, scope: dict[str, Any]
 ) -> None:
-    scoped = {**ALL[On.NETWORK_INTERFACE], **scope}
+    interfaces = (Caller.JOB, On.NETWORK_INTERFACE)
 
-    failed = reason(run(processing(bucket), *without(On.NETWORK_INTERFACE), scoped))
+    failed = reason(run(processing(bucket), {**ALL, interfaces: {**ALL[interfaces], **scope}}))
 
     assert "ValidationException" in failed
     assert "ec2:CreateNetworkInterface" in failed
@@ -223,6 +254,68 @@ def test_a_scope_on_network_interfaces_is_no_matter_without_a_vpc(run: Run, buck
     step = processing(bucket)
     del step["Arguments"]["NetworkConfig"]
 
-    execution = run(step, *without(On.NETWORK_INTERFACE, On.NETWORK))
+    execution = run(step, without(On.NETWORK_INTERFACE, On.NETWORK))
 
     assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
+
+
+def test_neither_role_needs_what_the_other_one_calls(run: Run, bucket: str) -> None:
+    exchanged = {
+        (by, on): statement for (of, on), statement in ALL.items() for by in Caller if by is not of
+    }
+
+    assert "sagemaker:CreateProcessingJob" in reason(run(processing(bucket), exchanged))
+
+
+@pytest.mark.parametrize(
+    ("network", "is_allowed"),
+    [
+        ({"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, True),
+        ({"Subnets": ["subnet-2"], "SecurityGroupIds": ["sg-1"]}, False),
+        ({"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]}, False),
+        ({"Subnets": ["subnet-1"], "SecurityGroupIds": ["sg-2"]}, False),
+        (None, False),
+    ],
+)
+@pytest.mark.parametrize("isolated", [True, False])
+def test_a_job_starts_in_the_subnets_and_groups_of_the_policy_and_isolated_only(
+    run: Run, bucket: str, network: dict[str, Any] | None, is_allowed: bool, isolated: bool
+) -> None:
+    step = processing(bucket)
+    step["Arguments"]["NetworkConfig"] = {
+        "EnableNetworkIsolation": isolated,
+        **({"VpcConfig": network} if network else {}),
+    }
+    allowed = AllowedNetwork(subnet_ids=["subnet-1"], security_group_ids=["sg-1"])
+
+    execution = run(step, conditioned(On.CREATED, allowed.required(isolated=True)))
+
+    if is_allowed and isolated:
+        assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
+    else:
+        assert "AccessDenied" in reason(execution)
+        assert "sagemaker:CreateProcessingJob" in reason(execution)
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "is_allowed"),
+    [
+        ("PendingManualApproval", "PendingManualApproval", True),
+        ("PendingManualApproval", "Approved", False),
+        ("Rejected", "Approved", False),
+        ("Approved", "Approved", True),
+        ("Approved", "PendingManualApproval", True),
+    ],
+)
+def test_a_start_parameter_approves_only_where_the_environment_does(
+    run: Run, group: str, bucket: str, environment: str, status: str, is_allowed: bool
+) -> None:
+    step = registration(group, bucket)
+    step["Arguments"]["ModelApprovalStatus"] = status
+
+    execution = run(step, conditioned(On.PACKAGE, approval_up_to(environment)))
+
+    if is_allowed:
+        assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
+    else:
+        assert "sagemaker:CreateModelPackage" in reason(execution)

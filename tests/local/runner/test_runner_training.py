@@ -135,6 +135,45 @@ def test_a_training_script_gets_data_and_hyperparameters_and_leaves_a_model(
     assert get(f"s3://{bucket}/checkpoints/new")["Body"] == b""
 
 
+def test_an_isolated_container_gets_its_code_from_a_channel_and_no_credentials(
+    training_step: Callable[..., dict[str, Any]],
+    deploy: Deploy,
+    execute: Execute,
+    get: Get,
+    bucket: str,
+) -> None:
+    step = training_step(
+        """
+        import json, os, pathlib
+        names = [name for name in os.environ if name.startswith("AWS_")]
+        pathlib.Path(os.environ["SM_MODEL_DIR"], "names.json").write_text(json.dumps(names))
+        """,
+        EnableNetworkIsolation=True,
+        InputDataConfig=[
+            {
+                "ChannelName": "code",
+                "DataSource": {
+                    "S3DataSource": {
+                        "S3DataType": "S3Prefix",
+                        "S3Uri": f"s3://{bucket}/code/sourcedir.tar.gz",
+                    }
+                },
+            }
+        ],
+    )
+    fetched = execute(deploy(step)).step("Train").reason
+    hyperparameters = step["Arguments"]["HyperParameters"]
+    hyperparameters["sagemaker_submit_directory"] = "/opt/ml/input/data/code/sourcedir.tar.gz"
+
+    execution = execute(deploy(step))
+
+    assert fetched is not None
+    assert "does not reach Amazon S3" in fetched
+    assert execution.status is ExecutionStatus.SUCCEEDED, execution.failure_reason
+    artifact = execution.step("Train").properties["ModelArtifacts"]["S3ModelArtifacts"]
+    assert json.loads(read_archive(get(artifact)["Body"])["names.json"]) == ["AWS_REGION"]
+
+
 def test_the_model_is_encrypted_with_the_jobs_key(
     training_step: Callable[..., dict[str, Any]],
     deploy: Deploy,

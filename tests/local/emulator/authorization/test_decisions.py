@@ -212,6 +212,31 @@ JOB: dict[str, Any] = {
 }
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_told"),
+    [({}, True), ({"Condition": {"StringLike": {"s3:prefix": "mine/*"}}}, False), (None, False)],
+)
+def test_who_may_list_the_bucket_is_told_that_an_object_is_missing(
+    bucket: str,
+    create_role: CreateRole,
+    client_as: ClientAs,
+    condition: dict[str, Any] | None,
+    is_told: bool,
+) -> None:
+    read = allow("s3:GetObject", f"arn:aws:s3:::{bucket}/*")
+    find = (
+        []
+        if condition is None
+        else [{**allow("s3:ListBucket", f"arn:aws:s3:::{bucket}"), **condition}]
+    )
+    s3 = client_as(create_role(read, *find), "s3")
+
+    with pytest.raises(ClientError) as error:
+        s3.head_object(Bucket=bucket, Key="mine/missing")
+
+    assert error.value.response["Error"]["Code"] == ("404" if is_told else "403")
+
+
 def test_a_role_is_handed_over_by_who_may_pass_it(
     create_role: CreateRole, client_as: ClientAs
 ) -> None:
