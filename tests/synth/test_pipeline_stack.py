@@ -270,3 +270,21 @@ def test_jobs_start_in_the_network_of_the_settings_and_isolated_only(
         "Null": {"sagemaker:VpcSecurityGroupIds": "false", "sagemaker:VpcSubnets": "false"},
         "Bool": {"sagemaker:NetworkIsolation": "true"},
     }
+
+
+@pytest.mark.parametrize(
+    ("prefix", "listed"),
+    [
+        ("s3://other-bucket/", ["*"]),
+        ("s3://other-bucket/tmp/", ["tmp", "tmp/*"]),
+        ("s3://other-bucket/models/model.tar.gz", ["models/model.tar.gz"]),
+    ],
+)
+def test_jobs_list_of_other_buckets_what_they_may_read(
+    synthesize: Synthesize, prefix: str, listed: list[str]
+) -> None:
+    stack = synthesize(additional_s3_prefixes=[prefix])["pipeline-returns-risk"]
+
+    statement = _statements(stack, "JobRole")["FindConfiguredData"]
+    assert ":s3:::other-bucket" in str(statement["Resource"])
+    assert statement["Condition"] == {"StringLike": {"s3:prefix": listed}}

@@ -18,7 +18,14 @@ from typing import Any, Final
 from local.runner.aws import job_data_transfer, response_properties, service_call, without_nulls
 from local.runner.jobs.containers import Container, StepRun, check_result, refuse_several_instances
 from local.runner.jobs.service_calls import check_service_calls
-from local.runner.jobs.storage import child_path, download, has_objects, upload_file, upload_folder
+from local.runner.jobs.storage import (
+    child_path,
+    download,
+    has_objects,
+    is_object,
+    upload_file,
+    upload_folder,
+)
 from local.runner.language.definition import Step
 from local.runner.language.errors import StepFailedError, UnsupportedStepError
 
@@ -137,8 +144,6 @@ def _checkpoint_folder(container: Container, request: Mapping[str, Any]) -> Path
 
 def _stage_code(container: Container, uri: str, program: str, *, isolated: bool) -> None:
     folder = container.make_folder(_CODE)
-    if not uri.endswith(".tar.gz"):
-        raise StepFailedError(f"ClientError: {_SUBMIT_DIRECTORY} '{uri}' is not a .tar.gz.")
     archive = _code_archive(container, uri, isolated=isolated)
     try:
         _unpack(archive, folder)
@@ -160,9 +165,12 @@ def _code_archive(container: Container, uri: str, *, isolated: bool) -> Path:
         )
     source = container.make_folder(f"{_CODE}.source")
     with job_data_transfer():
+        if not is_object(container.run.aws.s3, uri):
+            raise StepFailedError(
+                f"AlgorithmError: there is no object {uri}, which {_SUBMIT_DIRECTORY} names."
+            )
         download(container.run.aws.s3, uri, source)
-    (archive,) = source.iterdir()
-    return archive
+    return source / uri.rpartition("/")[2]
 
 
 def _unpack(archive: Path, folder: Path) -> None:

@@ -210,8 +210,9 @@ def test_the_failure_file_is_the_reason(
     [
         ({"sagemaker_program": "other.py"}, "holds no 'other.py'"),
         ({"sagemaker_submit_directory": "s3://{bucket}/code/plain.tar.gz"}, "cannot be unpacked"),
-        ({"sagemaker_submit_directory": "s3://{bucket}/absent.tar.gz"}, "No S3 objects found"),
-        ({"sagemaker_submit_directory": "s3://{bucket}/code"}, "is not a .tar.gz"),
+        ({"sagemaker_submit_directory": "s3://{bucket}/absent.tar.gz"}, "there is no object"),
+        ({"sagemaker_submit_directory": "s3://{bucket}/code"}, "there is no object"),
+        ({"sagemaker_submit_directory": "/opt/ml/input/data/code/x.gz"}, "cannot be unpacked"),
     ],
 )
 def test_a_wrong_source_archive_fails_the_step(
