@@ -42,7 +42,7 @@ def start(
 
     Examples:
         release start returns-risk --model model.tar.gz --wait
-        release start returns-risk --model s3://BUCKET/incoming/returns-risk/model.tar.gz --profile prod
+        release start returns-risk --model s3://BUCKET/incoming/returns-risk/model.tar.gz
     """
     parameters = given_parameters(parameter, model)
     aws = options.aws()
