@@ -20,6 +20,7 @@ quick_start.prepare(is_program=__name__ == "__main__")
 from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
 from constructs_lib.configs.folder import load_pipelines
 from constructs_lib.errors import ReleaseError
+from constructs_lib.release.patches import IGNORE_UNPATCHED, tell_unpatched, today
 from constructs_lib.settings import Settings, read_context
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
         The app, and what SageMaker would refuse of its pipelines or is likely a mistake.
 
     Raises:
-        ReleaseError: The settings or a pipeline's config are wrong.
+        ReleaseError: The settings or a pipeline's config are wrong, or the settings refuse its
+            containers.
     """
     settings = Settings.from_context(context.get)
     pipelines = load_pipelines(ROOT / settings.pipelines_dir)
+    if not context.get(IGNORE_UNPATCHED):
+        tell_unpatched(pipelines, settings.unpatched_containers, today())
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER
     with Compilation(pipelines, home_region=settings.home_region, cache=cache) as compilation:
         # Only now: definitions compile while the CDK is imported.

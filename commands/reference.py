@@ -85,7 +85,7 @@ it serves until it is stopped.
 | `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
 | `clean-models` | `{deleted: [name], kept: [{name, endpoint_config}]}` |
 | `execution-document` | `{document, step_configs: {step: STEP_CONFIG}}` |
-| `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `problem`, `unknown` |
+| `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `warning`, `problem`, `unknown` |
 """  # noqa: E501  # rows of a table
 
 

@@ -38,6 +38,8 @@
     ├── ModelArtifactError           constructs_lib.release.incoming
     ├── OwnScriptError               constructs_lib.release.own_script
     ├── PackagingError               constructs_lib.release.packager
+    ├── BuildDateError               constructs_lib.release.patches
+    ├── UnpatchedContainersError     constructs_lib.release.patches
     ├── SampleRequestError           constructs_lib.release.samples.errors
     ├── SettingsError                constructs_lib.settings
     ├── ImageError                   constructs_lib.steps.images

@@ -53,6 +53,8 @@ _ZONES: Final = 2
 
 LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
 """The retention periods that this app offers, out of CloudWatch Logs' own."""
+UnpatchedContainers = Literal["warn", "refuse"]
+"""What is done about containers without patches."""
 
 
 class SettingsError(ReleaseError):
@@ -213,6 +215,9 @@ class Settings(_Section):
     model_approval_status: ApprovalStatus = "PendingManualApproval"
     """Status of new model package versions, unless an execution gives another. Only where this is
     ``Approved`` may an execution register an approved version."""
+    unpatched_containers: UnpatchedContainers = "warn"
+    """What is done about pipelines whose containers AWS patches no more: with ``refuse``, ``cdk
+    synth`` and ``release validate`` fail. A warning comes half a year before in any case."""
     environment: str | None = None
     """Name of the environment that was chosen; tags its resources."""
     owner: TagValue | None = None

@@ -14,6 +14,7 @@ from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
 from constructs_lib.fields.rules import TextRule
+from constructs_lib.service_model.patches import CONTAINERS
 from constructs_lib.settings import Settings
 from tests.example_pipeline import CONFIG
 
@@ -118,10 +119,31 @@ there ([how they go together](deploy.md#environments)). All are optional.
 
 """
 
+_PATCHES: Final = """\
+## Containers and their patches
+
+Until when AWS patches the containers that `framework_version` and `processing_framework_version`
+choose, as far as it says so; `constructs_lib/service_model/patches.py` names the source. `release
+validate` and `cdk synth` warn half a year before and from the day after, and `release doctor` lists
+them ([what to do](operate.md#containers-without-patches)).
+
+"""
+
 
 def reference() -> str:
     """Return the text of docs/configuration.md."""
-    return _INTRODUCTION + "".join(_sections()) + _SETTINGS + "".join(_settings())
+    fields, settings = "".join(_sections()), "".join(_settings())
+    return f"{_INTRODUCTION}{fields}{_PATCHES}{_patches()}{_SETTINGS}{settings}"
+
+
+def _patches() -> str:
+    rows = [
+        f"| {family} | `{each.version}` | `{each.python}` | {each.end} |"
+        for family, containers in CONTAINERS.items()
+        for each in reversed(containers)
+    ]
+    titles = ["| container | version | Python | patched until |", "|---|---|---|---|"]
+    return "\n".join([*titles, *rows, "", ""])
 
 
 def _sections() -> Iterator[str]:

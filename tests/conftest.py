@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.example_pipeline import CONFIG
-from tests.synth.app_copy import copy_app
+from tests.synth.app_copy import BEFORE_ANY_END, copy_app
 
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
@@ -30,6 +30,8 @@ for _name in list(os.environ):
         del os.environ[_name]
 # Session-wide, because worker processes and fixtures of any scope may start Node.
 os.environ["CDK_DISABLE_CLI_TELEMETRY"] = "true"
+# Commands judge by this day until when AWS patches containers: the same whenever tests run.
+os.environ["SOURCE_DATE_EPOCH"] = str(BEFORE_ANY_END)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

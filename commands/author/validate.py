@@ -14,8 +14,11 @@ from commands.terminal.options import Environment, Folders, Json, NoCache, print
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from constructs_lib.compilation.parent import Compilation
     from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.release.patches import PatchFinding
 
 
 def validate(
@@ -28,24 +31,27 @@ def validate(
     """Check configs and the pipelines they make.
 
     Tells every problem with its place: what is wrong in a config, and what SageMaker would refuse
-    of the pipeline. Tells what of an older config is not used, too. Exits with 1 if there is an
-    error.
+    of the pipeline. Tells what of an older config is not used, and which containers AWS patches no
+    more, too. Exits with 1 if there is an error.
 
     Examples:
         release validate
         release validate returns_risk --json
     """
     from constructs_lib.configs.folder import config_path, config_paths, refuse_equal_names
+    from constructs_lib.release.patches import patch_findings, today
 
     settings = places.read_settings()
     folder = places.pipelines_folder(settings)
     paths = {name: config_path(folder, name) for name in names} if names else config_paths(folder)
     loaded = {name: _load(path) for name, path in paths.items()}
     configs = {name: each for name, each in loaded.items() if not isinstance(each, ReleaseError)}
+    policy, day = settings.unpatched_containers, today()
+    patches = {name: patch_findings(each, policy, day) for name, each in configs.items()}
     results = []
     with places.compilation(configs, settings, no_cache=no_cache) as compiled:
         for name, each in loaded.items():
-            results.append(_check(name, each, compiled))
+            results.append(_check(name, each, compiled, patches.get(name, ())))
             if not as_json:
                 _print(results[-1])
     valid = {each["name"] for each in results if each["valid"]}
@@ -65,7 +71,10 @@ def _load(path: Path) -> PipelineConfigs | ReleaseError:
 
 
 def _check(
-    name: str, configs: PipelineConfigs | ReleaseError, compiled: Compilation
+    name: str,
+    configs: PipelineConfigs | ReleaseError,
+    compiled: Compilation,
+    patches: Sequence[PatchFinding],
 ) -> dict[str, Any]:
     """Return what ``--json`` tells of a pipeline; does what synthesis does, short of the stacks."""
     from constructs_lib.release.files import release_files
@@ -77,25 +86,31 @@ def _check(
         checked = compiled[name]
         release_files(configs, checked.pipeline)
     except ReleaseError as error:
-        told = [] if isinstance(configs, ReleaseError) else _told_of_file(configs)
+        told = [] if isinstance(configs, ReleaseError) else _told_of_file(configs, patches)
         return {**result, "error": str(error), "findings": told}
-    valid = all(finding.severity != "error" for finding in checked.findings)
+    severities = {each.severity for each in checked.findings} | {each.severity for each in patches}
+    valid = "error" not in severities
     told = [
-        *_told_of_file(configs),
+        *_told_of_file(configs, patches),
         *({"severity": each.severity, "text": str(each)} for each in checked.findings),
     ]
     result |= {"pipeline": checked.pipeline.name, "valid": valid, "error": None}
     return {**result, "findings": told}
 
 
-def _told_of_file(configs: PipelineConfigs) -> list[dict[str, str]]:
-    """Return what is odd in a config file, and what of it is not used or means something else."""
-    told = {"warning": configs.warnings, "note": configs.notes}
-    return [
-        {"severity": severity, "text": f"{severity} {each}"}
-        for severity, each_of_them in told.items()
-        for each in each_of_them
-    ]
+def _told_of_file(
+    configs: PipelineConfigs, patches: Sequence[PatchFinding]
+) -> list[dict[str, str]]:
+    """Return what is odd in a config file, and what of it is not used or means something else.
+
+    Also which containers get no patches; only that depends on the day.
+    """
+    told = (
+        *(("warning", each) for each in configs.warnings),
+        *(("note", each) for each in configs.notes),
+        *((each.severity, each.problem) for each in patches),
+    )
+    return [{"severity": severity, "text": f"{severity} {each}"} for severity, each in told]
 
 
 def _print(result: dict[str, Any]) -> None:

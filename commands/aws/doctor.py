@@ -21,17 +21,22 @@ if TYPE_CHECKING:
     from constructs_lib.configs import PipelineConfigs
     from constructs_lib.settings import Settings
 
-_MARKS: Final = {"ok": "ok", "problem": "PROBLEM", "unknown": "not checked"}
+_MARKS: Final = {
+    "ok": "ok",
+    "warning": "warning",
+    "problem": "PROBLEM",
+    "unknown": "not checked",
+}
 
 
 @with_aws_options
 def doctor(*, options: AwsOptions) -> None:
     """Check this machine, the configs and the AWS account.
 
-    Python, Node, the CDK, the disk; settings and pipelines; credentials, bootstrap of each region
-    and its key, zones, models left behind, and the quotas that the pipelines need. Tells how to fix
-    each problem, and exits with 1 if there is one. Without credentials it checks everything else,
-    and says what it did not check.
+    Python, Node, the CDK, the disk; settings, pipelines, and whether AWS still patches their
+    containers; credentials, bootstrap of each region and its key, zones, models left behind, and
+    the quotas that the pipelines need. Tells how to fix each problem, and exits with 1 if there is
+    one. Without credentials it checks everything else, and says what it did not check.
 
     Examples:
         release doctor
@@ -64,6 +69,7 @@ def _print(checks: list[Check]) -> None:
 
 def _checks(options: AwsOptions) -> Iterator[Check]:
     from commands.health.account import account_checks
+    from commands.health.containers import container_checks
     from commands.health.machine import machine_checks
     from constructs_lib.configs.folder import load_pipelines
 
@@ -82,6 +88,8 @@ def _checks(options: AwsOptions) -> Iterator[Check]:
     except ReleaseError as error:
         yield Check("pipelines", "problem", str(error), "See: release validate")
         needs = _needs(settings, {})
+    else:
+        yield from container_checks(pipelines, settings.unpatched_containers)
     yield from account_checks(options.aws(), needs)
 
 

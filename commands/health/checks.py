@@ -11,7 +11,7 @@ class Check:
     """One line of the doctor's report."""
 
     name: str
-    state: Literal["ok", "problem", "unknown"]
+    state: Literal["ok", "warning", "problem", "unknown"]
     """``unknown`` was not checked; the detail says why."""
     detail: str
     fix: str | None = None

@@ -19,6 +19,7 @@ STYLES: Final = {
     "Rejected": "bold red",
     "Pending": "yellow",
     "ok": "green",
+    "warning": "yellow",
     "PROBLEM": "bold red",
     "not checked": "yellow",
 }

@@ -118,9 +118,9 @@ class ProcessingStepConfigBase(BasePipelineConfig):
     processing_script_arguments: list[str] | None = Field(
         None, description="Arguments of the processing script"
     )
-    processing_framework_version: Literal["0.20.0-1", "0.23-1", "1.0-1", "1.2-1"] = Field(
-        "1.2-1", description="Version of the scikit-learn container that runs the script"
-    )
+    processing_framework_version: Literal[
+        "0.20.0-1", "0.23-1", "1.0-1", "1.2-1", "1.4-2-py312", "1.9-0"
+    ] = Field("1.2-1", description="Version of the scikit-learn container that runs the script")
     input_names: ChannelNames | None = Field(
         None, description=f"Names of the job's inputs; {UNUSED}"
     )

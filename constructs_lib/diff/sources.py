@@ -21,6 +21,7 @@ from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
 from constructs_lib.git import GitError, git
+from constructs_lib.release.patches import IGNORE_UNPATCHED
 from constructs_lib.settings import ENVIRONMENT_KEY
 
 _TIMEOUT_IN_SECONDS: Final = 600
@@ -182,7 +183,8 @@ def _environment(output: str, environment: str | None) -> dict[str, str]:
     context = {ENVIRONMENT_KEY: environment} if environment else {}
     return {
         **kept,
-        "CDK_CONTEXT_JSON": json.dumps(context),
+        # What has run out of patches since is a reason to change it, and to look at the change.
+        "CDK_CONTEXT_JSON": json.dumps({**context, IGNORE_UNPATCHED: True}),
         "CDK_OUTDIR": output,
         "CDK_VALIDATION": "false",  # seconds, for checks that a comparison does not need
         "PYTHONDONTWRITEBYTECODE": "1",

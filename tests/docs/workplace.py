@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from tests.example_pipeline import ROOT, copy_pipelines
-from tests.synth.app_copy import JSII_CACHE
+from tests.synth.app_copy import AFTER_AN_END, JSII_CACHE
 
 _LEFT_OUT: Final = shutil.ignore_patterns(
     ".git", ".venv", "node_modules", ".local", "cdk.out", ".*_cache", ".hypothesis", "*.pyc.*"
@@ -88,6 +88,7 @@ class Shell:
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "CDK_DISABLE_VERSION_CHECK": "true",
                 "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
+                "SOURCE_DATE_EPOCH": str(AFTER_AN_END),
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -11,18 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from constructs_lib.service_model.patches import CONTAINERS
+
 
 def pythons_of_containers() -> list[int]:
-    """Which Python 3 each container of the SDK's table has that the jobs support."""
+    """Which Python 3 each container of the SDK's table has that the jobs support.
+
+    Of PyTorch those that train, too: they are ahead of those that serve. The containers of
+    scikit-learn are not in the table with their Python.
+    """
     spec = importlib.util.find_spec("sagemaker.core")
     assert spec is not None
     assert spec.origin is not None
     table = json.loads(
         Path(spec.origin).with_name("image_uri_config").joinpath("pytorch.json").read_text()
     )
-    names = {
+    names = {each.python for each in CONTAINERS["scikit-learn"]} | {
         name
-        for image in table["inference"]["versions"].values()
+        for scope in ("inference", "training")
+        for image in table[scope]["versions"].values()
         for name in image.get("py_versions", [])
     }
     minors = {int(name.removeprefix("py3")) for name in names if re.fullmatch(r"py3\d+", name)}

@@ -13,6 +13,10 @@ from tests.example_pipeline import PIPELINES, ROOT
 
 JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 """In the home folder otherwise, which tests replace: unpacking the CDK takes seconds."""
+BEFORE_ANY_END = 1_700_000_000
+"""A day of 2023, when AWS patched the example's containers: there is nothing to tell of them."""
+AFTER_AN_END = 1_795_824_000
+"""2026-11-28, when AWS patched the example's PyTorch no more."""
 _NOT_OF_THE_APP = {"benchmarks", "cdk.out", "docs", "node_modules", "pipelines", "tests"}
 """All else in this folder is copied, so that a new folder of the app is no change here."""
 
@@ -51,6 +55,7 @@ def run(
             "PATH": os.defpath,
             "CDK_VALIDATION": "false",
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
+            "SOURCE_DATE_EPOCH": str(BEFORE_ANY_END),
             **(environment or {}),
         },
         umask=umask,

@@ -12,8 +12,9 @@ import pytest
 
 from app import build_app
 from constructs_lib.jobs.archive import job_archive
+from constructs_lib.release.patches import IGNORE_UNPATCHED
 from tests.diff.app_repository import git
-from tests.synth.app_copy import assembly, copy_app, run
+from tests.synth.app_copy import AFTER_AN_END, assembly, copy_app, run
 from tests.synth.conftest import cdk_context
 
 _ANOTHER_DAY = 1_000_000_000
@@ -89,6 +90,33 @@ def test_another_commit_of_the_same_files_synthesizes_the_same_bytes(
     assert [name for name in one if one[name] != other[name]] == []
     parameter = {"Name": "GitCommit", "Type": "String", "DefaultValue": "unknown"}
     assert json.dumps(parameter, sort_keys=True, separators=(",", ":")) in _definition(one)
+
+
+def test_what_is_told_of_a_day_is_no_part_of_the_bytes(one: dict[str, bytes], folder: Path) -> None:
+    day = {"SOURCE_DATE_EPOCH": str(AFTER_AN_END)}
+    refuse = {"model-release": {"pipelines_dir": "pipelines", "unpatched_containers": "refuse"}}
+
+    warned = run(folder, "app.py", environment=day)
+    refused = run(folder, "app.py", environment={**day, "CDK_CONTEXT_JSON": json.dumps(refuse)})
+
+    (warning,) = warned.stderr.splitlines()
+    assert warning.startswith("warning: ")
+    assert "the PyTorch 2.1.0 container for inference has had no patches since" in warning
+    assert warned.returncode == 0
+    assert assembly(folder / "cdk.out") == one
+    assert refused.returncode == 1
+    assert refused.stderr.startswith('error: unpatched_containers in cdk.json is "refuse":')
+
+
+def test_a_comparison_neither_tells_nor_refuses_what_has_no_patches(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(AFTER_AN_END))
+    context = {**cdk_context(unpatched_containers="refuse"), IGNORE_UNPATCHED: True}
+
+    build_app(str(tmp_path), context, builtin_cloud_formation_validation=False)
+
+    assert caplog.messages == []
 
 
 def _definition(files: dict[str, bytes]) -> str:
