@@ -151,6 +151,10 @@ bench-report: setup ## Time the run report of pipelines with many steps
 faults: setup ## Inject faults into releases on the embedded AWS, and print what came of them
 	@python -m benchmarks.faults $(ARGS)
 
+.PHONY: mutants
+mutants: setup ## Plant kept faults in copies of the code, and print which test notices each
+	@python -m benchmarks.mutants $(ARGS)
+
 .PHONY: fuzz
 fuzz: setup ## Send made-up archives through the packaging job, and compare what readers unpack of its output
 	@python -m benchmarks.fuzz $(ARGS)

@@ -501,6 +501,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         packed(model_tar(member("code/a.py"), hard_link("a.py", "code/a.py"))),
         "'a.py' is a hard link to 'code/a.py', in the code/ that is replaced",
     ),
+    "hard-link-into-code-spelled-otherwise": (
+        packed(model_tar(member("code/a.py"), hard_link("a.py", ".//code/a.py"))),
+        "'a.py' is a hard link to './/code/a.py', in the code/ that is replaced",
+    ),
     "file-over-a-hard-link": (
         packed(model_tar(hard_link("h", "model.pth"), member("h", b"x"))),
         "'h' is there twice, as a hard link and as a file",
@@ -677,6 +681,15 @@ def test_limits_can_be_set(bench: Workbench, options: tuple[str, str], reason: s
     outcome = bench.run(packed(model_tar(member("third"))), *options)
     assert (outcome.exit_code, outcome.left) == (1, [])
     assert reason in outcome.error
+
+
+def test_an_archive_may_have_as_many_members_as_the_limit_says(bench: Workbench) -> None:
+    model = packed(model_tar())
+    count = int(bench.run(model).manifest["member_count"])
+
+    assert bench.run(model, "--max-members", str(count)).exit_code == 0
+    outcome = bench.run(model, "--max-members", str(count - 1))
+    assert (outcome.exit_code, outcome.left) == (1, [])
 
 
 def test_deep_and_wide_links_end_in_time(bench: Workbench) -> None:
@@ -915,6 +928,7 @@ def test_the_manifest_describes_the_output(bench: Workbench) -> None:
         assert outcome.manifest["member_count"] == len(archive.getmembers())
     assert outcome.left == ["manifest.json", "model.tar.gz"]
     assert outcome.manifest["sha256"] == hashlib.sha256(made).hexdigest()
+    assert outcome.manifest["crc32"] == f"{zlib.crc32(made):08x}"
     assert outcome.manifest["size_bytes"] == len(made)
     assert outcome.manifest["unpacked_size_bytes"] == len(gzip.decompress(made))
     source = bench.model.read_bytes()

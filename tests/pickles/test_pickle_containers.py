@@ -164,6 +164,7 @@ LOCAL = HONEST.index(b"PK\3\4")
 CENTRAL = HONEST.index(b"PK\1\2")
 END = HONEST.index(b"PK\5\6")
 NAME = b"archive/data.pkl"
+COMPRESSED = zipped({"data.pkl": BENIGN}, compression=zipfile.ZIP_DEFLATED)
 
 ODD = {
     "name differs": ("zip-headers-differ", changed(HONEST, LOCAL + 30, b"Archive")),
@@ -180,6 +181,14 @@ ODD = {
     "wrong crc": (
         "zip-crc-wrong",
         changed(changed(HONEST, LOCAL + 14, b"abcd"), CENTRAL + 16, b"abcd"),
+    ),
+    "wrong crc of what is compressed": (
+        "zip-crc-wrong",
+        changed(
+            changed(COMPRESSED, COMPRESSED.index(b"PK\3\4") + 14, b"abcd"),
+            COMPRESSED.index(b"PK\1\2") + 16,
+            b"abcd",
+        ),
     ),
     "prefix": ("zip-hidden-bytes", b"#!/bin/sh\n" + HONEST),
     "counted prefix": ("zip-hidden-bytes", zipped({"x": BENIGN}, prefix=b"MZ" * 40)),

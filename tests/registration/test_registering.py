@@ -475,3 +475,26 @@ def test_an_execution_is_active_until_it_ends(monkeypatch: pytest.MonkeyPatch) -
     assert claims.last_active("arn", None) == ended
     monkeypatch.setattr(claims, "describe_execution", described("Executing"))
     assert claims.last_active("arn", None) is None
+
+
+def test_claims_are_in_the_order_in_which_they_were_made(event: dict[str, str], aws: Aws) -> None:
+    made = [f"{EXECUTION_ARN}{number}" for number in range(11)]
+    for arn in made:
+        handler(_of(event, arn), None)
+
+    history = claims.history(Staging.from_event(event), aws.source)
+
+    assert [claim.execution_arn for claim in history] == made
+
+
+def test_of_several_versions_of_a_content_the_newest_is_found(
+    event: dict[str, str], registration: dict[str, str], aws: Aws
+) -> None:
+    _register_others(aws, 8)
+    versions = [
+        _release(*(_of({**each, "register_again": "yes"}, arn) for each in (event, registration)))
+        for arn in (EXECUTION_ARN, OTHER_ARN)
+    ]
+    assert [arn.rpartition("/")[2] for arn in versions] == ["9", "10"]
+
+    assert handler(event, None)["registered"] == versions[-1]

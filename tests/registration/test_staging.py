@@ -11,7 +11,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from constructs_lib.jobs.register_model import RegistrationError, Staging, artifacts, handler
+from constructs_lib.jobs.register_model import (
+    RegistrationError,
+    Staging,
+    artifacts,
+    handler,
+    objects,
+)
 from tests.registration.region import (
     ARTIFACT,
     BUCKET,
@@ -96,7 +102,11 @@ def test_a_model_that_was_not_verified_is_staged(event: dict[str, str], aws: Aws
 
 
 FORGERIES: dict[str, tuple[str, bytes, str]] = {
-    "artifact": ("model_artifact_uri", ARTIFACT[::-1], r"its manifest says .*Was it replaced"),
+    "artifact": (
+        "model_artifact_uri",
+        ARTIFACT[::-1],
+        r"the SHA-256 .* its manifest says .*Was it replaced",
+    ),
     "shorter artifact": ("model_artifact_uri", ARTIFACT[:-1], "7999 bytes; its manifest says 8000"),
     "manifest of another artifact": (
         "packaging_manifest_uri",
@@ -331,3 +341,22 @@ def test_nobody_writes_over_a_claim(event: dict[str, str], aws: Aws) -> None:
     assert boto3.client("s3").get_object(**claim.location)["Body"].read().decode() == EXECUTION_ARN
     with pytest.raises(ClientError, match="PreconditionFailed"):
         aws.source.put_object(**claim.location, Body=b"another", IfNoneMatch="*")
+
+
+def test_an_artifact_that_appears_meanwhile_is_not_written_over(
+    event: dict[str, str], aws: Aws, staged: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, other = staged["model_artifact_uri"], b"x" * len(ARTIFACT)
+
+    def appears_behind_the_look(s3: Any, file: Any) -> Any:
+        found = objects.head(s3, file)
+        if file.key == key and found is None:
+            aws.destination.put_object(Bucket=BUCKET, Key=key, Body=other)
+        return found
+
+    monkeypatch.setattr(artifacts, "head", appears_behind_the_look)
+
+    with pytest.raises(RegistrationError, match=r"never written\s+over"):
+        handler(event, None)
+
+    assert _read(aws, key) == other

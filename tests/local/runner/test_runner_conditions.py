@@ -28,6 +28,7 @@ FALSE = compare("Equals", 1, 2)
         (compare("GreaterThanOrEqualTo", 2, 2), True),
         (compare("LessThan", 0.1, 0.2), True),
         (compare("LessThanOrEqualTo", 0.3, 0.2), False),
+        (compare("LessThanOrEqualTo", 0.2, 0.2), True),
         ({"Type": "In", "QueryValue": "EU", "Values": ["NA", "EU"]}, True),
         ({"Type": "In", "QueryValue": 3, "Values": [1, 2]}, False),
         ({"Type": "Not", "Condition": FALSE}, True),
