@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Self, get_args
 
 from pydantic import (
     BaseModel,
@@ -28,12 +28,14 @@ from constructs_lib.fields.setting_types import (
     Email,
     GitHubId,
     KeyArn,
+    LogRetentionDays,
     Repository,
     S3Prefix,
     SecurityGroupId,
     ServiceName,
     SubnetId,
     TagValue,
+    UnpatchedContainers,
     VpcId,
     ZoneName,
 )
@@ -48,13 +50,7 @@ CONTEXT_KEY: Final = "model-release"
 ENVIRONMENT_KEY: Final = "environment"
 """Context key: ``cdk deploy -c environment=dev`` deploys with that environment's settings."""
 
-
 _ZONES: Final = 2
-
-LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
-"""The retention periods that this app offers, out of CloudWatch Logs' own."""
-UnpatchedContainers = Literal["warn", "refuse"]
-"""What is done about containers without patches."""
 
 
 class SettingsError(ReleaseError):

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from commands.health.checks import Check
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.fields.setting_types import UnpatchedContainers
 from constructs_lib.release.patches import patch_findings, today
-from constructs_lib.settings import UnpatchedContainers
 
 
 def container_checks(

@@ -63,3 +63,7 @@ ApprovalStatus = Literal["PendingManualApproval", "Approved", "Rejected"]
 S3Prefix = Annotated[
     str, TextRule(r"s3://[a-z0-9][a-z0-9.-]+/.*", 'a location such as "s3://bucket/prefix/"')
 ]
+LogRetentionDays = Literal[1, 7, 30, 90, 180, 365, 731, 1827]
+"""The retention periods that this app offers, out of CloudWatch Logs' own."""
+UnpatchedContainers = Literal["warn", "refuse"]
+"""What is done about containers without patches."""

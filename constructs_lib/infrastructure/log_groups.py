@@ -10,7 +10,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from constructs_lib.settings import LogRetentionDays
+from constructs_lib.fields.setting_types import LogRetentionDays
 
 _BY_DAYS: Final[dict[LogRetentionDays, logs.RetentionDays]] = {
     1: logs.RetentionDays.ONE_DAY,

@@ -18,6 +18,7 @@ from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.configs.problems import ConfigProblem
 from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.rules import shown
+from constructs_lib.fields.setting_types import UnpatchedContainers
 from constructs_lib.findings import Severity
 from constructs_lib.service_model.patches import (
     CONTAINERS,
@@ -27,7 +28,6 @@ from constructs_lib.service_model.patches import (
     is_older_than_listed,
     listed,
 )
-from constructs_lib.settings import UnpatchedContainers
 
 _NOTICE: Final = timedelta(days=183)
 """Half a year, in which a container can be changed and its models tried."""
