@@ -17,7 +17,7 @@ from benchmarks.mutants.planted import PlantedFault, PlantingError
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FaultOutcome:
     """What became of a fault."""
 
     fault: PlantedFault
@@ -35,7 +35,7 @@ def sample(
     return [fault for fault in chain.from_iterable(zip_longest(*areas)) if fault][:count]
 
 
-def plant_all(faults: Sequence[PlantedFault], root: Path, *, copies: int) -> Iterator[Outcome]:
+def plant_all(faults: Sequence[PlantedFault], root: Path, *, copies: int) -> Iterator[FaultOutcome]:
     """Plant each fault in a copy of a checkout and run its tests there.
 
     Args:
@@ -70,10 +70,10 @@ def _check_without_faults(
         raise PlantingError(f"{failed.failed} fails without any fault:\n{failed.output[-3000:]}")
 
 
-def _plant(fault: PlantedFault, free: queue.SimpleQueue[Checkout]) -> Outcome:
+def _plant(fault: PlantedFault, free: queue.SimpleQueue[Checkout]) -> FaultOutcome:
     checkout = free.get()
     try:
         with checkout.with_fault(fault):
-            return Outcome(fault, checkout.run(fault.tests).failed)
+            return FaultOutcome(fault, checkout.run(fault.tests).failed)
     finally:
         free.put(checkout)
