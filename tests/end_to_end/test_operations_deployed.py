@@ -161,7 +161,7 @@ def test_only_models_of_the_pipeline_pass_the_rule(operated: Operated) -> None:
         "incoming/returns-risk/notes.txt",
         "incoming/returns-risk-2/model.tar.gz",
         "incoming/model.tar.gz",
-        "returns-risk/releases/x/model.tar.gz",
+        "tmp/returns-risk/x/Package/model.tar.gz",
     ):
         _upload(operated, key, b"other")
 
