@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
+from commands.author.new_files import INPUT, OUTPUT, NewPipeline, Shape
 from commands.terminal import places
 from commands.terminal.asking import can_ask
 from commands.terminal.options import Json, print_json
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 
-_TEMPLATE: Final = Path(__file__).with_name("template")
-_INPUT: Final = ("value", "NUMERIC")
-"""The one of the template's code."""
 _TYPES: Final = ("NUMERIC", "TEXT")
+_FORM: Final = "NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC"
+_FILES: Final = {
+    Shape.TORCHSCRIPT: "model.pt, made by torch.jit",
+    Shape.STATE_DICT: "model.pt, weights of a class of your own",
+    Shape.HUGGING_FACE: "a folder, made by save_pretrained",
+}
 
 
 class NewPipelineError(ReleaseError):
@@ -36,21 +38,54 @@ def new(
         list[str] | None,
         typer.Option(help="NAME:NUMERIC or NAME:TEXT, an input of the model; once for each."),
     ] = None,
+    output: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME:NUMERIC or NAME:TEXT, an output of the model; once for each."),
+    ] = None,
     registration_region: Annotated[
         list[RegionCode] | None,
         typer.Option(help="Where to register; once for each region. By default NA."),
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(help="What the model is about, as the registry tells it.")
+    ] = None,
+    shape: Annotated[
+        Shape | None, typer.Option(help="What the model's files are; by default torchscript.")
     ] = None,
     as_json: Json = False,
 ) -> None:
     """Make a pipeline's folder out of a template.
 
-    A config and inference code to change. Asks for the owner, the model's inputs and the regions,
-    unless the owner is given.
+    A config and inference code to change. Asks for what is not given, unless the owner is.
 
     Examples:
         release new my_model
-        release new my_model --owner my-team --variable age:NUMERIC --registration-region EU
+        release new my_model --owner my-team --variable age:NUMERIC --output risk:NUMERIC
+        release new my_model --owner my-team --shape hugging-face --variable review:TEXT
     """
+    folder = _new_folder(name)
+    asks = owner is None
+    if asks and not can_ask():
+        raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
+    told = NewPipeline(
+        name=name,
+        owner=owner or typer.prompt("Owner of the model (a team's name)", err=True),
+        inputs=_variables(variable) or _ask_for("Inputs", INPUT, asks=asks),
+        outputs=_variables(output) or _ask_for("Outputs", OUTPUT, asks=asks),
+        regions=registration_region or _ask_for_regions(asks=asks),
+        domain=domain or _ask_for_domain(name, asks=asks),
+        shape=shape or _ask_for_shape(asks=asks),
+    )
+    try:
+        _write(folder, told)
+        _check(folder)
+    except ReleaseError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    _tell(folder, told, as_json=as_json)
+
+
+def _new_folder(name: str) -> Path:
     from constructs_lib.configs.folder import refuse_name
 
     folder = places.pipelines_folder(places.read_settings()) / name
@@ -59,28 +94,15 @@ def new(
     refuse_name(name)
     if folder.exists():
         raise NewPipelineError(f"{folder} is there already: choose another name.")
-    if owner is None:
-        owner, variable, registration_region = _answers(variable, registration_region)
-    inputs = _variables(variable) or [_INPUT]
-    document = _config(name, owner, inputs, registration_region or [RegionCode.NA])
-    try:
-        _write(folder, _code(inputs), document)
-        _check(folder)
-    except ReleaseError:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    _tell(folder, as_json=as_json)
+    return folder
 
 
-def _write(folder: Path, code: str, document: dict[str, Any]) -> None:
-    config = json.dumps(document, indent=2, sort_keys=True)
+def _write(folder: Path, told: NewPipeline) -> None:
     try:
-        (folder / "inference").mkdir(parents=True)
-        # Bytes of an argument that are no text stay what they are: the check of the config, which
-        # holds them too, refuses them.
-        encoded = code.encode(errors="surrogateescape")
-        (folder / "inference" / "inference.py").write_bytes(encoded)
-        (folder / "config.json").write_text(f"{config}\n", encoding="utf-8")
+        for name, content in told.files().items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
     except OSError as error:
         raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
 
@@ -99,80 +121,87 @@ def _check(folder: Path) -> None:
         ) from error
 
 
-def _answers(
-    variables: list[str] | None, regions: list[RegionCode] | None
-) -> tuple[str, list[str], list[RegionCode]]:
-    """Ask for what was not given."""
-    if not can_ask():
-        raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
-    owner = typer.prompt("Owner of the model (a team's name)", err=True)
-    if not variables:
-        question = "Inputs, such as 'age:NUMERIC reason:TEXT' (empty: one number, value)"
-        variables = typer.prompt(
-            question, "", show_default=False, value_proc=_variable_words, err=True
-        )
-    if not regions:
-        question = f"Regions to register in, of {', '.join(RegionCode)}"
-        regions = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
-    return owner, variables, regions
+def _ask_for(what: str, default: tuple[str, str], *, asks: bool) -> list[tuple[str, str]]:
+    if not asks:
+        return [default]
+    example = "age:NUMERIC reason:TEXT" if default == INPUT else "risk:NUMERIC"
+    question = f"{what}, such as '{example}' (empty: one number, {default[0]})"
+    words = typer.prompt(question, "", show_default=False, value_proc=_words, err=True)
+    return _variables(words) or [default]
 
 
-def _variable_words(text: str) -> list[str]:
-    words = text.split()
+def _words(text: str) -> list[str]:
+    words = text.replace(",", " ").split()
     _variables(words)
     return words
+
+
+def _ask_for_regions(*, asks: bool) -> list[RegionCode]:
+    if not asks:
+        return [RegionCode.NA]
+    question = f"Regions to register in, of {', '.join(RegionCode)}"
+    regions: list[RegionCode] = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
+    return regions
 
 
 def _region_codes(text: str) -> list[RegionCode]:
     try:
         return [RegionCode(word.upper()) for word in text.replace(",", " ").split()]
     except ValueError as error:
-        raise typer.BadParameter(f"{error}: allowed are {', '.join(RegionCode)}") from error
+        allowed = ", ".join(RegionCode)
+        raise typer.BadParameter(f"{error}: allowed are {allowed}, such as NA EU") from error
 
 
-def _tell(folder: Path, *, as_json: bool) -> None:
-    if as_json:
-        print_json({"folder": str(folder)})
-        return
-    typer.echo(
-        f"Made {folder}. Next:\n"
-        f"  1. put your code into {folder}/inference/inference.py\n"
-        f"  2. adapt {folder}/config.json: outputs, content types, domain and limits are the"
-        " template's\n"
-        f"  3. release validate {folder.name}"
+def _ask_for_domain(name: str, *, asks: bool) -> str:
+    default = name.replace("_", "-")
+    if not asks:
+        return default
+    return str(typer.prompt("What the model is about (its domain)", default, err=True))
+
+
+def _ask_for_shape(*, asks: bool) -> Shape:
+    if not asks:
+        return Shape.TORCHSCRIPT
+    for shape, files in _FILES.items():
+        typer.echo(f"  {shape.value:13} {files}", err=True)
+    found: Shape = typer.prompt(
+        "The model's files", Shape.TORCHSCRIPT.value, value_proc=_shape, err=True
     )
+    return found
+
+
+def _shape(text: str) -> Shape:
+    try:
+        return Shape(text.strip().lower().replace("_", "-"))
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"{text!r} is none of {', '.join(Shape)}, such as {Shape.TORCHSCRIPT.value}"
+        ) from error
 
 
 def _variables(given: list[str] | None) -> list[tuple[str, str]]:
     variables = [each.rpartition(":") for each in given or []]
     for variable, _, kind in variables:
-        if not variable or kind not in _TYPES:
-            raise typer.BadParameter(
-                f"{variable or kind!r} is not of the form NAME:NUMERIC or NAME:TEXT"
-            )
-    return [(variable, kind) for variable, _, kind in variables]
+        if not variable or kind.upper() not in _TYPES:
+            raise typer.BadParameter(f"{variable or kind!r} is not of the form {_FORM}")
+    return [(variable, kind.upper()) for variable, _, kind in variables]
 
 
-def _code(inputs: list[tuple[str, str]]) -> str:
-    """Return the template's inference code, for these inputs."""
-    names = ", ".join(json.dumps(name, ensure_ascii=False) for name, _ in inputs)
-    code = (_TEMPLATE / "inference" / "inference.py").read_text()
-    return code.replace(f'INPUTS = ("{_INPUT[0]}",)', f"INPUTS = ({names},)")
-
-
-def _config(
-    name: str, owner: str, inputs: list[tuple[str, str]], regions: list[RegionCode]
-) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((_TEMPLATE / "config.json").read_text())
-    document["configuration"]["shared"] |= {
-        "author": owner,
-        "current_date": datetime.now(UTC).date().isoformat(),
-        "model_owner": owner,
-        "pipeline_name": name.replace("_", "-"),
-        "pipeline_description": f"Releases the model {name}",
-        "model_registration_objective": name.replace("_", "-"),
-        "region": regions[0].value,
-        "registration_regions": [region.value for region in regions],
-        "source_model_inference_input_variable_list": inputs,
-    }
-    return document
+def _tell(folder: Path, told: NewPipeline, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"folder": str(folder)})
+        return
+    assumed = [
+        *(["inputs"] if list(told.inputs) == [INPUT] else []),
+        *(["outputs"] if list(told.outputs) == [OUTPUT] else []),
+    ]
+    files = f"{folder}/inference/inference.py"
+    if told.shape is Shape.STATE_DICT:
+        files += " and the network's class into network.py beside it"
+    typer.echo(
+        f"Made {folder}. Next:\n"
+        f"  1. put your code into {files}\n"
+        f"  2. adapt {folder}/config.json: {', '.join([*assumed, 'content types and limits'])} are"
+        " the template's\n"
+        f"  3. release validate {folder.name}"
+    )

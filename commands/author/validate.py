@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from constructs_lib.compilation.parent import Compilation
     from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.findings import Finding
+    from constructs_lib.release.code_check import CodeProblem
     from constructs_lib.release.patches import PatchFinding
 
 
@@ -30,9 +32,10 @@ def validate(
 ) -> None:
     """Check configs and the pipelines they make.
 
-    Tells every problem with its place: what is wrong in a config, and what SageMaker would refuse
-    of the pipeline. Tells what of an older config is not used, and which containers AWS patches no
-    more, too. Exits with 1 if there is an error.
+    Tells every problem with its place: what is wrong in a config, what SageMaker would refuse of
+    the pipeline, and syntax errors and missing modules of the inference code, which is not run.
+    Tells what of an older config is not used, and which containers AWS patches no more, too. Exits
+    with 1 if there is an error.
 
     Examples:
         release validate
@@ -77,6 +80,7 @@ def _check(
     patches: Sequence[PatchFinding],
 ) -> dict[str, Any]:
     """Return what ``--json`` tells of a pipeline; does what synthesis does, short of the stacks."""
+    from constructs_lib.release.code_check import code_problems
     from constructs_lib.release.files import release_files
 
     result: dict[str, Any] = {"name": name, "pipeline": None, "valid": False}
@@ -88,11 +92,11 @@ def _check(
     except ReleaseError as error:
         told = [] if isinstance(configs, ReleaseError) else _told_of_file(configs, patches)
         return {**result, "error": str(error), "findings": told}
-    severities = {each.severity for each in checked.findings} | {each.severity for each in patches}
-    valid = "error" not in severities
+    findings: list[Finding | CodeProblem] = [*checked.findings, *code_problems(configs)]
+    valid = all(each.severity != "error" for each in (*findings, *patches))
     told = [
         *_told_of_file(configs, patches),
-        *({"severity": each.severity, "text": str(each)} for each in checked.findings),
+        *({"severity": each.severity, "text": str(each)} for each in findings),
     ]
     result |= {"pipeline": checked.pipeline.name, "valid": valid, "error": None}
     return {**result, "findings": told}

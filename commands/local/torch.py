@@ -64,7 +64,8 @@ def _run_uv(version: str, folder: Path) -> None:
     command = [str(program), "pip", "install", "--python", sys.executable, "--target", str(folder)]
     command += ["--resolution", "lowest-direct", f"torch>={version}"]
     if tuple(map(int, version.split(".")[:2])) < _FIRST_FOR_NUMPY_2:
-        command += ["numpy>=1.26,<2"]  # it was built for that
+        # It was built for that, and the environment's pandas for a newer one.
+        command += ["numpy>=1.26,<2", "pandas>=2.2,<2.3"]
     # The tools' own certificate bundles do not know a company's proxy; the system's does.
     environment = {**os.environ, "UV_SYSTEM_CERTS": "true"}
     try:

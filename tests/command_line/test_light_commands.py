@@ -235,7 +235,8 @@ def _answer(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Result:
 
 
 def test_new_asks_for_what_was_not_given(app_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    result = _answer(monkeypatch, "my-team", "age:NUMERIC note:TEXT", "eu, FE")
+    answers = ("age:NUMERIC, note:text", "risk:NUMERIC", "eu, FE", "Returns", "state_dict")
+    result = _answer(monkeypatch, "my-team", *answers)
 
     assert result.exit_code == ExitCode.DONE, result.output
     path = app_folder / "pipelines" / "my_model" / "config.json"
@@ -245,17 +246,25 @@ def test_new_asks_for_what_was_not_given(app_folder: Path, monkeypatch: pytest.M
         ["age", "NUMERIC"],
         ["note", "TEXT"],
     ]
+    assert shared["source_model_inference_output_variable_list"] == {"risk": "NUMERIC"}
     assert shared["registration_regions"] == ["EU", "FE"]
+    assert shared["model_registration_domain"] == "Returns"
+    assert (path.parent / "inference" / "network.py").is_file()
 
 
 def test_new_asks_again_after_a_wrong_answer(
     app_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    result = _answer(monkeypatch, "my-team", "age", "", "mars", "")
+    answers = ("age", "", "risk:FLOAT", "", "mars", "", "", "onnx", "")
+    result = _answer(monkeypatch, "my-team", *answers)
 
     assert result.exit_code == ExitCode.DONE, result.output
-    assert "'age' is not of the form NAME:NUMERIC" in result.stderr
-    assert "allowed are NA, EU, FE" in result.stderr
+    assert "'age' is not of the form NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC" in (
+        result.stderr
+    )
+    assert "'risk' is not of the form" in result.stderr
+    assert "allowed are NA, EU, FE, such as NA EU" in result.stderr
+    assert "'onnx' is none of torchscript, state-dict, hugging-face, such as" in result.stderr
 
 
 def test_new_without_a_terminal_asks_nothing(app_folder: Path) -> None:

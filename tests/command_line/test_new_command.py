@@ -7,6 +7,8 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,11 +16,14 @@ import pytest
 from typer.testing import CliRunner
 
 from commands.author.new import NewPipelineError
+from commands.author.new_files import Shape
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from tests.example_pipeline import CONFIG
 from tests.synth.app_copy import copy_app, run
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -102,7 +107,7 @@ def test_a_folder_that_could_not_be_written_whole_is_gone(
     def refuse(*_: object, **__: object) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(Path, "write_text", refuse)
+    monkeypatch.setattr(Path, "write_bytes", refuse)
 
     result = CliRunner().invoke(app, ["new", "my_model", "--owner", "my-team"])
 
@@ -140,8 +145,8 @@ def test_its_code_answers_with_the_output_of_its_config(folder: Path) -> None:
     config = json.loads((folder / "my_model" / "config.json").read_text())
     outputs = config["configuration"]["shared"]["source_model_inference_output_variable_list"]
     code = code_of(folder / "my_model")
-    assert json.loads(code.output_fn([0.5], "application/json")) == dict.fromkeys(outputs, 0.5)
-    assert code.output_fn([0.5, 1.0], "text/csv") == "0.5\n1.0\n"
+    assert json.loads(code.output_fn([[0.5]], "application/json")) == dict.fromkeys(outputs, 0.5)
+    assert code.output_fn([[0.5], [1.0]], "text/csv") == "0.5\n1.0\n"
 
 
 @pytest.mark.parametrize(
@@ -155,3 +160,65 @@ def test_its_code_says_what_it_cannot_read(
 
     with pytest.raises(ValueError, match=message):
         code_of(folder / "my_model").input_fn(body, content_type)
+
+
+def test_its_outputs_are_those_that_were_told(folder: Path) -> None:
+    make("--output", "risk:NUMERIC", "--output", "reason:text")
+
+    config = json.loads((folder / "my_model" / "config.json").read_text())
+    shared = config["configuration"]["shared"]
+    assert shared["source_model_inference_output_variable_list"] == {
+        "risk": "NUMERIC",
+        "reason": "TEXT",
+    }
+    code = code_of(folder / "my_model")
+    assert json.loads(code.output_fn([[0.5, "late"]], "application/json")) == {
+        "risk": 0.5,
+        "reason": "late",
+    }
+    assert code.output_fn([[0.5, "late"]], "text/csv") == "0.5,late\n"
+    with pytest.raises(ValueError, match="other values than risk, reason"):
+        code.output_fn([[0.5]], "text/csv")
+
+
+@pytest.mark.parametrize("shape", Shape)
+def test_every_shape_is_valid_and_fits_the_functions_of_the_container(
+    folder: Path, shape: Shape
+) -> None:
+    make("--shape", shape.value, "--variable", "review:TEXT")
+
+    valid = CliRunner().invoke(app, ["validate", "my_model", "--json"])
+
+    (found,) = json.loads(valid.stdout)
+    assert found["valid"], found
+    # The container has no transformers, and the code says so.
+    assert len(found["findings"]) == (shape is Shape.HUGGING_FACE)
+    assert all("transformers" in each["text"] for each in found["findings"])
+    code = code_of(folder / "my_model")
+    functions = {name: getattr(code, name) for name in ("model_fn", "input_fn", "predict_fn")}
+    assert all(map(callable, functions.values()))
+    for problem in _lint(folder / "my_model"):
+        pytest.fail(problem)
+
+
+def _lint(folder: Path) -> list[str]:
+    rules = ROOT / "pipelines" / "returns_risk" / "ruff.toml"
+    command = [sys.executable, "-m", "ruff", "check", "--no-cache", "--output-format", "concise"]
+    options = ["--config", str(rules)] if rules.is_file() else []
+    result = subprocess.run(
+        [*command, *options, str(folder / "inference")], capture_output=True, text=True, check=False
+    )
+    return [] if result.returncode == 0 else [result.stdout]
+
+
+def test_a_state_dict_is_loaded_into_a_class_beside_the_code(folder: Path) -> None:
+    make("--shape", "state-dict")
+
+    assert "class Network" in (folder / "my_model" / "inference" / "network.py").read_text()
+
+
+def test_texts_reach_a_hugging_face_model_as_they_are(folder: Path) -> None:
+    make("--shape", "hugging-face", "--variable", "review:TEXT")
+
+    code = code_of(folder / "my_model")
+    assert code.input_fn('{"review": "late, again"}', "application/json") == [["late, again"]]

@@ -60,7 +60,7 @@ def test_the_version_of_the_containers_is_installed(
     assert torch.main([]) == 0
 
     assert called.read_text().startswith("true pip install --python ")
-    assert "torch>=2.1.0 numpy>=1.26,<2" in called.read_text()
+    assert "torch>=2.1.0 numpy>=1.26,<2 pandas>=2.2,<2.3" in called.read_text()
     told = capsys.readouterr()
     assert "torch 2.1.0: release check-archive and release run use it." in told.out
     assert told.err == ""

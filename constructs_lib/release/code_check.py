@@ -1,0 +1,140 @@
+"""Looks through inference code without running it: its syntax, and modules that are not there.
+
+The container that will run it has another Python and other packages than this machine. So what is
+certain is an error, and what only seems to be missing is a warning.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.findings import Severity
+from constructs_lib.jobs.verify_model.failures import IN_CONTAINERS
+
+_ALSO_IN_CONTAINERS: Final = frozenset(
+    {"PIL", "cv2", "pandas", "psutil", "requests", "scipy", "sklearn", "yaml"}
+)
+"""Source: the package lists of AWS Deep Learning Containers for PyTorch inference."""
+_CATCH_A_MISSING_MODULE: Final = frozenset(
+    {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
+)
+
+
+@dataclass(frozen=True)
+class CodeProblem:
+    """Something that is wrong with a file of the inference code, or seems so."""
+
+    severity: Severity
+    file: Path
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        """Render one line."""
+        return f"{self.severity} {self.file} line {self.line}: {self.message}"
+
+
+def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
+    """List the problems of a pipeline's inference code, where it is in a folder.
+
+    Args:
+        configs: One model's configs.
+    """
+    folder = configs.model.get_source_dir()
+    if not isinstance(folder, Path):
+        return []
+    python = tuple(map(int, (configs.model.py_version[2:3], configs.model.py_version[3:])))
+    files = [path for path in sorted(folder.rglob("*.py")) if not _is_hidden(path, folder)]
+    return [problem for file in files for problem in _problems(file, folder, python)]
+
+
+def _is_hidden(path: Path, folder: Path) -> bool:
+    """Whether packaging leaves it out."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
+def _problems(file: Path, folder: Path, python: tuple[int, ...]) -> Iterator[CodeProblem]:
+    try:
+        # Bytes: Python reads the encoding that the file declares.
+        tree = ast.parse(file.read_bytes(), feature_version=(python[0], python[1]))
+    except SyntaxError as error:
+        yield CodeProblem("error", file, error.lineno or 1, f"SyntaxError: {error.msg}")
+        return
+    except ValueError as error:  # such as null bytes
+        yield CodeProblem("error", file, 1, f"it is not Python: {error}")
+        return
+    for node in _imports(tree):
+        yield from _missing(node, file, folder)
+
+
+def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports that have to succeed."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
+            for handler in (*node.handlers, *node.orelse, *node.finalbody):
+                yield from _imports(handler)
+        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+            yield from _imports(node)
+
+
+def _catches(handler: ast.ExceptHandler) -> bool:
+    if handler.type is None:
+        return True
+    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
+    return bool(names & _CATCH_A_MISSING_MODULE)
+
+
+def _missing(node: ast.Import | ast.ImportFrom, file: Path, folder: Path) -> Iterator[CodeProblem]:
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield from _missing_module(alias.name, node.lineno, file, folder)
+    elif node.level == 0:
+        yield from _missing_module(node.module or "", node.lineno, file, folder)
+    else:
+        yield from _missing_relative(node, file)
+
+
+def _missing_module(name: str, line: int, file: Path, folder: Path) -> Iterator[CodeProblem]:
+    top, *rest = name.split(".")
+    package = folder / top
+    if package.is_dir():
+        if rest and not _is_there(package.joinpath(*rest)):
+            message = f"it imports {name}, which its own folder {top} does not hold"
+            yield CodeProblem("error", file, line, message)
+    elif not _is_there(package) and not _is_of_others(top):
+        own = [path.stem for path in folder.glob("*.py")]
+        close = get_close_matches(top, own, n=1)
+        meant = f" Did you mean {close[0]}?" if close else ""
+        message = (
+            f"it imports {top}, which is no module of {folder.name}/ and no package that the"
+            f" container is known to have: put it there, unless it is beside the weights.{meant}"
+        )
+        yield CodeProblem("warning", file, line, message)
+
+
+def _missing_relative(node: ast.ImportFrom, file: Path) -> Iterator[CodeProblem]:
+    package = file.parents[node.level - 1]
+    base = package.joinpath(*(node.module or "").split(".")) if node.module else package
+    name = "." * node.level + (node.module or "")
+    if not _is_there(base):
+        yield CodeProblem("error", file, node.lineno, f"it imports {name}, which is not there")
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
+
+
+def _is_of_others(name: str) -> bool:
+    """Whether a module is Python's own, the container's, or installed here."""
+    known = name in sys.stdlib_module_names or name in _ALSO_IN_CONTAINERS or name in IN_CONTAINERS
+    return known or importlib.util.find_spec(name) is not None
