@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.author.new_files import INPUT, OUTPUT, NewPipeline, Shape
+from commands.author.new_files import INPUT, OUTPUT, CodeShape, NewPipeline
 from commands.terminal import places
 from commands.terminal.asking import can_ask
 from commands.terminal.options import Json, print_json
@@ -18,9 +18,9 @@ from constructs_lib.regions import RegionCode
 _TYPES: Final = ("NUMERIC", "TEXT")
 _FORM: Final = "NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC"
 _FILES: Final = {
-    Shape.TORCHSCRIPT: "model.pt, made by torch.jit",
-    Shape.STATE_DICT: "model.pt, weights of a class of your own",
-    Shape.HUGGING_FACE: "a folder, made by save_pretrained",
+    CodeShape.TORCHSCRIPT: "model.pt, made by torch.jit",
+    CodeShape.STATE_DICT: "model.pt, weights of a class of your own",
+    CodeShape.HUGGING_FACE: "a folder, made by save_pretrained",
 }
 
 
@@ -50,7 +50,7 @@ def new(
         str | None, typer.Option(help="What the model is about, as the registry tells it.")
     ] = None,
     shape: Annotated[
-        Shape | None, typer.Option(help="What the model's files are; by default torchscript.")
+        CodeShape | None, typer.Option(help="What the model's files are; by default torchscript.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -159,23 +159,23 @@ def _ask_for_domain(name: str, *, asks: bool) -> str:
     return str(typer.prompt("What the model is about (its domain)", default, err=True))
 
 
-def _ask_for_shape(*, asks: bool) -> Shape:
+def _ask_for_shape(*, asks: bool) -> CodeShape:
     if not asks:
-        return Shape.TORCHSCRIPT
+        return CodeShape.TORCHSCRIPT
     for shape, files in _FILES.items():
         typer.echo(f"  {shape.value:13} {files}", err=True)
-    found: Shape = typer.prompt(
-        "The model's files", Shape.TORCHSCRIPT.value, value_proc=_shape, err=True
+    found: CodeShape = typer.prompt(
+        "The model's files", CodeShape.TORCHSCRIPT.value, value_proc=_shape, err=True
     )
     return found
 
 
-def _shape(text: str) -> Shape:
+def _shape(text: str) -> CodeShape:
     try:
-        return Shape(text.strip().lower().replace("_", "-"))
+        return CodeShape(text.strip().lower().replace("_", "-"))
     except ValueError as error:
         raise typer.BadParameter(
-            f"{text!r} is none of {', '.join(Shape)}, such as {Shape.TORCHSCRIPT.value}"
+            f"{text!r} is none of {', '.join(CodeShape)}, such as {CodeShape.TORCHSCRIPT.value}"
         ) from error
 
 
@@ -196,7 +196,7 @@ def _tell(folder: Path, told: NewPipeline, *, as_json: bool) -> None:
         *(["outputs"] if list(told.outputs) == [OUTPUT] else []),
     ]
     files = f"{folder}/inference/inference.py"
-    if told.shape is Shape.STATE_DICT:
+    if told.shape is CodeShape.STATE_DICT:
         files += " and the network's class into network.py beside it"
     typer.echo(
         f"Made {folder}. Next:\n"

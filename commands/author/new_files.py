@@ -22,7 +22,7 @@ INPUT: Final = ("value", "NUMERIC")
 OUTPUT: Final = ("score", "NUMERIC")
 
 
-class Shape(StrEnum):
+class CodeShape(StrEnum):
     """What a model's files are."""
 
     TORCHSCRIPT = "torchscript"
@@ -40,7 +40,7 @@ class NewPipeline:
     outputs: Sequence[tuple[str, str]]
     regions: Sequence[RegionCode]
     domain: str
-    shape: Shape
+    shape: CodeShape
 
     def files(self) -> Mapping[str, bytes]:
         """Return the content of each file, by its path in the pipeline's folder.
@@ -50,7 +50,7 @@ class NewPipeline:
         """
         config = json.dumps(self._config(), indent=2, sort_keys=True)
         code = {"inference/inference.py": self._code()}
-        if self.shape is Shape.STATE_DICT:
+        if self.shape is CodeShape.STATE_DICT:
             code["inference/network.py"] = (_SHAPES / "network.py.txt").read_text()
         return {
             **{name: text.encode(errors="surrogateescape") for name, text in code.items()},

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from commands.author.new import NewPipelineError
-from commands.author.new_files import Shape
+from commands.author.new_files import CodeShape
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
@@ -181,9 +181,9 @@ def test_its_outputs_are_those_that_were_told(folder: Path) -> None:
         code.output_fn([[0.5]], "text/csv")
 
 
-@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("shape", CodeShape)
 def test_every_shape_is_valid_and_fits_the_functions_of_the_container(
-    folder: Path, shape: Shape
+    folder: Path, shape: CodeShape
 ) -> None:
     make("--shape", shape.value, "--variable", "review:TEXT")
 
@@ -192,7 +192,7 @@ def test_every_shape_is_valid_and_fits_the_functions_of_the_container(
     (found,) = json.loads(valid.stdout)
     assert found["valid"], found
     # The container has no transformers, and the code says so.
-    assert len(found["findings"]) == (shape is Shape.HUGGING_FACE)
+    assert len(found["findings"]) == (shape is CodeShape.HUGGING_FACE)
     assert all("transformers" in each["text"] for each in found["findings"])
     code = code_of(folder / "my_model")
     functions = {name: getattr(code, name) for name in ("model_fn", "input_fn", "predict_fn")}
