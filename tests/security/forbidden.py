@@ -97,6 +97,8 @@ _OTHER_CONDITIONS: Context = {
 """What a condition of a role's policy must refuse, by its key."""
 _LEFT_OUT = ("s3:prefix", *(key for key in _OTHER_CONDITIONS if key.startswith("sagemaker:")))
 """Keys that a request may not have, where it does not say what they hold."""
+_WHOLE_LISTS = ("sagemaker:VpcSecurityGroupIds", "sagemaker:VpcSubnets")
+"""Keys of which every value must be allowed: another one beside those that are is refused."""
 _ANY_NAME = re.compile(
     r"^arn:aws:(ec2:|sagemaker:[^:]*:[^:]*:(endpoint|endpoint-config|model)/sm-epc-)"
 )
@@ -171,6 +173,9 @@ class ForbiddenCalls:
             for key in sorted(call.context.keys() & _OTHER_CONDITIONS.keys()):
                 context = {**call.context, key: _OTHER_CONDITIONS[key]}
                 yield dataclasses.replace(call, context=context)
+            for key in sorted(call.context.keys() & set(_WHOLE_LISTS)):
+                beside = [*call.context[key], *_OTHER_CONDITIONS[key]]
+                yield dataclasses.replace(call, context={**call.context, key: beside})
             for key in sorted(call.context.keys() & set(_LEFT_OUT)):
                 context = {name: each for name, each in call.context.items() if name != key}
                 yield dataclasses.replace(call, context=context)

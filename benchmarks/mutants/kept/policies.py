@@ -12,9 +12,75 @@ _NEEDED: Final = ("tests/security/test_least_privilege.py::test_every_needed_cal
 _FORBIDDEN: Final = (
     "tests/security/test_least_privilege.py::test_nothing_that_is_forbidden_is_allowed",
 )
+_PIPELINE: Final = "tests/synth/test_pipeline_stack.py"
 _LOAD_TEST: Final = "tests/synth/test_load_test_stack.py"
 
-FAULTS: Final = (
+_ROLES: Final = (
+    PlantedFault(
+        breaks="jobs write outside of the pipeline's temporary prefix",
+        file=f"{_IAM}/job_permissions.py",
+        before='[f"{bucket_arn}/{written}/*"]',
+        after='[f"{bucket_arn}/*"]',
+        tests=(f"{_PIPELINE}::test_the_jobs_write_below_the_temporary_prefix_only",),
+    ),
+    PlantedFault(
+        breaks="jobs read what is uploaded for other pipelines",
+        file=f"{_IAM}/job_permissions.py",
+        before="given = [incoming_prefix(resources.pipeline_name)] if",
+        after='given = ["incoming"] if',
+        tests=(f"{_PIPELINE}::test_jobs_read_their_pipelines_incoming_models_and_artifacts_only",),
+    ),
+    PlantedFault(
+        breaks="jobs list all of the bucket",
+        file=f"{_IAM}/job_permissions.py",
+        before='find, [bucket_arn], listing([f"{each}/*" for each in read]))',
+        after="find, [bucket_arn])",
+        tests=_FORBIDDEN,
+    ),
+    PlantedFault(
+        breaks="the pipeline's role passes the jobs' role to every service",
+        file=f"{_IAM}/permissions.py",
+        before="""        [resources.job_role.role_arn],
+        {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+""",
+        after="""        [resources.job_role.role_arn],
+""",
+        tests=(
+            f"{_PIPELINE}::test_the_execution_role_passes_only_the_jobs_role_and_only_to_sagemaker",
+        ),
+    ),
+    PlantedFault(
+        breaks="jobs start in any network",
+        file=f"{_IAM}/permissions.py",
+        before="return Statement(sid, create, _names(resources, kinds), conditions)",
+        after="return Statement(sid, create, _names(resources, kinds))",
+        tests=(f"{_PIPELINE}::test_jobs_start_in_the_network_of_the_settings_and_isolated_only",),
+    ),
+    PlantedFault(
+        breaks="a job that names no network starts",
+        file=f"{_IAM}/request_conditions.py",
+        before='            "Null": {_GROUPS: "false", _SUBNETS: "false"},\n',
+        after="",
+        tests=_FORBIDDEN,
+    ),
+    PlantedFault(
+        breaks="a job starts with one subnet of the settings among others",
+        file=f"{_IAM}/request_conditions.py",
+        before='            "ForAllValues:StringEquals": {\n',
+        after='            "ForAnyValue:StringEquals": {\n',
+        tests=_FORBIDDEN,
+    ),
+    PlantedFault(
+        breaks="a start parameter approves a version",
+        file=f"{_IAM}/request_conditions.py",
+        before="[_APPROVED] if status == _APPROVED else []",
+        after="[_APPROVED]",
+        tests=(
+            f"{_PIPELINE}::test_versions_are_registered_as_approved_only_where_the_settings_say_so",
+        ),
+    ),
+)
+_RESOURCES: Final = (
     PlantedFault(
         breaks="released objects may be written over",
         file=f"{_INFRASTRUCTURE}/buckets.py",
@@ -101,3 +167,4 @@ FAULTS: Final = (
         tests=_FORBIDDEN,
     ),
 )
+FAULTS: Final = (*_ROLES, *_RESOURCES)
