@@ -140,7 +140,8 @@ def test_the_security_rule_packs_find_nothing(template: Template, folder: Path) 
 
 def test_the_step_starts_the_test_of_the_version_just_registered() -> None:
     arn = "arn:aws:sagemaker:us-east-1:123456789012:model-package/returns-risk/1"
-    registration = SimpleNamespace(properties=SimpleNamespace(ModelPackageArn=arn))
+    outputs = {"model_package_arn": arn}
+    registration = SimpleNamespace(properties=SimpleNamespace(Outputs=outputs))
     with offline():
         context = SimpleNamespace(session=offline_session("us-east-1"))
         step = create_load_test_step(

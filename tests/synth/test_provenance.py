@@ -62,6 +62,7 @@ OTHER_VALUES: Final[Mapping[str, object]] = {
     "payload.verification_instance_type": "ml.r5d.large",
     "payload.verification_load_seconds": 31,
     "training.checkpoint_path": "s3://returns-data/other/1",
+    "training.enable_network_isolation": False,
     "training.hyperparameters": {"max_epochs": 4},
     "training.input_path": "s3://returns-data/other/1",
     "training.output_path": "s3://returns-data/other/1",
