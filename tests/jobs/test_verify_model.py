@@ -6,6 +6,7 @@ Archives are unpacked by the script under test only, below a temporary folder.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -141,6 +142,16 @@ def test_a_model_that_serves_its_payloads_passes_with_numbers(verify: Verify) ->
         "predict_fn": "own",
         "output_fn": "own",
         "transform_fn": "missing",
+    }
+
+
+def test_the_evaluation_names_the_artifact_that_was_judged(verify: Verify, tmp_path: Path) -> None:
+    artifact = verify(code(GOOD), "--load-seconds", "0")["artifact"]
+
+    content = (tmp_path / "model.tar.gz").read_bytes()
+    assert artifact == {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_in_bytes": len(content),
     }
 
 

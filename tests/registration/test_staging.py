@@ -24,6 +24,7 @@ from tests.registration.region import (
     EXECUTION_ARN,
     HOME_BUCKET,
     KEY_ARN,
+    PAYLOAD,
     SHA256,
     WRITTEN,
     Aws,
@@ -200,6 +201,28 @@ def test_a_file_of_other_content_is_refused_and_stays(
         handler(event, None)
 
     assert _read(aws, staged[name]) == other
+
+
+def _copy_as_one_part(aws: Aws, source: str, key: str) -> None:
+    """Copy an object as Stage does, whatever it is."""
+    there = {"Bucket": BUCKET, "Key": key}
+    upload = aws.destination.create_multipart_upload(**there, ChecksumAlgorithm="SHA256")
+    there["UploadId"] = upload["UploadId"]
+    copied = {"Bucket": HOME_BUCKET, "Key": source}
+    part = aws.destination.upload_part_copy(**there, PartNumber=1, CopySource=copied)
+    parts = [{"PartNumber": 1, "ETag": part["CopyPartResult"]["ETag"]}]
+    aws.destination.complete_multipart_upload(**there, MultipartUpload={"Parts": parts})
+
+
+def test_an_artifact_in_place_with_the_checksum_of_another_is_refused(
+    event: dict[str, str], aws: Aws, staged: dict[str, str]
+) -> None:
+    _copy_as_one_part(aws, WRITTEN["sample_payload_uri"], staged["model_artifact_uri"])
+
+    with pytest.raises(RegistrationError, match=r"has the ChecksumSHA256 .* its manifest says"):
+        handler(event, None)
+
+    assert _read(aws, staged["model_artifact_uri"]) == PAYLOAD
 
 
 def _write_large(event: dict[str, str], aws: Aws, **changes: Any) -> dict[str, str]:

@@ -30,6 +30,13 @@ _STAGE: Final = (
         tests=(f"{_STAGING}::test_an_artifact_that_appears_meanwhile_is_not_written_over",),
     ),
     PlantedFault(
+        breaks="an artifact that is in place counts, whatever checksum S3 has of it",
+        file=f"{_REGISTER}/artifacts.py",
+        before="        if headers.get(name) != value:\n",
+        after="        if name not in headers:\n",
+        tests=(f"{_STAGING}::test_an_artifact_in_place_with_the_checksum_of_another_is_refused",),
+    ),
+    PlantedFault(
         breaks="the code's digest in the manifest is not compared",
         file=f"{_REGISTER}/staging.py",
         before='    for member in ("sha256", "code_sha256"):\n',
