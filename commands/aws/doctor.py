@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
@@ -16,11 +17,15 @@ from commands.terminal.options import print_json
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from commands.health.account import AppNeeds
     from commands.health.quotas import InstanceNeed
     from constructs_lib.configs import PipelineConfigs
     from constructs_lib.settings import Settings
 
+_NAME_AT: Final = 13
+_DETAIL_AT: Final = 30
 _MARKS: Final = {
     "ok": "ok",
     "warning": "warning",
@@ -53,18 +58,31 @@ def doctor(*, options: AwsOptions) -> None:
 
 def _print(checks: list[Check]) -> None:
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
 
+    console = Console()
+    for check in checks:
+        console.print(_shown(check, console.width), soft_wrap=True, highlight=False)
+
+
+def _shown(check: Check, width: int) -> Text:
+    """Write a check: its details begin in one column, below a name that reaches into it."""
     from commands.terminal.tables import state_text
 
-    table = Table.grid(padding=(0, 2, 0, 0))
-    for check in checks:
-        detail = Text(check.detail, overflow="fold")
-        if check.fix:
-            detail.append(f"\nfix: {check.fix}", "bold")
-        table.add_row(state_text(_MARKS[check.state]), check.name, detail)
-    Console().print(table)
+    text = state_text(_MARKS[check.state])
+    text.append(" " * (_NAME_AT - len(text)) + check.name)
+    room = width - _DETAIL_AT
+    new_line = "\n" + " " * _DETAIL_AT
+    text.append(" " * (_DETAIL_AT - len(text)) if len(text) < _DETAIL_AT else new_line)
+    text.append(new_line.join(_wrapped(check.detail, room)))
+    if check.fix:
+        text.append(new_line + new_line.join(_wrapped(f"fix: {check.fix}", room)), "bold")
+    return text
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a text into lines between its words: a link or a path stays in one piece."""
+    whole = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False)
+    return [line for part in text.splitlines() for line in whole.wrap(part)]
 
 
 def _checks(options: AwsOptions) -> Iterator[Check]:

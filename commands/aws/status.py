@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS_EMBEDDED: Final = 0.5
 _POLL_SECONDS: Final = 5.0
+_LONGEST_WORD: Final = 24
+"""That the column of reasons has room for at 80 columns."""
+_BELOW: Final = "see below"
 _NEWS: Final = frozenset({"Executing", "Failed"})
 """States of steps whose log is worth a look while the execution runs."""
 
@@ -65,7 +68,7 @@ def wait_for(aws: Aws, state: ExecutionState, *, show: bool) -> ExecutionState:
             time.sleep(seconds)
             state = read_state(aws, state.pipeline, state.arn)
         live.update(table(state))
-    _print_logs(state, console)
+    _print_long(state, console)
     return state
 
 
@@ -74,17 +77,23 @@ def _print(state: ExecutionState) -> None:
 
     console = Console()
     console.print(table(state))
-    _print_logs(state, console)
+    _print_long(state, console)
 
 
-def _print_logs(state: ExecutionState, console: Console) -> None:
-    """Print where logs are, each link on a line of its own: it stays one that can be clicked."""
-    logs = {step.name: step.log for step in state.steps if step.log}
-    if logs:
-        console.print("\nLogs", style="bold")
-    width = max(map(len, logs), default=0)
-    for name, log in logs.items():
-        console.print(f"{name:{width}}  {log}", markup=False, highlight=False, soft_wrap=True)
+def _print_long(state: ExecutionState, console: Console) -> None:
+    """Print reasons with long words, and where logs are, each on a line of its own.
+
+    A table would break a path in two, and a link would be none that can be clicked.
+    """
+    steps = state.steps
+    reasons = {step.name: step.reason or "" for step in steps if not _fits(step.reason or "")}
+    logs = {step.name: step.log for step in steps if step.log}
+    for title, texts in {"Reasons": reasons, "Logs": logs}.items():
+        if texts:
+            console.print(f"\n{title}", style="bold")
+        width = max(map(len, texts), default=0)
+        for name, text in texts.items():
+            console.print(f"{name:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def table(state: ExecutionState) -> Group:
@@ -106,11 +115,15 @@ def table(state: ExecutionState) -> Group:
             Text(step.name, style=_link(step)),
             state_text("waiting" if waits else step.status),
             shown_seconds(step.duration_in_second),
-            Text(step.reason or ""),
+            Text(reason if _fits(reason := step.reason or "") else _BELOW),
         )
     running = [] if state.has_ended else [step for step in state.steps if step.status in _NEWS]
     logs = [Text(f"\n{step.name}: {step.log}", _link(step)) for step in running if step.log]
     return Group(title, "", steps, *logs)
+
+
+def _fits(reason: str) -> bool:
+    return max(map(len, reason.split()), default=0) <= _LONGEST_WORD
 
 
 def _link(step: StepState) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -9,11 +10,17 @@ import re
 import subprocess
 import sys
 import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
+from commands.aws.doctor import _shown
+from commands.aws.status import _print_long, table
+from commands.executions.states import ExecutionState, StepState
+from commands.health.checks import Check
 from commands.program import COMMANDS, app
 from commands.terminal import places
 from commands.terminal.messages import coloured
@@ -120,3 +127,47 @@ def test_help_fits_the_terminal_and_breaks_no_word(name: str, columns: int) -> N
 
 def _words(text: str) -> set[str]:
     return set(re.findall(r"[^\s│╭╮╰╯─]+", text))
+
+
+LINK = "https://us-east-1.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/L-1"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_doctor_breaks_lines_between_words_only(columns: int) -> None:
+    name = "quota: ml.m5.4xlarge for processing job usage"
+    check = Check(name, "problem", "0 allowed, 1 needed: too few of them for this", f"Ask: {LINK}")
+
+    lines = _shown(check, columns).plain.splitlines()
+
+    assert lines[0] == f"PROBLEM      {name}"
+    assert [line.strip() for line in lines if LINK in line] != []
+    assert " ".join(" ".join(lines[1:]).split()) == f"{check.detail} fix: {check.fix}"
+    assert all(len(line) <= columns or LINK in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_reason_with_a_long_path_stands_below_the_table(columns: int) -> None:
+    path = "s3://model-release-storage-artifactbucket7410c9ef/incoming/returns-risk/model.tar.gz"
+    steps = (
+        StepState(name="Package", status="Failed", reason=f"There is no {path}, or so it seems."),
+        StepState(name="Verify", status="NotExecuted", reason="Step 'Package' failed."),
+    )
+    state = ExecutionState(
+        pipeline="p",
+        id="abc",
+        arn="arn",
+        status="Failed",
+        start_time=datetime(2026, 11, 2, tzinfo=UTC),
+        end_time=datetime(2026, 11, 2, tzinfo=UTC),
+        failure_reason=None,
+        steps=steps,
+    )
+    written = io.StringIO()
+
+    console = Console(file=written, width=columns)
+
+    console.print(table(state))
+    _print_long(state, console)
+
+    assert f"Package  There is no {path}, or so it seems.\n" in written.getvalue()
+    assert "Step 'Package' failed." in written.getvalue()
