@@ -97,6 +97,7 @@ def examine(
         model_config = configs.model
         container = Versions.of_container(model_config.framework_version, model_config.py_version)
         sys.stdout.write(f"{Versions.here().judged_for(container)}\n")
+        sys.stdout.flush()  # before what the command says on standard error
     if exit_code not in (HEALTHY, UNHEALTHY):
         raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code
