@@ -23,13 +23,17 @@ import pytest
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
+from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.answers.excerpts import excerpt
 from constructs_lib.jobs.verify_model.failures import missing_module
+from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
-from constructs_lib.jobs.verify_model.worker import LOG_BYTES, WorkerEndedError
+from constructs_lib.jobs.verify_model.unpacking import unpack
+from constructs_lib.jobs.verify_model.verification import verify as judge
+from constructs_lib.jobs.verify_model.worker import LOG_BYTES, Worker, WorkerEndedError
 from constructs_lib.release import doctor
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
@@ -54,6 +58,17 @@ def output_fn(prediction, accept):
     return json.dumps({"score": prediction})
 """
 
+REQUEST: dict[str, Any] = {
+    "content_types": ["text/csv", "application/json"],
+    "response_types": ["text/csv", "application/json"],
+    "output_variables": [["score", "NUMERIC"]],
+    "environment": {"SAGEMAKER_PROGRAM": "inference.py"},
+    "load_test": {
+        "expected_tps": 20,
+        "max_latency_in_millisecond": 1000,
+        "max_acceptable_error_rate": 0.01,
+    },
+}
 PAYLOADS = {"payload_text_csv_0.csv": b"1,2", "payload_application_json_1.json": b"{}"}
 
 Verify = Callable[..., dict[str, Any]]
@@ -90,16 +105,12 @@ def verify(tmp_path: Path, script: Path) -> Verify:
             content = files
         else:
             content = archive({name: text.encode() for name, text in files.items()})
+        limits = {"expected_tps": tps, "max_latency_in_millisecond": latency}
         request = {
-            "content_types": ["text/csv", "application/json"],
-            "response_types": ["text/csv", "application/json"],
+            **REQUEST,
             "output_variables": list(outputs.items()),
             "environment": {"SAGEMAKER_PROGRAM": "inference.py", **environment},
-            "load_test": {
-                "expected_tps": tps,
-                "max_latency_in_millisecond": latency,
-                "max_acceptable_error_rate": 0.01,
-            },
+            "load_test": {**REQUEST["load_test"], **limits},
         }
         model, payload = tmp_path / "model.tar.gz", tmp_path / "payload.tar.gz"
         registration, output = tmp_path / "registration.json", tmp_path / "out/evaluation.json"
@@ -1146,8 +1157,7 @@ def test_the_doctor_shows_how_far_packaging_is(
 def test_the_doctor_takes_a_single_folder_as_packaging_does(
     own_pipeline: PipelineConfigs, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with tarfile.open(MODEL) as example:
-        example.extractall(tmp_path / "one/model", filter="data")
+    unpack(MODEL, tmp_path / "one/model", Limits())
 
     assert examine(own_pipeline, tmp_path / "one", put_code_in=True, load_seconds=0) == UNHEALTHY
     assert "inside of one folder" in capfd.readouterr().out
@@ -1275,3 +1285,51 @@ def _runs(pid: int) -> bool:
         return False
     stat = Path(f"/proc/{pid}/stat")
     return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+
+
+def test_a_worker_leaves_nothing_open_however_often_it_is_stopped(tmp_path: Path) -> None:
+    program = tmp_path / "ends_at_once.py"
+    program.write_text("")
+    worker = Worker(program, tmp_path, "inference", {})
+    worker.process.wait()
+    worker.stop()
+    own = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]  # with the worker's numbers
+
+    worker.stop()
+
+    for descriptor in own:
+        os.close(descriptor)  # would be an error if the worker had closed one
+    with pytest.raises(ValueError, match="closed file"):
+        cast("io.BufferedWriter", worker.process.stdin).write(b"")
+
+
+def test_workers_that_have_ended_by_themselves_are_stopped_too(
+    tmp_path: Path, script: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[Worker] = []
+    started: list[Worker] = []
+    copy_log, stop = Worker._copy_log, Worker.stop
+
+    def noting(worker: Worker) -> None:
+        started.append(worker)
+        copy_log(worker)
+
+    def ending(worker: Worker) -> None:
+        ended.append(worker)
+        stop(worker)
+
+    monkeypatch.setattr(Worker, "_copy_log", noting)
+    monkeypatch.setattr(Worker, "stop", ending)
+    (tmp_path / "model/code").mkdir(parents=True)
+    (tmp_path / "model/code/inference.py").write_text("raise SystemExit(3)\n")
+    (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
+    request = tmp_path / "registration.json"
+    request.write_text(json.dumps({"regions": {"NA": {"request": REQUEST}}}))
+    job = VerificationJob(
+        program=script, model=tmp_path / "model", payload=tmp_path / "payload.tar.gz",
+        request=request, load_seconds=0, workers=1,
+    )  # fmt: skip
+
+    assert [each["code"] for each in judge(job)["findings"]] == ["worker-ended"]
+    assert started
+    assert set(started) == set(ended)

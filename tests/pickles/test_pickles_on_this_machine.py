@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import logging
-import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,16 @@ from typing import Any
 import pytest
 
 from constructs_lib.configs import PackageStepConfig, PipelineConfigs
+from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.package_model.command_line import main
+from constructs_lib.jobs.verify_model.unpacking import unpack
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from constructs_lib.release.pickles import pickle_findings
 from local.report.logs import warnings_in_log
 from local.runner.records import Execution, StepExecution
+from tests.example_pipeline import CONFIG, MODEL
 from tests.pickles.samples import BENIGN, EVIL, PROTO, STOP, imported, tarred, torch_zip
 
-ROOT = Path(__file__).parents[2]
-PIPELINE = ROOT / "pipelines/returns_risk"
 UNKNOWN = PROTO[2] + imported("shop.models", "Net") + STOP
 BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
 
@@ -69,7 +69,7 @@ def test_a_hostile_model_is_told_and_not_loaded(
     trace = tmp_path / "trace"
     (model / "code").mkdir()
     (model / "code/inference.py").write_text(f"open({str(trace)!r}, 'w')\n")
-    exit_code = examine(PipelineConfigs.load(PIPELINE / "config.json"), model, load_seconds=0)
+    exit_code = examine(PipelineConfigs.load(CONFIG), model, load_seconds=0)
 
     assert exit_code == UNHEALTHY
     assert "error: pickle-global-dangerous: 'model.pkl', byte 2: loads os.system" in (
@@ -82,9 +82,8 @@ def test_warnings_stand_beside_the_verdict(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     model = laid_out(tmp_path, {"net.pkl": UNKNOWN})
-    with tarfile.open(PIPELINE / "model/model.tar.gz") as example:
-        example.extractall(model, filter="data")
-    configs = PipelineConfigs.load(PIPELINE / "config.json")
+    unpack(MODEL, model, Limits())
+    configs = PipelineConfigs.load(CONFIG)
     exit_code = examine(configs, model, put_code_in=True, load_seconds=0, as_json=True)
     findings = json.loads(capfd.readouterr().out)["findings"]
 

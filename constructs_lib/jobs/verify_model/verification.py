@@ -86,8 +86,7 @@ class Verification:
             self.findings.append(error.finding)
         finally:
             for worker in self._workers:
-                if worker.process.poll() is None:
-                    worker.stop()
+                worker.stop()
             self.memory.stop()
             self._ticker.stop()
             self._judge_memory()

@@ -70,6 +70,7 @@ class Worker:
         self._output_ended = False
         self._left = LOG_BYTES
         self._printed = b""
+        self._is_stopped = False
         self._log = threading.Thread(target=self._copy_log, daemon=True)
         self._log.start()
 
@@ -145,7 +146,10 @@ class Worker:
         return f"ended with exit code {code}"
 
     def stop(self) -> None:
-        """Kill it, with everything it started."""
+        """Kill it, with everything it started; once more does nothing."""
+        if self._is_stopped:  # the numbers of its descriptors may be another worker's by now
+            return
+        self._is_stopped = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
