@@ -84,8 +84,16 @@ KINDS: Mapping[str, Mapping[bool, Any]] = {
 _MATCHES: Mapping[str, Mapping[str, Any]] = {
     "CopyObject": {"operation": "PutObject", "headers": {"x-amz-copy-source": ""}},
     "UploadPartCopy": {"operation": "PutObject", "headers": {"x-amz-copy-source-range": ""}},
+    "CompleteMultipartUpload": {
+        "operation": "CreateMultipartUpload",
+        "headers": {"if-none-match": ""},
+    },
+    "CreateMultipartUpload": {
+        "operation": "CreateMultipartUpload",
+        "headers": {"x-amz-checksum-algorithm": ""},
+    },
 }
-"""Copies as the proxy sees them; it knows every other call by its name."""
+"""Calls as the proxy sees them; it knows every other one by its name."""
 _WITHOUT_BODY = frozenset({"HeadObject", "PutObject"})
 
 

@@ -84,29 +84,36 @@ def test_broken_invariants_are_noticed(world: World) -> None:
 
 
 SAMPLE = (
-    "Stage-NA, killed after call 7 (PutObject)",  # its claim
-    "Stage-EU, killed after call 25 (CompleteMultipartUpload)",
-    "Registration-NA, killed after call 14 (CreateModelPackage)",
-    "Registration-EU, killed before call 15 (PutObject)",  # its record
-    "Stage-NA, call 9 (GetObject) cut in its answer",
-    "Stage-EU, call 17 (GetObject) cut in its answer",
-    "Stage-EU, call 24 (UploadPartCopy) answered with a 500",
-    "Stage-EU, call 25 (CompleteMultipartUpload) served, its answer lost",
-    "Registration-EU, call 14 (CreateModelPackage) served, its answer lost",
-    "Stage-EU, every UploadPartCopy throttled",
-    "Registration-NA, every CreateModelPackage served, its answer lost",
+    # What happens to which call of a step, of several of that name the last or the first ones.
+    ("Stage-NA", "killed after call {}", "PutObject", 1),  # its claim
+    ("Stage-EU", "killed after call {}", "CompleteMultipartUpload", 0),
+    ("Registration-NA", "killed after call {}", "CreateModelPackage", 0),
+    ("Registration-EU", "killed before call {}", "PutObject", -1),  # its record
+    ("Stage-NA", "call {} cut in its answer", "GetObject", 0),
+    ("Stage-EU", "call {} cut in its answer", "GetObject", -1),
+    ("Stage-EU", "call {} answered with a 500", "UploadPartCopy", 0),
+    ("Stage-EU", "call {} served, its answer lost", "CompleteMultipartUpload", 0),
+    ("Registration-EU", "call {} served, its answer lost", "CreateModelPackage", 0),
+    ("Stage-NA", "every CompleteMultipartUpload throttled", "", 0),
+    ("Stage-EU", "every CreateMultipartUpload denied", "", 0),
+    ("Stage-EU", "every UploadPartCopy throttled", "", 0),
+    ("Registration-NA", "every CreateModelPackage served, its answer lost", "", 0),
 )
 
 
-@pytest.mark.parametrize("label", SAMPLE)
+@pytest.mark.parametrize(("step", "what", "call", "which"), SAMPLE)
 def test_no_fault_breaks_an_invariant(
-    label: str, world: World, plan: dict[str, tuple[str, ...]]
+    step: str, what: str, call: str, which: int, world: World, plan: dict[str, tuple[str, ...]]
 ) -> None:
     scenarios: dict[str, Scenario] = {
         scenario.label: scenario
         for scenarios in (kills(plan), single_faults(plan, every_call=True), lasting_faults(plan))
         for scenario in scenarios
     }
+    if call:
+        numbers = [number for number, each in enumerate(plan[step], start=1) if each == call]
+        what = what.format(f"{numbers[which]} ({call})")
+    label = f"{step}, {what}"
 
     result = run(world, scenarios[label])
 
