@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from commands.terminal import places
-from commands.terminal.options import Folder, NoCache, print_json
+from commands.terminal.options import Environment, Folder, NoCache, print_json
 
 _AlwaysJson = Annotated[
     bool, typer.Option("--json", help="It is JSON in any case: for scripts that always say so.")
@@ -18,6 +18,7 @@ def definition(
     name: Folder,
     *,
     no_cache: NoCache = False,
+    environment: Environment = None,  # noqa: ARG001  # its callback chooses the settings
     as_json: _AlwaysJson = False,  # noqa: ARG001  # there is no other form
 ) -> None:
     """Print a pipeline's compiled definition (JSON).

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from commands.terminal import places
-from commands.terminal.options import Folder, Json, NoCache, print_json
+from commands.terminal.options import Environment, Folder, Json, NoCache, print_json
 
 
 class Form(StrEnum):
@@ -27,6 +27,7 @@ def graph(
         Form.MERMAID
     ),
     no_cache: NoCache = False,
+    environment: Environment = None,  # noqa: ARG001  # its callback chooses the settings
     as_json: Json = False,
 ) -> None:
     """Draw a pipeline's steps and what each waits for.

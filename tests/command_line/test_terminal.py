@@ -64,7 +64,9 @@ def test_an_environments_settings_are_used_by_the_command_that_is_told() -> None
 
 
 @pytest.mark.usefixtures("with_environments")
-@pytest.mark.parametrize("command", [["validate"], ["status", "p", "--local"]])
+@pytest.mark.parametrize(
+    "command", [["validate"], ["definition", "p"], ["graph", "p"], ["status", "p", "--local"]]
+)
 def test_an_environment_that_there_is_not_is_told_with_those_there_are(command: list[str]) -> None:
     error = CliRunner().invoke(app, [*command, "--environment", "test"]).exception
 
