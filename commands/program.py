@@ -144,7 +144,11 @@ def _release(
         ),
     ] = False,
 ) -> None:
-    """Make a group of the program: its commands come from the table."""
+    """Make a group of the program: its commands come from the table.
+
+    What an earlier one in this process was told about its environment is not the next one's.
+    """
+    places.choose_environment(None)
 
 
 def main(**options: Any) -> None:

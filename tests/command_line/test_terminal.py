@@ -74,6 +74,15 @@ def test_an_environment_that_there_is_not_is_told_with_those_there_are(command: 
     assert "Defined are: dev, prod" in str(error)
 
 
+@pytest.mark.usefixtures("with_environments")
+def test_an_environment_is_that_of_one_command_only() -> None:
+    CliRunner().invoke(app, ["validate", "p", "--environment", "test"])
+
+    error = CliRunner().invoke(app, ["payloads", "p"]).exception
+
+    assert not isinstance(error, SettingsError)
+
+
 def test_messages_are_coloured_at_a_terminal_only(own_app: Path) -> None:
     command = [sys.executable, str(own_app / "cli.py"), "validate", "nothing"]
     environment = {"PATH": os.defpath, "TERM": "xterm"}
