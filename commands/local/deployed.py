@@ -73,33 +73,41 @@ def definition_to_run(
         UnknownNameError: There is no such pipeline.
         ReleaseError: The folder holds what cannot be deployed.
     """
-    problem = _problem(aws, pipeline, warn_only=deploy_first is False)
-    if problem is None:
-        return read_definition(aws, pipeline)
+    deployed = _read_deployed(aws, pipeline, required=deploy_first is False)
+    problem = _problem(aws, pipeline, deployed, warn_only=deploy_first is False)
+    if deployed is not None and problem is None:
+        return deployed
     if deploy_first is None:
         if not can_ask:
-            raise OtherCodeDeployedError(
-                f"{problem} Deploy it first: add --deploy. To execute what is deployed: add"
-                " --as-deployed."
-            )
+            instead = " To execute what is deployed: add --as-deployed." if deployed else ""
+            raise OtherCodeDeployedError(f"{problem} Deploy it first: add --deploy.{instead}")
         deploy_first = typer.confirm(f"{problem} Deploy it now?", default=True, err=True)
     if deploy_first:
         deploy(aws.endpoint_url or "", console)
-    else:
+    elif deployed:
         tell("warning", f"{problem} What is deployed is executed.")
     return read_definition(aws, pipeline)
 
 
-def _problem(aws: Aws, pipeline: str, *, warn_only: bool) -> str | None:
-    """Say what is not deployed of a pipeline of the app; None when all of it is."""
+def _read_deployed(aws: Aws, pipeline: str, *, required: bool) -> dict[str, Any] | None:
+    """Return the deployed definition; None for a pipeline of the app that is not deployed yet."""
     try:
-        definition = read_definition(aws, pipeline)
+        return read_definition(aws, pipeline)
     except UnknownNameError:
-        if warn_only or not is_of_the_app(pipeline):
+        if required or not is_of_the_app(pipeline):
             raise
+        return None
+
+
+def _problem(
+    aws: Aws, pipeline: str, deployed: Mapping[str, Any] | None, *, warn_only: bool
+) -> str | None:
+    """Say what is not deployed of a pipeline of the app; None when all of it is."""
+    if deployed is None:
+        _refuse_wrong_configs()
         return f"The pipeline {pipeline} is not deployed yet."
     try:
-        found = differences(aws, pipeline, definition)
+        found = differences(aws, pipeline, deployed)
     except ReleaseError as error:
         if not warn_only:
             raise
@@ -109,6 +117,13 @@ def _problem(aws: Aws, pipeline: str, *, warn_only: bool) -> str | None:
     *others, last = found
     listed = f"{', '.join(others)} and {last}" if others else last
     return f"The folder of {pipeline} holds something else than is deployed: {listed}."
+
+
+def _refuse_wrong_configs() -> None:
+    """Refuse what could not be deployed, before anybody is told to deploy it."""
+    from constructs_lib.configs.folder import load_pipelines
+
+    load_pipelines(places.pipelines_folder(places.read_settings()))
 
 
 def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[str]:

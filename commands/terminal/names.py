@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 from commands.terminal import places
 from constructs_lib.errors import ReleaseError
+
+_PIPELINE_NAME: Final = re.compile(r'"pipeline_name"\s*:\s*"([^"\\]+)"')
 
 
 def folder_named(name: str) -> str:
@@ -38,7 +43,7 @@ def is_of_the_app(pipeline: str) -> bool:
 
 
 def _names() -> Iterator[tuple[str, str]]:
-    """Yield the folder and the name of each pipeline whose config can be read."""
+    """Yield the folder and the name of each pipeline, as far as its config can be read."""
     from constructs_lib.configs import PipelineConfigs
     from constructs_lib.configs.folder import config_paths
 
@@ -50,4 +55,13 @@ def _names() -> Iterator[tuple[str, str]]:
         try:
             yield folder, PipelineConfigs.read(path).base.pipeline_name
         except ReleaseError:
-            yield folder, folder
+            yield folder, _name_in(path) or folder
+
+
+def _name_in(path: Path) -> str | None:
+    """Return the name that a config gives, though something else in it is wrong."""
+    try:
+        found = _PIPELINE_NAME.search(path.read_text(encoding="utf-8-sig", errors="replace"))
+    except OSError:
+        return None
+    return found and found[1]

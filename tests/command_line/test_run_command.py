@@ -22,7 +22,9 @@ from commands.local.deployed import (
 from commands.local.run import next_commands
 from commands.terminal import places
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
+from commands.terminal.names import folder_named, pipeline_named
 from constructs_lib.configs.folder import PipelinesFolderError, load_pipelines
+from constructs_lib.errors import ReleaseError
 from constructs_lib.language.variables import fill, variables_in
 from constructs_lib.release.files import release_files
 from tests.command_line.registered_pipeline import NAME
@@ -179,11 +181,41 @@ def test_a_pipeline_of_the_app_that_is_not_deployed_yet_can_be_deployed(
 
     monkeypatch.setattr(deployed, "read_definition", read)
 
-    with pytest.raises(OtherCodeDeployedError, match="is not deployed yet"):
+    with pytest.raises(
+        OtherCodeDeployedError, match=r"is not deployed yet.*add --deploy"
+    ) as caught:
         _to_run()
+    assert "--as-deployed" not in str(caught.value)
     with pytest.raises(UnknownNameError):
         _to_run(deploy_first=False)
     assert _to_run(deploy_first=True) == {"Steps": []}
+
+
+@pytest.mark.usefixtures("deployed_app")
+def test_a_wrong_config_is_the_error_rather_than_that_nothing_is_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def read(*_: object) -> dict[str, Any]:
+        raise UnknownNameError("There is no pipeline")
+
+    monkeypatch.setattr(deployed, "read_definition", read)
+    _change_config(verification="perhaps")
+
+    with pytest.raises(ReleaseError, match="verification"):
+        _to_run()
+
+
+@pytest.mark.usefixtures("deployed_app")
+@pytest.mark.parametrize("breaks", ["a value", "the syntax"])
+def test_a_folder_names_its_pipeline_though_its_config_is_wrong(breaks: str) -> None:
+    _change_config(verification="perhaps")
+    path = places.ROOT / "pipelines" / "returns_risk" / "config.json"
+    assert f'"pipeline_name": "{NAME}"' in path.read_text()
+    if breaks == "the syntax":
+        path.write_text(path.read_text().removesuffix("}"))
+
+    assert pipeline_named("returns_risk") == NAME
+    assert folder_named(NAME) == "returns_risk"
 
 
 def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
