@@ -33,6 +33,7 @@
     ├── LoadTestRequestError         constructs_lib.registration.load_test_request
     ├── RegistrationRequestError     constructs_lib.registration.request
     ├── ArchiveError                 constructs_lib.release.archives
+    ├── InferenceCodeError           constructs_lib.release.code_check
     ├── ArchiveDoctorError           constructs_lib.release.doctor
     ├── MissingSourceError           constructs_lib.release.files
     ├── ModelArtifactError           constructs_lib.release.incoming

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from commands.terminal import places
+from commands.terminal.code import check_code
 from commands.terminal.options import Folder, Json, SingleFolderOption, print_json
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def package(
     """Put the inference code into a model, as Package does.
 
     Runs the pipeline's own packaging script on this machine: the same archive gives the same bytes
-    as in AWS.
+    as in AWS. Refuses code with errors that validate tells.
 
     Examples:
         release package returns_risk pipelines/returns_risk/model/model.tar.gz
@@ -49,6 +50,7 @@ def package(
     from constructs_lib.release import packager as archive_packager
 
     configs = places.load_configs(places.read_settings(), name)
+    check_code([configs])
     source = archive_packager.archive_of(model)
     folder = output or places.shown(places.STATE / "packaged" / name)
     console = Console(stderr=True)

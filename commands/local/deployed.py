@@ -15,6 +15,7 @@ from commands.terminal.aws import (
     read_definition,
     read_s3_object,
 )
+from commands.terminal.code import check_code
 from commands.terminal.emulator_key import read_key
 from commands.terminal.messages import tell
 from commands.terminal.names import is_of_the_app
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from constructs_lib.aws.cloud_assembly import CloudAssembly
     from constructs_lib.compiled_pipeline import CompiledPipeline
+    from constructs_lib.configs import PipelineConfigs
     from constructs_lib.release.files import ReleaseFiles
 
 _FILES: Final = {
@@ -46,12 +48,14 @@ def deploy(endpoint: str, console: Console) -> CloudAssembly:
     """Deploy the app to a running embedded AWS.
 
     Raises:
-        ReleaseError: It refuses its input, or the CDK CLI failed.
+        ReleaseError: It refuses its input, such as inference code with a syntax error, or the CDK
+            CLI failed.
     """
     from constructs_lib.aws.handle import AwsHandle
     from local.emulator import DEFAULT_REGION
     from local.release import deploy_app
 
+    check_code(_pipelines().values())
     aws = AwsHandle(DEFAULT_REGION, endpoint, read_key(endpoint))
     return deploy_app(aws, places.STATE / "deployment", console)
 
@@ -104,7 +108,7 @@ def _problem(
 ) -> str | None:
     """Say what is not deployed of a pipeline of the app; None when all of it is."""
     if deployed is None:
-        _refuse_wrong_configs()
+        _pipelines()  # refuses what could not be deployed, before anybody is told to deploy it
         return f"The pipeline {pipeline} is not deployed yet."
     try:
         found = differences(aws, pipeline, deployed)
@@ -119,11 +123,10 @@ def _problem(
     return f"The folder of {pipeline} holds something else than is deployed: {listed}."
 
 
-def _refuse_wrong_configs() -> None:
-    """Refuse what could not be deployed, before anybody is told to deploy it."""
+def _pipelines() -> dict[str, PipelineConfigs]:
     from constructs_lib.configs.folder import load_pipelines
 
-    load_pipelines(places.pipelines_folder(places.read_settings()))
+    return load_pipelines(places.pipelines_folder(places.read_settings()))
 
 
 def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[str]:
@@ -137,11 +140,9 @@ def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[
     Raises:
         ReleaseError: The folder holds what cannot be deployed.
     """
-    from constructs_lib.configs.folder import load_pipelines
     from constructs_lib.release.files import release_files
 
-    settings = places.read_settings()
-    found = load_pipelines(places.pipelines_folder(settings)).items()
+    settings, found = places.read_settings(), _pipelines().items()
     configs = {name: each for name, each in found if each.base.pipeline_name == pipeline}
     with places.compilation(configs, settings, no_cache=False) as compiled:
         return [

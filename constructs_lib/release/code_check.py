@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Severity
 from constructs_lib.jobs.verify_model.failures import IN_CONTAINERS
 
@@ -28,6 +29,10 @@ _CATCH_A_MISSING_MODULE: Final = frozenset(
 )
 
 
+class InferenceCodeError(ReleaseError):
+    """The inference code is such that no container can serve with it."""
+
+
 @dataclass(frozen=True)
 class CodeProblem:
     """Something that is wrong with a file of the inference code, or seems so."""
@@ -37,9 +42,14 @@ class CodeProblem:
     line: int
     message: str
 
+    @property
+    def place(self) -> str:
+        """The file and the line."""
+        return f"{self.file} line {self.line}"
+
     def __str__(self) -> str:
         """Render one line."""
-        return f"{self.severity} {self.file} line {self.line}: {self.message}"
+        return f"{self.severity} {self.place}: {self.message}"
 
 
 def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
@@ -54,6 +64,25 @@ def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
     python = tuple(map(int, (configs.model.py_version[2:3], configs.model.py_version[3:])))
     files = [path for path in sorted(folder.rglob("*.py")) if not _is_hidden(path, folder)]
     return [problem for file in files for problem in _problems(file, folder, python)]
+
+
+def refuse_wrong_code(configs: PipelineConfigs) -> list[CodeProblem]:
+    """Refuse inference code that has an error, before it is deployed or packaged.
+
+    Args:
+        configs: One model's configs.
+
+    Returns:
+        The warnings.
+
+    Raises:
+        InferenceCodeError: Tells each error with its place.
+    """
+    found = code_problems(configs)
+    errors = [f"{each.place}: {each.message}" for each in found if each.severity == "error"]
+    if errors:
+        raise InferenceCodeError("\n".join(errors))
+    return found
 
 
 def _is_hidden(path: Path, folder: Path) -> bool:

@@ -21,6 +21,7 @@ from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.progress import bytes_bar
 from constructs_lib.release import packager as archive_packager
+from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.own_script import OwnScriptError
 from constructs_lib.release.packager import PackagingError
 from tests.example_pipeline import CONFIG, EXAMPLE, MODEL, copy_example
@@ -54,6 +55,22 @@ def test_the_code_is_put_in_and_the_digest_told(tmp_path: Path) -> None:
     assert manifest["sha256"] == _digest(tmp_path / "model.tar.gz")
     assert f"sha256    {manifest['sha256']}" in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "model.tar.gz"]
+
+
+def test_code_with_a_syntax_error_is_not_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = copy_example(tmp_path / "example")
+    with (config.parent / "inference" / "inference.py").open("a") as file:
+        file.write("def broken(:\n")
+    configs = PipelineConfigs.load(config)
+    monkeypatch.setattr(places, "load_configs", lambda *_: configs)
+
+    result = _package(MODEL, "--output", tmp_path / "out")
+
+    assert isinstance(result.exception, InferenceCodeError)
+    assert "SyntaxError" in str(result.exception)
+    assert not (tmp_path / "out").exists()
 
 
 def test_json_is_the_manifest_and_where_things_are(tmp_path: Path) -> None:

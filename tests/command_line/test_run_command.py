@@ -26,6 +26,7 @@ from commands.terminal.names import folder_named, pipeline_named
 from constructs_lib.configs.folder import PipelinesFolderError, load_pipelines
 from constructs_lib.errors import ReleaseError
 from constructs_lib.language.variables import fill, variables_in
+from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.files import release_files
 from tests.command_line.registered_pipeline import NAME
 from tests.synth.app_copy import copy_app
@@ -216,6 +217,27 @@ def test_a_folder_names_its_pipeline_though_its_config_is_wrong(breaks: str) -> 
 
     assert pipeline_named("returns_risk") == NAME
     assert folder_named(NAME) == "returns_risk"
+
+
+@pytest.mark.usefixtures("deployed_app")
+def test_code_with_a_syntax_error_is_not_deployed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[object] = []
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setattr("local.release.deploy_app", lambda *given: made.append(given))
+    console = Console(file=io.StringIO())
+
+    _change_code("import nowhere_known\n")
+    deployed.deploy("http://localhost:1", console)
+    assert "warning: " in capsys.readouterr().err
+    assert len(made) == 1
+
+    _change_code("def broken(:\n")
+    with pytest.raises(InferenceCodeError, match=r"inference\.py line \d+: SyntaxError"):
+        deployed.deploy("http://localhost:1", console)
+    assert len(made) == 1
 
 
 def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
