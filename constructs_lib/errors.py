@@ -6,6 +6,7 @@
     ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
     ├── TorchError                   commands.local.torch
+    ├── NoAnswerError                commands.terminal.asking
     ├── AwsCallError                 commands.terminal.aws
     ├── UnknownNameError             commands.terminal.aws
     ├── EmulatorKeyError             commands.terminal.emulator_key

@@ -10,6 +10,7 @@ import typer
 from commands.executions import read_statuses
 from commands.executions.models import models_in_use, models_of_executions, statuses_of_models
 from commands.executions.states import ENDED
+from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
@@ -42,21 +43,37 @@ def clean_models(
         release clean-models returns-risk --every-ended --yes --profile prod
     """
     aws = options.aws()
-    models = _left_behind(aws, pipeline, ENDED if every_ended else _SUCCEEDED)
+    left_behind = _left_behind(aws, pipeline)
+    models = _of(left_behind, ENDED if every_ended else _SUCCEEDED)
     used = models_in_use(aws) if models else {}
     kept = {name: used[name] for name in models if name in used}
     wanted = [name for name in models if name not in used]
     _show(models, kept)
-    if wanted and not yes and not typer.confirm(_question(len(wanted)), err=True):
+    if wanted and not yes and not confirm(_question(len(wanted))):
         typer.echo("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)
     _delete(aws, wanted, kept, as_json=options.as_json)
+    if stay := len(_of(left_behind, ENDED)) - len(models):
+        _tell_of_others(stay)
 
 
-def _left_behind(aws: Aws, pipeline: str, deletable: frozenset[str]) -> dict[str, str]:
+def _left_behind(aws: Aws, pipeline: str) -> dict[str, str]:
     statuses = read_statuses(aws, pipeline)
-    models = statuses_of_models(models_of_executions(aws), statuses)
-    return {name: status for name, status in models.items() if status in deletable}
+    return statuses_of_models(models_of_executions(aws), statuses)
+
+
+def _of(models: Mapping[str, str], statuses: frozenset[str]) -> dict[str, str]:
+    return {name: status for name, status in models.items() if status in statuses}
+
+
+def _tell_of_others(count: int) -> None:
+    """Say how the models go that only failed and stopped executions have left."""
+    what, them = ("1 model", "it") if count == 1 else (f"{count} models", "them")
+    typer.echo(
+        f"Left: {what} of executions that failed or were stopped. If you will not retry those, add"
+        f" --every-ended to delete {them}.",
+        err=True,
+    )
 
 
 def _show(models: Mapping[str, str], kept: Mapping[str, str]) -> None:

@@ -11,6 +11,7 @@ from commands.aws.status import shown_seconds, wait_for
 from commands.executions import fail_step_of, list_executions, read_state
 from commands.executions.states import ExecutionState, ExecutionSummary
 from commands.local.retry import retry_locally
+from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
@@ -151,7 +152,7 @@ def _refuse_after_fail_step(aws: Aws, state: ExecutionState) -> None:
 
 
 def _ask(question: str, *, yes: bool) -> None:
-    if not yes and not typer.confirm(question, err=True):
+    if not yes and not confirm(question):
         typer.echo("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)
 

@@ -8,6 +8,7 @@ import typer
 
 from commands.registry.registry import packages as read_packages
 from commands.registry.registry import set_approval, with_medians
+from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
@@ -124,22 +125,28 @@ def _decide(
     yes: bool,
     as_json: bool,
 ) -> None:
-    for package in chosen:
-        typer.echo(
-            f"{package.region}  {package.group} version {package.version}:"
-            f" {package.approval_status} -> {status}",
-            err=True,
-        )
-    if not yes and not typer.confirm(f"Make {_these(chosen)} {status}?", err=True):
+    # A comment is kept with the version though its status stays.
+    changes = [each for each in chosen if comment or each.approval_status != status]
+    _show(chosen, changes, status)
+    if changes and not yes and not confirm(f"Make {_these(changes)} {status}?"):
         typer.echo("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)
     done: list[ModelPackage] = []
     try:
         for package in chosen:
-            set_approval(aws, package, status, comment)
+            if package in changes:
+                set_approval(aws, package, status, comment)
             done.append(package)
     finally:  # when a region refuses, too: what was done before is done
         _tell(done, status, as_json=as_json)
+
+
+def _show(chosen: list[ModelPackage], changes: list[ModelPackage], status: str) -> None:
+    for each in chosen:
+        change = f"{each.approval_status} -> {status}" if each in changes else f"{status} already"
+        typer.echo(f"{each.region}  {each.group} version {each.version}: {change}", err=True)
+    if not changes:
+        typer.echo("Nothing to change.", err=True)
 
 
 def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:

@@ -74,5 +74,6 @@ def _models(aws: Aws) -> Iterator[Check]:
             "models",
             "ok",
             f"{count} of executions, which SageMaker Pipelines leaves behind",
-            "They cost nothing; release clean-models PIPELINE deletes them.",
+            "They cost nothing; release clean-models PIPELINE deletes those of executions that"
+            " succeeded, with --every-ended also those of failed and stopped ones.",
         )

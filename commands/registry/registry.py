@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, Final
 
+from commands.terminal import places
 from commands.terminal.aws import (
     Aws,
     AwsCallError,
@@ -31,8 +32,8 @@ _READERS: Final = 8
 
 def groups(definition: dict[str, Any], home_region: str) -> dict[str, str]:
     """Return the model package group by the AWS region that a pipeline registers in."""
-    places = registration_places(definition, home_region)
-    return {place.region: place.group for place in places}
+    found = registration_places(definition, home_region)
+    return {place.region: place.group for place in found}
 
 
 def packages(
@@ -52,13 +53,25 @@ def packages(
             region has one of the versions.
         AwsCallError: AWS refused.
     """
-    definition = read_definition(aws, pipeline)
+    definition = _definition(aws, pipeline)
     by_region = groups(definition, aws.home_region)
     if region is not None and region not in by_region:
         raise UnknownNameError(
             f"{pipeline} does not register in {region}; it does in {', '.join(by_region)}."
         )
     return versions_of(aws, definition, region, limit=limit, versions=versions)
+
+
+def _definition(aws: Aws, pipeline: str) -> dict[str, Any]:
+    try:
+        return read_definition(aws, pipeline)
+    except UnknownNameError as error:
+        if aws.home_region == places.read_settings().home_region:
+            raise
+        raise UnknownNameError(
+            f"{error} --region is where the pipeline itself is. For its versions that are"
+            f" registered in {aws.home_region} only, give --in-region {aws.home_region} instead."
+        ) from error
 
 
 def versions_of(

@@ -1,10 +1,35 @@
-"""Whether there is somebody to ask."""
+"""Whether there is somebody to ask, and what they answer."""
 
 from __future__ import annotations
 
 import sys
 
+import typer
+
+from constructs_lib.errors import ReleaseError
+
+
+class NoAnswerError(ReleaseError):
+    """A command asks before it goes on, and nobody is there to answer."""
+
 
 def can_ask() -> bool:
     """Whether a person sits at the terminal; a script has none, and gets no question."""
     return sys.stdin.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask before something is done that ``--yes`` would do without asking.
+
+    Raises:
+        NoAnswerError: The input ends before an answer, as that of a script does.
+    """
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort:
+        if can_ask():
+            raise
+        typer.echo(err=True)
+        raise NoAnswerError(
+            "Nothing changed, because nobody answered. To go on without being asked: add --yes."
+        ) from None

@@ -33,6 +33,18 @@ def _known_region(region: str | None) -> str | None:
     return region
 
 
+def _region_of_code(region: str | None) -> str | None:
+    """Return an AWS region, given as one or as configs name it."""
+    codes = {str(code): aws_region for code, aws_region in AWS_REGIONS.items()}
+    if region is None or region in codes.values():
+        return region
+    if region.upper() not in codes:
+        raise typer.BadParameter(
+            f"{region!r} is not one of {', '.join(codes.values())}, or of {', '.join(codes)}"
+        )
+    return codes[region.upper()]
+
+
 def known_endpoint(url: str) -> str:
     """Return the URL of an embedded AWS.
 
@@ -61,8 +73,8 @@ Region = Annotated[
 RegistryRegion = Annotated[
     str | None,
     typer.Option(
-        help="Only this AWS region's registry; by default all of the pipeline's.",
-        callback=_known_region,
+        help="Only the registry of this AWS region, or EU for eu-west-1; by default all.",
+        callback=_region_of_code,
         autocompletion=_complete_region,
     ),
 ]

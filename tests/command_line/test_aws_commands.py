@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 
 from commands.program import app
 from commands.terminal import places
+from commands.terminal.asking import NoAnswerError
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
 from commands.terminal.exit_codes import ExitCode
 from local.emulator import EmbeddedAws
@@ -123,7 +124,7 @@ def test_a_region_that_refuses_leaves_the_others_told(
 
     monkeypatch.setattr("commands.aws.packages.set_approval", refuse_home)
 
-    result = release("approve", NAME, "--yes")
+    result = release("approve", NAME, "--comment", "reviewed", "--yes")
 
     assert isinstance(result.exception, AwsCallError)
     assert result.stdout == "Approved: eu-west-1 2\n"
@@ -143,6 +144,43 @@ def test_a_decision_that_is_not_confirmed_changes_nothing(release: Callable[...,
 
     assert release("reject", NAME).exit_code == ExitCode.ERROR
     assert _packages(release) == before
+
+
+def test_a_version_that_has_the_status_already_stays_as_it_is(
+    release: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ("reject", NAME, "--version", "1", "--in-region", "EU")
+    assert release(*one, "--yes").exit_code == ExitCode.DONE
+    updates: list[str] = []
+    monkeypatch.setattr(
+        "commands.aws.packages.set_approval", lambda _aws, package, *_: updates.append(package.arn)
+    )
+
+    again = release(*one)
+    commented = release(*one, "--comment", "Too slow", "--yes")
+
+    assert again.exit_code == ExitCode.DONE, again.output
+    assert f"eu-west-1  {NAME} version 1: Rejected already\nNothing to change.\n" in again.stderr
+    assert commented.exit_code == ExitCode.DONE
+    assert len(updates) == 1
+
+
+def test_a_decision_that_nobody_answers_says_how_to_go_on(release: Callable[..., Result]) -> None:
+    error = release("approve", NAME, "--version", "2", "--comment", "fine").exception
+
+    assert isinstance(error, NoAnswerError)
+    assert "add --yes" in str(error)
+
+
+def test_a_region_to_register_in_is_not_that_of_the_pipeline(
+    release: Callable[..., Result],
+) -> None:
+    elsewhere = release("approve", NAME, "--region", "eu-west-1").exception
+    unknown = release("approve", NAME, "--in-region", "XX")
+
+    assert isinstance(elsewhere, UnknownNameError)
+    assert "give --in-region eu-west-1 instead" in str(elsewhere)
+    assert unknown.exit_code == ExitCode.USAGE
 
 
 def test_an_unknown_version_names_the_known_ones(release: Callable[..., Result]) -> None:

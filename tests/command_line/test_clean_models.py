@@ -70,6 +70,8 @@ def test_models_of_executions_that_succeeded_are_deleted(
     }
     assert models() == {FAILED, DEPLOYED, *OTHERS}
     assert f"{DEPLOYED}  of an execution that is Succeeded, stays: " in result.stderr
+    assert "Left: 1 model of executions that failed" in result.stderr
+    assert "add --every-ended to delete it" in result.stderr
 
 
 def test_those_of_failed_executions_are_deleted_when_asked_for(
@@ -78,6 +80,7 @@ def test_those_of_failed_executions_are_deleted_when_asked_for(
     result = release("clean-models", NAME, "--every-ended", "--yes")
 
     assert result.stdout == "Deleted: 2, kept: 1\n"
+    assert "--every-ended" not in result.stderr
     assert models() == {DEPLOYED, *OTHERS}
 
 
