@@ -55,10 +55,11 @@ $(NODE_MODULES): package-lock.json $(ENVIRONMENT)
 	@$(MAKE) --no-print-directory first-synthesis
 	@touch $@
 
-# Of the tests' pipeline, whatever the app's own are.
+# Of the tests' pipeline, whatever the app's own are; its containers are not the reader's to change,
+# so nothing is told of them.
 .PHONY: first-synthesis
 first-synthesis:
-	@CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}}' \
+	@CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}, "ignore-unpatched-containers": true}' \
 		CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
 
 .PHONY: demo

@@ -95,6 +95,7 @@ def test_a_change_of_pipelines_turns_nothing_red(
 
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert synthesized.returncode == 0, synthesized.stderr
+    assert "no patches" not in synthesized.stderr
     assert tested.returncode == 0, tested.stdout
 
 

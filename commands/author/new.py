@@ -56,7 +56,8 @@ def new(
 ) -> None:
     """Make a pipeline's folder out of a template.
 
-    A config and inference code to change. Asks for what is not given, unless the owner is.
+    A config and inference code to change. Asks for what is not given. With --owner it asks nothing
+    and takes defaults.
 
     Examples:
         release new my_model
@@ -70,8 +71,8 @@ def new(
     told = NewPipeline(
         name=name,
         owner=owner or typer.prompt("Owner of the model (a team's name)", err=True),
-        inputs=_variables(variable) or _ask_for("Inputs", INPUT, asks=asks),
-        outputs=_variables(output) or _ask_for("Outputs", OUTPUT, asks=asks),
+        inputs=_variables(variable, "--variable") or _ask_for("Inputs", INPUT, asks=asks),
+        outputs=_variables(output, "--output") or _ask_for("Outputs", OUTPUT, asks=asks),
         regions=registration_region or _ask_for_regions(asks=asks),
         domain=domain or _ask_for_domain(name, asks=asks),
         shape=shape or _ask_for_shape(asks=asks),
@@ -179,11 +180,12 @@ def _shape(text: str) -> CodeShape:
         ) from error
 
 
-def _variables(given: list[str] | None) -> list[tuple[str, str]]:
+def _variables(given: list[str] | None, option: str = "") -> list[tuple[str, str]]:
     variables = [each.rpartition(":") for each in given or []]
-    for variable, _, kind in variables:
+    for text, (variable, _, kind) in zip(given or [], variables, strict=True):
         if not variable or kind.upper() not in _TYPES:
-            raise typer.BadParameter(f"{variable or kind!r} is not of the form {_FORM}")
+            hint = f"'{option}'" if option else None
+            raise typer.BadParameter(f"{text!r} is not of the form {_FORM}", param_hint=hint)
     return [(variable, kind.upper()) for variable, _, kind in variables]
 
 

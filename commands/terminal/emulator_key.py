@@ -56,12 +56,17 @@ def read_key(endpoint_url: str) -> AccessKey:
     document = _written()
     if document.get("endpoint") != endpoint_url:
         raise EmulatorKeyError(
-            f"No embedded AWS answers at {endpoint_url}, as far as"
-            f" {places.shown(key_file())} tells: it names {document.get('endpoint', 'none')}."
+            f"No embedded AWS answers at {endpoint_url}: {_what_runs(document.get('endpoint'))}."
             " Start one in another shell: release emulator. For one that was started in another"
             " folder, set the variables that it printed."
         )
     return AccessKey(document["access_key_id"], document["secret_access_key"])
+
+
+def _what_runs(endpoint: str | None) -> str:
+    if endpoint is None:
+        return "none was started in this folder"
+    return f"the one that was started in this folder is at {endpoint}"
 
 
 def _written() -> dict[str, str]:

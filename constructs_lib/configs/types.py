@@ -119,7 +119,7 @@ def check_entry_point(entry_point: str, info: ValidationInfo, *source_dir_fields
     if _look_at(script) != "a file" or not script.resolve().is_relative_to(folder):
         scripts = sorted(each.name for each in folder.glob("*.py")) or ["no .py file"]
         raise broken_rule(
-            f"no file {shown(entry_point)} in {folder} (it holds: {', '.join(scripts)})",
+            f"no file {shown(entry_point)} in {folder}, which holds {', '.join(scripts)}",
             *source_dir_fields,
         )
     return entry_point

@@ -64,3 +64,12 @@ def test_a_key_that_nothing_tells_is_an_error_that_says_what_to_do(content: str 
 
     with pytest.raises(EmulatorKeyError, match="Start one in another shell: release emulator"):
         read_key(ENDPOINT)
+
+
+def test_where_another_runs_the_error_names_it() -> None:
+    with pytest.raises(EmulatorKeyError, match=": none was started in this folder"):
+        read_key(ENDPOINT)
+    write_key("http://localhost:1", KEY)
+
+    with pytest.raises(EmulatorKeyError, match="started in this folder is at http://localhost:1"):
+        read_key(ENDPOINT)

@@ -262,9 +262,19 @@ def test_new_asks_again_after_a_wrong_answer(
     assert "'age' is not of the form NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC" in (
         result.stderr
     )
-    assert "'risk' is not of the form" in result.stderr
+    assert "'risk:FLOAT' is not of the form" in result.stderr
     assert "allowed are NA, EU, FE, such as NA EU" in result.stderr
     assert "'onnx' is none of torchscript, state-dict, hugging-face, such as" in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--variable", "--output"])
+def test_new_quotes_a_variable_as_it_was_given_and_names_its_option(
+    app_folder: Path, option: str
+) -> None:
+    result = CliRunner().invoke(app, ["new", "my_model", "--owner", "team", option, "age:INT"])
+
+    assert result.exit_code == ExitCode.USAGE
+    assert f"Invalid value for '{option}': 'age:INT' is not of the form" in result.stderr
 
 
 def test_new_without_a_terminal_asks_nothing(app_folder: Path) -> None:

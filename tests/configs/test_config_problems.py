@@ -173,7 +173,7 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (
             f"{SPECIFIC}.PytorchModel.inference_entry_point",
             "inferenze.py",
-            "it holds: inference.py, train.py",
+            "which holds inference.py, train.py",
         ),
         (f"{SPECIFIC}.PytorchModel.inference_entry_point", "../inference.py", "without '..'"),
         (
@@ -450,8 +450,8 @@ def test_a_missing_default_entry_point_is_reported_at_the_source_dir(
     )
 
     assert str(problem) == (
-        f'{SHARED}.source_dir: no file "inference.py" in {tmp_path}/empty '
-        '(it holds: no .py file) (got "empty")'
+        f'{SHARED}.source_dir: no file "inference.py" in {tmp_path}/empty, '
+        'which holds no .py file (got "empty")'
     )
 
 

@@ -234,7 +234,7 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
     ),
     "a broken manifest": (
         {"a.csv": ROW, "manifest.json": "{"},
-        "manifest.json: Invalid JSON: EOF while parsing",
+        "manifest.json: invalid JSON: EOF while parsing",
     ),
     "an unknown member": (
         {"a.csv": ROW, "manifest.json": {"content_type": {}}},
@@ -249,6 +249,10 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
         {"first.csv": "1", "manifest.json": {"content_types": {"frist.csv": "a/b"}}},
         "manifest.json: content_types.frist.csv: no request has that extension or name; did you"
         ' mean "first.csv"?',
+    ),
+    "a tolerance that is text": (
+        {"a.csv": ROW, "manifest.json": {"tolerances": {"legacy-score": {"relative": "x"}}}},
+        "manifest.json: tolerances.legacy-score.relative: should be a number",
     ),
     "a negative tolerance": (
         {"a.csv": ROW, "manifest.json": {"tolerances": {"legacy-score": {"relative": -1}}}},

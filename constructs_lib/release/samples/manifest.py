@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from constructs_lib.configs import VariableType
-from constructs_lib.fields.rules import TextRule, did_you_mean
+from constructs_lib.fields.rules import TextRule, did_you_mean, message_of
 from constructs_lib.release.samples.errors import UnusableSampleError
 
 CONTENT_TYPES: Final = {
@@ -108,5 +108,5 @@ def _told(error: ErrorDetails) -> str:
         known = list(model.model_fields)
         near = did_you_mean(str(error["loc"][-1]), known)
         return f"{path}: is unknown; known are: {', '.join(known)}{near}"
-    message = error["msg"].removeprefix("Input ")
+    message = message_of(error)
     return f"{path}: {message}" if path else message
