@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self, get_args
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from pydantic import (
     BaseModel,
@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from constructs_lib.errors import ReleaseError
-from constructs_lib.fields.rules import did_you_mean, message_of, shown
+from constructs_lib.fields.rules import did_you_mean, field_names, message_of, shown
 from constructs_lib.fields.setting_types import (
     AccountId,
     AppName,
@@ -335,8 +335,7 @@ class Settings(_Section):
         given = _given(get)
         environments = given.pop("environments", {})
         chosen = get(ENVIRONMENT_KEY)
-        if chosen is None:
-            return cls._validated(given, "")
+        without = cls._validated(given, "") if chosen is None else None
         # All of them: a mistake in another one shows before the day that one is deployed.
         settings = {
             name: cls._validated(
@@ -345,6 +344,8 @@ class Settings(_Section):
             for name, values in _environments(environments).items()
         }
         _refuse_collisions(settings)
+        if without is not None:
+            return without
         if not isinstance(chosen, str) or chosen not in settings:
             raise SettingsError(
                 f"There is no environment {chosen!r} under context.{CONTEXT_KEY}.environments in"
@@ -357,33 +358,32 @@ class Settings(_Section):
         try:
             return cls.model_validate({"account": os.environ.get("CDK_DEFAULT_ACCOUNT"), **given})
         except ValidationError as error:
-            problems = "\n".join(f"  {_problem(each)}" for each in error.errors())
-            raise SettingsError(
-                f"Settings under context.{CONTEXT_KEY}{where} in cdk.json are wrong:\n{problems}\n"
-                f"Allowed settings: {', '.join(cls.model_fields)}."
-            ) from error
+            title = f"Settings under context.{CONTEXT_KEY}{where} in cdk.json are wrong:"
+            problems = [f"  {_problem(each)}" for each in error.errors()]
+            raise SettingsError("\n".join([title, *problems, *_allowed(error)])) from error
 
 
 def _problem(error: ErrorDetails) -> str:
     message, place = message_of(error), ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
         *parents, name = error["loc"]
-        message += did_you_mean(str(name), _fields_of(Settings, parents))
+        message += did_you_mean(str(name), _names(parents))
     if not place:
         return message  # of several settings: it names them
     got = "" if error["type"] == "missing" else f" (got {shown(error['input'])})"
     return f"{place}: {message}{got}"
 
 
-def _fields_of(section: Any, path: Iterable[str | int]) -> list[str]:
-    """Return the names that a section has, found by its place in the settings."""
-    for name in path:
-        fields = getattr(section, "model_fields", {})
-        annotation = fields[name].annotation if name in fields else section
-        # Of the section or None, or of sections by name.
-        sections = (annotation, *get_args(annotation))
-        section = next((each for each in sections if hasattr(each, "model_fields")), section)
-    return list(section.model_fields)
+def _allowed(error: ValidationError) -> Iterable[str]:
+    """List what there is in each section that holds an unknown name."""
+    unknown = [each["loc"] for each in error.errors() if each["type"] == "extra_forbidden"]
+    for parents in dict.fromkeys(place[:-1] for place in unknown):
+        section = f" in {'.'.join(map(str, parents))}" if parents else ""
+        yield f"Allowed settings{section}: {', '.join(_names(parents))}."
+
+
+def _names(parents: Collection[str | int]) -> list[str]:
+    return [*field_names(Settings, parents), *(() if parents else ("environments",))]
 
 
 def read_context(file: Path) -> dict[str, Any]:

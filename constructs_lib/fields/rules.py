@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from pydantic_core import (
     CoreSchema,
@@ -122,3 +122,14 @@ def message_of(error: ErrorDetails) -> str:
     if isinstance(error["input"], str) and expected:
         message += did_you_mean(error["input"], expected)
     return message[:1].lower() + message[1:]
+
+
+def field_names(section: Any, path: Iterable[str | int]) -> list[str]:
+    """Return the names of the fields of a section, found by its place in a model."""
+    for name in path:
+        fields = getattr(section, "model_fields", {})
+        annotation = fields[name].annotation if name in fields else section
+        # Of the section or None, or of sections by name.
+        sections = (annotation, *get_args(annotation))
+        section = next((each for each in sections if hasattr(each, "model_fields")), section)
+    return list(section.model_fields)

@@ -96,6 +96,29 @@ def test_wrong_settings_are_named_with_what_is_allowed(given: Any, message: str)
         _settings(given)
 
 
+def test_the_settings_there_are_are_listed_where_a_name_is_unknown_only() -> None:
+    with pytest.raises(SettingsError) as of_a_value:
+        _settings({"log_retention_days": 5})
+    with pytest.raises(SettingsError) as of_a_name:
+        _settings({"environmets": {}})
+    with pytest.raises(SettingsError) as of_a_section:
+        _settings({"notifications": {"mail": []}})
+
+    assert "Allowed" not in str(of_a_value.value)
+    assert 'did you mean "environments"?' in str(of_a_name.value)
+    assert str(of_a_name.value).endswith("delivery, environments.")
+    assert "Allowed settings in notifications: emails" in str(of_a_section.value)
+
+
+def test_a_wrong_setting_of_an_environment_is_told_when_none_is_chosen() -> None:
+    of_dev = {"account": "111122223333", "retain_dat": True}
+
+    with pytest.raises(SettingsError, match=r"environments\.dev in cdk.json") as error:
+        _settings({"environments": {"dev": of_dev}})
+
+    assert 'retain_dat: is not known here; did you mean "retain_data"?' in str(error.value)
+
+
 def test_every_wrong_setting_is_reported_at_once() -> None:
     with pytest.raises(SettingsError) as error:
         _settings({"account": "12", "app_name": "X"})
