@@ -200,7 +200,7 @@ BROKEN: dict[str, tuple[dict[str, str], str, str, str]] = {
         code(GOOD + "\ndef broken(:\n"),
         "syntax-error",
         "SyntaxError: invalid syntax (inference.py line 18)",
-        "Correct the line",
+        "Correct the line; this machine runs Python",
     ),
     "missing package": (
         code("import no_such_package\n" + GOOD),
@@ -673,6 +673,19 @@ def test_a_model_that_fails_to_load_shows_what_was_printed_and_raised(verify: Ve
     assert finding["code"] == "model-load-failed"
     assert finding["printed"] == "imported\nin /opt/ml/model"
     assert finding["traceback"].endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_file_that_model_fn_does_not_find_is_told_with_those_there_are(verify: Verify) -> None:
+    text = GOOD.replace("    return {", "    open(model_dir + '/model.pt')\n    return {")
+
+    [finding] = verify({**code(text), **{f"part{n}": "" for n in range(8)}})["findings"]
+
+    assert "No such file or directory: '/opt/ml/model/model.pt'" in finding["message"]
+    assert finding["message"].endswith(
+        "The model's folder holds: code/, model.bin, part0, part1, part2, part3, part4, part5 and 2"
+        " more."
+    )
+    assert finding["fix"] == "Correct model_fn."
 
 
 def test_what_hung_shows_what_it_printed(verify: Verify) -> None:

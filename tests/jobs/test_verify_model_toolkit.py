@@ -15,6 +15,8 @@ import pytest
 from sagemaker_inference.transformer import Transformer
 
 from constructs_lib.jobs.common.limits import Limits
+from constructs_lib.jobs.verify_model.failures import start_error
+from constructs_lib.jobs.verify_model.layout import is_in_aws
 from constructs_lib.jobs.verify_model.toolkit.handler import ModelHandler, wire_bytes
 from constructs_lib.jobs.verify_model.unpacking import unpack
 from tests.example_pipeline import EXAMPLE, MODEL
@@ -189,3 +191,35 @@ def test_the_context_names_no_gpu_where_there_is_no_driver(
     handler.load(str(tmp_path))
 
     assert handler._model is None
+
+
+@pytest.mark.parametrize(
+    ("output", "whose"),
+    [
+        (Path("/opt/ml/processing/output/evaluation.json"), "the container"),
+        (Path("/tmp/output/evaluation.json"), "this machine"),
+    ],
+)
+def test_the_python_is_the_containers_in_aws_only(output: Path, whose: str, tmp_path: Path) -> None:
+    failed = dict.fromkeys(("message", "where", "missing", "traceback", "default"), "")
+    error = start_error(
+        "import",
+        {**failed, "type": "SyntaxError"},
+        tmp_path,
+        in_container=True,
+        in_aws=is_in_aws(output),
+    )
+
+    assert error.finding.fix.startswith(f"Correct the line; {whose} runs Python")
+
+
+@pytest.mark.parametrize(("default", "advised"), [("model_fn", True), ("", False)])
+def test_torchscript_is_advised_without_a_model_fn_only(
+    default: str, *, advised: bool, tmp_path: Path
+) -> None:
+    failed = {**dict.fromkeys(("message", "where", "missing", "traceback"), ""), "type": "OSError"}
+    error = start_error(
+        "model_fn", {**failed, "default": default}, tmp_path, in_container=True, in_aws=True
+    )
+
+    assert ("TorchScript" in error.finding.fix) is advised

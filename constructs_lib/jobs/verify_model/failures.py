@@ -23,6 +23,8 @@ IN_CONTAINERS = (
     "ts",
 )
 """Modules that every serving container of PyTorch has."""
+_MOST_NAMES = 8
+"""How many files of a model an error names."""
 
 
 class MissingModule(NamedTuple):
@@ -86,9 +88,22 @@ def place_of(failed: Mapping[str, str]) -> str:
 
 
 def start_error(
-    stage: str, failed: Mapping[str, str], model_folder: Path, *, in_container: bool
+    stage: str,
+    failed: Mapping[str, str],
+    model_folder: Path,
+    *,
+    in_container: bool,
+    in_aws: bool,
 ) -> RefusedModelError:
-    """Return the error for a model that cannot be imported or loaded."""
+    """Return the error for a model that cannot be imported or loaded.
+
+    Args:
+        stage: What was going on.
+        failed: What was raised.
+        model_folder: The model folder of the serving layout.
+        in_container: Whether this is the pipeline's job, wherever it runs.
+        in_aws: Whether that runs in AWS: elsewhere its Python is this machine's.
+    """
     what = f"{failed['type']}: {failed['message']}"
     where = place_of(failed)
     if failed["missing"]:
@@ -101,7 +116,7 @@ def start_error(
             )
         return RefusedModelError(missing.code, message, missing.fix)
     if stage == "import" and failed["type"] in ("SyntaxError", "IndentationError", "TabError"):
-        which = "the container" if in_container else "this machine"
+        which = "the container" if in_aws else "this machine"
         fix = f"Correct the line; {which} runs Python {platform.python_version()}."
         return RefusedModelError("syntax-error", f"{what}{where}.", fix)
     if stage == "import":
@@ -110,10 +125,19 @@ def start_error(
             "import-failed", f"The import raises {what}{where}.", fix, failed["traceback"]
         )
     fix = f"Correct {stage}."
-    if stage == "model_fn":
-        fix = "Correct model_fn; without it, a model needs one TorchScript file at its root."
+    if failed["default"] == "model_fn":
+        fix = "Define model_fn; without it, a model needs one TorchScript file at its root."
     message = f"{stage} raises {what}{where}."
+    if failed["type"] == "FileNotFoundError":
+        message += f" The model's folder holds: {_held(model_folder)}."
     return RefusedModelError("model-load-failed", message, fix, failed["traceback"])
+
+
+def _held(model_folder: Path) -> str:
+    """Name what a model has at its root, folders with a slash."""
+    names = [f"{each.name}/" if each.is_dir() else each.name for each in model_folder.iterdir()]
+    named = ", ".join(sorted(names)[:_MOST_NAMES])
+    return f"{named} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else named
 
 
 def handler_error(

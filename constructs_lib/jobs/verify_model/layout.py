@@ -24,12 +24,16 @@ PROCESSING_FOLDER = Path("/opt/ml/processing")
 """Where a processing job in AWS writes to. On a developer's machine jobs write elsewhere."""
 
 
+def is_in_aws(output: Path | None) -> bool:
+    """Whether a job that writes there runs in AWS, and so in the serving container."""
+    return output is not None and PROCESSING_FOLDER in output.parents
+
+
 @contextlib.contextmanager
 def found_by_path(folder: Path, output: Path | None) -> Iterator[None]:
     """Let code find the model where the serving container has it, if this is such a container."""
     place = Path(MODEL_FOLDER)
-    in_aws = output is not None and PROCESSING_FOLDER in output.parents
-    if not in_aws or os.path.lexists(MODEL_FOLDER):
+    if not is_in_aws(output) or os.path.lexists(MODEL_FOLDER):
         yield
         return
     with contextlib.suppress(OSError):  # without it, only code that wants it there fails

@@ -82,6 +82,7 @@ def failure(error: BaseException, code_folder: str, told: str, default: str = ""
         where = f"{Path(error.filename).name} line {error.lineno}"
     missing = error.name if isinstance(error, ModuleNotFoundError) else ""
     text = error.msg if isinstance(error, SyntaxError) else str(error)
+    text = text.replace(str(Path(code_folder).parent), MODEL_FOLDER)
     message = shortened(text or "no message")
     return {
         "type": type(error).__name__,

@@ -21,7 +21,7 @@ from .evaluation import artifact, environment, gate, handler, summary
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError, shortened
 from .job import VerificationJob, read_findings, read_own_samples, read_request
-from .layout import MODEL_FOLDER, check_code, found_by_path, lay_out, layout_finding
+from .layout import MODEL_FOLDER, check_code, found_by_path, is_in_aws, lay_out, layout_finding
 from .load import Arrivals, LoadTest, load_findings, load_numbers, rounded
 from .memory import MemorySampler, above_limit, growth
 from .payloads import Payload, read_payloads
@@ -138,6 +138,7 @@ class Verification:
                         reply["failure"],
                         self._folder,
                         in_container=self._job.is_in_container,
+                        in_aws=is_in_aws(self._job.output),
                     )
                 if reply["stage"] == "loaded":
                     return
