@@ -170,7 +170,7 @@ def _finding(
     return PatchFinding(
         severity="error" if has_ended and policy == "refuse" else "warning",
         what=_what(used, container, has_ended=has_ended),
-        change=_change(used, container, day),
+        change=_change(used, container, day, _section_of(used, place)),
         place=place,
         value=value,
     )
@@ -184,7 +184,15 @@ def _what(used: _ContainerInUse, container: PatchedContainer | None, *, has_ende
     return f"{used.name} gets patches until {container.end} only"
 
 
-def _change(used: _ContainerInUse, container: PatchedContainer | None, day: date) -> str:
+def _section_of(used: _ContainerInUse, place: str) -> str:
+    """Name where to set a version: where it stands, but training has a version of its own."""
+    section = place.rpartition(".")[0].rpartition(".")[2]
+    return section if section.strip("$") and used.family != "PyTorch training" else used.section
+
+
+def _change(
+    used: _ContainerInUse, container: PatchedContainer | None, day: date, section: str
+) -> str:
     """Say what to change; of several containers, that with the latest end is the one to take."""
     best = max(CONTAINERS[used.family], key=lambda each: each.end)
     if best == container:
@@ -192,7 +200,7 @@ def _change(used: _ContainerInUse, container: PatchedContainer | None, day: date
     to_set = f"set {used.field} to {shown(best.version)}"
     if used.family != "scikit-learn":
         to_set += f" and py_version to {shown(best.python)}"
-    to_set += f" in {used.section}"
+    to_set += f" in {section}"
     if day <= best.end:
         return f"{to_set}, which gets them until {best.end}"
     if used.family in ENDED_FAMILIES:
@@ -203,5 +211,8 @@ def _change(used: _ContainerInUse, container: PatchedContainer | None, day: date
 def _of_the_last(family: ContainerFamily, last: PatchedContainer, day: date) -> str:
     if family in ENDED_FAMILIES:
         found = "since" if day > last.end else "after that"
-        return f"it is the last of its kind: it goes on working, with the holes found {found}"
+        return (
+            f"none is newer, and what is found {found} stays open: decide who may send it requests,"
+            " and look for a newer one in AWS's support policy"
+        )
     return "this app knows no newer one: look for one in AWS's support policy"

@@ -76,7 +76,10 @@ def test_a_container_is_told_of_half_a_year_before_its_end_and_from_the_day_afte
 ) -> None:
     loaded = configs(**PATCHED)
     name = f"{SHARED}.framework_version: the PyTorch 2.6.0 container for inference"
-    last = 'it is the last of its kind: it goes on working, with the holes found %s (got "2.6.0")'
+    last = (
+        "none is newer, and what is found %s stays open: decide who may send it requests, and look"
+        ' for a newer one in AWS\'s support policy (got "2.6.0")'
+    )
     soon = f"{name} gets patches until 2026-06-30 only; {last % 'after that'}"
 
     assert _told(loaded, 2025, 12, 28) == []
@@ -105,7 +108,7 @@ def test_where_none_is_patched_the_message_says_so(configs: Configs) -> None:
     assert _told(loaded, 2026, 11, 28) == [
         f"{SHARED}.framework_version: the PyTorch 2.1.0 container for inference has had no patches"
         " since 2024-10-04; AWS has ended all of these, the last one on 2026-06-30: set"
-        ' framework_version to "2.6.0" and py_version to "py312" in PytorchModel (got "2.1.0")'
+        ' framework_version to "2.6.0" and py_version to "py312" in shared (got "2.1.0")'
     ]
     assert _told(loaded, 2028, 1, 1)[1:] == [
         f"{PACKAGE}: the scikit-learn 1.9-0 container has had no patches since 2027-07-16;"
