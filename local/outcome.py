@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from local.runner import Execution
+
+_MARKS: Final = re.compile(r"""[\s'"`\\]+""")
 
 
 @dataclass(frozen=True)
@@ -55,10 +58,15 @@ def tell_verification(execution: Execution, console: Console) -> None:
         console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
     if told := versions_told(execution.step(found[0]), evaluation):
         console.print(told, highlight=False, soft_wrap=True)
-    reason = execution.failure_reason or ""
+    reason = _bare(execution.failure_reason or "")
     for finding in evaluation.findings:
-        if finding.message not in reason:
+        if _bare(finding.message) not in reason:
             _tell_finding(finding, console)
+
+
+def _bare(text: str) -> str:
+    """Return a text without quotation marks and blanks, which differ with where it is told."""
+    return _MARKS.sub("", text)
 
 
 def _tell_finding(finding: VerificationFinding, console: Console) -> None:

@@ -32,6 +32,7 @@ from commands.terminal.options import (
 
 if TYPE_CHECKING:
     from local.outcome import Release
+    from local.runner import Execution, StepExecution
 
 
 def run(
@@ -110,11 +111,20 @@ def next_commands(made: Release) -> list[str]:
     """Return what to do next, as long as the embedded AWS stays up."""
     name, step = made.execution.pipeline_name, made.execution.failed_step
     if step is not None:
-        logs = [f"release logs {name} {step.name} --local"] if step.log_path else []
+        logged = _logged(made.execution, step)
+        logs = [f"release logs {name} {logged.name} --local"] if logged else []
         return [f"release status {name} --local", *logs]
     waiting = any(each.approval_status == "PendingManualApproval" for each in made.packages)
     approve = [f"release approve {name} --local"] if waiting else []
     return [f"release packages {name} --local", *approve]
+
+
+def _logged(execution: Execution, failed: StepExecution) -> StepExecution | None:
+    """Return the failed step if it has a log; for a Fail step, the newest of those before it."""
+    if failed.type != "Fail":
+        return failed if failed.log_path else None
+    ended = [step for step in execution.steps if step.log_path and step.end_time]
+    return max(ended, key=lambda step: (step.end_time, step.name), default=None)
 
 
 def end_with(made: Release, *, as_json: bool, todo: Sequence[str] = ()) -> NoReturn:

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -240,9 +241,14 @@ def test_code_with_a_syntax_error_is_not_deployed(
     assert len(made) == 1
 
 
-def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
+def _step(name: str, type_: str = "Processing", *, ended: int = 1, logs: bool = True) -> Any:
+    log = Path(f"{name}.log") if logs else None
+    return SimpleNamespace(name=name, type=type_, log_path=log, end_time=ended)
+
+
+def _made(step: SimpleNamespace | None, *statuses: str, before: Sequence[Any] = ()) -> Any:
     packages = [SimpleNamespace(approval_status=status) for status in statuses]
-    execution = SimpleNamespace(pipeline_name=NAME, failed_step=step)
+    execution = SimpleNamespace(pipeline_name=NAME, failed_step=step, steps=before)
     return SimpleNamespace(execution=execution, packages=packages)
 
 
@@ -252,12 +258,19 @@ def _made(step: SimpleNamespace | None, *statuses: str) -> Any:
         (_made(None, "PendingManualApproval"), ["packages NAME", "approve NAME"]),
         (_made(None, "Approved"), ["packages NAME"]),
         (
-            _made(SimpleNamespace(name="Verify", log_path=Path("log"))),
+            _made(_step("Verify"), before=[_step("Package", ended=2)]),
             ["status NAME", "logs NAME Verify"],
         ),
-        (_made(SimpleNamespace(name="VerificationFailed", log_path=None)), ["status NAME"]),
+        (_made(_step("Registration", "Lambda", logs=False)), ["status NAME"]),
+        (
+            _made(
+                _step("VerificationFailed", "Fail", logs=False),
+                before=[_step("Verify", ended=2), _step("Package")],
+            ),
+            ["status NAME", "logs NAME Verify"],
+        ),
     ],
-    ids=["to approve", "approved", "failed with a log", "failed without"],
+    ids=["to approve", "approved", "failed with a log", "failed without", "Fail step"],
 )
 def test_thenext_commands_fit_what_came_of_it(made: Any, commands: list[str]) -> None:
     expected = [f"release {each.replace('NAME', NAME)} --local" for each in commands]

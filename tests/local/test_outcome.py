@@ -85,6 +85,15 @@ def test_a_finding_that_the_reason_tells_is_not_told_again() -> None:
     assert "It is odd." in told
 
 
+@pytest.mark.parametrize(
+    "reason", ["It takes instances, not inputs.", 'It takes \\"instances\\",  not "inputs".']
+)
+def test_a_finding_is_the_same_with_other_quotation_marks(reason: str) -> None:
+    finding = {"severity": "error", "code": "odd", "message": "It takes 'instances', not 'inputs'."}
+
+    assert "instances" not in _told(f"Step 'Verify' failed: {reason}", findings=[finding])
+
+
 def test_without_a_load_no_number_is_told_that_nobody_measured() -> None:
     told = _told(load=None)
 
