@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from commands.terminal import places
+from commands.terminal.messages import tell
 from constructs_lib.errors import ReleaseError
 
 _PIPELINE_NAME: Final = re.compile(r'"pipeline_name"\s*:\s*"([^"\\]+)"')
@@ -26,8 +27,13 @@ def folders_named(names: list[str] | None) -> list[str] | None:
 
 
 def pipeline_named(name: str) -> str:
-    """Return the pipeline of a folder; any other name is taken for that of a deployed pipeline."""
+    """Return the pipeline of a folder; any other name is taken for that of a deployed pipeline.
+
+    Warns when a folder's config does not tell the name, because the config is wrong.
+    """
     known = dict(_names())
+    if known.get(name) == name:
+        _warn_of_config(name)
     return name if name in known.values() else known.get(name, name)
 
 
@@ -56,6 +62,16 @@ def _names() -> Iterator[tuple[str, str]]:
             yield folder, PipelineConfigs.read(path).base.pipeline_name
         except ReleaseError:
             yield folder, _name_in(path) or folder
+
+
+def _warn_of_config(folder: str) -> None:
+    from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.configs.folder import config_path
+
+    try:
+        PipelineConfigs.read(config_path(places.pipelines_folder(places.read_settings()), folder))
+    except ReleaseError as error:
+        tell("warning", f"The name of the pipeline of {folder} is not known: {error}")
 
 
 def _name_in(path: Path) -> str | None:

@@ -241,6 +241,21 @@ def test_code_with_a_syntax_error_is_not_deployed(
     assert len(made) == 1
 
 
+@pytest.mark.usefixtures("deployed_app")
+def test_a_config_that_does_not_tell_the_name_is_told_itself(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = places.ROOT / "pipelines" / "returns_risk" / "config.json"
+    path.write_text("{")
+
+    assert pipeline_named("returns_risk") == "returns_risk"
+    assert "warning: The name of the pipeline of returns_risk is not known" in (
+        capsys.readouterr().err
+    )
+    assert pipeline_named("somebody-elses") == "somebody-elses"
+    assert capsys.readouterr().err == ""
+
+
 def _step(name: str, type_: str = "Processing", *, ended: int = 1, logs: bool = True) -> Any:
     log = Path(f"{name}.log") if logs else None
     return SimpleNamespace(name=name, type=type_, log_path=log, end_time=ended)
