@@ -50,7 +50,12 @@ class Versions:
         same_torch = (self.torch or "").partition("+")[0] == container.torch
         if same_python and same_torch:
             return f"Judged under {self}, as in the container."
-        return f"Judged under {self}; the container has {container}, and may judge otherwise."
+        told = f"Judged under {self}; the container has {container}, and may judge otherwise."
+        if self.torch and container.torch and not same_torch:
+            told += (
+                f" make torch VERSION={container.torch} installs that one, or the next there is."
+            )
+        return told
 
 
 def installed_torch() -> str | None:

@@ -118,3 +118,12 @@ def test_models_code_finds_it_and_verdicts_name_it(prefix: Path) -> None:
 
     assert confinement.inherited()["PYTHONPATH"].endswith(str(prefix / "torch"))
     assert Versions.here().torch == "2.1.0"
+
+
+@pytest.mark.parametrize(("here", "helps"), [("2.1.0", True), ("2.6.0+cpu", False), (None, False)])
+def test_a_verdict_of_another_torch_says_how_to_get_the_containers(
+    here: str | None, *, helps: bool
+) -> None:
+    told = Versions("3.11.2", here).judged_for(Versions("3.12", "2.6.0"))
+
+    assert ("make torch VERSION=2.6.0 installs that one" in told) is helps
