@@ -233,7 +233,7 @@ def test_check_archive_says_so_where_the_machine_has_no_walls(
 def test_what_counts_lines_finds_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(ROOT.parent))
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
-    assert str(ROOT) not in confinement._in_sight([])
+    assert str(ROOT) not in confinement._in_sight([], confinement._hidden())
 
     monkeypatch.setenv("COVERAGE_PROCESS_CONFIG", "pyproject.toml")
-    assert str(ROOT) in confinement._in_sight([])
+    assert str(ROOT) in confinement._in_sight([], confinement._hidden())

@@ -88,11 +88,12 @@ def walled(
     """
     if sys.platform != "linux":
         return Walled([*command], has_walls=False)
+    hidden = _hidden()
     specification = {
         "walls": True,
         "network": network,
-        "hidden": _hidden(),
-        "shown": list(_in_sight([folder, *shown])),
+        "hidden": hidden,
+        "shown": list(_in_sight([folder, *shown], hidden)),
         "folder": str(folder.absolute()),
     }
     specification["walls"] = _holds(json.dumps(specification))
@@ -137,14 +138,14 @@ def _is_known(user: int) -> bool:
     return True
 
 
-def _in_sight(paths: Iterable[Path]) -> Iterator[str]:
+def _in_sight(paths: Iterable[Path], hidden: Sequence[str]) -> Iterator[str]:
     """Yield what is to be seen in hidden folders, by the names it is called and by its own."""
     python = [sys.prefix, sys.base_prefix, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     counted = [_FOLDER.parents[1]] if _COVERAGE in os.environ else []
     seen: set[str] = set()
     for path in (*paths, *map(Path, filter(None, python)), *counted):
         for name in (str(path.absolute()), str(path.resolve())):
-            is_hidden = any(name.startswith(f"{folder}{os.sep}") for folder in _hidden())
+            is_hidden = any(name.startswith(f"{folder}{os.sep}") for folder in hidden)
             if is_hidden and name not in seen and path.exists():
                 seen.add(name)
                 yield name

@@ -93,13 +93,13 @@ def examine(
             sys.stderr.write(_WITHOUT_WALLS)
         environment = own_environment(folder)
         exit_code = _run(behind, folder, environment, coloured=not as_json)
-    if not as_json and exit_code in (HEALTHY, UNHEALTHY):
+    if exit_code not in (HEALTHY, UNHEALTHY):
+        raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
+    if not as_json:
         model_config = configs.model
         container = Versions.of_container(model_config.framework_version, model_config.py_version)
         sys.stdout.write(f"{Versions.here().judged_for(container)}\n")
         sys.stdout.flush()  # before what the command says on standard error
-    if exit_code not in (HEALTHY, UNHEALTHY):
-        raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
     return exit_code
 
 

@@ -81,8 +81,10 @@ def show_comparison(execution: Execution, evaluation: Evaluation) -> Html | None
 
 
 def _change(before: MeasuredNumber, now: MeasuredNumber) -> str:
-    if before.value is None or now.value is None or before.value == now.value:
-        return ABSENT if before.value != now.value or before.value is None else "none"
+    if before.value is None or now.value is None:
+        return ABSENT
+    if before.value == now.value:
+        return "none"
     if not before.value:
         return f"+{number(now.value, now.unit)}"
     return f"{100 * (now.value - before.value) / before.value:+.0f} %"

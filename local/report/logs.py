@@ -35,10 +35,7 @@ def tail_of_log(execution: Execution, step: StepExecution) -> str:
     path = _log_path(execution, step)
     if path is None:
         return ""
-    with path.open("rb") as log:
-        log.seek(max(path.stat().st_size - _TAIL_BYTES, 0))
-        lines = log.read().decode(errors="replace").splitlines()
-    return "\n".join(lines[-_TAIL_LINES:])
+    return "\n".join(_end(path, _TAIL_BYTES).splitlines()[-_TAIL_LINES:])
 
 
 def embedded_log(execution: Execution, step: StepExecution) -> Html | None:
@@ -47,14 +44,11 @@ def embedded_log(execution: Execution, step: StepExecution) -> Html | None:
     if path is None or path.stat().st_size == 0:
         return None
     size = path.stat().st_size
-    with path.open("rb") as log:
-        log.seek(max(size - _EMBEDDED_BYTES, 0))
-        text = log.read().decode(errors="replace")
     cut = f", its last {_EMBEDDED_BYTES:,} of {size:,} bytes" if size > _EMBEDDED_BYTES else ""
     return element(
         "details",
         element("summary", f"Log of {step.name}{cut}"),
-        element("pre", element("bdi", text), tabindex="0"),
+        element("pre", element("bdi", _end(path, _EMBEDDED_BYTES)), tabindex="0"),
     )
 
 
@@ -71,6 +65,12 @@ def warnings_in_log(execution: Execution, step: StepExecution) -> Iterator[str]:
                 count += 1
             if count == _MAX_WARNINGS:
                 return
+
+
+def _end(path: Path, most_bytes: int) -> str:
+    with path.open("rb") as log:
+        log.seek(max(path.stat().st_size - most_bytes, 0))
+        return log.read().decode(errors="replace")
 
 
 def _log_path(execution: Execution, step: StepExecution) -> Path | None:

@@ -42,7 +42,7 @@ def show_verification(step: str, evaluation: Evaluation | str, versions: str = "
             _handler(evaluation.handler),
             element("h3", "Limits and what was measured"),
             _limits(evaluation),
-            _latencies(evaluation) if evaluation.load else None,
+            _latencies(evaluation),
             element("h3", "Answers to the sample payloads"),
             _payloads(evaluation.payloads),
         ]
