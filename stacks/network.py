@@ -14,7 +14,7 @@ from constructs import Construct
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.infrastructure.iam.acknowledgements import acknowledge
-from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, s3_arn
 from constructs_lib.infrastructure.iam.policies import (
     Statement,
     grant,
@@ -200,10 +200,10 @@ class NetworkStack(Stack):
 
     def _s3_statements(self, data_buckets: Sequence[str]) -> list[iam.PolicyStatement]:
         """Let through what jobs do in their buckets, and what they read of the app's assets."""
-        assets = f"arn:{PARTITION}:s3:::{_asset_bucket(self)}"
+        assets = s3_arn(_asset_bucket(self))
         writable = [
             self._storage.artifacts.bucket_arn,
-            *(f"arn:{PARTITION}:s3:::{name}" for name in data_buckets),
+            *map(s3_arn, data_buckets),
         ]
         return [
             _only_this_account("FindData", ["s3:ListBucket"], [*writable, assets]),

@@ -14,6 +14,21 @@ ACCOUNT: Final = Aws.ACCOUNT_ID
 """Account of the deployment (a token)."""
 
 
+def s3_arn(name: str) -> str:
+    """Return the ARN of a bucket; with ``/<key>`` after its name, of an object."""
+    return f"arn:{PARTITION}:s3:::{name}"
+
+
+def objects_in(uri: str) -> str:
+    """Name what is in a folder, as the ARNs of objects do: ``bucket/folder/*``.
+
+    Args:
+        uri: ``s3://bucket/folder``, or a whole bucket.
+    """
+    bucket, key = bucket_and_key(uri)
+    return "/".join([bucket, *filter(None, [key.strip("/")]), "*"])
+
+
 class StackArns:
     """ARNs in the partition, region and account of one stack."""
 
@@ -45,8 +60,7 @@ class StackArns:
         Args:
             uri: ``s3://bucket/folder``, or a whole bucket.
         """
-        bucket, key = bucket_and_key(uri)
-        return self.bucket("/".join([bucket, *filter(None, [key.strip("/")]), "*"]))
+        return self.bucket(objects_in(uri))
 
     def file_or_folder(self, uri: str) -> str:
         """Return the ARN of the file of that name, or of what is in the folder of that name."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.arns import arn_names
-from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION, objects_in, s3_arn
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
@@ -73,7 +73,7 @@ class RegistrationPermissions:
             yield Statement(
                 sid="ReadConfiguredData",
                 actions=["s3:GetObject"],
-                resources=[_folder_arn(uri) for uri in self.additional_s3_prefixes],
+                resources=[s3_arn(objects_in(uri)) for uri in self.additional_s3_prefixes],
             )
         # Also claims and records.
         yield Statement(
@@ -116,9 +116,7 @@ class RegistrationPermissions:
 
     def _copy(self) -> Iterator[Statement]:
         others = self._others()
-        buckets = [
-            f"arn:{PARTITION}:s3:::{self.registry_buckets[each.aws_region]}" for each in others
-        ]
+        buckets = [s3_arn(self.registry_buckets[each.aws_region]) for each in others]
         yield Statement(
             sid="WriteRegistries",
             actions=["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"],
@@ -159,14 +157,8 @@ class RegistrationPermissions:
         )
 
 
-def _folder_arn(uri: str) -> str:
-    """Name what is in the folder of that name."""
-    bucket, key = bucket_and_key(uri)
-    return f"arn:{PARTITION}:s3:::{'/'.join([bucket, *filter(None, [key.strip('/')]), '*'])}"
-
-
 def _bucket_arns(uris: Sequence[str]) -> list[str]:
-    return [f"arn:{PARTITION}:s3:::{name}" for name in sorted({bucket_and_key(u)[0] for u in uris})]
+    return [s3_arn(name) for name in sorted({bucket_and_key(uri)[0] for uri in uris})]
 
 
 def _version_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:
