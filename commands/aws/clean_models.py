@@ -13,7 +13,6 @@ from commands.executions.states import ENDED
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
-from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import Pipeline, Yes, print_json
 
 _SUCCEEDED: Final = frozenset({"Succeeded"})
@@ -49,9 +48,8 @@ def clean_models(
     kept = {name: used[name] for name in models if name in used}
     wanted = [name for name in models if name not in used]
     _show(models, kept)
-    if wanted and not yes and not confirm(_question(len(wanted))):
-        typer.echo("Nothing changed.", err=True)
-        raise typer.Exit(ExitCode.ERROR)
+    if wanted:
+        confirm(_question(len(wanted)), yes=yes)
     _delete(aws, wanted, kept, as_json=options.as_json)
     if stay := len(_of(left_behind, ENDED)) - len(models):
         _tell_of_others(stay)

@@ -82,8 +82,8 @@ def stop(
         raise WrongStatusError(
             f"The execution {state.id} runs in the command that started it: end that with Ctrl-C."
         )
-    _ask(f"Stop the execution {state.id}, which has run for"
-         f" {shown_seconds(state.duration_in_second)}?", yes=yes)  # fmt: skip
+    duration = shown_seconds(state.duration_in_second)
+    confirm(f"Stop the execution {state.id}, which has run for {duration}?", yes=yes)
     with calls(f"Cannot stop {state.arn}"):
         aws.client("sagemaker").stop_pipeline_execution(
             PipelineExecutionArn=state.arn, ClientRequestToken=uuid.uuid4().hex
@@ -149,12 +149,6 @@ def _refuse_after_fail_step(aws: Aws, state: ExecutionState) -> None:
             f" such an execution. Its reason: {step.reason} Correct that, and start another one:"
             f" release start {state.pipeline} --model MODEL."
         )
-
-
-def _ask(question: str, *, yes: bool) -> None:
-    if not yes and not confirm(question):
-        typer.echo("Nothing changed.", err=True)
-        raise typer.Exit(ExitCode.ERROR)
 
 
 def _tell(state: ExecutionState, what: str, options: AwsOptions) -> None:

@@ -11,7 +11,6 @@ from commands.registry.registry import set_approval, with_medians
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
-from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import Pipeline, RegistryRegion, Yes, print_json
 from constructs_lib.aws.registry import ModelPackage
 
@@ -128,9 +127,8 @@ def _decide(
     # A comment is kept with the version though its status stays.
     changes = [each for each in chosen if comment or each.approval_status != status]
     _show(chosen, changes, status)
-    if changes and not yes and not confirm(f"Make {_these(changes)} {status}?"):
-        typer.echo("Nothing changed.", err=True)
-        raise typer.Exit(ExitCode.ERROR)
+    if changes:
+        confirm(f"Make {_these(changes)} {status}?", yes=yes)
     done: list[ModelPackage] = []
     try:
         for package in chosen:

@@ -6,6 +6,7 @@ import sys
 
 import typer
 
+from commands.terminal.exit_codes import ExitCode
 from constructs_lib.errors import ReleaseError
 
 
@@ -18,14 +19,15 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
-def confirm(question: str) -> bool:
-    """Ask before something is done that ``--yes`` would do without asking.
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is done that ``--yes`` would do without asking; end at a no.
 
     Raises:
+        typer.Exit: The answer is no: nothing is to be changed.
         NoAnswerError: The input ends before an answer, as that of a script does.
     """
     try:
-        return typer.confirm(question, err=True)
+        agreed = yes or typer.confirm(question, err=True)
     except typer.Abort:
         if can_ask():
             raise
@@ -33,3 +35,6 @@ def confirm(question: str) -> bool:
         raise NoAnswerError(
             "Nothing changed, because nobody answered. To go on without being asked: add --yes."
         ) from None
+    if not agreed:
+        typer.echo("Nothing changed.", err=True)
+        raise typer.Exit(ExitCode.ERROR)
