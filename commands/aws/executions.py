@@ -7,14 +7,13 @@ from typing import Annotated, Final
 
 import typer
 
-from commands.aws.status import shown_seconds, wait_for
+from commands.aws.status import end_when_ended, shown_seconds
 from commands.executions import fail_step_of, list_executions, read_state
 from commands.executions.states import ExecutionState, ExecutionSummary
 from commands.local.retry import retry_locally
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
-from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import ExecutionId, Pipeline, Yes, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -122,10 +121,7 @@ def retry(
     if not wait:
         _tell(state, "Retrying", options)
         return
-    state = wait_for(aws, read_state(aws, state.pipeline, state.arn), show=not options.as_json)
-    if options.as_json:
-        print_json(state.as_json())
-    raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
+    end_when_ended(aws, read_state(aws, state.pipeline, state.arn), as_json=options.as_json)
 
 
 def _refuse_unless(state: ExecutionState, statuses: frozenset[str], what: str) -> None:

@@ -6,12 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.aws.status import wait_for
+from commands.aws.status import end_when_ended
 from commands.executions import read_state
 from commands.local.run import run_locally
 from commands.terminal.aws import Aws, AwsCallError, calls, read_definition
 from commands.terminal.aws_options import AwsOptions, with_aws_options
-from commands.terminal.exit_codes import ExitCode
 from commands.terminal.git_commit import with_git_commit
 from commands.terminal.options import (
     Model,
@@ -70,11 +69,7 @@ def start(
         if options.as_json:
             print_json({"pipeline": pipeline, "arn": arn, "parameters": parameters})
         return
-    state = read_state(aws, pipeline, arn)
-    state = wait_for(aws, state, show=not options.as_json)
-    if options.as_json:
-        print_json(state.as_json())
-    raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
+    end_when_ended(aws, read_state(aws, pipeline, arn), as_json=options.as_json)
 
 
 def _start(aws: Aws, pipeline: str, parameters: dict[str, str]) -> str:

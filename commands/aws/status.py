@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -53,6 +53,14 @@ def status(
     if options.as_json:
         print_json(state.as_json())
     raise typer.Exit(ExitCode.ERROR if state.status in {"Failed", "Stopped"} else ExitCode.DONE)
+
+
+def end_when_ended(aws: Aws, state: ExecutionState, *, as_json: bool) -> NoReturn:
+    """Wait until an execution has ended, tell how, and exit with 1 unless it succeeded."""
+    state = wait_for(aws, state, show=not as_json)
+    if as_json:
+        print_json(state.as_json())
+    raise typer.Exit(ExitCode.DONE if state.status == "Succeeded" else ExitCode.ERROR)
 
 
 def wait_for(aws: Aws, state: ExecutionState, *, show: bool) -> ExecutionState:
