@@ -312,7 +312,7 @@ class Deployed:
         self._proxy.inject(())
         found = list(self.registry.violations())
         found += [str(each.failure_reason) for each in executions if each.failed_step is not None]
-        found += not_new(self, before, count=len(models))
+        found += _not_new(self, before, count=len(models))
         return tuple(found), faults
 
 
@@ -328,7 +328,7 @@ def run(deployed: Deployed, fault: RunnerFault) -> ScenarioResult:
     found = [] if faults else ["nothing was injected"]
     found += [*deployed.registry.violations(), *_unreported(deployed, before, first)]
     second = deployed.execute(model)
-    found += _after_rerun(deployed, before, second)
+    found += not_registered_once(deployed, before, second, "rerun")
     return ScenarioResult(
         f"{fault.row.partition(': ')[2]}: {fault.label}",
         faults=faults,
@@ -359,7 +359,7 @@ def run_during_deployment(deployed: Deployed) -> ScenarioResult:
             deployed.deploy()
 
     execution = deployed.execute(model, deploy)
-    found = [*deployed.registry.violations(), *not_new(deployed, before, count=1)]
+    found = [*deployed.registry.violations(), *_not_new(deployed, before, count=1)]
     if execution.failed_step is not None:
         found.append(str(execution.failure_reason))
     if deployed.definition() == old:
@@ -373,7 +373,7 @@ def run_during_deployment(deployed: Deployed) -> ScenarioResult:
     return ScenarioResult("another definition and code", 1, survived=True, violations=tuple(found))
 
 
-def not_new(
+def _not_new(
     deployed: Deployed, before: Mapping[str, Sequence[str]], *, count: int
 ) -> Iterator[str]:
     """Name what is wrong with what is new in the registries, which is to be ``count`` contents."""
@@ -401,13 +401,14 @@ def _unreported(
                 yield f"{code}: not registered as the others are, and no step of it failed"
 
 
-def _after_rerun(
-    deployed: Deployed, before: Mapping[str, list[str]], execution: Execution
+def not_registered_once(
+    deployed: Deployed, before: Mapping[str, Sequence[str]], execution: Execution, what: str
 ) -> Iterator[str]:
+    """Name what is wrong after an execution that is to succeed and register one content."""
     if execution.status is not ExecutionStatus.SUCCEEDED:
-        yield f"the rerun failed: {execution.failure_reason}"
+        yield f"the {what} failed: {execution.failure_reason}"
     yield from deployed.registry.violations()
-    yield from not_new(deployed, before, count=1)
+    yield from _not_new(deployed, before, count=1)
 
 
 def _example_with_another_file(name: str) -> bytes:

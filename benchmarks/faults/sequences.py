@@ -7,13 +7,13 @@ decided by the deployed policies.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.faults.deployed import PIPELINE, Deployed, not_new
+from benchmarks.faults.deployed import PIPELINE, Deployed, not_registered_once
 from benchmarks.faults.scenarios import ScenarioResult, matching
 from local.runner import Execution, ExecutionStatus, StepExecution, StepStatus, retry_execution
 
@@ -104,7 +104,7 @@ def run_tampered(deployed: Deployed, tampering: Tampering) -> ScenarioResult:
         found.append("the execution succeeded")
     if deployed.registry.contents() != before:
         found.append("something was registered")
-    found += _after(deployed, before, deployed.execute(model))
+    found += not_registered_once(deployed, before, deployed.execute(model), "execution")
     label = f"{tampering.label}, after {tampering.after}"
     reasons = (str(first.failure_reason),)
     return ScenarioResult(label, 1, survived=False, violations=tuple(found), reasons=reasons)
@@ -144,11 +144,8 @@ def run_retried(deployed: Deployed) -> ScenarioResult:
     model, before = deployed.new_model(), deployed.registry.contents()
     first = deployed.execute_under([_DENIED_IN_THE_THIRD_REGION], model)
     found = list(_was_staged_at_home(first))
-    found += _after(deployed, before, deployed.execute(model))
-    retried = _retry(deployed, first)
-    if retried.status is not ExecutionStatus.SUCCEEDED:
-        found.append(f"the retried execution failed: {retried.failure_reason}")
-    found += _after(deployed, before, retried)
+    found += not_registered_once(deployed, before, deployed.execute(model), "execution")
+    found += not_registered_once(deployed, before, _retry(deployed, first), "retried execution")
     return ScenarioResult("registered by another one", 1, survived=True, violations=tuple(found))
 
 
@@ -163,7 +160,7 @@ def run_retried_after_takeover(deployed: Deployed) -> ScenarioResult:
         found.append(f"the retried execution does not tell of the other: {retried.failure_reason}")
     if deployed.registry.contents() != before:
         found.append("something was registered")
-    found += _after(deployed, before, deployed.execute(model))
+    found += not_registered_once(deployed, before, deployed.execute(model), "execution")
     return ScenarioResult("taken over by another one", 2, survived=False, violations=tuple(found))
 
 
@@ -195,15 +192,6 @@ def run_with_slow_claims(deployed: Deployed) -> ScenarioResult:
     violations, faults = deployed.executed_at_once([slow])
     found = (*violations, *(() if faults else ("nothing was injected",)))
     return ScenarioResult("claims are written late", faults, survived=True, violations=found)
-
-
-def _after(
-    deployed: Deployed, before: Mapping[str, Sequence[str]], execution: Execution
-) -> Iterator[str]:
-    if execution.status is not ExecutionStatus.SUCCEEDED:
-        yield f"the execution failed: {execution.failure_reason}"
-    yield from deployed.registry.violations()
-    yield from not_new(deployed, before, count=1)
 
 
 def run_all(deployed: Deployed) -> Iterator[tuple[str, ScenarioResult]]:
