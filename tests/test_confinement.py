@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.confinement import own_environment, walled
 from constructs_lib.release.doctor import examine
 from tests.example_pipeline import MODEL, copy_example
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[1]
 
@@ -164,20 +164,12 @@ def test_a_command_ends_with_the_process_that_started_it(has_walls: bool, tmp_pa
     mark = str(tmp_path)
     code = _PARENT.format(without_walls=not has_walls, mark=mark, folder=mark)
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)
-    _wait_until((tmp_path / "runs").exists)
+    wait_until((tmp_path / "runs").exists)
 
     parent.kill()
     parent.wait()
 
-    _wait_until(lambda: not _processes(mark))
-
-
-def _wait_until(condition: object, seconds: float = 30) -> None:
-    assert callable(condition)
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
+    wait_until(lambda: not _processes(mark))
 
 
 def _processes(mark: str) -> list[str]:

@@ -39,6 +39,7 @@ from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from tests.example_pipeline import CONFIG, MODEL, copy_example
 from tests.jobs.pythons import PYTHONS, interpreter
+from tests.waiting import wait_until
 
 GOOD = """
 import json, time, os, sys
@@ -1275,20 +1276,13 @@ def test_a_worker_ends_with_the_job_whatever_its_code_is_at(tmp_path: Path, scri
         "time.sleep(600)"
     )
     job = subprocess.Popen([sys.executable, "-c", start, str(script), str(tmp_path / "model")])
-    _wait_until(lambda: told.exists() and told.read_text())
+    wait_until(lambda: told.exists() and told.read_text())
 
     job.kill()
     job.wait()
 
     worker = int(told.read_text())
-    _wait_until(lambda: not _runs(worker))
-
-
-def _wait_until(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
+    wait_until(lambda: not _runs(worker))
 
 
 def _runs(pid: int) -> bool:
