@@ -100,20 +100,36 @@ def _problems(file: Path, folder: Path, python: tuple[int, ...]) -> Iterator[Cod
     except ValueError as error:  # such as null bytes
         yield CodeProblem("error", file, 1, f"it is not Python: {error}")
         return
+    except (MemoryError, RecursionError):  # the parser's words for the same
+        message = "it is nested too deeply for Python: split the longest expression or elif chain"
+        yield CodeProblem("error", file, 1, message)
+        return
     for node in _imports(tree):
         yield from _missing(node, file, folder)
 
 
 def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports that have to succeed."""
-    for node in ast.iter_child_nodes(tree):
+    """Yield the imports that have to succeed; not recursive: Python's parser goes deeper."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
-            for handler in (*node.handlers, *node.orelse, *node.finalbody):
-                yield from _imports(handler)
-        elif not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
-            yield from _imports(node)
+        elif not _is_for_type_checkers(node):
+            waiting.extend(reversed(_parts_that_have_to_succeed(node)))
+
+
+def _parts_that_have_to_succeed(node: ast.AST) -> list[ast.AST]:
+    if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
+        return [*node.handlers, *node.orelse, *node.finalbody]
+    return list(ast.iter_child_nodes(node))
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and any(
+        "TYPE_CHECKING" in (getattr(each, "id", None), getattr(each, "attr", None))
+        for each in ast.walk(node.test)
+    )
 
 
 def _catches(handler: ast.ExceptHandler) -> bool:
@@ -130,7 +146,7 @@ def _missing(node: ast.Import | ast.ImportFrom, file: Path, folder: Path) -> Ite
     elif node.level == 0:
         yield from _missing_module(node.module or "", node.lineno, file, folder)
     else:
-        yield from _missing_relative(node, file)
+        yield from _missing_relative(node, file, folder)
 
 
 def _missing_module(name: str, line: int, file: Path, folder: Path) -> Iterator[CodeProblem]:
@@ -151,10 +167,17 @@ def _missing_module(name: str, line: int, file: Path, folder: Path) -> Iterator[
         yield CodeProblem("warning", file, line, message)
 
 
-def _missing_relative(node: ast.ImportFrom, file: Path) -> Iterator[CodeProblem]:
+def _missing_relative(node: ast.ImportFrom, file: Path, folder: Path) -> Iterator[CodeProblem]:
+    name = "." * node.level + (node.module or "")
+    if node.level >= len(file.relative_to(folder).parts):
+        message = (
+            f"it imports {name}, which leads out of the packages in {folder.name}/: leave out the"
+            " dots, and import it by its name from there"
+        )
+        yield CodeProblem("error", file, node.lineno, message)
+        return
     package = file.parents[node.level - 1]
     base = package.joinpath(*(node.module or "").split(".")) if node.module else package
-    name = "." * node.level + (node.module or "")
     if not _is_there(base):
         yield CodeProblem("error", file, node.lineno, f"it imports {name}, which is not there")
 

@@ -43,6 +43,17 @@ def _told(configs: PipelineConfigs, files: dict[str, str | bytes]) -> list[str]:
         ({"sub/b.py": "", "a.py": "import sub.c\n"}, "which its own folder sub does not hold"),
         ({"a.py": "def f():\n    from sub import x\n"}, "warning a.py line 2: it imports sub"),
         ({"a.py": "import inferenec\n"}, "Did you mean inference?"),
+        ({"a.py": "x = " + "-" * 100_000 + "1"}, "error a.py line 1: it is nested too deeply for"),
+        ({"a.py": "x = a" + ".b" * 100_000}, "error a.py line 1: it is nested too deeply for"),
+        ({"a.py": f"x = a{'.b' * 1500}\nimport no_such\n"}, "a.py line 2: it imports no_such"),
+        ({"a.py": f"if a{'.b' * 1500}:\n    import no_such\n"}, "a.py line 2: it imports no_such"),
+        (
+            {"a.py": "try:\n    pass\nexcept ImportError:\n    pass\nelse:\n    import no_such\n"},
+            "a.py line 6: it imports no_such",
+        ),
+        ({"a.py": f"from {'.' * 99} import b\n"}, "leads out of the packages in inference/: leave"),
+        ({"a.py": "from . import inference\n"}, "imports ., which leads out of the packages in"),
+        ({"sub/a.py": "from ..inference import x\n"}, "imports ..inference, which leads out of"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(

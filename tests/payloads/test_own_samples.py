@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from typing import Any
 
@@ -20,7 +21,7 @@ from constructs_lib.release.payloads import (
     shipped_registration_file,
 )
 from constructs_lib.release.samples.errors import SampleRequestError
-from constructs_lib.release.samples.requests import own_samples
+from constructs_lib.release.samples.requests import own_samples, samples_digest
 from tests.example_pipeline import CONFIG
 from tests.payloads.conftest import RECORD, ROW, SCORE, Content, WithSamples
 
@@ -171,7 +172,7 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
     "a folder": ({"more/a.csv": "1"}, "more/a.csv: is in a folder of its own: put it beside"),
     "a name for a terminal": (
         {"a\x1b[2J.csv": "1"},
-        ".csv: the name has to be of up to 100 letters, digits and any of ._-: rename it",
+        r'"a\u001b[2J.csv": the name has to be of up to 100 letters, digits',
     ),
     "a generated name": (
         {"payload_text_csv_0.csv": "1"},
@@ -293,6 +294,27 @@ def test_everything_that_is_wrong_is_told_at_once(with_samples: WithSamples) -> 
         "a.json",
         "b.csv",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (b"a\xff.csv", r'"a\udcff.csv": the name has to be of'),
+        (b"a\n.csv", r'"a\n.csv": the name has to be of'),
+        (b"a\x1b[2J.expected.csv", r'"a\u001b[2J.expected.csv": there is no request'),
+    ],
+)
+def test_names_that_no_terminal_can_show_are_told_in_escapes(
+    name: bytes, told: str, with_samples: WithSamples
+) -> None:
+    configs = with_samples({"b.csv": ROW, os.fsdecode(name): ROW})
+
+    with pytest.raises(SampleRequestError) as error:
+        compile_pipeline(configs)
+
+    (problem,) = str(error.value).split("\n")[1:]
+    assert told in problem
+    assert isinstance(samples_digest(configs.payload), str)
 
 
 def test_a_text_output_is_expected_as_text(with_samples: WithSamples) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from constructs_lib.configs import VariableType
-from constructs_lib.fields.rules import did_you_mean
+from constructs_lib.fields.rules import did_you_mean, shown
 from constructs_lib.jobs.common.limits import KIB, MIB
 from constructs_lib.jobs.verify_model.payloads import GENERATED, count_records
 from constructs_lib.release.samples.errors import UnusableSampleError
@@ -158,7 +158,8 @@ class SampleFolder:
         )
 
     def _tell(self, name: str, problem: object) -> None:
-        self.problems.append(f"{name}: {problem}")
+        # A terminal would obey control characters, and a log break at them.
+        self.problems.append(f"{name if name.isprintable() else shown(name)}: {problem}")
 
 
 def _stem(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,7 +77,8 @@ def samples_digest(config: PayloadConfig) -> str | None:
     for path in sorted(folder.rglob("*")):
         with suppress(OSError):  # a file that cannot be read is told when the requests are
             size = path.stat().st_size
-            digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
+            # A name may be of bytes that are no UTF-8.
+            digest.update(os.fsencode(path.relative_to(folder)) + f" {size}\n".encode())
             # What is larger than any request may be is refused for its size.
             digest.update(path.read_bytes() if path.is_file() and size <= _LARGEST_BYTES else b"")
     return digest.hexdigest()
