@@ -23,7 +23,13 @@ UNKNOWN_COMMIT: Final = "unknown"
 
 DIRTY: Final = "-dirty"
 """What follows a commit whose tree was not clean."""
-_OTHER_REPOSITORY: Final = ("GIT_COMMON_DIR", "GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE")
+_OTHER_REPOSITORY: Final = (
+    "GIT_COMMON_DIR",
+    "GIT_DIR",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_WORK_TREE",
+)
 """What a hook has in its environment, about the repository that it is of."""
 
 
@@ -67,7 +73,8 @@ def commit_of(folder: Path) -> str:
         GitError: There is no git, no repository or no commit yet, or git refuses.
     """
     status = git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=normal")
-    lines = status.decode(errors="replace").splitlines()
+    # By bytes: the name of a branch may hold what splits lines of text.
+    lines = [line.decode(errors="replace") for line in status.splitlines()]
     headers = dict(line.split(" ", 2)[1:] for line in lines if line.startswith("# branch."))
     commit = headers["branch.oid"]
     if commit == "(initial)":

@@ -214,7 +214,7 @@ class Settings(_Section):
     unpatched_containers: UnpatchedContainers = "warn"
     """What is done about pipelines whose containers AWS patches no more: with ``refuse``, ``cdk
     synth`` and ``release validate`` fail. A warning comes half a year before in any case."""
-    environment: str | None = None
+    environment: TagValue | None = None
     """Name of the environment that was chosen; tags its resources."""
     owner: TagValue | None = None
     """Who pays or answers for the resources; tags them."""

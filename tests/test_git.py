@@ -70,6 +70,13 @@ def test_a_detached_head_is_its_commit(repository: Path) -> None:
     assert commit_of(repository) == head(repository)
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028"])
+def test_a_branch_may_have_a_line_separator_in_its_name(repository: Path, character: str) -> None:
+    run_git(repository, "checkout", "--quiet", "-b", f"a{character}b")
+
+    assert commit_of(repository) == head(repository)
+
+
 def test_asking_changes_nothing_in_the_repository(repository: Path) -> None:
     (repository / "config.json").touch()
 
@@ -86,6 +93,7 @@ def test_a_hook_of_another_repository_does_not_mislead(
     repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GIT_DIR", str(tmp_path / "other" / ".git"))
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path / "other" / ".git" / "objects"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "other" / "index"))
 
     assert commit_of(repository) == head(repository)

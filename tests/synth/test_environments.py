@@ -57,6 +57,10 @@ def test_an_environment_overrides_the_settings_of_all() -> None:
         ([], "an object of settings per name"),
         ({"prod": 1}, "an object of settings per name"),
         ({"prod": {}}, "'prod' .*names no account"),
+        ({"": {"account": "111122223333"}}, r'environment: .*letters, digits.* \(got ""\)'),
+        ({"a\nb": {"account": "111122223333"}}, r"environment: .*letters, digits"),
+        ({"\ud800": {"account": "111122223333"}}, "environment: "),
+        ({"x" * 257: {"account": "111122223333"}}, "environment: .*256"),
         ({"prod": {"account": "1"}}, r"environments.prod in cdk.json are wrong:\n  account: "),
         (
             {"prod": {"account": "111122223333", "model_approval_status": "yes"}},
