@@ -225,6 +225,14 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
         {**ROWS, "a.expected.json": [[1], ["high"]]},
         'a.expected.json: legacy-score of record 2 is "high"; needed is a finite number',
     ),
+    "a value twice": (
+        {"a.csv": ROW, "a.expected.json": '[{"legacy-score": 1, "legacy-score": 2}]'},
+        'a.expected.json: "legacy-score" is there more than once: keep one of them',
+    ),
+    "tolerances twice": (
+        {"a.csv": ROW, "manifest.json": '{"tolerances": {"legacy-score": {}}, "tolerances": {}}'},
+        'manifest.json: "tolerances" is there more than once: keep one of them',
+    ),
     "no finite number": (
         {"a.csv": ROW, "a.expected.json": '[{"legacy-score": NaN}]'},
         "a.expected.json: legacy-score of record 1 is NaN; needed is a finite number",

@@ -11,7 +11,7 @@ from constructs_lib.configs import VariableType
 from constructs_lib.fields.rules import did_you_mean, shown
 from constructs_lib.jobs.verify_model.answers.responses import csv_records, records_in
 from constructs_lib.release.samples.errors import UnusableSampleError
-from constructs_lib.release.samples.texts import as_text
+from constructs_lib.release.samples.texts import as_text, distinct_members
 
 ExpectedRecord: TypeAlias = dict[str, float | str]
 """Values by output variable; not all of them need to be named."""
@@ -43,7 +43,7 @@ def expected_records(
 
 def _json_records(text: str, outputs: Mapping[str, VariableType]) -> list[Any]:
     try:
-        return records_in(json.loads(text), list(outputs))
+        return records_in(json.loads(text, object_pairs_hook=distinct_members), list(outputs))
     except (ValueError, RecursionError) as error:
         raise UnusableSampleError(f"is not JSON: {error}") from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, Final
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 from constructs_lib.configs import VariableType
 from constructs_lib.fields.rules import TextRule, did_you_mean, message_of
 from constructs_lib.release.samples.errors import UnusableSampleError
+from constructs_lib.release.samples.texts import distinct_members
 
 CONTENT_TYPES: Final = {
     ".csv": "text/csv",
@@ -95,10 +97,12 @@ def read_manifest(content: bytes) -> SampleManifest:
         UnusableSampleError: It holds something else; names each problem.
     """
     try:
-        return SampleManifest.model_validate_json(content)
+        manifest = SampleManifest.model_validate_json(content)
     except ValidationError as error:
         problems = [_told(each) for each in error.errors(include_url=False)]
         raise UnusableSampleError("; ".join(problems)) from None
+    json.loads(content, object_pairs_hook=distinct_members)
+    return manifest
 
 
 def _told(error: ErrorDetails) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
+from constructs_lib.fields.rules import shown
 from constructs_lib.jobs.verify_model.payloads import CSV, JSON, JSON_LINES, base_type
 from constructs_lib.release.samples.errors import UnusableSampleError
 
@@ -22,6 +24,20 @@ def as_text(content: bytes) -> str:
         raise UnusableSampleError(
             f"is not UTF-8 (at byte {error.start}): save it in that encoding"
         ) from None
+
+
+def distinct_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make a JSON object, as ``object_pairs_hook``; of a name given twice one would be lost.
+
+    Raises:
+        UnusableSampleError: A name is there more than once.
+    """
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in members:
+            raise UnusableSampleError(f"{shown(name)} is there more than once: keep one of them")
+        members[name] = value
+    return members
 
 
 def refuse_broken(body: bytes, content_type: str) -> None:
