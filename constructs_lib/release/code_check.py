@@ -62,7 +62,12 @@ def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
     if not isinstance(folder, Path):
         return []
     python = tuple(map(int, (configs.model.py_version[2:3], configs.model.py_version[3:])))
-    files = [path for path in sorted(folder.rglob("*.py")) if not _is_hidden(path, folder)]
+    # What is no file, such as a link to nothing, is refused by packaging.
+    files = [
+        path
+        for path in sorted(folder.rglob("*.py"))
+        if path.is_file() and not _is_hidden(path, folder)
+    ]
     return [problem for file in files for problem in _problems(file, folder, python)]
 
 

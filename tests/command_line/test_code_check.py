@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_what_is_there_or_need_not_be_is_fine(code: str | bytes, configs: Pipeli
 
 def test_hidden_files_are_left_out_as_packaging_does(configs: PipelineConfigs) -> None:
     assert _told(configs, {".cache/a.py": "def f(:\n"}) == []
+
+
+def test_what_is_no_file_is_left_to_packaging(configs: PipelineConfigs) -> None:
+    folder = configs.model.get_source_dir()
+    assert isinstance(folder, Path)
+    (folder / "loop.py").symlink_to("loop.py")
+    (folder / "nothing.py").symlink_to("gone.py")
+    os.mkfifo(folder / "pipe.py")
+
+    assert _told(configs, {"folder.py/notes.txt": ""}) == []
 
 
 def test_validate_fails_for_code_that_no_python_reads(
