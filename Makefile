@@ -68,7 +68,7 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 
 .PHONY: test
 test: setup ## Run all tests (no network, about 11 minutes on 2 cores)
-	@python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage
 
