@@ -5,7 +5,6 @@ A sample of what ``make faults`` runs at every call.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -26,6 +25,7 @@ from benchmarks.faults.scenarios import (
 )
 from benchmarks.faults.world import HOME, Content, FunctionRelease, World, bucket_of
 from constructs_lib.regions import RegionCode
+from tests.waiting import wait_until
 
 EU = RegionCode.EU
 PART = 5 * 1024**2
@@ -251,8 +251,7 @@ def test_a_claim_whose_writing_takes_long_writes_over_no_other(
     slow = Thread(target=second.stage, args=(HOME, options))
 
     slow.start()
-    while not (tmp_path / "reached").exists():
-        time.sleep(0.02)
+    wait_until((tmp_path / "reached").exists, 120)
     staged = {code: first.stage(code) for code in (HOME, EU)}
     (tmp_path / "until").touch()
     if unconditional:

@@ -6,10 +6,12 @@ import base64
 import fcntl
 import json
 import os
+import select
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +27,7 @@ from local.runner.records import (
     StepExecution,
     StepStatus,
 )
+from tests.waiting import wait_until
 
 START = datetime(2026, 11, 25, 8, 51, 12, 782000, tzinfo=UTC)
 BUCKET = "s3://model-release-artifacts"
@@ -337,6 +340,12 @@ def write_records(execution: Execution, seen: Observations | None = None) -> Pat
 
 
 _READS, _WRITES = 3, 4  # where --remote-debugging-pipe reads and writes
+_ANSWERS_WITHIN = 120
+"""Seconds; a page takes one on a busy machine."""
+
+
+class SilentBrowserError(Exception):
+    """A browser that does not answer."""
 
 
 @dataclass
@@ -344,11 +353,12 @@ class Browser:
     """One page of a browser; ``requests`` and ``messages`` are what it loaded and complained."""
 
     _to_browser: IO[bytes]
-    _from_browser: IO[bytes]
+    _from_browser: int
     requests: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     _session: str | None = None
     _events: list[str] = field(default_factory=list)
+    _unread: bytes = b""
     _id: int = 0
 
     def open_page(self) -> None:
@@ -359,7 +369,15 @@ class Browser:
             self.call(f"{domain}.enable")
 
     def show(self, page: Path, *, width: int = 1280, scheme: str = "light") -> None:
-        """Load a file and wait until it is there."""
+        """Load a file and wait until it is there, once more in another tab when one hangs."""
+        try:
+            self._show(page, width, scheme)
+        except SilentBrowserError:
+            self._session = None
+            self.open_page()
+            self._show(page, width, scheme)
+
+    def _show(self, page: Path, width: int, scheme: str) -> None:
         self.requests.clear()
         self.messages.clear()
         self._events.clear()
@@ -407,10 +425,14 @@ class Browser:
                 return result
 
     def _receive(self) -> dict[str, Any]:
-        text = bytearray()
-        while (byte := self._from_browser.read(1)) != b"\0":
-            assert byte, "the browser has ended"
-            text += byte
+        while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._from_browser], [], [], _ANSWERS_WITHIN)
+            if not ready:
+                raise SilentBrowserError(f"nothing for {_ANSWERS_WITHIN} seconds")
+            chunk = os.read(self._from_browser, 65536)
+            assert chunk, "the browser has ended"
+            self._unread += chunk
+        text, _, self._unread = self._unread.partition(b"\0")
         message: dict[str, Any] = json.loads(text)
         match message.get("method"):
             case "Network.requestWillBeSent":
@@ -437,7 +459,7 @@ def browser() -> Iterator[Browser]:
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         os.fdopen(commands[1], "wb") as to_browser,
-        os.fdopen(answers[0], "rb") as from_browser,
+        os.fdopen(answers[0], "rb", buffering=0) as from_browser,
     ):
         process = os.posix_spawn(
             program,
@@ -456,13 +478,22 @@ def browser() -> Iterator[Browser]:
         os.close(reads)
         os.close(writes)
         try:
-            page = Browser(to_browser, from_browser)
+            page = Browser(to_browser, from_browser.fileno())
             page.open_page()
             yield page
             page._session = None
             page.call("Browser.close")
         finally:
-            os.waitpid(process, 0)
+            _end(process)
+
+
+def _end(process: int) -> None:
+    """Wait for a browser that was told to end, and end one that was not, or does not."""
+    with suppress(AssertionError):
+        wait_until(lambda: os.waitpid(process, os.WNOHANG) != (0, 0))
+        return
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
 
 
 @pytest.fixture(scope="session")
