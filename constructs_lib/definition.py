@@ -31,6 +31,7 @@ from constructs_lib.registration.load_test_request import LoadTestRequestError, 
 from constructs_lib.registration.request import RegistrationRequest, registration_request
 from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import folder_uri
+from constructs_lib.serving import serving_profile
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.gate import GateBuilder
 from constructs_lib.steps.images import registered_image
@@ -178,6 +179,7 @@ def _steps(
         model_data=source_artifact,
         inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
         entry_point=configs.model.inference_entry_point,
+        serving_arguments=serving_profile(configs.model).packaging_arguments,
         # The cache compares URIs. Train writes each artifact to a new one; an artifact that a user
         # gives may be overwritten in place, and a reused result would register the old model.
         cache_config=reuse_for_30_days() if configs.training is not None else None,

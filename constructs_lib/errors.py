@@ -43,10 +43,10 @@
     ├── BuildDateError               constructs_lib.release.patches
     ├── UnpatchedContainersError     constructs_lib.release.patches
     ├── SampleRequestError           constructs_lib.release.samples.errors
+    ├── ImageError                   constructs_lib.serving.images
+    │   ├── ImageNotFoundError       constructs_lib.serving.images
+    │   └── InstanceTypeImageError   constructs_lib.serving.images
     ├── SettingsError                constructs_lib.settings
-    ├── ImageError                   constructs_lib.steps.images
-    │   ├── ImageNotFoundError       constructs_lib.steps.images
-    │   └── InstanceTypeImageError   constructs_lib.steps.images
     ├── VerificationInstanceError    constructs_lib.steps.verification
     ├── VerificationPythonError      constructs_lib.steps.verification
     ├── CdkError                     local.cdk

@@ -50,6 +50,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "label_name": "abuse",
     "multiclass_categories": [0, 1],
     "numeric_field_values": {"order_amount": 29.5, "orders_last_year": [0, 18]},
+    "model_server_workers": 2,
     "notifications": {"emails": ["my-team@example.com"]},
     "owner_id": 1234567,
     "output_path": "s3://my-models/trained/2026-11-02",
@@ -71,9 +72,16 @@ EXAMPLES: Final[dict[str, Any]] = {
     "sample_requests_dir": "sample_requests",
     "schedule": {"expression": "rate(7 days)"},
     "security_group_id": "sg-0abc",
+    "serving_contract": "http",
+    "serving_entrypoint": ["/bin/serve"],
+    "serving_image_digests": {"us-east-1": f"sha256:{'a' * 64}"},
+    "serving_images": {
+        "us-east-1": f"111122223333.dkr.ecr.us-east-1.amazonaws.com/my-server@sha256:{'a' * 64}"
+    },
     "subnet_cidrs": ["10.1.0.0/24", "10.1.1.0/24"],
     "subnet_ids": ["subnet-0abc", "subnet-0def"],
     "tab_field_list": ["order_amount"],
+    "transformers_version": "4.51.3",
     "verification_instance_type": "ml.m5.xlarge",
     "vpc_id": "vpc-0abc",
     "account": "111122223333",
@@ -273,6 +281,9 @@ class _Types:
             return f"[object](#{schema['title'].lower()})"
         if "additionalProperties" in schema:
             return f"object of {self.of(schema['additionalProperties'])} by name"
+        if "patternProperties" in schema:
+            ((pattern, value),) = schema["patternProperties"].items()
+            return f"object of {self.of(value)}, by {self.rules.get(pattern, 'name')}"
         return "any JSON"
 
     def _value(self, schema: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ LAYERS: Final = (
     ("constructs_lib.release",),
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.registration",),
+    ("constructs_lib.serving",),
     (
         "constructs_lib.aws",
         "constructs_lib.configs",

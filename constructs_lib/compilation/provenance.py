@@ -19,6 +19,7 @@ from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.configs.document import child_path
 from constructs_lib.configs.files import ConfigFile
 from constructs_lib.configs.model import VARIABLES_OF_FIELDS
+from constructs_lib.configs.serving import WORKERS_VARIABLE
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Finding
 from constructs_lib.regions import RegionCode
@@ -26,9 +27,15 @@ from constructs_lib.regions import RegionCode
 Keys: TypeAlias = tuple[str, ...]
 Table: TypeAlias = Mapping[str, tuple[str, ...]]
 
-_IMAGE: Final = ("model.framework_version", "model.py_version", "model.inference_instance_type")
+_IMAGE: Final = (
+    *("model.framework_version", "model.py_version", "model.inference_instance_type"),
+    *("model.serving_container", "model.transformers_version"),
+    *("model.serving_image_digests", "model.serving_images"),
+)
+_DIGEST: Final = ("model.serving_image_digests", "model.serving_images")
 _ENVIRONMENT: Final[Table] = {
     "Environment": ("model.environment_variables",),
+    f"Environment.{WORKERS_VARIABLE}": ("model.model_server_workers",),
     **{f"Environment.{name}": (f"model.{of}",) for name, of in VARIABLES_OF_FIELDS.items()},
 }
 _REGISTERED_TYPES: Final = ("payload.inference_instance_types", "model.inference_instance_type")
@@ -74,6 +81,7 @@ _PACKAGE: Final[Table] = {
     "AppSpecification.ContainerArguments": (
         *("package.processing_script_arguments", "model.inference_entry_point"),
         *("package.pickle_policy", "package.allowed_pickle_globals"),
+        *("model.serving_container", "model.model_server_workers"),
     ),
     "AppSpecification.ImageUri": ("package.processing_framework_version",),
     "ProcessingInputs.1": ("model.source_dir",),
@@ -107,6 +115,7 @@ _REGISTRATION: Final[Table] = {
     "CustomerMetadataProperties.pipeline_version": ("base.pipeline_version",),
     f"{_CONTAINER}.FrameworkVersion": ("model.framework_version",),
     f"{_CONTAINER}.Image": _IMAGE,
+    f"{_CONTAINER}.ImageDigest": _DIGEST,
     **{f"{_CONTAINER}.{path}": of for path, of in _ENVIRONMENT.items()},
     "InferenceSpecification.SupportedContentTypes": (
         "payload.source_model_inference_content_types",

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final, Self
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.types import UNUSED, EntryPoint, InstanceType, check_entry_point
+from constructs_lib.configs.serving import (
+    Contract,
+    Digests,
+    Entrypoint,
+    Images,
+    ServingContainer,
+    check_serving,
+    with_versions_of_container,
+)
+from constructs_lib.configs.types import (
+    UNUSED,
+    EntryPoint,
+    InstanceType,
+    Version,
+    check_entry_point,
+)
 from constructs_lib.fields.rules import broken_rule, broken_rules
 from constructs_lib.service_model import max_length, service_model
 from constructs_lib.service_model.environments import (
@@ -20,8 +35,10 @@ from constructs_lib.service_model.environments import (
     wrong_value,
 )
 
+VARIABLE_OF_TORCHSERVE: Final = "MMS_DEFAULT_RESPONSE_TIMEOUT"
+"""What no other server reads."""
 VARIABLES_OF_FIELDS: Final[Mapping[str, str]] = {
-    "MMS_DEFAULT_RESPONSE_TIMEOUT": "container_startup_health_check_timeout",
+    VARIABLE_OF_TORCHSERVE: "container_startup_health_check_timeout",
     "SAGEMAKER_CONTAINER_MEMORY_LIMIT": "container_memory_limit",
     "SAGEMAKER_INFERENCE_MEMORY_LIMIT": "inference_memory_limit",
     "SAGEMAKER_MAX_CONCURRENT_INVOCATIONS": "max_concurrent_invocations",
@@ -117,6 +134,36 @@ class PytorchModelCreationConfig(BasePipelineConfig):
         description="Environment variables of the container that the code reads, beside those that"
         " the app sets; readable for everybody who can see the model, so no secrets",
     )
+    serving_container: ServingContainer = Field(
+        "pytorch",
+        description="Container that serves the model: AWS's of PyTorch with TorchServe, of Ray"
+        " Serve or of Hugging Face, or an image of your own",
+    )
+    transformers_version: Version | None = Field(
+        None, description="Version of transformers, of the container of Hugging Face"
+    )
+    model_server_workers: int | None = Field(
+        None,
+        ge=1,
+        description="Processes that load the model and answer; by default one per GPU where there"
+        " is one, else one per CPU",
+    )
+    serving_image_digests: Digests | None = Field(
+        None,
+        description="Digests of AWS's image by AWS region: there this very image serves, whatever"
+        " its tag names later",
+    )
+    serving_images: Images | None = Field(
+        None, description="Image of your own by AWS region, in Amazon ECR of that region"
+    )
+    serving_entrypoint: Entrypoint | None = Field(
+        None, description="Command that starts the server of your own image"
+    )
+    serving_contract: Contract | None = Field(
+        None,
+        description="How your own image serves: handlers (default) calls the functions of the"
+        " inference script as the PyTorch container does, http answers in its own way",
+    )
 
     def container_environment(self, aws_region: str) -> dict[str, str]:
         """Return the environment of the inference container in an AWS region such as ``eu-west-1``.
@@ -137,6 +184,16 @@ class PytorchModelCreationConfig(BasePipelineConfig):
             named_so = _SECRET_NAME.fullmatch(name) and len(value) >= _SHORTEST_SECRET
             if named_so or _SECRET_VALUE.fullmatch(value):
                 yield name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _versions_are_those_of_the_container(cls, fields: Any) -> Any:
+        return with_versions_of_container(fields)
+
+    @model_validator(mode="after")
+    def _serving_settings_go_together(self) -> Self:
+        check_serving(self)
+        return self
 
     @field_validator("inference_entry_point")
     @classmethod

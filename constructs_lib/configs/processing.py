@@ -23,7 +23,7 @@ from constructs_lib.jobs.package_model.pickles.globals import may_be_dangerous
 
 PIPELINE_OPTIONS: Final = (
     *("--model", "--code", "--output", "--manifest", "--entry-point", "--copy"),
-    *("--pickle-policy", "--allow-pickle-globals"),
+    *("--pickle-policy", "--allow-pickle-globals", "--serving", "--serving-workers"),
 )
 """What the pipeline tells its packaging script; see ``steps/packaging.py``."""
 ARGUMENT_CHARACTERS: Final = 256

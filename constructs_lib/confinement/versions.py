@@ -13,8 +13,17 @@ from typing import Final, Self
 TORCH: Final = Path(sys.prefix) / "torch"
 """Where ``make torch`` installs PyTorch: beside the environment, for models' code alone."""
 
+RAY_CONTAINER_PYTHON: Final = "py313"
+RAY_CONTAINER_TORCH: Final = "2.10.0"
+"""What AWS's Ray Serve container 1.4 has, which its tag does not name.
+
+Source: github.com/aws/deep-learning-containers at e0ecede (2026-08-21), docker/ray/pyproject.toml.
+"""
+
 _PYTHON: Final = re.compile(r"py(\d)(\d+)")
 _TAG: Final = re.compile(r":(?P<torch>[\d.]+)-\w+-(?P<python>py\d+)")
+_HUGGING_FACE: Final = re.compile(r":(?P<torch>[\d.]+)-transformers[\d.]+-\w+-(?P<python>py\d+)")
+_RAY: Final = re.compile(r"/ray(:serve-ml-sagemaker-|@)")
 
 
 @dataclass(frozen=True)
@@ -36,8 +45,10 @@ class Versions:
 
     @classmethod
     def of_image(cls, uri: str) -> Self | None:
-        """Return those of one of AWS's PyTorch containers, which its tag names."""
-        tag = _TAG.search(uri)
+        """Return those of one of AWS's containers; none of a digest or of another's image."""
+        if _RAY.search(uri):
+            return cls.of_container(RAY_CONTAINER_TORCH, RAY_CONTAINER_PYTHON)
+        tag = _TAG.search(uri) or _HUGGING_FACE.search(uri)
         return tag and cls.of_container(tag["torch"], tag["python"])
 
     def __str__(self) -> str:

@@ -15,7 +15,9 @@ SCHEMA_VERSION: Final = 1
 
 
 def registration_file(
-    requests: Iterable[RegistrationRequest], sample_requests: Mapping[str, Any] | None = None
+    requests: Iterable[RegistrationRequest],
+    sample_requests: Mapping[str, Any] | None = None,
+    serving: Mapping[str, Any] | None = None,
 ) -> bytes:
     """Write the requests of all regions as the canonical JSON of ``registration.json``.
 
@@ -24,6 +26,7 @@ def registration_file(
     Args:
         requests: What to register, of each region.
         sample_requests: What Verify has to know of the user's own sample requests, if there are.
+        serving: How the container is started, where it is not PyTorch's as it comes.
     """
     regions = {
         str(request.region_code): {
@@ -35,6 +38,8 @@ def registration_file(
     document: dict[str, Any] = {"schema_version": SCHEMA_VERSION, "regions": regions}
     if sample_requests is not None:
         document["sample_requests"] = sample_requests
+    if serving is not None:
+        document["serving"] = serving
     text = json.dumps(document, sort_keys=True, indent=2, separators=(",", ": "))
     return f"{text}\n".encode("ascii")
 

@@ -106,16 +106,17 @@ def _customer_metadata(
 def _inference_specification(
     request: RegistrationRequest, model_data_url: object
 ) -> dict[str, Any]:
+    container = {
+        "Image": request.image_uri,
+        "ModelDataUrl": model_data_url,
+        "Environment": dict(request.environment),
+        "Framework": "PYTORCH",
+        "FrameworkVersion": request.framework_version,
+    }
+    if digest := request.image_uri.partition("@")[2]:
+        container["ImageDigest"] = digest
     specification = {
-        "Containers": [
-            {
-                "Image": request.image_uri,
-                "ModelDataUrl": model_data_url,
-                "Environment": dict(request.environment),
-                "Framework": "PYTORCH",
-                "FrameworkVersion": request.framework_version,
-            }
-        ],
+        "Containers": [container],
         "SupportedContentTypes": list(request.content_types),
         "SupportedResponseMIMETypes": list(request.response_types),
         "SupportedRealtimeInferenceInstanceTypes": list(request.inference_instance_types),

@@ -21,6 +21,7 @@ from constructs_lib.configs import PipelineConfigs, VariableType
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import RegionCode
 from constructs_lib.service_model import max_length
+from constructs_lib.serving import serving_profile
 
 MEASURED_NUMBERS: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
 """What verification measures and a model package tells, named as in ``evaluation.json``."""
@@ -143,7 +144,7 @@ def registration_request(
     Args:
         configs: All sections of the config file.
         region_code: The region to register in.
-        image_uri: PyTorch inference image of that region.
+        image_uri: Image of the serving container, in that region.
     """
     base, model, payload = configs.base, configs.model, configs.payload
     return RegistrationRequest(
@@ -162,7 +163,7 @@ def registration_request(
         output_variables=tuple(payload.source_model_inference_output_variable_list.items()),
         image_uri=image_uri,
         framework_version=model.framework_version,
-        environment=model.container_environment(region_code.aws_region),
+        environment=serving_profile(model).environment(region_code.aws_region),
         inference_instance_types=tuple(
             payload.inference_instance_types or [model.inference_instance_type]
         ),

@@ -24,6 +24,7 @@ from constructs_lib.release.archives import folder_archive
 from constructs_lib.release.own_script import OwnScript
 from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
+from constructs_lib.serving import serving_profile
 
 # Nothing is pulled or registered: the scripts are called with a request, which names one.
 _IMAGE: Final = "local"
@@ -182,6 +183,7 @@ def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
         *("--copy", str(payload), str(released / payload.name)),
         *("--copy", str(request), str(released / request.name)),
         *(["--progress-seconds", str(_PROGRESS_SECONDS)] * configs.package.uses_own_script),
+        *serving_profile(configs.model).packaging_arguments,
         *configs.package.pickle_arguments,
         *configs.package.script_arguments,
     ]

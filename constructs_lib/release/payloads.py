@@ -21,6 +21,7 @@ from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.release.archives import archive
 from constructs_lib.release.samples.requests import own_samples
+from constructs_lib.serving import serving_profile
 
 
 def shipped_payload(configs: PipelineConfigs) -> bytes:
@@ -48,13 +49,14 @@ def shipped_requests(configs: PipelineConfigs) -> dict[str, bytes]:
 def shipped_registration_file(
     configs: PipelineConfigs, requests: Iterable[RegistrationRequest]
 ) -> bytes:
-    """Return ``registration.json``, with what is expected of own sample requests.
+    """Return ``registration.json``, with what is expected of own sample requests, and the server.
 
     Raises:
         SampleRequestError: Own sample requests cannot be used.
     """
     own = own_samples(configs)
-    return registration_file(requests, own.facts() if own else None)
+    serving = serving_profile(configs.model).facts()
+    return registration_file(requests, own.facts() if own else None, serving)
 
 
 def sample_payloads(config: PayloadConfig) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from constructs_lib.configs import PytorchModelCreationConfig
+from constructs_lib.serving import serving_profile
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.earlier import refuse_earlier_arguments
 from constructs_lib.steps.images import serving_image
@@ -30,7 +31,7 @@ class PytorchModelStepBuilder:
         model = ModelBuilder(
             image_uri=serving_image(self.config, region),
             s3_model_data_url=model_data,
-            env_vars=self.config.container_environment(region),
+            env_vars=serving_profile(self.config).environment(region),
             role_arn=self.context.values.job_role_arn,
             instance_type=self.config.inference_instance_type,
             sagemaker_session=self.context.session,

@@ -6,6 +6,7 @@ released models: CDK's asset bucket gives neither a name nor a life as long as a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -80,6 +81,7 @@ class MIMSPackagingStepBuilder:
         model_data: object,
         inference_code_uri: str,
         entry_point: str,
+        serving_arguments: Sequence[str],
         cache_config: CacheConfig | None,
     ) -> PackagedModel:
         """Build ``Package``.
@@ -88,6 +90,7 @@ class MIMSPackagingStepBuilder:
             model_data: S3 URI of the artifact to repack.
             inference_code_uri: S3 URI of the archive (or folder) with the inference code.
             entry_point: File that the inference code must contain, for example ``inference.py``.
+            serving_arguments: What the script is told of the container that will serve the model.
             cache_config: When an earlier result may be reused. SageMaker compares the URI of
                 ``model_data``, not the content: give one only where a URI has one content.
         """
@@ -100,7 +103,7 @@ class MIMSPackagingStepBuilder:
                     *self._asset_inputs(),
                 ],
                 outputs=self._outputs(),
-                arguments=self._arguments(entry_point),
+                arguments=self._arguments(entry_point, serving_arguments),
             ),
             property_files=[_MANIFEST],
             cache_config=cache_config,
@@ -164,7 +167,7 @@ class MIMSPackagingStepBuilder:
             s3_output(_MANIFEST.output_name, folder(_STEP_NAME), _MANIFEST_OUTPUT),
         ]
 
-    def _arguments(self, entry_point: str) -> list[str]:
+    def _arguments(self, entry_point: str, serving_arguments: Sequence[str]) -> list[str]:
         arguments = {
             "--model": _MODEL_INPUT,
             "--code": _CODE_INPUT,
@@ -180,6 +183,7 @@ class MIMSPackagingStepBuilder:
         return [
             *(word for argument in arguments.items() for word in argument),
             *(word for copy in copies.items() for word in ("--copy", *copy)),
+            *serving_arguments,
             *self.config.pickle_arguments,
             *self.config.script_arguments,
         ]

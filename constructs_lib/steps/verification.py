@@ -23,7 +23,7 @@ from constructs_lib.steps.context import (
     s3_input,
     s3_output,
 )
-from constructs_lib.steps.images import pytorch_image, serving_image
+from constructs_lib.steps.images import image_on, serving_image
 from constructs_lib.steps.packaging import PackagedModel
 from constructs_lib.steps.policies import VERIFICATION_TIMEOUT, job_retries
 from constructs_lib.steps.sdk import (
@@ -211,14 +211,8 @@ def verification_instance_type(
         return payload.verification_instance_type
     if serving in enum_values("ProcessingInstanceType"):
         return serving
-    image = serving_image(model, home_region)
-    other = pytorch_image(
-        region=home_region,
-        framework_version=model.framework_version,
-        py_version=model.py_version,
-        instance_type=packaging,
-        scope="inference",
-    )
+    image = image_on(serving, model, home_region)
+    other = image_on(packaging, model, home_region)
     if image == other:
         return packaging
     raise VerificationInstanceError(

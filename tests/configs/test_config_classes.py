@@ -103,6 +103,13 @@ def test_defaults_of_model_creation() -> None:
         "max_concurrent_invocations": 10,
         "max_payload_size": 6,
         "environment_variables": None,
+        "serving_container": "pytorch",
+        "transformers_version": None,
+        "model_server_workers": None,
+        "serving_image_digests": None,
+        "serving_images": None,
+        "serving_entrypoint": None,
+        "serving_contract": None,
     }
 
 

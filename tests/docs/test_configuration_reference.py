@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from constructs_lib.configs import CONFIG_CLASSES, Hyperparameters, PipelineConfigs
 from constructs_lib.settings import Settings
 from docs.configuration_reference import EXAMPLES, PATH, reference
 from tests.example_pipeline import CONFIG
 
+OF_CONTAINERS = {
+    "custom": ("serving_images", "serving_entrypoint", "serving_contract"),
+    "huggingface": ("transformers_version",),
+    "pytorch": ("serving_image_digests",),
+}
+"""Fields of one container alone."""
 SETTINGS_IN_SETTINGS = ("existing_vpc", "schedule", "notifications", "delivery")
 
 
@@ -31,7 +40,8 @@ def test_every_field_and_setting_has_a_row_that_says_what_it_is() -> None:
     assert [row[0] for row in rows if not row[-1].strip("| ")] == []
 
 
-def test_the_models_take_the_examples_of_fields(tmp_path: Path) -> None:
+@pytest.mark.parametrize("container", OF_CONTAINERS)
+def test_the_models_take_the_examples_of_fields(container: str, tmp_path: Path) -> None:
     document = json.loads(CONFIG.read_text())
     configuration = document["configuration"]
     document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
@@ -40,6 +50,10 @@ def test_the_models_take_the_examples_of_fields(tmp_path: Path) -> None:
         part = "processing" if key == "Package" else "specific"
         section = configuration[part].setdefault(key, {})
         section |= {name: EXAMPLES[name] for name in own_fields(name) & EXAMPLES.keys()}
+    for name in chain(*(OF_CONTAINERS.values())):
+        if name not in OF_CONTAINERS[container]:
+            del configuration["specific"]["PytorchModel"][name]
+    configuration["specific"]["PytorchModel"]["serving_container"] = container
     hyperparameters = {name: EXAMPLES[name] for name in fields_of(Hyperparameters)}
     configuration["specific"]["PytorchTraining"]["hyperparameters"] |= hyperparameters
     for folder in ("packaging", "sample_requests"):

@@ -71,6 +71,9 @@ TRAINING = {
     },
 }
 
+DIGEST = "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+_SERVES: dict[str, Any] = {"inference_instance_type": "ml.m5.large"}
+
 SHAPES: dict[str, dict[str, Any]] = {
     "existing_model": {"shared": {"registration_regions": ["NA"]}},
     "load_tested": {"shared": {"registration_regions": ["NA"], "load_test_in_aws": True}},
@@ -79,6 +82,46 @@ SHAPES: dict[str, dict[str, Any]] = {
         "shared": {"registration_regions": ["NA"]},
         "specific": {"PytorchTraining": TRAINING},
         "config_types": {"PytorchTraining": "PytorchTrainingConfig"},
+    },
+    "on_ray": {
+        "shared": {"framework_version": "2.10.0", "py_version": "py313"},
+        "specific": {
+            "PytorchModel": {
+                "serving_container": "ray",
+                "model_server_workers": 2,
+                "serving_image_digests": {"eu-west-1": DIGEST},
+                **_SERVES,
+            }
+        },
+    },
+    "on_hugging_face": {
+        "shared": {"framework_version": "2.6.0", "py_version": "py312"},
+        "specific": {
+            "PytorchModel": {
+                "serving_container": "huggingface",
+                "transformers_version": "4.51.3",
+                **_SERVES,
+            }
+        },
+    },
+    "on_an_own_image": {
+        "shared": {"registration_regions": ["NA", "EU"]},
+        "specific": {
+            "PytorchModel": {
+                "serving_container": "custom",
+                "serving_images": {
+                    region: f"111122223333.dkr.ecr.{region}.amazonaws.com/team/server@{DIGEST}"
+                    for region in ("us-east-1", "eu-west-1")
+                },
+                "serving_entrypoint": ["/bin/serve", "--quiet"],
+                "serving_contract": "http",
+                **_SERVES,
+            }
+        },
+    },
+    "on_graviton": {
+        "shared": {"registration_regions": ["NA"], "verification": "off"},
+        "specific": {"PytorchModel": {"inference_instance_type": "ml.m7g.large"}},
     },
 }
 """Every shape that a pipeline can have, as changes to the config of the example."""

@@ -16,7 +16,11 @@ from constructs_lib.definition import compile_pipeline
 from constructs_lib.linter import lint
 
 GOLDEN = Path(__file__).parent / "golden"
-SHAPES = ["existing_model", "load_tested", "several_regions", "with_training"]
+SHAPES = [
+    *("existing_model", "load_tested", "several_regions", "with_training"),
+    *("on_graviton", "on_hugging_face", "on_an_own_image", "on_ray"),
+]
+"""Of steps, and of the containers that serve."""
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -13,12 +13,12 @@ from constructs_lib.definition import registration_requests
 from constructs_lib.regions import RegionCode
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import is_arm64
-from constructs_lib.steps.images import (
+from constructs_lib.serving.images import (
     ImageError,
     ImageNotFoundError,
     InstanceTypeImageError,
-    pytorch_image,
 )
+from constructs_lib.steps.images import pytorch_image
 from tests.example_pipeline import copy_example
 
 VERSIONS = {"2.6.0": "py312", "2.1.0": "py310", "1.9.1": "py38"}

@@ -42,6 +42,8 @@ OTHER_VALUES: Final[Mapping[str, object]] = {
     "model.inference_memory_limit": 4096,
     "model.max_concurrent_invocations": 11,
     "model.max_payload_size": 7,
+    "model.model_server_workers": 3,
+    "model.serving_image_digests": {"us-east-1": f"sha256:{'a' * 64}"},
     "model.source_dir": "s3://bucket/code.tar.gz",
     "package.allowed_pickle_globals": ["shop.Net"],
     "package.pickle_policy": "refuse",
@@ -76,6 +78,9 @@ OTHER_VALUES: Final[Mapping[str, object]] = {
 
 SHARE_THEIR_PLACE: Final = {
     "model.py_version",
+    "model.serving_container",
+    "model.serving_images",
+    "model.transformers_version",
     "package.processing_instance_type_large",
     "training.framework_version",
     "training.py_version",

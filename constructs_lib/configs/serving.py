@@ -1,0 +1,152 @@
+"""The settings of the container that serves a model: which one, and what a container can be told.
+
+What a container is, its profile says (``constructs_lib/serving/``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, Field
+
+from constructs_lib.confinement.versions import RAY_CONTAINER_PYTHON, RAY_CONTAINER_TORCH
+from constructs_lib.fields.rules import TextRule, broken_rules, shown
+
+if TYPE_CHECKING:
+    from constructs_lib.configs.model import PytorchModelCreationConfig
+
+ServingContainer = Literal["pytorch", "ray", "huggingface", "custom"]
+"""The profiles; older files, which name none, mean the first."""
+Contract = Literal["handlers", "http"]
+
+_REGION: Final = r"[a-z]{2,4}(-[a-z]+)+-[0-9]"
+_DIGEST: Final = r"sha256:[0-9a-f]{64}"
+_REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.")
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html, Image:
+# the container's image has to be in the Region of the model.
+_IMAGE: Final = rf"[0-9]{{12}}\.dkr\.ecr\.{_REGION}\.[a-z.]+/[a-z0-9][a-z0-9._/-]*@{_DIGEST}"
+
+LONGEST_IMAGE: Final = 255
+MOST_WORDS: Final = 100
+LONGEST_WORD: Final = 256
+"""Service model: ContainerImage, ContainerEntrypoint, ContainerEntrypointString."""
+
+AwsRegionName = Annotated[str, TextRule(_REGION, 'an AWS region, for example "us-east-1"')]
+ImageDigest = Annotated[
+    str, TextRule(_DIGEST, "the digest of an image: sha256: and 64 hexadecimal digits")
+]
+ImageByDigest = Annotated[
+    str,
+    TextRule(
+        _IMAGE,
+        "an image in Amazon ECR by its digest, such as"
+        ' "111122223333.dkr.ecr.us-east-1.amazonaws.com/my-server@sha256:…" (64 digits)',
+    ),
+]
+
+
+def _check_images(images: dict[str, str]) -> dict[str, str]:
+    wrong = list[tuple[tuple[str | int, ...], object, str]]()
+    for region, image in images.items():
+        registry = _REGISTRY.match(image)
+        if registry and registry["region"] != region:
+            wrong.append(
+                (
+                    (region,),
+                    image,
+                    f"is in {registry['region']}: SageMaker takes an image from the region of the"
+                    f" model, so replicate it to {region}, and name that one",
+                )
+            )
+        elif len(image) > LONGEST_IMAGE:
+            wrong.append(((region,), image, f"is longer than {LONGEST_IMAGE} characters"))
+    if wrong:
+        raise broken_rules("images", wrong)
+    return images
+
+
+Images = Annotated[
+    dict[AwsRegionName, ImageByDigest], Field(min_length=1), AfterValidator(_check_images)
+]
+Digests = Annotated[dict[AwsRegionName, ImageDigest], Field(min_length=1)]
+Entrypoint = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=LONGEST_WORD)]],
+    Field(min_length=1, max_length=MOST_WORDS),
+]
+
+_OF_CUSTOM: Final = ("serving_images", "serving_entrypoint", "serving_contract")
+_NEEDED_BY_CUSTOM: Final = ("serving_images", "serving_entrypoint")
+_RAYS_VERSIONS: Final = {
+    "framework_version": RAY_CONTAINER_TORCH,
+    "py_version": RAY_CONTAINER_PYTHON,
+}
+WORKERS_VARIABLE: Final = "SAGEMAKER_MODEL_SERVER_WORKERS"
+"""What the serving toolkit reads; a config may also give it by itself."""
+
+
+def with_versions_of_container(fields: Any) -> Any:
+    """Add the versions that a container has by itself, where a file gives none."""
+    if isinstance(fields, Mapping) and fields.get("serving_container") == "ray":
+        return {**_RAYS_VERSIONS, **fields}
+    return fields
+
+
+def check_serving(model: PytorchModelCreationConfig) -> None:
+    """Refuse settings that do not go together with the serving container.
+
+    Raises:
+        ValidationError: Tells each, at its field.
+    """
+    if wrong := [((name,), value, message) for name, value, message in _wrong(model)]:
+        raise broken_rules(type(model).__name__, wrong)
+
+
+def _wrong(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
+    container = model.serving_container
+    if container == "custom":
+        yield from _wrong_of_custom(model)
+    else:
+        yield from (
+            (name, getattr(model, name), f'is for serving_container "custom", not {container!r}')
+            for name in _OF_CUSTOM
+            if getattr(model, name) is not None
+        )
+    if container == "ray":
+        yield from _versions_that_ray_lacks(model)
+    if (model.transformers_version is not None) != (container == "huggingface"):
+        message = 'is for serving_container "huggingface" only: leave it out'
+        if container == "huggingface":
+            message = 'is required for serving_container "huggingface", for example "4.51.3"'
+        yield "transformers_version", model.transformers_version, message
+    variables: Mapping[str, str] = model.environment_variables or {}
+    if model.model_server_workers is not None and WORKERS_VARIABLE in variables:
+        yield (
+            "model_server_workers",
+            model.model_server_workers,
+            f"says the same as {WORKERS_VARIABLE} in environment_variables: leave that one out",
+        )
+
+
+def _wrong_of_custom(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
+    for name in _NEEDED_BY_CUSTOM:
+        if getattr(model, name) is None:
+            yield name, None, 'is required for serving_container "custom"'
+    if model.serving_image_digests is not None:
+        message = "is for the other containers: the images of serving_images have their digests"
+        yield "serving_image_digests", model.serving_image_digests, message
+
+
+def _versions_that_ray_lacks(
+    model: PytorchModelCreationConfig,
+) -> Iterator[tuple[str, Any, str]]:
+    for name, its_version in _RAYS_VERSIONS.items():
+        value = getattr(model, name)
+        if value != its_version:
+            yield (
+                name,
+                value,
+                f'is not what serving_container "ray" has: set it to {shown(its_version)} or leave'
+                " it out (in PytorchModel alone, where a training section needs another)",
+            )

@@ -1,0 +1,56 @@
+"""AWS's Ray Serve container, the one that AWS offers after those with TorchServe.
+
+Source: github.com/aws/deep-learning-containers at e0ecede (2026-08-21): docker/ray/Dockerfile.cpu
+(ENTRYPOINT), scripts/docker/ray/sagemaker_entrypoint.sh (installs ``code/requirements.txt``, ends
+when that fails, then serves ``config.yaml`` of the model's folder), docker/ray/pyproject.toml.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+from constructs_lib.configs.model import VARIABLE_OF_TORCHSERVE
+from constructs_lib.configs.serving import ServingContainer
+from constructs_lib.serving.images import ImageCriteria
+from constructs_lib.serving.profile import ServingProfile
+
+_VERSION: Final = "1.4"
+"""Of the container, as the SDK's table has it: the versions in it belong to this one."""
+
+
+class RayProfile(ServingProfile):
+    """Ray Serve, which runs an adapter that calls the functions of the inference script."""
+
+    name: ClassVar[ServingContainer] = "ray"
+    title: ClassVar[str] = "the containers of Ray Serve"
+
+    @property
+    def entrypoint(self) -> tuple[str, ...]:
+        """Source: see the module."""
+        return ("/usr/local/bin/sagemaker_entrypoint.sh", "serve")
+
+    def image(self, region: str, instance_type: str) -> ImageCriteria:
+        """Look it up by its own version."""
+        self._refuse_all_but_x86(instance_type)
+        return ImageCriteria(
+            framework="ray-serve",
+            region=region,
+            version=_VERSION,
+            instance_type=instance_type,
+            version_field="model.serving_container",
+        )
+
+    @property
+    def packaging_arguments(self) -> tuple[str, ...]:
+        """Let Package put the adapter and its configuration beside ``code/``."""
+        workers = self.model.model_server_workers
+        return (
+            *("--serving", self.name),
+            *(("--serving-workers", str(workers)) if workers is not None else ()),
+        )
+
+    def environment(self, region: str) -> dict[str, str]:
+        """Return it without what only TorchServe reads; workers are in the configuration file."""
+        environment = self.model.container_environment(region)
+        del environment[VARIABLE_OF_TORCHSERVE]
+        return environment
