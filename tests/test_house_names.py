@@ -18,6 +18,7 @@ PROCESS_BORDERS = {
     (JOBS, "serve"): "tells how a user's model failed, and stays up for the next request",
     (JOBS, "serve_from_command_line"): "ends a worker without waiting for the model's threads",
     ("local/emulator/functions/bootstrap.py", "main"): "an error is the function's answer",
+    ("constructs_lib/jobs/ray_serving/ray_model_app.py", "answer"): "an error is the answer",
     ("local/emulator/gate.py", "__call__"): "answers a defect once, as a service does",
     ("local/emulator/background.py", "_run"): "nobody waits for it: a defect goes to the log",
     ("benchmarks/fuzz/tarfile_reader.py", "read_with_tarfile"): "an error is a reader's answer",

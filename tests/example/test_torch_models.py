@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.common.serving.default_functions import UnsupportedTypeError
 from constructs_lib.jobs.verify_model.job import VerificationJob
-from constructs_lib.jobs.verify_model.toolkit.default_functions import UnsupportedTypeError
 from constructs_lib.jobs.verify_model.toolkit.handler import ModelHandler, wire_bytes
 from constructs_lib.jobs.verify_model.verification import verify
 from constructs_lib.release.archives import archive

@@ -24,13 +24,14 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
 from constructs_lib.jobs.common.limits import Limits
+from constructs_lib.jobs.common.serving.default_functions import CSV, JSON, NPY
 from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.answers.excerpts import excerpt
 from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
-from constructs_lib.jobs.verify_model.payloads import CSV, JSON, NPY, Payload
+from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.unpacking import unpack
 from constructs_lib.jobs.verify_model.verification import verify as judge
 from constructs_lib.jobs.verify_model.worker import LOG_BYTES, Worker, WorkerEndedError

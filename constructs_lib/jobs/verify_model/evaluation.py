@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common.limits import MIB
+from ..common.serving.default_functions import WHAT_DEFAULTS_DO
 from .findings import ModelFinding
-from .toolkit.default_functions import WHAT_DEFAULTS_DO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

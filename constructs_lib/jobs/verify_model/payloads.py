@@ -1,4 +1,4 @@
-"""The sample payloads, and the content types that the serving toolkit knows."""
+"""The sample payloads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..common.errors import JobError
+from ..common.serving.default_functions import CSV, JSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
-TEXT_TYPES = (JSON, CSV)
 JSON_LINES = ("application/jsonlines", "application/jsonl", "application/x-ndjson")
 GENERATED = "payload_"
 """How the names of generated sample requests begin; those of the user's own do not."""

@@ -8,7 +8,8 @@ import json
 from typing import Any
 
 from constructs_lib.fields.rules import shown
-from constructs_lib.jobs.verify_model.payloads import CSV, JSON, JSON_LINES, base_type
+from constructs_lib.jobs.common.serving.default_functions import CSV, JSON
+from constructs_lib.jobs.verify_model.payloads import JSON_LINES, base_type
 from constructs_lib.release.samples.errors import UnusableSampleError
 
 

@@ -8,8 +8,9 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from ...common.serving.default_functions import CSV
 from ..findings import shortened
-from ..payloads import CSV, is_records
+from ..payloads import is_records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,9 +6,9 @@ import inspect
 import json
 from typing import TYPE_CHECKING, Any
 
-from ..payloads import TEXT_TYPES
-from .context import ServerContext, first_gpu
-from .default_functions import (
+from ...common.serving.context import ServerContext, first_gpu
+from ...common.serving.default_functions import (
+    TEXT_TYPES,
     default_input_fn,
     default_model_fn,
     default_output_fn,
@@ -89,7 +89,7 @@ class ModelHandler:
 
     def answer(self, body: bytes, content_type: str, accept: str) -> tuple[Any, str]:
         """Return the response to one request, and its content type."""
-        self._context.begin_request(content_type, accept)
+        self._context.begin_request({"Content-Type": content_type, "Accept": accept})
         data = body.decode("utf-8") if content_type in TEXT_TYPES else body
         if self._own["transform_fn"]:
             result = self._call(self._own["transform_fn"], self._model, data, content_type, accept)

@@ -8,8 +8,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..payloads import CSV, JSON, NPY, TEXT_TYPES
-
+CSV, JSON, NPY = "text/csv", "application/json", "application/x-npy"
+TEXT_TYPES = (JSON, CSV)
+"""What functions get as text; anything else is bytes."""
 WHAT_DEFAULTS_DO = {
     "model_fn": "loads the one TorchScript file at the model's root",
     "input_fn": "reads JSON, CSV or NPY into a tensor",

@@ -8,7 +8,10 @@ from __future__ import annotations
 import shutil
 import subprocess
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 OK = 200
 
@@ -20,7 +23,7 @@ class ResponseStatusError(Exception):
 class RequestProcessor:
     """One request's headers, and the status and headers of its response."""
 
-    def __init__(self, request_headers: dict[str, str]) -> None:
+    def __init__(self, request_headers: Mapping[str, str]) -> None:
         """Of a request that goes well, unless the handler says otherwise."""
         self._request_headers = request_headers
         self._response_headers: dict[str, str] = {}
@@ -30,7 +33,7 @@ class RequestProcessor:
         """Return a header of the request."""
         return self._request_headers.get(key)
 
-    def get_request_properties(self) -> dict[str, str]:
+    def get_request_properties(self) -> Mapping[str, str]:
         """Return all headers of the request."""
         return self._request_headers
 
@@ -100,10 +103,9 @@ class ServerContext:
         self.request_ids: dict[int, str] | None = None
         self.request_processor: list[RequestProcessor] = []
 
-    def begin_request(self, content_type: str, accept: str) -> None:
+    def begin_request(self, headers: Mapping[str, str]) -> None:
         """Turn to another request."""
         self.request_ids = {0: str(uuid.uuid4())}
-        headers = {"Content-Type": content_type, "Accept": accept}
         self.request_processor = [RequestProcessor(headers)]
 
     def refuse_status(self) -> None:
@@ -124,7 +126,7 @@ class ServerContext:
         """Return a header of the request."""
         return self.request_processor[idx].get_request_property(key)
 
-    def get_all_request_header(self, idx: int) -> dict[str, str]:
+    def get_all_request_header(self, idx: int) -> Mapping[str, str]:
         """All headers of the request."""
         return self.request_processor[idx].get_request_properties()
 

@@ -1,0 +1,1 @@
+"""What lies beside ``code/`` in an archive that Ray Serve's container serves."""
