@@ -25,7 +25,8 @@ JOBS: Final = ("package_model", "verify_model")
 """Folders beside this module."""
 
 _JOBS: Final = Path(__file__).parent
-_SHARED: Final = "common"
+_SHARED: Final = {"package_model": ("common", "ray_serving"), "verify_model": ("common",)}
+"""What a job needs beside its own folder."""
 _MAIN: Final = """\
 from {package}.{job}.command_line import run
 
@@ -62,7 +63,7 @@ def job_archive(job: str) -> bytes:
 
 def _modules(job: str) -> Iterator[Path]:
     yield _JOBS / "__init__.py"
-    for folder in sorted((_SHARED, job)):
+    for folder in sorted((*_SHARED[job], job)):
         yield from sorted((_JOBS / folder).rglob("*.py"))
 
 

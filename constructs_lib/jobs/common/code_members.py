@@ -46,20 +46,26 @@ def code_folders(code: Sequence[CodeMember]) -> list[str]:
 def code_tar(code: Sequence[CodeMember]) -> Iterator[bytes]:
     """Return the code as tar members: fixed order, owner, modes and time."""
     for folder in code_folders(code):
-        yield _header(folder + "/" if folder else "", b"5", 0o755)
+        yield _header(f"{CODE_FOLDER}/{folder}/" if folder else f"{CODE_FOLDER}/", b"5", 0o755)
     for member in code:
+        path = f"{CODE_FOLDER}/{member.path}"
         if member.target:
-            yield _header(member.path, b"2", 0o777, target=member.target)
+            yield _header(path, b"2", 0o777, target=member.target)
             continue
         mode = 0o755 if member.executable else 0o644
-        yield _header(member.path, b"0", mode, size=member.size)
+        yield _header(path, b"0", mode, size=member.size)
         yield from member.read()
         yield bytes(-member.size % BLOCK)
 
 
+def file_tar(path: str, content: bytes) -> bytes:
+    """Return a file as a tar member, with the same owner, modes and time as the code."""
+    return _header(path, b"0", 0o644, size=len(content)) + content + bytes(-len(content) % BLOCK)
+
+
 def _header(path: str, kind: bytes, mode: int, *, size: int = 0, target: str = "") -> bytes:
-    """Return the headers of one member of the code."""
-    name, link = raw(f"{CODE_FOLDER}/{path}"), raw(target)
+    """Return the headers of one member."""
+    name, link = raw(path), raw(target)
     block = header_block(name, kind, mode, size=size, target=link, mtime=CODE_TIME)
     return b"".join(header.padded() for header in [*long_names(name, link), Header(block)])
 

@@ -12,6 +12,7 @@ from ..common.errors import JobError
 from ..common.limits import MIB, Limits
 from .job import PROGRESS_SECONDS, PackagingJob, package, stopping_cleanly
 from .pickles.findings import POLICIES, WARN
+from .serving_files import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,6 +63,14 @@ def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
         help="classes and functions of your own that pickles may name; may be repeated",
     )
     parser.add_argument(
+        "--serving",
+        choices=CONTAINERS,
+        help="the container that will serve, which looks for files of its own beside code/",
+    )
+    parser.add_argument(
+        "--serving-workers", type=int, help="how many processes answer there; default: it decides"
+    )
+    parser.add_argument(
         "--progress-seconds",
         type=float,
         default=PROGRESS_SECONDS,
@@ -88,6 +97,8 @@ def parse_arguments(arguments: Sequence[str] | None) -> PackagingJob:
         allowed_pickle_globals=tuple(
             name for names in given.allow_pickle_globals for name in names.split(",")
         ),
+        serving=given.serving,
+        serving_workers=given.serving_workers,
     )
 
 

@@ -28,6 +28,7 @@ from .pickles.findings import OFF, WARN, PickleReport
 from .pickles.intake import ModelIntake
 from .reading import ByteSource, hashed, prefetch, read_chunks
 from .rules import ModelRules
+from .serving_files import ServingFiles
 from .tar.scanner import TarScanner
 from .writing import GzipSink, Splicer
 
@@ -58,6 +59,9 @@ class PackagingJob(NamedTuple):
     """What becomes of a model whose files could run code when they are loaded."""
     allowed_pickle_globals: tuple[str, ...] = ()
     """``module.name`` of what its pickles may name beside the usual."""
+    serving: str | None = None
+    """The container that will serve, if it looks for files of its own beside ``code/``."""
+    serving_workers: int | None = None
 
 
 class Progress:
@@ -182,10 +186,9 @@ def model_intake(job: PackagingJob, pickles: PickleReport) -> ModelIntake:
 
 
 def copy_model(
-    model: Path, job: PackagingJob, sink: GzipSink, inventory: Inventory, pickles: PickleReport
-) -> tuple[str, ModelRules]:
-    """Write the model's members. Returns the SHA-256 of the whole archive and what was decided."""
-    rules = ModelRules(inventory, job.single_folder)
+    model: Path, job: PackagingJob, sink: GzipSink, rules: ModelRules, pickles: PickleReport
+) -> str:
+    """Write the model's members. Returns the SHA-256 of the whole archive."""
     intake = model_intake(job, pickles)
     scanner = TarScanner(intake.noting(rules.visit))
     splicer = Splicer(scanner, sink)
@@ -205,7 +208,7 @@ def copy_model(
         rules.finish()
         pickles.log(job.pickle_policy)
         pickles.check(job.pickle_policy)
-    return digest.hexdigest(), rules
+    return digest.hexdigest()
 
 
 def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, Any]:
@@ -217,14 +220,18 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
         )
         code = read_code(job.code, job.limits, unpacked_code)
         check_entry_point(job, code)
-        check_disk(job.output, model.stat().st_size + sum(member.size for member in code))
+        serving = ServingFiles.of(job.serving, job.entry_point, job.serving_workers)
+        added_bytes = sum(member.size for member in code) + serving.size_bytes
+        check_disk(job.output, model.stat().st_size + added_bytes)
         inventory = Inventory(job.limits.members)
         with naming(job.code):
             admit_code(code, inventory)
         sink = GzipSink(output.write, compressors)
         code_sha256 = write_code(code, sink)
+        serving.write(sink, inventory)
+        rules = ModelRules(inventory, job.single_folder, serving)
         pickles = PickleReport()
-        source_sha256, rules = copy_model(model, job, sink, inventory, pickles)
+        source_sha256 = copy_model(model, job, sink, rules, pickles)
         sink.finish()
         sha256 = output.complete()
     logger.info(
@@ -238,11 +245,12 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
         "crc32": f"{output.crc32:08x}",
         "size_bytes": output.size_bytes,
         "unpacked_size_bytes": sink.unpacked_bytes,
-        "member_count": len(code_folders(code)) + len(code) + rules.member_count,
+        "member_count": len(code_folders(code)) + len(code) + serving.count + rules.member_count,
         "code_sha256": code_sha256,
         "source_sha256": source_sha256,
         "source_size_bytes": model.stat().st_size,
         "pickles": pickles.facts(job.pickle_policy),
+        **serving.facts(),
     }
 
 

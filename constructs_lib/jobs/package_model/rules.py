@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..common.tar_blocks import Header
+    from .serving_files import ServingFiles
 
 
 class ModelRules:
     """Decides, member by member, what becomes of the model archive."""
 
-    def __init__(self, inventory: Inventory, single_folder: str) -> None:
+    def __init__(
+        self, inventory: Inventory, single_folder: str, serving: ServingFiles | None = None
+    ) -> None:
         """Start with the paths that are taken, and what to do about a single folder."""
         self._inventory = inventory
+        self._serving = serving
         self._single_folder = single_folder
         self._flatten = single_folder == "flatten"
         self._top: str | None = None
@@ -116,6 +120,8 @@ class ModelRules:
         """Check a member that stays against those before it."""
         if not path:
             return
+        if self._serving is not None:
+            self._serving.refuse(path)
         self._is_empty = self._is_empty and is_of_macos(path)
         target = self._placed_target(member)
         if member.kind == HARD_LINK and in_code(normalized(target)):
