@@ -5,6 +5,7 @@ It is the example as it ships; documents that show the example are judged by it,
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -29,6 +30,22 @@ def copy_example(folder: Path, *left_out: str) -> Path:
     ignored = shutil.ignore_patterns("__pycache__", *left_out)
     shutil.copytree(EXAMPLE, folder, ignore=ignored)
     return folder / CONFIG.name
+
+
+def serve_by_pytorch(config: Path, torch: str = "2.1.0", python: str = "py310") -> Path:
+    """Let the container with TorchServe serve a copy of the example, as before there were others.
+
+    Args:
+        config: The copy's config; returned.
+        torch: Version of PyTorch.
+        python: Of its container.
+    """
+    document = json.loads(config.read_text())
+    document["configuration"]["specific"]["PytorchModel"].pop("serving_container", None)
+    versions = {"framework_version": torch, "py_version": python}
+    document["configuration"]["shared"] |= versions
+    config.write_text(json.dumps(document, indent=2))
+    return config
 
 
 def copy_pipelines(folder: Path) -> Path:

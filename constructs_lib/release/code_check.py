@@ -18,12 +18,16 @@ from typing import Final
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Severity
-from constructs_lib.jobs.verify_model.failures import IN_CONTAINERS
+from constructs_lib.release.removed_names import removed_from_numpy
+from constructs_lib.serving import serving_profile
+from constructs_lib.serving.contents import REMOVED_MODULES
+from constructs_lib.serving.profile import ServingProfile
 
-_ALSO_IN_CONTAINERS: Final = frozenset(
-    {"PIL", "cv2", "pandas", "psutil", "requests", "scipy", "sklearn", "yaml"}
-)
-"""Source: the package lists of AWS Deep Learning Containers for PyTorch inference."""
+REQUIREMENTS: Final = "requirements.txt"
+_MOST_NAMES: Final = 8
+"""How many packages an error names."""
+_NEVER: Final = (4, 0)
+_NUMPYS_GUIDE: Final = "numpy's migration guide for version 2 names what to use instead"
 _CATCH_A_MISSING_MODULE: Final = frozenset(
     {"BaseException", "Exception", "ImportError", "ModuleNotFoundError"}
 )
@@ -61,14 +65,17 @@ def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
     folder = configs.model.get_source_dir()
     if not isinstance(folder, Path):
         return []
-    python = tuple(map(int, (configs.model.py_version[2:3], configs.model.py_version[3:])))
+    profile = serving_profile(configs.model)
     # What is no file, such as a link to nothing, is refused by packaging.
     files = [
         path
         for path in sorted(folder.rglob("*.py"))
         if path.is_file() and not _is_hidden(path, folder)
     ]
-    return [problem for file in files for problem in _problems(file, folder, python)]
+    return [
+        *_requirements(folder, profile),
+        *(problem for file in files for problem in _problems(file, folder, profile)),
+    ]
 
 
 def refuse_wrong_code(configs: PipelineConfigs) -> list[CodeProblem]:
@@ -95,12 +102,34 @@ def _is_hidden(path: Path, folder: Path) -> bool:
     return any(part.startswith(".") for part in path.relative_to(folder).parts)
 
 
-def _problems(file: Path, folder: Path, python: tuple[int, ...]) -> Iterator[CodeProblem]:
+def _requirements(folder: Path, profile: ServingProfile) -> Iterator[CodeProblem]:
+    """Refuse packages to install where the start of the container ends without a network."""
+    file = folder / REQUIREMENTS
+    if not profile.installs_requirements or not file.is_file():
+        return
+    lines = file.read_text("utf-8", "replace").splitlines()
+    asked = [(at, line.strip()) for at, line in enumerate(lines, 1) if _asks(line)]
+    if asked:
+        names = ", ".join(name for _, name in asked[:_MOST_NAMES])
+        message = (
+            f"it asks for {names}: the container installs them when it starts, which fails on an"
+            " endpoint without network, as this app makes them, and ends the container. Take out"
+            " what the container has by itself, unpack pure Python wheels of the others into"
+            f" {folder.name}/, and remove the file"
+        )
+        yield CodeProblem("error", file, asked[0][0], message)
+
+
+def _asks(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _problems(file: Path, folder: Path, profile: ServingProfile) -> Iterator[CodeProblem]:
     try:
         # Bytes: Python reads the encoding that the file declares.
-        tree = ast.parse(file.read_bytes(), feature_version=(python[0], python[1]))
+        tree = ast.parse(file.read_bytes(), feature_version=profile.python)
     except SyntaxError as error:
-        yield CodeProblem("error", file, error.lineno or 1, f"SyntaxError: {error.msg}")
+        yield CodeProblem("error", file, error.lineno or 1, _syntax_error(error, profile))
         return
     except ValueError as error:  # such as null bytes
         yield CodeProblem("error", file, 1, f"it is not Python: {error}")
@@ -110,7 +139,21 @@ def _problems(file: Path, folder: Path, python: tuple[int, ...]) -> Iterator[Cod
         yield CodeProblem("error", file, 1, message)
         return
     for node in _imports(tree):
-        yield from _missing(node, file, folder)
+        yield from _missing(node, file, folder, profile)
+    if profile.has_numpy_2:
+        for line, name in removed_from_numpy(tree):
+            message = f"it uses {name}, which the container's numpy has no more: {_NUMPYS_GUIDE}"
+            yield CodeProblem("error", file, line, message)
+
+
+def _syntax_error(error: SyntaxError, profile: ServingProfile) -> str:
+    here = sys.version_info[:2]
+    if here >= profile.python:
+        return f"SyntaxError: {error.msg}"
+    return (
+        f"SyntaxError: {error.msg} (for this Python {here[0]}.{here[1]}, which has to run it, too;"
+        f" the container has {profile.python[0]}.{profile.python[1]})"
+    )
 
 
 def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
@@ -144,24 +187,37 @@ def _catches(handler: ast.ExceptHandler) -> bool:
     return bool(names & _CATCH_A_MISSING_MODULE)
 
 
-def _missing(node: ast.Import | ast.ImportFrom, file: Path, folder: Path) -> Iterator[CodeProblem]:
+def _missing(
+    node: ast.Import | ast.ImportFrom, file: Path, folder: Path, profile: ServingProfile
+) -> Iterator[CodeProblem]:
     if isinstance(node, ast.Import):
         for alias in node.names:
-            yield from _missing_module(alias.name, node.lineno, file, folder)
+            yield from _missing_module(alias.name, node.lineno, file, folder, profile)
     elif node.level == 0:
-        yield from _missing_module(node.module or "", node.lineno, file, folder)
+        yield from _missing_module(node.module or "", node.lineno, file, folder, profile)
     else:
         yield from _missing_relative(node, file, folder)
 
 
-def _missing_module(name: str, line: int, file: Path, folder: Path) -> Iterator[CodeProblem]:
+def _missing_module(
+    name: str, line: int, file: Path, folder: Path, profile: ServingProfile
+) -> Iterator[CodeProblem]:
     top, *rest = name.split(".")
     package = folder / top
     if package.is_dir():
         if rest and not _is_there(package.joinpath(*rest)):
             message = f"it imports {name}, which its own folder {top} does not hold"
             yield CodeProblem("error", file, line, message)
-    elif not _is_there(package) and not _is_of_others(top):
+    elif _is_there(package):
+        return
+    elif profile.python >= REMOVED_MODULES.get(top, _NEVER):
+        since, has = (".".join(map(str, each)) for each in (REMOVED_MODULES[top], profile.python))
+        message = (
+            f"it imports {top}, which Python has no more since {since}; the container has {has}:"
+            f" use another module, or put a copy into {folder.name}/"
+        )
+        yield CodeProblem("error", file, line, message)
+    elif not _is_of_others(top, profile):
         own = [path.stem for path in folder.glob("*.py")]
         close = get_close_matches(top, own, n=1)
         meant = f" Did you mean {close[0]}?" if close else ""
@@ -191,7 +247,8 @@ def _is_there(path: Path) -> bool:
     return path.is_dir() or path.with_name(f"{path.name}.py").is_file()
 
 
-def _is_of_others(name: str) -> bool:
-    """Whether a module is Python's own, the container's, or installed here."""
-    known = name in sys.stdlib_module_names or name in _ALSO_IN_CONTAINERS or name in IN_CONTAINERS
-    return known or importlib.util.find_spec(name) is not None
+def _is_of_others(name: str, profile: ServingProfile) -> bool:
+    """Whether a module is Python's own, the container's, or, as far as that may be, is here."""
+    if name in sys.stdlib_module_names or name in profile.modules:
+        return True
+    return not profile.knows_all_modules and importlib.util.find_spec(name) is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from constructs_lib.configs.serving import Contract, ServingContainer
+from constructs_lib.serving.contents import MODULES_OF_PYTORCH
 from constructs_lib.serving.images import ImageNotFoundError
 from constructs_lib.serving.profile import ServingProfile
 
@@ -14,6 +15,7 @@ class CustomProfile(ServingProfile):
 
     name: ClassVar[ServingContainer] = "custom"
     title: ClassVar[str] = "images of your own"
+    modules: ClassVar[frozenset[str]] = MODULES_OF_PYTORCH
     installs_requirements: ClassVar[bool] = False
     """What its start does, only its author knows."""
 

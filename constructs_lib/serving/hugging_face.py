@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from constructs_lib.configs.serving import ServingContainer
+from constructs_lib.serving.contents import MODULES_OF_PYTORCH
 from constructs_lib.serving.images import ImageCriteria
 from constructs_lib.serving.profile import ServingProfile
 from constructs_lib.serving.pytorch import DOCKERD_ENTRYPOINT
@@ -20,6 +21,7 @@ class HuggingFaceProfile(ServingProfile):
 
     name: ClassVar[ServingContainer] = "huggingface"
     title: ClassVar[str] = "the containers of Hugging Face"
+    modules: ClassVar[frozenset[str]] = frozenset({*MODULES_OF_PYTORCH, "transformers"})
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

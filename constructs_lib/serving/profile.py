@@ -32,6 +32,12 @@ class ServingProfile(ABC):
     name: ClassVar[ServingContainer]
     title: ClassVar[str]
     """As messages call it."""
+    modules: ClassVar[frozenset[str]]
+    """What code can import there, beside Python's own and what it brings; as far as is known."""
+    knows_all_modules: ClassVar[bool] = False
+    """Whether nothing else can be imported there."""
+    has_numpy_2: ClassVar[bool] = False
+    """Whether it is known to have a numpy without what version 2 has removed."""
     installs_requirements: ClassVar[bool] = True
     """Whether its start runs ``pip install`` for ``code/requirements.txt`` and ends if it fails."""
 
@@ -52,6 +58,12 @@ class ServingProfile(ABC):
     def contract(self) -> Contract:
         """How it serves: by the functions of the inference script, or in its own way."""
         return "handlers"
+
+    @property
+    def python(self) -> tuple[int, int]:
+        """The version of its Python."""
+        version = self.model.py_version
+        return int(version[2:3]), int(version[3:] or 0)
 
     @property
     def packaging_arguments(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import ClassVar, Final, Literal
 
 from constructs_lib.configs.serving import ServingContainer
 from constructs_lib.service_model.instances import has_gpu, is_arm64
+from constructs_lib.serving.contents import MODULES_OF_PYTORCH
 from constructs_lib.serving.images import (
     ImageCriteria,
     InstanceTypeImageError,
@@ -70,6 +71,7 @@ class PytorchProfile(ServingProfile):
 
     name: ClassVar[ServingContainer] = "pytorch"
     title: ClassVar[str] = "PyTorch's containers"
+    modules: ClassVar[frozenset[str]] = MODULES_OF_PYTORCH
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

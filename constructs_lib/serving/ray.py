@@ -11,6 +11,7 @@ from typing import ClassVar, Final
 
 from constructs_lib.configs.model import VARIABLE_OF_TORCHSERVE
 from constructs_lib.configs.serving import ServingContainer
+from constructs_lib.serving.contents import MODULES_OF_RAY
 from constructs_lib.serving.images import ImageCriteria
 from constructs_lib.serving.profile import ServingProfile
 
@@ -23,6 +24,9 @@ class RayProfile(ServingProfile):
 
     name: ClassVar[ServingContainer] = "ray"
     title: ClassVar[str] = "the containers of Ray Serve"
+    modules: ClassVar[frozenset[str]] = MODULES_OF_RAY
+    knows_all_modules: ClassVar[bool] = True
+    has_numpy_2: ClassVar[bool] = True
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

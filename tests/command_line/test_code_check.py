@@ -13,13 +13,19 @@ from commands.program import app
 from commands.terminal import places
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.release.code_check import code_problems
-from tests.example_pipeline import copy_example
+from tests.example_pipeline import copy_example, serve_by_pytorch
 
 
 @pytest.fixture
 def configs(tmp_path: Path) -> PipelineConfigs:
-    """The example's configs, in a folder whose code may be changed."""
-    return PipelineConfigs.load(copy_example(tmp_path / "pipelines" / "own"))
+    """The example's configs on PyTorch's container, in a folder whose code may be changed."""
+    return PipelineConfigs.load(serve_by_pytorch(copy_example(tmp_path / "pipelines" / "own")))
+
+
+@pytest.fixture
+def on_ray(tmp_path: Path) -> PipelineConfigs:
+    """The example's configs as they ship."""
+    return PipelineConfigs.load(copy_example(tmp_path / "pipelines" / "on_ray"))
 
 
 def _told(configs: PipelineConfigs, files: dict[str, str | bytes]) -> list[str]:
@@ -109,3 +115,74 @@ def test_validate_fails_for_code_that_no_python_reads(
     assert (result.exit_code, document["valid"]) == (1, False)
     assert [each["severity"] for each in document["findings"]] == ["error"]
     assert "inference.py line 1: SyntaxError" in document["findings"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("import cgi\n", "error a.py line 1: it imports cgi, which Python has no more since 3.13"),
+        ("from imp import load_source\n", "no more since 3.12; the container has 3.13: use"),
+        ("import ts.context\n", "warning a.py line 1: it imports ts, which is no module of"),
+        ("from sagemaker_inference import errors\n", "warning a.py line 1: it imports sagemaker_"),
+        (
+            "import numpy as np\nx = np.float_(1)\n",
+            "error a.py line 2: it uses numpy.float_, which",
+        ),
+        ("from numpy import trapz\n", "error a.py line 1: it uses numpy.trapz, which"),
+        (
+            "import numpy\ndef f():\n    return numpy.int(2)\n",
+            "error a.py line 3: it uses numpy.int,",
+        ),
+    ],
+)
+def test_what_rays_container_has_no_more_is_told(
+    code: str, told: str, on_ray: PipelineConfigs, configs: PipelineConfigs
+) -> None:
+    (problem,) = _told(on_ray, {"a.py": code})
+
+    assert told in problem
+    assert _told(configs, {"a.py": code}) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import numpy as np\ntry:\n    f = np.trapz\nexcept AttributeError:\n    f = None\n",
+        "import numpy as np\nif hasattr(np, 'trapz'):\n    f = np.trapz\n",
+        "import numpy as np\nx = np.float64(1) + np.bool(0) + np.long(3)\n",
+        "x = y.float_\n",
+        "import torchcodec, cv2, yaml, transformers, msgpack, boto3, PIL.Image\n",
+        "try:\n    import cgi\nexcept ImportError:\n    cgi = None\n",
+    ],
+)
+def test_what_rays_container_has_is_fine(code: str, on_ray: PipelineConfigs) -> None:
+    assert _told(on_ray, {"a.py": code}) == []
+
+
+def test_a_copy_of_what_python_removed_is_fine(on_ray: PipelineConfigs) -> None:
+    assert _told(on_ray, {"a.py": "import cgi\n", "cgi.py": ""}) == []
+
+
+def test_packages_to_install_are_an_error_with_what_to_do(
+    on_ray: PipelineConfigs, configs: PipelineConfigs
+) -> None:
+    files: dict[str, str | bytes] = {"requirements.txt": "# needed\n\nfoo==1\nbar\n"}
+    for each in (on_ray, configs):
+        (problem,) = _told(each, files)
+        assert problem.startswith("error requirements.txt line 3: it asks for foo==1, bar: the")
+        assert "pure Python wheels of the others into inference/, and remove the file" in problem
+        assert _told(each, {"requirements.txt": "# nothing\n"}) == []
+
+
+def test_an_own_image_may_install_what_it_likes(tmp_path: Path) -> None:
+    path = serve_by_pytorch(copy_example(tmp_path / "pipelines" / "own"))
+    document = json.loads(path.read_text())
+    image = f"111122223333.dkr.ecr.us-east-1.amazonaws.com/server@sha256:{'a' * 64}"
+    document["configuration"]["specific"]["PytorchModel"] |= {
+        "serving_container": "custom",
+        "serving_images": {"us-east-1": image},
+        "serving_entrypoint": ["/serve"],
+    }
+    path.write_text(json.dumps(document))
+
+    assert _told(PipelineConfigs.load(path), {"requirements.txt": "foo\n"}) == []
