@@ -20,6 +20,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.rules import shown
 from constructs_lib.fields.setting_types import UnpatchedContainers
 from constructs_lib.findings import Severity
+from constructs_lib.service_model.instances import is_arm64
 from constructs_lib.service_model.patches import (
     CONTAINERS,
     ENDED_FAMILIES,
@@ -146,8 +147,10 @@ def tell_unpatched(
 
 
 def _in_use(configs: PipelineConfigs) -> Iterator[_ContainerInUse]:
+    # Of Ray's and Hugging Face's containers AWS has published no end, and of one's own it has none.
+    served = configs.model if configs.model.serving_container == "pytorch" else None
     families: tuple[tuple[ContainerFamily, BasePipelineConfig | None, str], ...] = (
-        ("PyTorch inference", configs.model, "framework_version"),
+        ("PyTorch inference", served, "framework_version"),
         ("PyTorch training", configs.training, "framework_version"),
         ("scikit-learn", configs.package, "processing_framework_version"),
     )
@@ -170,7 +173,7 @@ def _finding(
     return PatchFinding(
         severity="error" if has_ended and policy == "refuse" else "warning",
         what=_what(used, container, has_ended=has_ended),
-        change=_change(used, container, day, _section_of(used, place)),
+        change=_change(used, container, day, _section_of(used, place), configs),
         place=place,
         value=value,
     )
@@ -191,28 +194,33 @@ def _section_of(used: _ContainerInUse, place: str) -> str:
 
 
 def _change(
-    used: _ContainerInUse, container: PatchedContainer | None, day: date, section: str
+    used: _ContainerInUse,
+    container: PatchedContainer | None,
+    day: date,
+    section: str,
+    configs: PipelineConfigs,
 ) -> str:
     """Say what to change; of several containers, that with the latest end is the one to take."""
+    if used.family in ENDED_FAMILIES:
+        return _to_another_family(used.family, configs)
     best = max(CONTAINERS[used.family], key=lambda each: each.end)
     if best == container:
-        return _of_the_last(used.family, best, day)
+        return "this app knows no newer one: look for one in AWS's support policy"
     to_set = f"set {used.field} to {shown(best.version)}"
     if used.family != "scikit-learn":
         to_set += f" and py_version to {shown(best.python)}"
     to_set += f" in {section}"
     if day <= best.end:
         return f"{to_set}, which gets them until {best.end}"
-    if used.family in ENDED_FAMILIES:
-        return f"AWS has ended all of these, the last one on {best.end}: {to_set}"
     return f"this app knows none that gets any now, the last got them until {best.end}: {to_set}"
 
 
-def _of_the_last(family: ContainerFamily, last: PatchedContainer, day: date) -> str:
-    if family in ENDED_FAMILIES:
-        found = "since" if day > last.end else "after that"
-        return (
-            f"none is newer, and what is found {found} stays open: decide who may send it requests,"
-            " and look for a newer one in AWS's support policy"
-        )
-    return "this app knows no newer one: look for one in AWS's support policy"
+def _to_another_family(family: ContainerFamily, configs: PipelineConfigs) -> str:
+    last = max(each.end for each in CONTAINERS[family])
+    name = "NAME" if configs.file is None else configs.file.file.absolute().parent.name
+    serves_on = configs.model.inference_instance_type
+    first = f"serve on a type of x86 instead of {serves_on}, then " if is_arm64(serves_on) else ""
+    return (
+        f"AWS makes no newer one, and ended the last on {last}: {first}release move {name} --to ray"
+        " moves the pipeline to Ray Serve's container, which AWS patches"
+    )

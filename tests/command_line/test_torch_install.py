@@ -12,7 +12,7 @@ from commands.terminal import places
 from constructs_lib import confinement
 from constructs_lib.confinement import versions
 from constructs_lib.confinement.versions import Versions
-from tests.example_pipeline import copy_example
+from tests.example_pipeline import copy_example, serve_by_pytorch
 
 UV = """#!/bin/sh
 echo "$UV_SYSTEM_CERTS $*" > {log}
@@ -44,9 +44,9 @@ def _uv(prefix: Path, installed: str, code: int = 0) -> Path:
 
 
 def _pipeline(prefix: Path, name: str, version: str) -> None:
-    path = copy_example(prefix.parent / "pipelines" / name)
+    path = serve_by_pytorch(copy_example(prefix.parent / "pipelines" / name), version)
     document = json.loads(path.read_text())
-    document["configuration"]["shared"] |= {"framework_version": version, "pipeline_name": name}
+    document["configuration"]["shared"]["pipeline_name"] = name
     path.write_text(json.dumps(document))
     (prefix.parent / "cdk.json").write_text('{"context": {"model-release": {}}}')
 

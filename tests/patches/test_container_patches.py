@@ -25,7 +25,7 @@ from constructs_lib.release.patches import (
 )
 from constructs_lib.service_model.patches import CONTAINERS
 from constructs_lib.steps.images import pytorch_image, sklearn_image
-from tests.example_pipeline import copy_example
+from tests.example_pipeline import copy_example, serve_by_pytorch
 from tests.synth.app_copy import AFTER_AN_END, BEFORE_ANY_END
 from tests.synth.conftest import TRAINING
 
@@ -33,6 +33,11 @@ SHARED = "$.configuration.shared"
 PACKAGE = "$.configuration.processing.Package.processing_framework_version"
 PATCHED = {"framework_version": "2.6.0", "py_version": "py312"}
 """Until the summer of 2026."""
+
+MOVE = (
+    "AWS makes no newer one, and ended the last on 2026-06-30: release move returns_risk --to ray"
+    " moves the pipeline to Ray Serve's container, which AWS patches"
+)
 
 Configs = Callable[..., PipelineConfigs]
 
@@ -43,7 +48,9 @@ def configs(tmp_path: Path) -> Configs:
 
     def load(package: dict[str, Any] | None = None, **shared: Any) -> PipelineConfigs:
         path = tmp_path / "models" / "returns_risk" / "config.json"
-        document = json.loads((path if path.exists() else copy_example(path.parent)).read_text())
+        if not path.exists():
+            serve_by_pytorch(copy_example(path.parent))
+        document = json.loads(path.read_text())
         configuration = document["configuration"]
         configuration["shared"] |= shared
         if package is not None:
@@ -76,17 +83,13 @@ def test_a_container_is_told_of_half_a_year_before_its_end_and_from_the_day_afte
 ) -> None:
     loaded = configs(**PATCHED)
     name = f"{SHARED}.framework_version: the PyTorch 2.6.0 container for inference"
-    last = (
-        "none is newer, and what is found %s stays open: decide who may send it requests, and look"
-        ' for a newer one in AWS\'s support policy (got "2.6.0")'
-    )
-    soon = f"{name} gets patches until 2026-06-30 only; {last % 'after that'}"
+    soon = f'{name} gets patches until 2026-06-30 only; {MOVE} (got "2.6.0")'
 
     assert _told(loaded, 2025, 12, 28) == []
     assert _told(loaded, 2025, 12, 29) == [soon]
     assert _told(loaded, 2026, 6, 30) == [soon]
     assert _told(loaded, 2026, 7, 1) == [
-        f"{name} has had no patches since 2026-06-30; {last % 'since'}"
+        f'{name} has had no patches since 2026-06-30; {MOVE} (got "2.6.0")'
     ]
 
 
@@ -107,8 +110,7 @@ def test_where_none_is_patched_the_message_says_so(configs: Configs) -> None:
 
     assert _told(loaded, 2026, 11, 28) == [
         f"{SHARED}.framework_version: the PyTorch 2.1.0 container for inference has had no patches"
-        " since 2024-10-04; AWS has ended all of these, the last one on 2026-06-30: set"
-        ' framework_version to "2.6.0" and py_version to "py312" in shared (got "2.1.0")'
+        f' since 2024-10-04; {MOVE} (got "2.1.0")'
     ]
     assert _told(loaded, 2028, 1, 1)[1:] == [
         f"{PACKAGE}: the scikit-learn 1.9-0 container has had no patches since 2027-07-16;"
@@ -168,6 +170,40 @@ def test_refusing_leaves_what_is_still_patched_a_warning(configs: Configs) -> No
         "error",
         "warning",
     ]
+
+
+def test_where_ray_does_not_run_another_type_comes_first(configs: Configs) -> None:
+    path = configs().file
+    assert path is not None
+    document = json.loads(path.file.read_text())
+    model = document["configuration"]["specific"]["PytorchModel"]
+    model["inference_instance_type"] = "ml.m7g.large"
+    path.file.write_text(json.dumps(document))
+
+    (told,) = _told(PipelineConfigs.load(path.file), 2026, 11, 28)
+    assert "serve on a type of x86 instead of ml.m7g.large, then release move" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "versions"),
+    [
+        ({"serving_container": "ray"}, {"framework_version": "2.10.0", "py_version": "py313"}),
+        (
+            {"serving_container": "huggingface", "transformers_version": "4.51.3"},
+            {"framework_version": "2.6.0", "py_version": "py312"},
+        ),
+    ],
+)
+def test_containers_of_which_aws_tells_no_end_pass(
+    model: dict[str, Any], versions: dict[str, str], configs: Configs
+) -> None:
+    loaded = configs(**versions)
+    assert loaded.file is not None
+    document = json.loads(loaded.file.file.read_text())
+    document["configuration"]["specific"]["PytorchModel"] |= model
+    loaded.file.file.write_text(json.dumps(document))
+
+    tell_unpatched({"one": PipelineConfigs.load(loaded.file.file)}, "refuse", date(2026, 11, 28))
 
 
 @pytest.mark.parametrize(

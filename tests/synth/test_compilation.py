@@ -23,6 +23,7 @@ from constructs_lib.compilation.parent import (
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
+from tests.example_pipeline import serve_by_pytorch
 from tests.synth.app_copy import copy_app, run
 
 HOME = "us-east-1"
@@ -123,7 +124,7 @@ def test_every_config_field_and_the_region_make_another_key(
     edits = [
         ("shared", "pipeline_description", "another"),
         ("shared", "model_owner", "another"),
-        ("shared", "framework_version", "2.2.0"),
+        ("shared", "pipeline_version", "2.2.0"),
     ]
     variables = document["configuration"]["shared"]["source_model_inference_input_variable_list"]
     edits.append(("shared", "source_model_inference_input_variable_list", variables[::-1]))
@@ -215,9 +216,7 @@ def test_a_change_in_any_room_that_definitions_depend_on_is_a_miss(tmp_path: Pat
 def test_what_cannot_be_compiled_is_an_error_in_words(example_config: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(example_config.parent, folder)
-    document = json.loads(example_config.read_text())
-    document["configuration"]["shared"]["framework_version"] = "99.0"
-    (folder / "config.json").write_text(json.dumps(document))
+    serve_by_pytorch(folder / "config.json", "99.0")
     configs = PipelineConfigs.load(folder / "config.json")
 
     with pytest.raises(CompilationError, match="no container") as error:

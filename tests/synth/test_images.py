@@ -19,7 +19,7 @@ from constructs_lib.serving.images import (
     InstanceTypeImageError,
 )
 from constructs_lib.steps.images import pytorch_image
-from tests.example_pipeline import copy_example
+from tests.example_pipeline import copy_example, serve_by_pytorch
 
 VERSIONS = {"2.6.0": "py312", "2.1.0": "py310", "1.9.1": "py38"}
 
@@ -100,7 +100,7 @@ def test_accelerators_are_refused_by_name_with_what_aws_offers(
 
 
 def _requests(folder: Path, types: list[str], serving: str = "ml.m5.xlarge") -> Any:
-    path = copy_example(folder)
+    path = serve_by_pytorch(copy_example(folder))
     document = json.loads(path.read_text())
     specific = document["configuration"]["specific"]
     specific["PytorchModel"]["inference_instance_type"] = serving

@@ -14,7 +14,7 @@ from app import build_app
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.release.patches import IGNORE_UNPATCHED
 from tests.diff.app_repository import git
-from tests.synth.app_copy import AFTER_AN_END, assembly, copy_app, run
+from tests.synth.app_copy import AFTER_THE_EXAMPLES_END, assembly, copy_app, run
 from tests.synth.conftest import cdk_context
 
 _ANOTHER_DAY = 1_000_000_000
@@ -93,7 +93,7 @@ def test_another_commit_of_the_same_files_synthesizes_the_same_bytes(
 
 
 def test_what_is_told_of_a_day_is_no_part_of_the_bytes(one: dict[str, bytes], folder: Path) -> None:
-    day = {"SOURCE_DATE_EPOCH": str(AFTER_AN_END)}
+    day = {"SOURCE_DATE_EPOCH": str(AFTER_THE_EXAMPLES_END)}
     refuse = {"model-release": {"pipelines_dir": "pipelines", "unpatched_containers": "refuse"}}
 
     warned = run(folder, "app.py", environment=day)
@@ -101,7 +101,7 @@ def test_what_is_told_of_a_day_is_no_part_of_the_bytes(one: dict[str, bytes], fo
 
     (warning,) = warned.stderr.splitlines()
     assert warning.startswith("warning: ")
-    assert "the PyTorch 2.1.0 container for inference has had no patches since" in warning
+    assert "the scikit-learn 1.9-0 container has had no patches since" in warning
     assert warned.returncode == 0
     assert assembly(folder / "cdk.out") == one
     assert refused.returncode == 1
@@ -111,7 +111,7 @@ def test_what_is_told_of_a_day_is_no_part_of_the_bytes(one: dict[str, bytes], fo
 def test_a_comparison_neither_tells_nor_refuses_what_has_no_patches(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(AFTER_AN_END))
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", str(AFTER_THE_EXAMPLES_END))
     context = {**cdk_context(unpatched_containers="refuse"), IGNORE_UNPATCHED: True}
 
     build_app(str(tmp_path), context, builtin_cloud_formation_validation=False)
