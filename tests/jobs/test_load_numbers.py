@@ -87,6 +87,6 @@ def test_the_tolerance_of_a_negative_number_is_as_wide_as_that_of_a_positive_one
 def test_a_summary_holds_nothing_that_a_pipelines_message_could_stumble_over() -> None:
     said = "raises '${AWS::Region}' \\ `{\"a\"}`\x1b\né"
 
-    text = summary([ModelFinding("error", "handler-raised", said, "")], None)
+    text = summary([ModelFinding("error", "handler-raised", said, "")], None, None)
 
     assert text == "raises AWS::Region a"

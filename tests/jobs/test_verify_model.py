@@ -32,9 +32,10 @@ from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
 from constructs_lib.jobs.verify_model.payloads import Payload
+from constructs_lib.jobs.verify_model.printed import LOG_BYTES
 from constructs_lib.jobs.verify_model.unpacking import unpack
 from constructs_lib.jobs.verify_model.verification import verify as judge
-from constructs_lib.jobs.verify_model.worker import LOG_BYTES, Worker, WorkerEndedError
+from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError
 from constructs_lib.release import doctor
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
@@ -172,7 +173,7 @@ def test_without_load_the_payloads_alone_are_judged(verify: Verify) -> None:
     evaluation = verify(code(GOOD), "--load-seconds", "0")
 
     assert (evaluation["verdict"], evaluation["load"]) == ("passed", None)
-    assert evaluation["summary"] == "answered every payload"
+    assert evaluation["summary"] == "answered every payload (functions called directly)"
 
 
 def hanging(where: str) -> str:
@@ -1316,17 +1317,17 @@ def test_workers_that_have_ended_by_themselves_are_stopped_too(
 ) -> None:
     ended: list[Worker] = []
     started: list[Worker] = []
-    copy_log, stop = Worker._copy_log, Worker.stop
+    start, stop = Worker.__init__, Worker.stop
 
-    def noting(worker: Worker) -> None:
+    def noting(worker: Worker, *arguments: Any) -> None:
         started.append(worker)
-        copy_log(worker)
+        start(worker, *arguments)
 
     def ending(worker: Worker) -> None:
         ended.append(worker)
         stop(worker)
 
-    monkeypatch.setattr(Worker, "_copy_log", noting)
+    monkeypatch.setattr(Worker, "__init__", noting)
     monkeypatch.setattr(Worker, "stop", ending)
     (tmp_path / "model/code").mkdir(parents=True)
     (tmp_path / "model/code/inference.py").write_text("raise SystemExit(3)\n")

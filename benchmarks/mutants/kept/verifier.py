@@ -109,9 +109,9 @@ FAULTS: Final = (
     ),
     PlantedFault(
         breaks="a warning fails the verification",
-        file=f"{_JOB}/verification.py",
-        before='errors = [finding for finding in self.findings if finding.severity == "error"]',
-        after="errors = list(self.findings)",
+        file=f"{_JOB}/findings.py",
+        before='return [finding for finding in self.findings if finding.severity == "error"]',
+        after="return list(self.findings)",
         tests=(f"{_TESTS}::test_requirements_are_listed_with_a_warning",),
     ),
 )

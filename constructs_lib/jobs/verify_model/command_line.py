@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..common.command_line import Parser
 from ..common.errors import JobError
 from .job import VerificationJob
+from .server.local_ray import run_local_ray
+from .server.starting import LOCAL_RAY
 from .serving import serve_from_command_line
 from .verification import verify
 
@@ -130,4 +132,6 @@ def run() -> NoReturn:
     """Be the process of the job, or one of its workers."""
     if sys.argv[1:2] == ["--serve"]:
         serve_from_command_line(sys.argv[2:])
+    if sys.argv[1:2] == [LOCAL_RAY]:
+        run_local_ray(sys.argv[2:])
     sys.exit(main())

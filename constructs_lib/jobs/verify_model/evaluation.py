@@ -18,9 +18,12 @@ from .findings import ModelFinding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+LONGEST_SUMMARY = 420
+"""Characters, without how the model was asked."""
 PACKAGES = (
     "numpy",
     "pandas",
+    "ray",
     "sagemaker-inference",
     "sagemaker-pytorch-inference",
     "scikit-learn",
@@ -43,8 +46,18 @@ def gate(error_count: int, load: Mapping[str, Any] | None) -> dict[str, float]:
     }
 
 
-def summary(errors: Sequence[ModelFinding], load: Mapping[str, Any] | None) -> str:
-    """One line, without the characters that a pipeline's message could stumble over."""
+def summary(
+    errors: Sequence[ModelFinding],
+    load: Mapping[str, Any] | None,
+    asked: Mapping[str, Any] | None,
+) -> str:
+    """One line, without the characters that a pipeline's message could stumble over.
+
+    Args:
+        errors: What is wrong.
+        load: The section of that name, if there was a load.
+        asked: The section ``server``, if the model was asked anything.
+    """
     text = "; ".join(finding.message.rstrip(".") for finding in errors) or "answered every payload"
     if not errors and load is not None:
         latency = load["latency_in_millisecond"]["p99"]
@@ -52,8 +65,10 @@ def summary(errors: Sequence[ModelFinding], load: Mapping[str, Any] | None) -> s
             f"answered every payload; latency p99 {latency} ms, error rate "
             f"{load['error_rate']:.4f}, {load['achieved_tps']} tps"
         )
+    if asked is not None:
+        text = f"{text[:LONGEST_SUMMARY]} ({asked['described']})"
     plain = re.sub(r"[^ -~]|[\"'{}\\`$]", " ", text)
-    return " ".join(plain.split())[:500]
+    return " ".join(plain.split())
 
 
 def artifact(model: Path) -> dict[str, Any]:

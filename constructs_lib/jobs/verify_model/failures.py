@@ -23,6 +23,8 @@ IN_CONTAINERS = (
     "ts",
 )
 """Modules that every serving container of PyTorch has."""
+HANGS = "handler-hangs"
+"""Code of the error for a handler that does not answer in time."""
 _MOST_NAMES = 8
 """How many files of a model an error names."""
 
@@ -173,7 +175,7 @@ def handler_error(
 def hangs_error(timeout_seconds: float) -> ResponseError:
     """Return the error for a handler that does not answer in time."""
     return ResponseError(
-        "handler-hangs",
+        HANGS,
         f"is not answered within {timeout_seconds:g} s",
         "Find what the handler waits for; endpoints have no network and no terminal.",
     )

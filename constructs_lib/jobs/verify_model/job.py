@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ..common.errors import JobError
 from ..common.limits import Limits
 from .findings import ModelFinding
+from .server.starting import ServingContainer
 
 
 class VerificationJob(NamedTuple):
@@ -77,6 +78,23 @@ def read_request(path: Path, region_code: str | None) -> dict[str, Any]:
 def read_own_samples(path: Path) -> dict[str, Any] | None:
     """Return what a registration file says of the user's own sample requests; None without any."""
     return _registration_file(path).get("sample_requests")
+
+
+def read_container(path: Path) -> ServingContainer:
+    """Return what a registration file says of the serving container; files of before, nothing.
+
+    Raises:
+        JobError: it is not said as it should be.
+    """
+    said = _registration_file(path).get("serving")
+    if said is None:
+        return ServingContainer()
+    try:
+        container = ServingContainer(**{name: said[name] for name in ServingContainer._fields})
+    except (KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise JobError(f"{path}: does not say how the model is served ({reason})") from None
+    return container
 
 
 def _registration_file(path: Path) -> dict[str, Any]:

@@ -31,18 +31,33 @@ def is_in_aws(output: Path | None) -> bool:
 
 @contextlib.contextmanager
 def found_by_path(folder: Path, output: Path | None) -> Iterator[None]:
-    """Let code find the model where the serving container has it, if this is such a container."""
+    """Let code find the model where the serving container has it, if this is such a container.
+
+    Its image may have an empty folder there. Without a link, only what wants it there fails.
+    """
     place = Path(MODEL_FOLDER)
-    if not is_in_aws(output) or os.path.lexists(MODEL_FOLDER):
+    with contextlib.ExitStack() as made:
+        if is_in_aws(output):
+            with contextlib.suppress(OSError):
+                _link(place, folder, made)
         yield
-        return
-    with contextlib.suppress(OSError):  # without it, only code that wants it there fails
-        place.symlink_to(folder)
-    try:
-        yield
-    finally:
-        if place.is_symlink():
-            place.unlink()
+
+
+def _link(place: Path, folder: Path, made: contextlib.ExitStack) -> None:
+    """Put a link at a place, or where a folder has to stay there, links into that."""
+    links = [(place, folder)]
+    if place.is_dir() and not place.is_symlink():
+        try:
+            place.rmdir()
+        except OSError:
+            if any(place.iterdir()):
+                return
+            links = [(place / each.name, each) for each in folder.iterdir()]
+        else:
+            made.callback(place.mkdir)
+    for link, target in links:
+        link.symlink_to(target)
+        made.callback(link.unlink)
 
 
 def lay_out(model: Path, folder: Path, limits: Limits) -> None:
@@ -92,8 +107,25 @@ def _content(path: Path) -> Iterator[bytes]:
         yield from iter(functools.partial(file.read, MIB), b"")
 
 
+def requirements_of(folder: Path) -> list[str]:
+    """Return what ``code/requirements.txt`` of a model asks for."""
+    path = folder / CODE_FOLDER / "requirements.txt"
+    if not path.is_file():
+        return []
+    lines = [line.strip() for line in path.read_text("utf-8", "replace").splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
 def layout_finding(folder: Path, entry_point: str) -> ModelFinding | None:
     """Return what is wrong with where things are."""
+    if "/" in entry_point:
+        name = Path(entry_point).name
+        message = (
+            f"The entry point {entry_point} (SAGEMAKER_PROGRAM) is in a subfolder: the container "
+            "imports modules at the root of code/ only, and would serve its default functions."
+        )
+        fix = f"Put it at code/{name}, and name {name} as inference_entry_point."
+        return ModelFinding("error", "entry-point-in-subfolder", message, fix)
     if (folder / "code" / entry_point).is_file():
         return None
     nested = sorted(

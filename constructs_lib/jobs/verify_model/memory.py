@@ -6,15 +6,16 @@ import contextlib
 import os
 import signal
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..common.limits import MIB
 from .findings import ModelFinding
+from .server.families import processes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from .server.families import Family
     from .worker import Worker
 
 SAMPLE_SECONDS = 0.05
@@ -25,12 +26,16 @@ FEWEST_SAMPLES = 8
 
 
 class MemorySampler:
-    """Samples the resident memory of workers and their children, where the system tells it."""
+    """Samples the resident memory of workers and their children, where the system tells it.
+
+    Of a server it is that of everything started since, however it cut itself loose.
+    """
 
     def __init__(self, limit_bytes: int | None) -> None:
         """Start sampling."""
         self._limit = limit_bytes
         self._workers: list[Worker] = []
+        self._family: Family | None = None
         self._end = threading.Event()
         self.samples: list[int] = []
         self.exceeded = False
@@ -40,6 +45,10 @@ class MemorySampler:
     def watch(self, worker: Worker) -> None:
         """Count a worker."""
         self._workers.append(worker)
+
+    def watch_server(self, family: Family) -> None:
+        """Count a server, with all that it starts."""
+        self._family = family
 
     def stop(self) -> None:
         """End the sampling."""
@@ -54,7 +63,7 @@ class MemorySampler:
     def _sample(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
             pids = {worker.process.pid for worker in self._workers}
-            total = sum(resident_bytes(pids))
+            total = sum(self._counted(pids).values())
             if total:
                 self.samples.append(total)
             if self._limit is not None and total > self._limit:
@@ -62,16 +71,15 @@ class MemorySampler:
                 for pid in pids:
                     with contextlib.suppress(ProcessLookupError, PermissionError):
                         os.killpg(pid, signal.SIGKILL)
+                if self._family:
+                    self._family.kill()
 
-
-def resident_bytes(sessions: set[int]) -> Iterator[int]:
-    """Memory of each process of the sessions, from ``/proc``."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            if int(fields[3]) in sessions:
-                yield int(fields[21]) * page
+    def _counted(self, sessions: set[int]) -> dict[int, int]:
+        """Return the bytes of each process that counts."""
+        counted = {each.pid: each for each in processes() if each.session in sessions}
+        if self._family:
+            counted.update((each.pid, each) for each in self._family.members())
+        return {pid: each.resident_bytes for pid, each in counted.items()}
 
 
 def above_limit(peak_bytes: int, limit_megabytes: int | None) -> ModelFinding:

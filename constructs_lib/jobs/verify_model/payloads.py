@@ -42,6 +42,7 @@ class Payload:
     ) -> None:
         """Encode it for a worker."""
         self.name = name
+        self.body = body
         self.expected = expected
         self.content_type = content_type
         self.accept = accept

@@ -9,22 +9,18 @@ import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common.limits import MIB
+from .printed import PrintedOutput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .payloads import Payload
 
-LOG_BYTES = 64 * 1024
-"""How much of what one worker prints goes into the log."""
-PIPE_BYTES = 64 * 1024
-"""What a pipe holds; more that is read at a time would be printed meanwhile, without an end."""
 RESPONSE_BYTES = 16 * MIB
 
 
@@ -34,6 +30,17 @@ class WorkerEndedError(Exception):
 
 class WorkerSilentError(Exception):
     """A worker that does not answer in time."""
+
+
+def how_ended(process: subprocess.Popen[bytes]) -> str:
+    """Exit code or signal of a process that ended; goes on after "it"."""
+    try:
+        code = process.wait(5)
+    except subprocess.TimeoutExpired:
+        return "closed its connection"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
 
 
 class Worker:
@@ -66,43 +73,12 @@ class Worker:
         )
         os.close(request_read)
         os.close(reply_write)
-        self._output_lock = threading.Lock()
-        self._output_ended = False
-        self._left = LOG_BYTES
-        self._printed = b""
+        self._output = PrintedOutput(self.process)
         self._is_stopped = False
-        self._log = threading.Thread(target=self._copy_log, daemon=True)
-        self._log.start()
-
-    def _copy_log(self) -> None:
-        """Read what the code prints as soon as it is there, or the code would block."""
-        with self.process.stdout as output:  # type: ignore[union-attr]
-            while not self._output_ended:
-                select.select([output], [], [])
-                self._read_output()
-
-    def _read_output(self) -> None:
-        """Read what the code has printed by now, in whatever thread: one pipe full of it."""
-        output: Any = self.process.stdout
-        with self._output_lock:
-            if not self._output_ended and select.select([output], [], [], 0)[0]:
-                chunk = os.read(output.fileno(), PIPE_BYTES)
-                self._output_ended = not chunk
-                self._printed = (self._printed + chunk)[-LOG_BYTES:]
-                self._write_log(chunk)
-
-    def _write_log(self, chunk: bytes) -> None:
-        """Copy what was printed into the log, up to a limit."""
-        if self._left > 0:
-            sys.stderr.write(chunk[: self._left].decode("utf-8", "replace"))
-            if self._left <= len(chunk):
-                sys.stderr.write(f"\n(cut: the code printed over {LOG_BYTES:,} bytes)\n")
-        self._left -= len(chunk)
 
     def printed(self) -> str:
         """Return the end of what the code has printed since the last request, or the start."""
-        self._read_output()
-        return self._printed.decode("utf-8", "replace")
+        return self._output.text()
 
     def receive(self, timeout_seconds: float) -> dict[str, Any]:
         """Return the next reply.
@@ -125,8 +101,7 @@ class Worker:
 
     def ask(self, payload: Payload, timeout_seconds: float) -> dict[str, Any]:
         """Send one request and wait for its reply."""
-        self._read_output()
-        self._printed = b""
+        self._output.forget()
         try:
             view = memoryview(payload.line)
             while view:
@@ -137,13 +112,7 @@ class Worker:
 
     def how_it_ended(self) -> str:
         """Exit code or signal of a worker that ended."""
-        try:
-            code = self.process.wait(5)
-        except subprocess.TimeoutExpired:
-            return "closed its connection"
-        if code < 0:
-            return f"was ended by {signal.Signals(-code).name}"
-        return f"ended with exit code {code}"
+        return how_ended(self.process)
 
     def stop(self) -> None:
         """Kill it, with everything it started; once more does nothing."""
@@ -153,7 +122,7 @@ class Worker:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self._log.join(1)
+        self._output.join()
         with contextlib.suppress(OSError):
             self.process.stdin.close()  # type: ignore[union-attr]
         for descriptor in (self._requests, self._replies):

@@ -163,16 +163,21 @@ class ServerContext:
 
 
 def first_gpu() -> int | None:
-    """Return the number of the GPU that TorchServe gives to its first worker; None without one.
+    """Return the number of the GPU that TorchServe gives to its first worker; None without one."""
+    return next(iter(gpu_numbers()), None)
 
-    It finds them as TorchServe does, by what ``nvidia-smi`` lists below a title.
+
+def gpu_numbers() -> list[int]:
+    """Return the numbers of the machine's GPUs.
+
+    They are found as TorchServe does, by what ``nvidia-smi`` lists below a title.
     """
     program = shutil.which("nvidia-smi")
     if program is None:
-        return None
+        return []
     command = [program, "--query-gpu=index", "--format=csv"]
     try:
         listed = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout
     except (OSError, subprocess.SubprocessError):
-        return None  # its driver does not run
-    return next((int(line) for line in listed.split() if line.isdigit()), None)
+        return []  # its driver does not run
+    return [int(line) for line in listed.split() if line.isdigit()]
