@@ -51,7 +51,7 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
             containers.
     """
     settings = Settings.from_context(context.get)
-    pipelines = load_pipelines(ROOT / settings.pipelines_dir)
+    pipelines = load_pipelines(ROOT / settings.pipelines_dir, settings.region_names)
     if not context.get(IGNORE_UNPATCHED):
         tell_unpatched(pipelines, settings.unpatched_containers, today())
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER

@@ -7,10 +7,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from constructs_lib.regions import RegionCode
-
 DYNAMIC_REFERENCE: Final = "{{resolve:"
 """How a reference to a parameter or a secret starts, which CloudFormation replaces anywhere."""
+
+
+def variable_of_region(name: str, code: str) -> str:
+    """Name the variable of a region: in one, CloudFormation takes letters and digits only.
+
+    Args:
+        name: What it holds, the same in all regions.
+        code: What the region is called.
+    """
+    return f"{name}{code.replace('-', '')}"
+
+
+class _VariablesOfRegions(dict[str, str]):
+    """A variable for each region that is asked for, ``${Name}`` by the code of the region."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def __missing__(self, code: str) -> str:
+        return f"${{{variable_of_region(self._name, code)}}}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +50,12 @@ class DeployTimeValues:
     security_group_id: str = "${SecurityGroupId}"
     registration_function_arn: str = "${RegistrationFunctionArn}"
     load_test_function_arn: str = "${LoadTestFunctionArn}"
-    registry_bucket_names: Mapping[RegionCode, str] = field(
-        default_factory=lambda: {code: f"${{RegistryBucketName{code}}}" for code in RegionCode}
+    registry_bucket_names: Mapping[str, str] = field(
+        default_factory=lambda: _VariablesOfRegions("RegistryBucketName")
     )
-    """The bucket that holds registered artifacts, per region other than home."""
-    registry_key_arns: Mapping[RegionCode, str] = field(
-        default_factory=lambda: {code: f"${{RegistryKeyArn{code}}}" for code in RegionCode}
+    """The bucket that holds registered artifacts, by the code of each region other than home."""
+    registry_key_arns: Mapping[str, str] = field(
+        default_factory=lambda: _VariablesOfRegions("RegistryKeyArn")
     )
     """The KMS key of each of ``registry_bucket_names``."""
     asset_bucket_name: str = "${AssetBucketName}"

@@ -66,7 +66,8 @@
     ├── PipelineNotFoundError        local.runner.language.errors
     ├── ReferenceResolutionError     local.runner.language.errors
     ├── RoleNotAssumedError          local.runner.language.errors
-    └── SubnetRangesError            stacks.network
+    ├── SubnetRangesError            stacks.network
+    └── UnknownPrefixListError       stacks.network
 
 ``python -m docs.error_tree`` writes this tree. The command line prints a ``ReleaseError`` as it is
 and exits non-zero; anything else is a defect of this project and keeps its traceback.

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.regions import HomeRegion, OwnRegionNames
 from constructs_lib.fields.rules import did_you_mean, field_names, message_of, shown
 from constructs_lib.fields.setting_types import (
     AccountId,
@@ -29,6 +30,7 @@ from constructs_lib.fields.setting_types import (
     GitHubId,
     KeyArn,
     LogRetentionDays,
+    PrefixListId,
     Repository,
     S3Prefix,
     SecurityGroupId,
@@ -38,8 +40,9 @@ from constructs_lib.fields.setting_types import (
     UnpatchedContainers,
     VpcId,
     ZoneName,
+    without_repetition,
 )
-from constructs_lib.regions import AWS_REGIONS, DEFAULT_HOME_REGION, RegionCode
+from constructs_lib.regions import DEFAULT_HOME_REGION, EARLIER_NAMES, RegionCode, RegionNames
 from constructs_lib.service_model.schedules import expression_problem, timezone_problem
 from constructs_lib.suggestions import suggestion
 
@@ -51,6 +54,13 @@ ENVIRONMENT_KEY: Final = "environment"
 """Context key: ``cdk deploy -c environment=dev`` deploys with that environment's settings."""
 
 _ZONES: Final = 2
+_OF_THE_APPS_OWN_VPC: Final = {
+    "interface_endpoints": "are created in the app's own VPC only: leave them out, and create them"
+    " in the existing VPC",
+    "availability_zones": "are those of the app's own VPC: leave them out, and name subnets in the"
+    " right zones in existing_vpc",
+}
+"""Why there is no such setting beside an existing VPC."""
 
 
 class SettingsError(ReleaseError):
@@ -65,12 +75,6 @@ def _refuse(value: str, problem: str | None) -> str:
     if problem is not None:
         raise ValueError(problem)
     return value
-
-
-def _without_repetition(names: tuple[str, ...], what: str) -> tuple[str, ...]:
-    if len(set(names)) < len(names):
-        raise ValueError(f"names {what} twice")
-    return names
 
 
 class ExistingVpc(_Section):
@@ -131,7 +135,7 @@ class Notifications(_Section):
     @field_validator("emails")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition(value, "an address")
+        return without_repetition(value, "an address")
 
 
 class Delivery(_Section):
@@ -175,15 +179,20 @@ class Settings(_Section):
     """Prefix of stack names and of the few resources that need a fixed name."""
     account: AccountId | None = None
     """AWS account id; absent: the templates work in any account."""
-    home_region: str = DEFAULT_HOME_REGION
+    home_region: HomeRegion = DEFAULT_HOME_REGION
     """AWS region of the pipelines, their jobs and their models."""
+    regions: OwnRegionNames = {}
+    """Names of further AWS regions, beside ``NA``, ``EU`` and ``FE``."""
     pipelines_dir: Path = Path("pipelines")
     """Folder with one folder per pipeline, relative to the app."""
     existing_vpc: ExistingVpc | None = None
     """A VPC to use; absent: the app creates one without a route to the internet."""
     availability_zones: tuple[ZoneName, ...] = ()
-    """The two zones of the app's own VPC, by name; absent: ``a`` and ``b`` of the home region. Old
-    accounts have zones without machine learning instances, such as ``use1-az3``."""
+    """The two zones of the app's own VPC, by name; absent: in us-east-1, eu-west-1 and us-west-2
+    ``a`` and ``b``, elsewhere the first two that the account has when it is deployed. Old accounts
+    have zones without machine learning instances, such as ``use1-az3``."""
+    s3_prefix_list: PrefixListId | None = None
+    """The AWS-managed prefix list of Amazon S3 in the home region, if the app does not know it."""
     interface_endpoints: tuple[ServiceName, ...] = ()
     """AWS services that a user's own training script calls, for example ``logs`` or ``sts``; needs
     ``enable_network_isolation`` false in its section. The app's own jobs need Amazon S3 only, whose
@@ -225,13 +234,6 @@ class Settings(_Section):
     delivery: Delivery | None = None
     """Absent: there are no roles for GitHub Actions. Needs an environment."""
 
-    @field_validator("home_region")
-    @classmethod
-    def _known_region(cls, value: str) -> str:
-        if value not in AWS_REGIONS.values():
-            raise ValueError(f"is not one of {', '.join(sorted(AWS_REGIONS.values()))}")
-        return value
-
     @field_validator("availability_zones")
     @classmethod
     def _two_zones_of_the_home_region(
@@ -247,24 +249,13 @@ class Settings(_Section):
     @field_validator("interface_endpoints")
     @classmethod
     def _distinct(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return _without_repetition(value, "a service")
+        return without_repetition(value, "a service")
 
     @model_validator(mode="after")
-    def _endpoints_are_in_a_vpc_of_the_app(self) -> Self:
-        if self.existing_vpc and self.interface_endpoints:
-            raise ValueError(
-                "interface_endpoints are created in the app's own VPC only: leave them out, and"
-                " create them in the existing VPC"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _zones_are_of_a_vpc_of_the_app(self) -> Self:
-        if self.existing_vpc and self.availability_zones:
-            raise ValueError(
-                "availability_zones are those of the app's own VPC: leave them out, and name"
-                " subnets in the right zones in existing_vpc"
-            )
+    def _describes_one_vpc(self) -> Self:
+        for name, problem in _OF_THE_APPS_OWN_VPC.items():
+            if self.existing_vpc and getattr(self, name):
+                raise ValueError(f"{name} {problem}")
         return self
 
     @model_validator(mode="after")
@@ -277,14 +268,20 @@ class Settings(_Section):
         return self
 
     @property
+    def region_names(self) -> RegionNames:
+        """What regions are called."""
+        return RegionNames(self.regions)
+
+    @property
     def home_code(self) -> RegionCode:
-        """The business code of the home region."""
-        return next(code for code in RegionCode if code.aws_region == self.home_region)
+        """What the home region is called."""
+        return self.region_names.of(self.home_region)
 
     @property
     def vpc_zones(self) -> tuple[str, ...]:
-        """The zones of the app's own VPC."""
-        return self.availability_zones or (f"{self.home_region}a", f"{self.home_region}b")
+        """The zones of the app's own VPC; none: the first two that the account has."""
+        known = tuple(f"{self.home_region}{letter}" for letter in "ab")
+        return self.availability_zones or (known if self.home_code in EARLIER_NAMES else ())
 
     def registry_bucket_name(self, account: str, region: str) -> str:
         """Name the bucket of registered artifacts, so that stacks agree on it without references.

@@ -14,6 +14,9 @@ from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
 from constructs_lib.fields.rules import TextRule
+from constructs_lib.regions import RegionNames
+from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS
+from constructs_lib.regions.tables import home_regions, sagemaker_regions
 from constructs_lib.service_model.patches import CONTAINERS
 from constructs_lib.settings import Settings
 from tests.example_pipeline import CONFIG
@@ -85,6 +88,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "verification_instance_type": "ml.m5.xlarge",
     "vpc_id": "vpc-0abc",
     "account": "111122223333",
+    "regions": {"AP": "ap-southeast-2"},
+    "s3_prefix_list": "pl-63a5400a",
     "interface_endpoints": ["logs", "sts"],
 }
 """A value of each field whose default is none and that the example pipeline does not set."""
@@ -138,10 +143,37 @@ them ([what to do](operate.md#containers-without-patches)).
 """
 
 
+_REGIONS: Final = """\
+## Regions
+
+Written out of the tables of the installed botocore and SageMaker SDK: the regions of the partition
+`aws` with Amazon SageMaker AI. Models can be registered in each. The home region also needs a
+container of scikit-learn, in which models are packaged, and the app has to know the prefix list of
+Amazon S3 there, or to be told by `s3_prefix_list`. A region is called by its name where it has one;
+`regions` in `cdk.json` gives others. Regions that an account has to opt in to, and has not, are
+found by `release doctor`. Regions of other partitions, such as `aws-cn` and `aws-us-gov`, are
+refused: nobody could try the app there.
+
+"""
+
+
 def reference() -> str:
     """Return the text of docs/configuration.md."""
     fields, settings = "".join(_sections()), "".join(_settings())
-    return f"{_INTRODUCTION}{fields}{_PATCHES}{_patches()}{_SETTINGS}{settings}"
+    containers = f"{_PATCHES}{_patches()}"
+    return f"{_INTRODUCTION}{fields}{containers}{_REGIONS}{_regions()}{_SETTINGS}{settings}"
+
+
+def _regions() -> str:
+    names = RegionNames()
+    rows = [
+        f"| `{region}` | {code if (code := names.of(region)) != region else ''} |"
+        f" {'yes' if region in home_regions() else 'no'} |"
+        f" {f'`{known}`' if (known := S3_PREFIX_LISTS.get(region)) else 'to be told'} |"
+        for region in sagemaker_regions()
+    ]
+    titles = ["| region | name | can be home | prefix list of Amazon S3 |", "|---|---|---|---|"]
+    return "\n".join([*titles, *rows, "", ""])
 
 
 def _patches() -> str:

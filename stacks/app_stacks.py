@@ -74,7 +74,8 @@ class _ReleaseStacks:
         )
         self._network = given_network(settings) or self._create_network(pipelines.values())
         used = {code for configs in pipelines.values() for code in configs.registration.regions}
-        self._registries = {code: self._add_registry(code) for code in RegionCode if code in used}
+        ordered = settings.region_names.ordered(used)
+        self._registries = {code: self._add_registry(code) for code in ordered}
         self._pipelines: dict[str, PipelineStack] = {}
         self._groups: dict[RegionCode, list[str]] = {code: [] for code in self._registries}
         self.findings: list[Finding] = []
@@ -97,7 +98,7 @@ class _ReleaseStacks:
             f"{self._settings.app_name}-registry-{code.lower()}",
             settings=self._settings,
             aws_region=code.aws_region,
-            description=f"Registered models in {code} ({code.aws_region})",
+            description=f"Registered models in {code.shown}",
             env=Environment(account=self._settings.account, region=code.aws_region),
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Fn, Stack, Validations
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
@@ -21,6 +21,7 @@ from constructs_lib.infrastructure.iam.policies import (
     service_for_this_account,
 )
 from constructs_lib.infrastructure.log_groups import log_group
+from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS, s3_prefix_list_name
 from constructs_lib.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
 
@@ -33,13 +34,6 @@ _NO_TRAFFIC: Final = {
     "ToPort": 86,
 }
 """What CDK gives a group without outbound rules: it matches nothing."""
-_S3_PREFIX_LISTS: Final = {
-    "us-east-1": "pl-63a5400a",
-    "eu-west-1": "pl-6da54004",
-    "us-west-2": "pl-68a54001",
-}
-"""AWS-managed prefix lists of Amazon S3: the same in every account (DescribePrefixLists)."""
-
 _NAMED_ZONES: Final = Acknowledgment(
     id="CloudFormation-Validate::W3010",
     reason="The zones are named so that synthesis looks nothing up in the account",
@@ -96,6 +90,10 @@ class SubnetRangesError(ReleaseError):
     """Tested endpoints need rules for subnets whose ranges nobody told."""
 
 
+class UnknownPrefixListError(ReleaseError):
+    """Nobody told the prefix list of Amazon S3 in the home region."""
+
+
 class NetworkStack(Stack):
     """The VPC of the jobs, or an existing one, and the security groups in it.
 
@@ -128,6 +126,7 @@ class NetworkStack(Stack):
 
         Raises:
             SubnetRangesError: Endpoints are tested in an existing VPC, and the group is to be made.
+            UnknownPrefixListError: The settings have to tell it, and do not.
         """
         super().__init__(scope, construct_id, **kwargs)
         self._settings = settings
@@ -150,8 +149,13 @@ class NetworkStack(Stack):
 
     @property
     def availability_zones(self) -> list[str]:
-        """Two zones, by name: CDK would look them up in the account while synthesizing."""
-        return list(self._settings.vpc_zones)
+        """Two zones, by name or as CloudFormation finds them when it deploys.
+
+        CDK would look them up in the account while synthesizing.
+        """
+        return list(self._settings.vpc_zones) or [
+            Fn.select(number, Fn.get_azs()) for number in range(2)
+        ]
 
     def _create_vpc(self) -> ec2.Vpc:
         vpc = ec2.Vpc(
@@ -283,9 +287,23 @@ class NetworkStack(Stack):
         # allows everything.
         resource = cast("ec2.CfnSecurityGroup", group.node.default_child)
         resource.add_property_override("SecurityGroupEgress", egress)
-        s3 = ec2.Peer.prefix_list(_S3_PREFIX_LISTS[self._settings.home_region])
+        s3 = ec2.Peer.prefix_list(_s3_prefix_list(self._settings))
         group.add_egress_rule(s3, _HTTPS, "Amazon S3 through the gateway endpoint")
         return group
+
+
+def _s3_prefix_list(settings: Settings) -> str:
+    region = settings.home_region
+    found = settings.s3_prefix_list or S3_PREFIX_LISTS.get(region)
+    if found is None:
+        raise UnknownPrefixListError(
+            f"The app does not know the prefix list of Amazon S3 in {region}, which the jobs'"
+            ' security group has to name. Set s3_prefix_list in cdk.json, such as "pl-63a5400a",'
+            f" to what this prints: aws ec2 describe-managed-prefix-lists --region {region}"
+            f" --filters Name=prefix-list-name,Values={s3_prefix_list_name(region)}"
+            " --query 'PrefixLists[0].PrefixListId'"
+        )
+    return found
 
 
 def _import_vpc(scope: Construct, existing: ExistingVpc) -> ec2.IVpc:

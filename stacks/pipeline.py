@@ -14,6 +14,7 @@ from constructs import Construct
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.deploy_time_values import variable_of_region
 from constructs_lib.infrastructure.assets import file_asset
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
@@ -199,8 +200,8 @@ class PipelineStack(Stack):
             if code != settings.home_code:
                 region = code.aws_region
                 bucket = settings.registry_bucket_name(ACCOUNT, region)
-                variables[f"RegistryBucketName{code}"] = bucket
-                variables[f"RegistryKeyArn{code}"] = (
+                variables[variable_of_region("RegistryBucketName", code)] = bucket
+                variables[variable_of_region("RegistryKeyArn", code)] = (
                     f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:{settings.registry_key_alias}"
                 )
         return variables

@@ -21,14 +21,14 @@ from typing import Any, Self
 from benchmarks.faults.invariants import Registry
 from benchmarks.faults.proxy import FaultProxy
 from constructs_lib.aws.handle import without_aws_variables
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, NA, RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
 from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws
 
-HOME = RegionCode.NA
-REGIONS = (RegionCode.NA, RegionCode.EU)
+HOME = NA
+REGIONS = (NA, EU)
 PIPELINE = "returns-risk"
 _ROOT = Path(__file__).parents[2]
 _ARTIFACT_BYTES = 300_000

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from commands.author.new_files import INPUT, OUTPUT, CodeShape, NewPipeline
 from commands.terminal import places
 from commands.terminal.asking import can_ask
-from commands.terminal.options import Json, print_json
+from commands.terminal.options import Json, print_json, region_of
 from constructs_lib.errors import ReleaseError
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import NA, RegionCode, RegionNames
+
+if TYPE_CHECKING:
+    from constructs_lib.settings import Settings
 
 _TYPES: Final = ("NUMERIC", "TEXT")
 _FORM: Final = "NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC"
@@ -43,8 +46,11 @@ def new(
         typer.Option(help="NAME:NUMERIC or NAME:TEXT, an output of the model; once for each."),
     ] = None,
     registration_region: Annotated[
-        list[RegionCode] | None,
-        typer.Option(help="Where to register; once for each region. By default NA."),
+        list[str] | None,
+        typer.Option(
+            help="Where to register, such as EU or ap-southeast-2; once for each region. By"
+            " default NA."
+        ),
     ] = None,
     domain: Annotated[
         str | None, typer.Option(help="What the model is about, as the registry tells it.")
@@ -64,7 +70,8 @@ def new(
         release new my_model --owner my-team --variable age:NUMERIC --output risk:NUMERIC
         release new my_model --owner my-team --shape hugging-face --variable review:TEXT
     """
-    folder = _new_folder(name)
+    settings = places.read_settings()
+    folder, names = _new_folder(name, settings), settings.region_names
     asks = owner is None
     if asks and not can_ask():
         raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
@@ -73,23 +80,24 @@ def new(
         owner=owner or typer.prompt("Owner of the model (a team's name)", err=True),
         inputs=_variables(variable, "--variable") or _ask_for("Inputs", INPUT, asks=asks),
         outputs=_variables(output, "--output") or _ask_for("Outputs", OUTPUT, asks=asks),
-        regions=registration_region or _ask_for_regions(asks=asks),
+        regions=[region_of(each, names) for each in registration_region or ()]
+        or _ask_for_regions(names, asks=asks),
         domain=domain or _ask_for_domain(name, asks=asks),
         shape=shape or _ask_for_shape(asks=asks),
     )
     try:
         _write(folder, told)
-        _check(folder)
+        _check(folder, names)
     except ReleaseError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     _tell(folder, told, as_json=as_json)
 
 
-def _new_folder(name: str) -> Path:
+def _new_folder(name: str, settings: Settings) -> Path:
     from constructs_lib.configs.folder import refuse_name
 
-    folder = places.pipelines_folder(places.read_settings()) / name
+    folder = places.pipelines_folder(settings) / name
     if Path(name).name != name:
         raise NewPipelineError(f"{name!r} is not a name of a folder, such as my_model.")
     refuse_name(name)
@@ -108,13 +116,13 @@ def _write(folder: Path, told: NewPipeline) -> None:
         raise NewPipelineError(f"Cannot write {folder}: {error}.") from error
 
 
-def _check(folder: Path) -> None:
+def _check(folder: Path, names: RegionNames) -> None:
     """Refuse names that no stack can have, and answers that no config can hold."""
     from constructs_lib.configs import ConfigFileError, PipelineConfigs
     from constructs_lib.configs.folder import config_path
 
     try:
-        PipelineConfigs.read(config_path(folder.parent, folder.name))
+        PipelineConfigs.read(config_path(folder.parent, folder.name), region_names=names)
     except ConfigFileError as error:
         told = "\n".join(f"  {problem}" for problem in error.problems)
         raise NewPipelineError(
@@ -137,20 +145,17 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _ask_for_regions(*, asks: bool) -> list[RegionCode]:
+def _ask_for_regions(names: RegionNames, *, asks: bool) -> list[RegionCode]:
     if not asks:
-        return [RegionCode.NA]
-    question = f"Regions to register in, of {', '.join(RegionCode)}"
-    regions: list[RegionCode] = typer.prompt(question, "NA", value_proc=_region_codes, err=True)
+        return [NA]
+    question = f"Regions to register in, such as {' or '.join(names.regions)}"
+    regions: list[RegionCode] = typer.prompt(
+        question,
+        str(NA),
+        value_proc=lambda text: [region_of(word, names) for word in text.replace(",", " ").split()],
+        err=True,
+    )
     return regions
-
-
-def _region_codes(text: str) -> list[RegionCode]:
-    try:
-        return [RegionCode(word.upper()) for word in text.replace(",", " ").split()]
-    except ValueError as error:
-        allowed = ", ".join(RegionCode)
-        raise typer.BadParameter(f"{error}: allowed are {allowed}, such as NA EU") from error
 
 
 def _ask_for_domain(name: str, *, asks: bool) -> str:

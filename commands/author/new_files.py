@@ -79,8 +79,8 @@ class NewPipeline:
             "pipeline_name": self.name.replace("_", "-"),
             "pipeline_description": f"Releases the model {self.name}",
             "model_registration_objective": self.name.replace("_", "-"),
-            "region": self.regions[0].value,
-            "registration_regions": [region.value for region in self.regions],
+            "region": self.regions[0],
+            "registration_regions": list(self.regions),
             "source_model_inference_input_variable_list": self.inputs,
             "source_model_inference_output_variable_list": dict(self.outputs),
         }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from constructs_lib.findings import Finding
     from constructs_lib.release.code_check import CodeProblem
     from constructs_lib.release.patches import PatchFinding
+    from constructs_lib.settings import Settings
 
 
 def validate(
@@ -47,7 +48,7 @@ def validate(
     settings = places.read_settings()
     folder = places.pipelines_folder(settings)
     paths = {name: config_path(folder, name) for name in names} if names else config_paths(folder)
-    loaded = {name: _load(path) for name, path in paths.items()}
+    loaded = {name: _load(path, settings) for name, path in paths.items()}
     configs = {name: each for name, each in loaded.items() if not isinstance(each, ReleaseError)}
     policy, day = settings.unpatched_containers, today()
     patches = {name: patch_findings(each, policy, day) for name, each in configs.items()}
@@ -64,11 +65,12 @@ def validate(
     raise typer.Exit(ExitCode.DONE if len(valid) == len(paths) else ExitCode.ERROR)
 
 
-def _load(path: Path) -> PipelineConfigs | ReleaseError:
+def _load(path: Path, settings: Settings) -> PipelineConfigs | ReleaseError:
     from constructs_lib.configs import PipelineConfigs
 
     try:
-        return PipelineConfigs.read(path)  # what is odd in it is told among the findings
+        # What is odd in it is told among the findings.
+        return PipelineConfigs.read(path, region_names=settings.region_names)
     except ReleaseError as error:
         return error
 

@@ -89,7 +89,6 @@ def _checks(options: AwsOptions) -> Iterator[Check]:
     from commands.health.account import account_checks
     from commands.health.containers import container_checks
     from commands.health.machine import machine_checks
-    from constructs_lib.configs.folder import load_pipelines
 
     yield from machine_checks()
     pipelines: dict[str, PipelineConfigs] = {}
@@ -100,7 +99,7 @@ def _checks(options: AwsOptions) -> Iterator[Check]:
         return
     yield Check("settings", "ok", "cdk.json")
     try:
-        pipelines = load_pipelines(places.pipelines_folder(settings))
+        pipelines = places.load_pipelines(settings)
         needs = _needs(settings, pipelines)
         yield Check("pipelines", "ok", ", ".join(pipelines))
     except ReleaseError as error:

@@ -124,9 +124,7 @@ def _problem(
 
 
 def _pipelines() -> dict[str, PipelineConfigs]:
-    from constructs_lib.configs.folder import load_pipelines
-
-    return load_pipelines(places.pipelines_folder(places.read_settings()))
+    return places.load_pipelines(places.read_settings())
 
 
 def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[str]:

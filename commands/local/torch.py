@@ -97,9 +97,7 @@ def _of_the_pipelines() -> str:
     Raises:
         ReleaseError: A config cannot be read.
     """
-    from constructs_lib.configs.folder import load_pipelines
-
-    pipelines = load_pipelines(places.pipelines_folder(places.read_settings()))
+    pipelines = places.load_pipelines(places.read_settings())
     versions = {configs.model.framework_version for configs in pipelines.values()}
     newest = max(versions, key=lambda each: tuple(map(int, each.split("."))))
     if len(versions) > 1:

@@ -54,12 +54,14 @@ def _names() -> Iterator[tuple[str, str]]:
     from constructs_lib.configs.folder import config_paths
 
     try:
-        paths = config_paths(places.pipelines_folder(places.read_settings()))
+        settings = places.read_settings()
+        paths = config_paths(places.pipelines_folder(settings))
     except ReleaseError:
         return
     for folder, path in paths.items():
         try:
-            yield folder, PipelineConfigs.read(path).base.pipeline_name
+            configs = PipelineConfigs.read(path, region_names=settings.region_names)
+            yield folder, configs.base.pipeline_name
         except ReleaseError:
             yield folder, _name_in(path) or folder
 
@@ -69,7 +71,9 @@ def _warn_of_config(folder: str) -> None:
     from constructs_lib.configs.folder import config_path
 
     try:
-        PipelineConfigs.read(config_path(places.pipelines_folder(places.read_settings()), folder))
+        settings = places.read_settings()
+        path = config_path(places.pipelines_folder(settings), folder)
+        PipelineConfigs.read(path, region_names=settings.region_names)
     except ReleaseError as error:
         tell("warning", f"The name of the pipeline of {folder} is not known: {error}")
 

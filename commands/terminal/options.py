@@ -13,7 +13,7 @@ from commands.terminal import places
 from commands.terminal.completion import folder_names, pipeline_names
 from commands.terminal.names import folder_named, folders_named, pipeline_named
 from constructs_lib.errors import ReleaseError
-from constructs_lib.regions import AWS_REGIONS
+from constructs_lib.regions import RegionCode, RegionNames
 
 EMULATOR_PORT: Final = 4566
 LOCAL_ENDPOINT: Final = f"http://localhost:{EMULATOR_PORT}"
@@ -27,22 +27,28 @@ class SingleFolder(StrEnum):
     KEEP = "keep"
 
 
-def _known_region(region: str | None) -> str | None:
-    if region is not None and region not in AWS_REGIONS.values():
-        raise typer.BadParameter(f"{region!r} is not one of {', '.join(AWS_REGIONS.values())}")
-    return region
-
-
 def _region_of_code(region: str | None) -> str | None:
     """Return an AWS region, given as one or as configs name it."""
-    codes = {str(code): aws_region for code, aws_region in AWS_REGIONS.items()}
-    if region is None or region in codes.values():
+    if region is None or region in RegionNames().regions.values():
         return region
-    if region.upper() not in codes:
-        raise typer.BadParameter(
-            f"{region!r} is not one of {', '.join(codes.values())}, or of {', '.join(codes)}"
-        )
-    return codes[region.upper()]
+    return region_of(region, places.read_settings().region_names).aws_region
+
+
+def region_of(text: str, names: RegionNames) -> RegionCode:
+    """Return a region, given by its name in any case or as AWS calls it.
+
+    Raises:
+        typer.BadParameter: There is none.
+    """
+    if code := names.named(text.upper()):
+        return code
+    # Here: it takes botocore's tables, which names do not need.
+    from constructs_lib.fields.regions import UnknownRegionError, known_region
+
+    try:
+        return known_region(text, names)
+    except UnknownRegionError as error:
+        raise typer.BadParameter(f"{text!r} {error}") from error
 
 
 def known_endpoint(url: str) -> str:
@@ -59,21 +65,23 @@ def known_endpoint(url: str) -> str:
 
 
 def _complete_region(incomplete: str) -> list[str]:
-    return [region for region in AWS_REGIONS.values() if region.startswith(incomplete)]
+    from constructs_lib.regions.tables import sagemaker_regions
+
+    return [region for region in sagemaker_regions() if region.startswith(incomplete)]
 
 
 Region = Annotated[
     str | None,
     typer.Option(
         help="AWS region of the pipeline; by default the app's home region.",
-        callback=_known_region,
+        callback=_region_of_code,
         autocompletion=_complete_region,
     ),
 ]
 RegistryRegion = Annotated[
     str | None,
     typer.Option(
-        help="Only the registry of this AWS region, or EU for eu-west-1; by default all.",
+        help="Only the registry of this AWS region, or of a name such as EU; by default all.",
         callback=_region_of_code,
         autocompletion=_complete_region,
     ),

@@ -85,7 +85,19 @@ def load_configs(settings: Settings, name: str) -> PipelineConfigs:
     from constructs_lib.configs import PipelineConfigs
     from constructs_lib.configs.folder import config_path
 
-    return PipelineConfigs.load(config_path(pipelines_folder(settings), name))
+    path = config_path(pipelines_folder(settings), name)
+    return PipelineConfigs.load(path, region_names=settings.region_names)
+
+
+def load_pipelines(settings: Settings) -> dict[str, PipelineConfigs]:
+    """Load the configs of all folders in the folder of pipelines, by the folder's name.
+
+    Raises:
+        ReleaseError: There are none, or one of them cannot be used.
+    """
+    from constructs_lib.configs import folder
+
+    return folder.load_pipelines(pipelines_folder(settings), settings.region_names)
 
 
 def compilation(

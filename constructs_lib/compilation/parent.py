@@ -39,7 +39,6 @@ from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Finding
-from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import RegistrationRequest
 from constructs_lib.release.samples.requests import samples_digest
 from constructs_lib.text_files import replace_text
@@ -71,13 +70,11 @@ class CheckedPipeline:
 
     def to_text(self) -> str:
         """Write an entry of the cache."""
-        requests = self.pipeline.registration_requests.items()
+        requests = self.pipeline.registration_requests.values()
         entry = {
             "name": self.pipeline.name,
             "body": self.pipeline.body,
-            "registration_requests": {
-                str(code): request.model_dump(mode="json") for code, request in requests
-            },
+            "registration_requests": [each.model_dump(mode="json") for each in requests],
             "registration_file": self.pipeline.registration_file,
             "findings": [dataclasses.asdict(finding) for finding in self.findings],
         }
@@ -95,15 +92,12 @@ class CheckedPipeline:
         if digest != _digest(content):
             raise ValueError("damaged")
         entry = json.loads(content)
-        requests = entry["registration_requests"].items()
+        requests = map(RegistrationRequest.model_validate, entry["registration_requests"])
         return cls(
             pipeline=CompiledPipeline(
                 name=entry["name"],
                 body=entry["body"],
-                registration_requests={
-                    RegionCode(code): RegistrationRequest.model_validate(request)
-                    for code, request in requests
-                },
+                registration_requests={request.region: request for request in requests},
                 registration_file=entry["registration_file"],
             ),
             findings=tuple(Finding(**finding) for finding in entry["findings"]),
@@ -266,7 +260,9 @@ def cache_key(configs: PipelineConfigs, home_region: str) -> str:
     # Keys are not sorted: the order of the variables is the order of a payload's columns.
     arguments = configs.package.script_arguments  # none for a script that is not run
     samples = samples_digest(configs.payload)
-    return _digest(json.dumps([sections, arguments, samples, home_region, _environment()]))
+    # The sections tell what regions are called, the settings what they are.
+    regions = [code.aws_region for code in configs.registration.regions]
+    return _digest(json.dumps([sections, arguments, samples, home_region, regions, _environment()]))
 
 
 def _digest(text: str) -> str:

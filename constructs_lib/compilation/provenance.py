@@ -22,7 +22,6 @@ from constructs_lib.configs.model import VARIABLES_OF_FIELDS
 from constructs_lib.configs.serving import WORKERS_VARIABLE
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Finding
-from constructs_lib.regions import RegionCode
 
 Keys: TypeAlias = tuple[str, ...]
 Table: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -167,7 +166,7 @@ longest path that fits is taken. An empty path stands for the rest of the step, 
 the rest of the definition. An origin that names a section only stands for several of its fields."""
 
 _KEY: Final = re.compile(r"\.(\w+)|\[(\d+)\]|\['(.*?)'\]")
-_REGION_CODE: Final = re.compile(rf"-?({'|'.join(RegionCode)})$")
+_OF_A_REGION: Final = re.compile(r"(Registration|Stage)-.+")
 _STEP_ENTRY: Final = re.compile(r"\$.*(?:Steps|ForEachBody)\[\d+\](?P<rest>.*)")
 
 
@@ -219,7 +218,7 @@ def _place(finding: Finding) -> tuple[str, Keys]:
         next(filter(None, match.groups()), "")
         for match in _KEY.finditer(entry["rest"] if entry else finding.path)
     )
-    step = _REGION_CODE.sub("", finding.step or "")
+    step = _OF_A_REGION.sub(r"\1", finding.step or "")
     return step, keys[1:] if keys[:1] == ("Arguments",) else keys
 
 

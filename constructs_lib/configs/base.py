@@ -28,8 +28,14 @@ from constructs_lib.configs.types import (
     is_local,
 )
 from constructs_lib.errors import EarlierInterfaceError
+from constructs_lib.fields.regions import (
+    REGION_NAMES,
+    REGION_PATTERN,
+    ConfigRegion,
+    names_in,
+)
 from constructs_lib.fields.rules import TextRule, broken_rule, did_you_mean, shown
-from constructs_lib.regions import AWS_REGIONS, RegionCode
+from constructs_lib.regions import NA, RegionNames
 from constructs_lib.s3_layout import RESERVED_NAMES
 
 
@@ -89,13 +95,15 @@ class BasePipelineConfig(BaseModel):
     current_date: CurrentDate = Field(
         description="Date of the release, YYYY-MM-DD; sample payloads take their timestamp from it"
     )
-    region: RegionCode = Field(
-        RegionCode.NA, description="Business code of the region the model is registered in"
+    region: ConfigRegion = Field(
+        str(NA),  # type: ignore[assignment]  # validated as a file's text; schemas show it
+        description="The region the model is registered in: its name, or the AWS region where it"
+        " has none",
     )
     aws_region: str = Field(
         default_factory=lambda data: data["region"].aws_region,
-        description="AWS region of the region code: NA us-east-1, EU eu-west-1, FE us-west-2;"
-        " may be left out, and must agree with region",
+        description="AWS region of region: NA is us-east-1, EU eu-west-1, FE us-west-2, and"
+        " further names are those of cdk.json; may be left out, and must agree with region",
     )
     bucket: BucketName | None = Field(
         None, description="S3 bucket that the pipeline may read model artifacts from"
@@ -121,12 +129,14 @@ class BasePipelineConfig(BaseModel):
     )
 
     _root: Path = PrivateAttr()
+    _region_names: RegionNames = PrivateAttr()
     _is_copy: bool = PrivateAttr(default=False)
     """Whether it was copied: fields of copies can be assigned, as in the earlier system."""
 
     def model_post_init(self, context: Any) -> None:
-        """Remember what relative paths are relative to."""
+        """Remember what relative paths are relative to, and what regions are called."""
         self._root = Path((context or {}).get("root", ".")).resolve()
+        self._region_names = (context or {}).get(REGION_NAMES, RegionNames())
 
     def __copy__(self) -> Self:
         """Copy it; to the copy's fields values can be assigned."""
@@ -167,7 +177,8 @@ class BasePipelineConfig(BaseModel):
         for rule in fields[name].metadata:
             typed = Annotated[typed, rule]
         adapter = TypeAdapter[Any](typed)
-        self.__dict__[name] = adapter.validate_python(value, context={"root": self._root})
+        context = {"root": self._root, REGION_NAMES: self._region_names}
+        self.__dict__[name] = adapter.validate_python(value, context=context)
         self.__pydantic_fields_set__.add(name)
 
     def __eq__(self, other: object) -> bool:
@@ -186,12 +197,12 @@ class BasePipelineConfig(BaseModel):
 
     @field_validator("region", mode="before")
     @classmethod
-    def _name_the_code(cls, value: object) -> object:
-        codes = [code for code, aws_region in AWS_REGIONS.items() if aws_region == value]
-        if codes:
+    def _name_the_code(cls, value: object, info: ValidationInfo) -> object:
+        names = names_in(info)
+        if value in names.regions.values():
             raise broken_rule(
-                f"takes the business code, not the AWS region: use {shown(codes[0])} "
-                f"(allowed: {', '.join(RegionCode)})"
+                f"takes the business code, not the AWS region: use {shown(names.of(str(value)))} "
+                f"(allowed: {', '.join(names.regions)})"
             )
         return value
 
@@ -209,7 +220,8 @@ class BasePipelineConfig(BaseModel):
     @field_validator("pipeline_name")
     @classmethod
     def _name_agrees_with_region(cls, value: str, info: ValidationInfo) -> str:
-        derived = re.fullmatch(rf".*-BSM-RnR-({'|'.join(RegionCode)})", value)
+        codes = "|".join([*names_in(info).regions, REGION_PATTERN])
+        derived = re.fullmatch(rf".*-BSM-RnR-({codes})", value)
         region = info.data.get("region")
         if derived and region and derived[1] != region:
             raise broken_rule(

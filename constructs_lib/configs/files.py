@@ -25,7 +25,9 @@ from constructs_lib.configs.formats.sections import DocumentContent, Section, re
 from constructs_lib.configs.problems import ConfigFileError, ConfigProblem, Findings
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 from constructs_lib.configs.training import PytorchTrainingConfig
+from constructs_lib.fields.regions import REGION_NAMES
 from constructs_lib.fields.rules import message_of, shown
+from constructs_lib.regions import RegionNames
 from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
@@ -84,6 +86,7 @@ def read_config_file(
     config_classes: ConfigClasses = CONFIG_CLASSES,
     *,
     root: Path | str | None = None,
+    region_names: RegionNames | None = None,
 ) -> ConfigFile:
     """Read a config file of any generation and find everything that is wrong with it.
 
@@ -91,6 +94,7 @@ def read_config_file(
         path: The config file.
         config_classes: The classes that the file may name.
         root: The folder that relative local paths in the file start at; by default the file's.
+        region_names: What regions are called; by default as in the earlier system.
     """
     file = Path(path)
     document, problems = read_document(file)
@@ -101,7 +105,10 @@ def read_config_file(
     sections = list(content.sections)
     _tell_unknown_fields(content, config_classes, findings)
     findings.problems.extend(_fields_of_the_current_format(content))
-    context = {"root": file.parent if root is None else Path(root)}
+    context = {
+        "root": file.parent if root is None else Path(root),
+        REGION_NAMES: region_names or RegionNames(),
+    }
     configs = {
         section.step: config
         for section in sections

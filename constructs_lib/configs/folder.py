@@ -9,6 +9,7 @@ from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import RegionNames
 from constructs_lib.suggestions import suggestion
 
 # The name becomes a part of a stack's name: letters, digits and hyphens, 128 in all.
@@ -96,13 +97,22 @@ def config_path(folder: Path, name: str) -> Path:
     return paths[name]
 
 
-def load_pipelines(folder: Path) -> dict[str, PipelineConfigs]:
+def load_pipelines(
+    folder: Path, region_names: RegionNames | None = None
+) -> dict[str, PipelineConfigs]:
     """Load every pipeline's configs by the name of its folder.
+
+    Args:
+        folder: Usually ``pipelines``.
+        region_names: What regions are called; by default as in the earlier system.
 
     Raises:
         ReleaseError: A config is wrong, or two pipelines have the same name.
     """
-    pipelines = {name: PipelineConfigs.load(path) for name, path in config_paths(folder).items()}
+    pipelines = {
+        name: PipelineConfigs.load(path, region_names=region_names)
+        for name, path in config_paths(folder).items()
+    }
     refuse_equal_names(pipelines)
     return pipelines
 

@@ -20,6 +20,7 @@ from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepC
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
 from constructs_lib.configs.training import PytorchTrainingConfig
 from constructs_lib.fields.rules import shown
+from constructs_lib.regions import RegionNames
 
 _Config = TypeVar("_Config", bound=BasePipelineConfig)
 
@@ -57,28 +58,41 @@ class PipelineConfigs:
     """What they were read from; tells where a field is set."""
 
     @classmethod
-    def load(cls, path: Path | str, *, root: Path | str | None = None) -> Self:
+    def load(
+        cls,
+        path: Path | str,
+        *,
+        root: Path | str | None = None,
+        region_names: RegionNames | None = None,
+    ) -> Self:
         """Read and check a config file of any generation.
 
         Args:
             path: The config file.
             root: The folder that relative local paths in the file start at; by default the file's.
+            region_names: What regions are called; by default as in the earlier system.
 
         Raises:
             ConfigFileError: the file cannot be used; the error holds all of its problems.
         """
-        configs = cls.read(path, root=root)
+        configs = cls.read(path, root=root, region_names=region_names)
         log_warnings(path, configs.warnings)
         return configs
 
     @classmethod
-    def read(cls, path: Path | str, *, root: Path | str | None = None) -> Self:
+    def read(
+        cls,
+        path: Path | str,
+        *,
+        root: Path | str | None = None,
+        region_names: RegionNames | None = None,
+    ) -> Self:
         """Do as :meth:`load` does, but for telling the log what is odd in the file.
 
         Raises:
             ConfigFileError: the file cannot be used; the error holds all of its problems.
         """
-        file = read_config_file(path, root=root)
+        file = read_config_file(path, root=root, region_names=region_names)
         if problems := _problems(file):
             # Of a later tool's file one message tells all of it.
             log_warnings(path, () if file.generation is Generation.LATER else file.warnings)

@@ -22,6 +22,7 @@ from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.numeric_values import NumericFieldValues
 from constructs_lib.configs.types import UNUSED, InstanceType, LocalDir, Text
 from constructs_lib.errors import EarlierInterfaceError
+from constructs_lib.fields.regions import ConfigRegion, names_in
 from constructs_lib.fields.rules import broken_rule, broken_rules, did_you_mean, shown
 from constructs_lib.regions import RegionCode
 
@@ -166,10 +167,10 @@ class ModelRegistrationConfig(BasePipelineConfig):
     source_model_inference_input_variable_list: InputVariables = Field(
         description="Input variables and their types, in the order of a CSV request"
     )
-    registration_regions: list[RegionCode] | None = Field(
+    registration_regions: list[ConfigRegion] | None = Field(
         None,
-        description="Codes of every region to register in, region among them;"
-        " by default region alone",
+        description="Every region to register in, by its name or as AWS calls it, region among"
+        " them; by default region alone",
     )
 
     @property
@@ -197,7 +198,9 @@ class ModelRegistrationConfig(BasePipelineConfig):
         if value is None:
             return value
         if not value:
-            raise broken_rule(f"must name at least one of {', '.join(RegionCode)}")
+            raise broken_rule(
+                f"must name at least one region, such as {' or '.join(names_in(info).regions)}"
+            )
         _refuse_repeated(value)
         region = info.data.get("region")
         if region and region not in value:

@@ -18,6 +18,17 @@ def _check_cidr_range(text: str) -> str:
     return text
 
 
+def without_repetition(names: tuple[str, ...], what: str) -> tuple[str, ...]:
+    """Return the names.
+
+    Raises:
+        ValueError: One is there twice; says what each of them is.
+    """
+    if len(set(names)) < len(names):
+        raise ValueError(f"names {what} twice")
+    return names
+
+
 AppName = Annotated[
     str,
     TextRule(
@@ -31,6 +42,9 @@ SubnetId = Annotated[
 ]
 SecurityGroupId = Annotated[
     str, TextRule(r"sg-[0-9a-f]+", 'the id of a security group, such as "sg-0abc"')
+]
+PrefixListId = Annotated[
+    str, TextRule(r"pl-[0-9a-f]+", 'the id of a prefix list, such as "pl-63a5400a"')
 ]
 ServiceName = Annotated[
     str, TextRule(r"[a-z0-9][a-z0-9.-]*", 'the name of an AWS service, such as "logs"')

@@ -22,7 +22,6 @@ from constructs_lib.configs.document import losses, parse, unusable
 from constructs_lib.deploy_time_values import variables_in
 from constructs_lib.errors import ReleaseError
 from constructs_lib.language.steps import steps_of
-from constructs_lib.regions import RegionCode
 from constructs_lib.registration.file import read_registration_file
 from constructs_lib.registration.step_config import step_config
 from constructs_lib.text_files import replace_text
@@ -31,7 +30,7 @@ REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
 """Name of the processing input through which a deployed definition tells its registration file."""
 
 _STEPS: Final = "PIPELINE_STEP_CONFIGS"
-_REGISTRATION_STEP: Final = re.compile(r"(Model)?Registration[-_](?P<code>[A-Z]+)")
+_REGISTRATION_STEP: Final = re.compile(r"(Model)?Registration[-_](?P<code>.+)")
 _NAMES_IN_DOCUMENTS: Final = ("Registration-{}", "ModelRegistration-{}", "Registration_{}")
 
 logger = logging.getLogger(__name__)
@@ -178,7 +177,9 @@ def step_configs_of_deployed_pipeline(
             f"{', '.join(str(step['Name']) for step in steps) or 'none'}. Is it a pipeline of "
             "this app?"
         )
-    requests = read_registration_file(read_s3_object(file))
+    requests = {
+        str(code): request for code, request in read_registration_file(read_s3_object(file)).items()
+    }
     missing = sorted({code for code, _ in registrations.values()} - requests.keys())
     if missing:
         raise ExecutionDocumentError(
@@ -186,7 +187,7 @@ def step_configs_of_deployed_pipeline(
             "pipeline again."
         )
     return {
-        name: step_config(requests[RegionCode(code)], sample_payload_uri)
+        name: step_config(requests[code], sample_payload_uri)
         for name, (code, sample_payload_uri) in registrations.items()
     }
 

@@ -64,4 +64,4 @@ def read_registration_file(content: bytes) -> dict[RegionCode, RegistrationReque
         ]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RegistrationRequestError(f"Not a registration file: {error}") from error
-    return {request.region_code: request for request in requests}
+    return {request.region: request for request in requests}

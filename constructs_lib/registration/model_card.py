@@ -110,7 +110,7 @@ def _details(request: RegistrationRequest) -> dict[str, str]:
     load_test = request.load_test
     return {
         "pipeline": f"{request.pipeline_name} {request.pipeline_version}",
-        "registration_region": f"{request.region_code} ({request.aws_region})",
+        "registration_region": request.region.shown,
         "content_types": ", ".join(request.content_types),
         "response_types": ", ".join(request.response_types),
         "inference_instance_types": ", ".join(request.inference_instance_types),

@@ -66,13 +66,14 @@ class RegistrationRequest(BaseModel):
 
     Made by :func:`registration_request`, which checks it against the service model::
 
-        request = registration_request(configs, RegionCode.EU, image_uri)
+        request = registration_request(configs, EU, image_uri)
         step_config(request, "s3://bucket/payload.tar.gz")["source_model_region"]  # "eu-west-1"
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    region_code: RegionCode
+    region_code: str
+    """What the region is called: its name, or the AWS region where it has none."""
     aws_region: str
     pipeline_name: str
     pipeline_version: str
@@ -97,6 +98,11 @@ class RegistrationRequest(BaseModel):
     """Whether the model answered its payloads before it is registered, and had to."""
     training_data_uri: str | None = None
     """What the pipeline trained the model on; None for a model that was trained elsewhere."""
+
+    @property
+    def region(self) -> RegionCode:
+        """The region that is registered in."""
+        return RegionCode(self.region_code, self.aws_region)
 
     @property
     def is_verified(self) -> bool:

@@ -132,10 +132,11 @@ def _retrieve(criteria: ImageCriteria) -> str:
 
 def _not_found(criteria: ImageCriteria, told: str) -> ImageNotFoundError:
     """Say which of the versions has no container, and which ones do; the SDK knows."""
+    if "Unsupported region" in told:
+        return ImageNotFoundError(_missing_in_region(criteria), "")
     kinds = {
         "Unsupported Python version": criteria.py_version_field,
         "Unsupported base framework": criteria.base_version_field,
-        "Unsupported region": "registration.registration_regions",
     }
     field = next((each for kind, each in kinds.items() if kind in told), criteria.version_field)
     known = re.search(r"Supported [\w ]+\(s\): (.*)\.", told)
@@ -154,6 +155,19 @@ def _described(criteria: ImageCriteria) -> str:
     base = criteria.base_framework_version
     others = [each for each in (base, criteria.py_version) if each is not None]
     return " with ".join([f"{criteria.framework} {criteria.version}", *others])
+
+
+def _missing_in_region(criteria: ImageCriteria) -> str:
+    # Where models are registered, the container of scikit-learn is not needed.
+    instead = (
+        "Models are packaged in it: choose another home_region in cdk.json."
+        if criteria.framework == "sklearn"
+        else "It serves the models: leave the region out."
+    )
+    return (
+        f"AWS publishes no container of {criteria.framework} in {criteria.region}, as far as"
+        f" the installed SageMaker SDK knows. {instead}"
+    )
 
 
 def _newest(versions: list[str]) -> list[str]:

@@ -72,7 +72,7 @@ class ModelRegistrationStepBuilder:
                 "model_package_group_name": request.model_package_group_name,
                 "region_code": str(request.region_code),
                 # Known before any execution, unlike what Stage says: execution documents tell it.
-                "sample_payload_uri": self.context.sample_payload_uri(request.region_code),
+                "sample_payload_uri": self.context.sample_payload_uri(request.region),
                 **{name: staged.output(name) for name in _IN_PLACE},
                 **execution_members(self.packaged, self.context),
                 **self._provenance(request),

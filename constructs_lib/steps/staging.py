@@ -89,7 +89,7 @@ class StagingStepBuilder:
         )
 
     def _destination(self, request: RegistrationRequest) -> dict[str, object]:
-        code = request.region_code
+        code = request.region
         return {
             "aws_region": request.aws_region,
             "destination_bucket": self.context.artifact_bucket_of(code),

@@ -161,7 +161,7 @@ class VerificationStepBuilder:
             "--payload": f"{_REGISTRATION_INPUT}/{SAMPLE_PAYLOAD}",
             # The container's environment is in here: a job's own takes 256 characters a value.
             "--request": f"{_REGISTRATION_INPUT}/{REGISTRATION_REQUEST}",
-            "--region-code": region_code.value,
+            "--region-code": region_code,
             "--output": f"{_EVALUATION_OUTPUT}/{EVALUATION}",
             "--load-seconds": self.payload.verification_load_seconds,
             "--startup-timeout": self.model.container_startup_health_check_timeout,

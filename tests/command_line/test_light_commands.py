@@ -139,7 +139,7 @@ def test_the_shell_asks_and_is_answered(own_app: Path) -> None:
         ("release val", "validate"),
         ("release graph ret", "returns_risk"),
         ("release packages ret", "returns-risk"),
-        ("release packages returns-risk --region eu", "eu-west-1"),
+        ("release packages returns-risk --region af", "af-south-1"),
         ("release status --wa", "--watch"),
     ],
 )
@@ -263,7 +263,7 @@ def test_new_asks_again_after_a_wrong_answer(
         result.stderr
     )
     assert "'risk:FLOAT' is not of the form" in result.stderr
-    assert "allowed are NA, EU, FE, such as NA EU" in result.stderr
+    assert "allowed are the names NA, EU, FE, and the AWS regions" in result.stderr
     assert "'onnx' is none of torchscript, state-dict, hugging-face, such as" in result.stderr
 
 

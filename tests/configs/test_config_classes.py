@@ -22,7 +22,7 @@ from constructs_lib.configs import (
     load_configs,
 )
 from constructs_lib.errors import EarlierInterfaceError
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU
 
 BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
 CODE: dict[str, Any] = {**BASE, "source_dir": "s3://alice-models/code"}
@@ -206,9 +206,9 @@ def test_fields_of_a_copy_can_be_assigned(
     copied_base.region = "NA"  # type: ignore[misc, assignment]
     copied_base.aws_region = "us-east-1"  # type: ignore[misc]
 
-    assert copied_base.region is RegionCode.NA
+    assert (copied_base.region, copied_base.region.aws_region) == ("NA", "us-east-1")
     assert copied_base.aws_region == "us-east-1"
-    assert (base.region, base.aws_region) == (RegionCode.EU, "eu-west-1")
+    assert (base.region, base.aws_region) == (EU, "eu-west-1")
 
 
 def test_what_is_assigned_to_a_copy_has_to_be_a_value_of_the_field() -> None:

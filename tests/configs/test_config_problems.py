@@ -10,6 +10,10 @@ from constructs_lib.configs import ConfigFileError, ConfigProblem, PipelineConfi
 from constructs_lib.errors import ReleaseError
 
 SHARED = "$.configuration.shared"
+_REGIONS = (
+    "allowed are the names NA, EU, FE, and the AWS regions with Amazon SageMaker AI, such as"
+    " ap-southeast-2"
+)
 SPECIFIC = "$.configuration.specific"
 PROCESSING = "$.configuration.processing"
 INPUTS = "source_model_inference_input_variable_list"
@@ -53,8 +57,8 @@ def test_the_error_names_the_file_and_each_problem(write_config: Write) -> None:
     assert str(error.value) == (
         f"{file}: 2 problems\n"
         f'  {SHARED}.author: must be text that is not empty (got "")\n'
-        f"  {SHARED}.region: should be 'NA', 'EU' or 'FE'; "
-        'did you mean "EU"? (got "EUU")'
+        f"  {SHARED}.region: is no region: allowed are the names NA, EU, FE, and the AWS regions"
+        ' with Amazon SageMaker AI, such as ap-southeast-2; did you mean "EU"? (got "EUU")'
     )
 
 
@@ -115,8 +119,19 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
     ("path", "value", "message"),
     [
         # Regions
-        (f"{SHARED}.region", "XX", "should be 'NA', 'EU' or 'FE'"),
-        (f"{SHARED}.region", "eu", "should be 'NA', 'EU' or 'FE'; did you mean \"EU\"?"),
+        (f"{SHARED}.region", "XX", f"is no region: {_REGIONS}"),
+        (f"{SHARED}.region", "eu", f'is no region: {_REGIONS}; did you mean "EU"?'),
+        (
+            f"{SHARED}.region",
+            "ap-southeast-22",
+            f'is no region: {_REGIONS}; did you mean "ap-southeast-2"?',
+        ),
+        (
+            f"{SHARED}.region",
+            "cn-north-1",
+            "is of the partition aws-cn: the app is for regions of the partition aws, because"
+            " nobody could try it in another",
+        ),
         (
             f"{SHARED}.region",
             "eu-west-1",
@@ -137,7 +152,7 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (
             f"{SPECIFIC}.Registration.registration_regions",
             [],
-            "must name at least one of NA, EU, FE",
+            "must name at least one region, such as NA or EU or FE",
         ),
         (
             f"{SPECIFIC}.Registration.registration_regions",

@@ -22,7 +22,7 @@ from constructs_lib.configs import (
     load_configs,
     save_configs,
 )
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import RegionNames
 
 SAVED_AT = datetime.fromisoformat("2026-03-14T09:26:53")
 
@@ -48,7 +48,7 @@ NUMBERS = NUMBER | st.lists(NUMBER, min_size=1, max_size=3)
 
 @st.composite
 def _base_fields(draw: st.DrawFn) -> dict[str, Any]:
-    region = draw(st.sampled_from(RegionCode))
+    region = draw(st.sampled_from(RegionNames().codes))
     return {
         "author": draw(st.sampled_from(["alice", "b0b"])),
         "current_date": draw(st.dates()).isoformat(),
@@ -75,7 +75,7 @@ def _payloads(draw: st.DrawFn, base: dict[str, Any]) -> PayloadConfig:
             st.dictionaries(FILLED, st.sampled_from(VariableType), min_size=1, max_size=3)
         ),
         registration_regions=draw(
-            st.none() | st.permutations(list(RegionCode)) | st.just([base["region"]])
+            st.none() | st.permutations(RegionNames().codes) | st.just([base["region"]])
         ),
         inference_instance_types=draw(st.none() | st.just(["ml.m5.large", "ml.m5.xlarge"])),
         max_acceptable_error_rate=draw(st.floats(0, 1)),

@@ -56,7 +56,7 @@ def test_example_files_follow_the_schema(validator: Draft202012Validator, file: 
 @pytest.mark.parametrize(
     ("path", "value"),
     [
-        ("$.configuration.shared.region", "XX"),
+        ("$.configuration.shared.region", "Ireland"),
         ("$.configuration.shared.source_model_inference_content_types", ["text/plain"]),
         ("$.configuration.shared.processing_framework_version", "9"),
         ("$.configuration.shared.current_date", "yesterday"),

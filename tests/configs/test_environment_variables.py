@@ -12,7 +12,7 @@ import pytest
 from constructs_lib.configs import ConfigProblem, PipelineConfigs
 from constructs_lib.configs.schema import config_schema
 from constructs_lib.definition import compile_pipeline
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU
 from constructs_lib.registration.step_config import step_config
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from tests.example_pipeline import MODEL, copy_example
@@ -151,7 +151,7 @@ def test_they_reach_the_model_and_what_is_registered_in_every_region(tmp_path: P
 
 def test_they_reach_execution_documents(tmp_path: Path) -> None:
     configs = configured(tmp_path, environment_variables=OWN)
-    request = compile_pipeline(configs).registration_requests[RegionCode.EU]
+    request = compile_pipeline(configs).registration_requests[EU]
 
     variables = step_config(request, "s3://bucket/key")["source_model_environment_variable_map"]
 

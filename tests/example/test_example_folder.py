@@ -13,7 +13,7 @@ import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.registration import VariableType
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, FE, NA
 from constructs_lib.release.payloads import sample_payloads
 from tests.example_pipeline import ROOT
 
@@ -30,7 +30,7 @@ def test_the_config_loads_without_a_warning(
     example: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     configs = PipelineConfigs.load(example / "config.json")
-    assert configs.registration.regions == (RegionCode.NA, RegionCode.EU, RegionCode.FE)
+    assert configs.registration.regions == (NA, EU, FE)
     assert caplog.records == []
 
 

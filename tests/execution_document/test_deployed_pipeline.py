@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, NA, RegionCode
 from constructs_lib.registration.execution_document import (
     REGISTRATION_REQUEST_INPUT,
     ExecutionDocumentError,
@@ -92,16 +92,14 @@ FAIL: dict[str, Any] = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMess
 
 def read_s3_object(uri: str) -> bytes:
     assert uri == FILE_URI
-    return registration_file([request_for(RegionCode.NA), request_for(RegionCode.EU)])
+    return registration_file([request_for(NA), request_for(EU)])
 
 
 def test_step_configs_are_those_of_the_deployed_requests() -> None:
     definition = {"Steps": [PACKAGE, home_step(), lambda_step()]}
     assert step_configs_of_deployed_pipeline(definition, read_s3_object) == {
-        "Registration-NA": step_config(request_for(RegionCode.NA), "s3://assets/payload.tar.gz"),
-        "Registration-EU": step_config(
-            request_for(RegionCode.EU), "s3://registry-eu/payload.tar.gz"
-        ),
+        "Registration-NA": step_config(request_for(NA), "s3://assets/payload.tar.gz"),
+        "Registration-EU": step_config(request_for(EU), "s3://registry-eu/payload.tar.gz"),
     }
 
 

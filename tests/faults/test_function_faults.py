@@ -24,10 +24,9 @@ from benchmarks.faults.scenarios import (
     single_faults,
 )
 from benchmarks.faults.world import HOME, Content, FunctionRelease, World, bucket_of
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU
 from tests.waiting import wait_until
 
-EU = RegionCode.EU
 PART = 5 * 1024**2
 IN_PARTS = {"artifacts.LARGEST_PART_BYTES": PART, "artifacts.PART_BYTES": PART}
 ONE_BY_ONE = {**IN_PARTS, "artifacts.CONCURRENT_PARTS": 1}

@@ -11,7 +11,7 @@ import pytest
 from botocore.stub import Stubber
 
 from constructs_lib.jobs.notify import UnknownEventError, handler
-from constructs_lib.regions import AWS_REGIONS
+from constructs_lib.regions.tables import sagemaker_regions
 from tests.jobs.aws_events import EXECUTION, PACKAGE, execution_changed, package_changed
 
 JOB = "arn:aws:sagemaker:us-east-1:123456789012:processing-job/pipelines-abc123-Package-x1"
@@ -228,7 +228,7 @@ def test_a_message_is_what_sns_takes(sagemaker: Stubber, topic: Topic) -> None:
 def test_links_are_of_the_partition_of_every_region() -> None:
     session = boto3.Session()
 
-    assert {session.get_partition_for_region(region) for region in AWS_REGIONS.values()} == {"aws"}
+    assert {session.get_partition_for_region(region) for region in sagemaker_regions()} == {"aws"}
 
 
 def test_an_event_of_another_kind_is_refused(topic: Topic) -> None:

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, NA, RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
 from local.emulator.patches import apply_patches
@@ -38,7 +38,7 @@ _corrected = cache(apply_patches)
 @pytest.fixture
 def request_file(make_request: Callable[..., RegistrationRequest]) -> bytes:
     """Return the registration request of both regions."""
-    codes = (RegionCode.NA, RegionCode.EU)
+    codes = (NA, EU)
     return registration_file([make_request(code, verification="enforce") for code in codes])
 
 
@@ -131,7 +131,7 @@ _SHARED = {
 def make_request() -> Callable[..., RegistrationRequest]:
     """Build a request for a region; fields may be given."""
 
-    def make(region_code: RegionCode = RegionCode.EU, **fields: Any) -> RegistrationRequest:
+    def make(region_code: RegionCode = EU, **fields: Any) -> RegistrationRequest:
         region = region_code.aws_region
         values: dict[str, Any] = {
             "region_code": region_code,

@@ -11,7 +11,7 @@ from botocore.validate import ParamValidator
 from constructs_lib.compilation.checks import load_test_findings
 from constructs_lib.jobs.load_test import job_request
 from constructs_lib.linter import lint_request
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import NA
 from constructs_lib.registration.load_test_request import (
     LoadTestRequestError,
     job_name_prefix,
@@ -28,7 +28,7 @@ def _arguments(
     load_test = LoadTestSettings(
         expected_tps=tps, max_latency_in_millisecond=latency, max_acceptable_error_rate=0.01
     )
-    return load_test_request(make_request(RegionCode.NA, load_test=load_test, **fields))
+    return load_test_request(make_request(NA, load_test=load_test, **fields))
 
 
 def test_the_limits_of_the_config_end_the_test(make_request: MakeRequest) -> None:
@@ -94,7 +94,7 @@ def test_as_many_invocations_as_a_test_takes_are_taken_and_more_are_refused(
 
 
 def test_what_the_service_would_refuse_is_found(make_request: MakeRequest) -> None:
-    request = make_request(RegionCode.NA, inference_instance_types=("ml.nothing.large",))
+    request = make_request(NA, inference_instance_types=("ml.nothing.large",))
 
     (finding,) = load_test_findings(request)
 
@@ -103,7 +103,7 @@ def test_what_the_service_would_refuse_is_found(make_request: MakeRequest) -> No
 
 
 def test_a_sound_load_test_has_no_findings(make_request: MakeRequest) -> None:
-    assert load_test_findings(make_request(RegionCode.NA)) == []
+    assert load_test_findings(make_request(NA)) == []
 
 
 def test_what_is_sent_is_what_the_service_takes(

@@ -13,7 +13,7 @@ from botocore.validate import ParamValidator
 from constructs_lib.compilation.checks import registration_findings
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.linter import lint_request
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, FE, NA, RegionCode, RegionNames
 from constructs_lib.registration.file import read_registration_file, registration_file
 from constructs_lib.registration.model_package import model_package_arguments
 from constructs_lib.registration.request import (
@@ -101,7 +101,7 @@ def request_for(configs: PipelineConfigs, code: RegionCode) -> RegistrationReque
 
 
 def test_the_request_is_of_its_region(configs: PipelineConfigs) -> None:
-    request = request_for(configs, RegionCode.EU)
+    request = request_for(configs, EU)
     assert request.aws_region == "eu-west-1"
     assert ".eu-west-1." in request.image_uri
     assert request.environment["AWS_REGION"] == "eu-west-1"
@@ -109,7 +109,7 @@ def test_the_request_is_of_its_region(configs: PipelineConfigs) -> None:
 
 
 def test_step_config_has_the_keys_that_orchestrators_know(configs: PipelineConfigs) -> None:
-    config = step_config(request_for(configs, RegionCode.FE), "s3://bucket/a/payload.tar.gz")
+    config = step_config(request_for(configs, FE), "s3://bucket/a/payload.tar.gz")
     assert json.loads(json.dumps(config)) == config
     assert config == {
         "model_domain": "ReturnsAndRefunds",
@@ -140,7 +140,7 @@ def test_step_config_has_the_keys_that_orchestrators_know(configs: PipelineConfi
 
 
 def test_each_step_config_is_an_object_of_its_own(configs: PipelineConfigs) -> None:
-    request = request_for(configs, RegionCode.NA)
+    request = request_for(configs, NA)
     first, second = (step_config(request, "s3://bucket/payload.tar.gz") for _ in range(2))
     first["load_testing_info_map"]["instance_type_list"].append("ml.c5.large")
     first["source_model_environment_variable_map"].clear()
@@ -150,7 +150,7 @@ def test_each_step_config_is_an_object_of_its_own(configs: PipelineConfigs) -> N
 def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
     types = ["ml.m5.xlarge", "ml.m5d.large"]
     configs = PipelineConfigs.load(config_file(tmp_path, inference_instance_types=types))
-    request = request_for(configs, RegionCode.NA)
+    request = request_for(configs, NA)
     config = step_config(request, "s3://bucket/payload.tar.gz")
     inference = model_package_arguments(request, LATE_VALUES, joined)["InferenceSpecification"]
     assert config["load_testing_info_map"]["instance_type_list"] == types
@@ -158,7 +158,7 @@ def test_an_explicit_list_of_instance_types_wins(tmp_path: Path) -> None:
     assert inference["SupportedTransformInstanceTypes"] == ["ml.m5.xlarge"]
 
 
-@pytest.mark.parametrize("code", RegionCode)
+@pytest.mark.parametrize("code", RegionNames().codes)
 def test_the_service_takes_the_arguments_of_each_region(
     configs: PipelineConfigs, code: RegionCode
 ) -> None:
@@ -171,7 +171,7 @@ def test_the_service_takes_the_arguments_of_each_region(
 
 
 def test_the_arguments_hold_what_is_registered(configs: PipelineConfigs) -> None:
-    arguments = model_package_arguments(request_for(configs, RegionCode.EU), LATE_VALUES, joined)
+    arguments = model_package_arguments(request_for(configs, EU), LATE_VALUES, joined)
     specification = arguments["InferenceSpecification"]
     (container,) = specification["Containers"]
     assert arguments["ModelPackageGroupName"] == "returns-risk"
@@ -241,7 +241,7 @@ def test_a_model_that_is_not_verified_has_no_measured_numbers(
 )
 def test_business_text_of_a_config_may_be_any_text(tmp_path: Path, field: str) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, **{field: BUSINESS_TEXT}))
-    request = request_for(configs, RegionCode.EU)
+    request = request_for(configs, EU)
     metadata = model_package_arguments(request, LATE_VALUES, joined)["CustomerMetadataProperties"]
     assert "Find abuse all of it" in metadata.values()
     assert BUSINESS_TEXT in step_config(request, "s3://bucket/payload.tar.gz").values()
@@ -274,7 +274,7 @@ def test_what_the_service_would_reject_is_found_now(
 ) -> None:
     configs = PipelineConfigs.load(config_file(tmp_path, **{field: value}))
 
-    findings = registration_findings(request_for(configs, RegionCode.EU))
+    findings = registration_findings(request_for(configs, EU))
 
     assert {(finding.severity, finding.step) for finding in findings} == {
         ("error", "Registration-EU")
@@ -303,13 +303,13 @@ def test_two_long_names_do_not_meet() -> None:
 
 
 def test_the_registration_file_is_read_back(configs: PipelineConfigs) -> None:
-    requests = [request_for(configs, code) for code in RegionCode]
+    requests = [request_for(configs, code) for code in RegionNames().codes]
     by_code = {request.region_code: request for request in requests}
     assert read_registration_file(registration_file(requests)) == by_code
 
 
 def test_the_registration_file_is_canonical(configs: PipelineConfigs) -> None:
-    requests = [request_for(configs, code) for code in RegionCode]
+    requests = [request_for(configs, code) for code in RegionNames().codes]
     content = registration_file(requests)
     assert registration_file(reversed(requests)) == content
     assert content.isascii()
@@ -328,9 +328,7 @@ def test_the_registration_file_keeps_the_order_of_variables(
 def test_the_registration_file_has_a_slot_for_each_late_value(
     make_request: Callable[..., RegistrationRequest],
 ) -> None:
-    request = make_request(
-        RegionCode.NA, verification="warn", training_data_uri="s3://data/training"
-    )
+    request = make_request(NA, verification="warn", training_data_uri="s3://data/training")
     region = json.loads(registration_file([request]))["regions"]["NA"]
     arguments = region["model_package_arguments"]
     assert arguments["SamplePayloadUrl"] == {"$slot": "sample_payload_url"}

@@ -16,7 +16,7 @@ from constructs_lib.definition import (
 )
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import EU, FE, NA, RegionNames
 from constructs_lib.registration.load_test_request import LoadTestRequestError
 from constructs_lib.steps.policies import TRAINING_TIMEOUT
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
@@ -158,9 +158,9 @@ def test_each_region_registers_its_own_image(tmp_path: Path, write_pipeline: Wri
     images = {code: request.image_uri for code, request in registration_requests(configs).items()}
 
     assert {code: image.split(".")[3] for code, image in images.items()} == {
-        RegionCode.NA: "us-east-1",
-        RegionCode.EU: "eu-west-1",
-        RegionCode.FE: "us-west-2",
+        NA: "us-east-1",
+        EU: "eu-west-1",
+        FE: "us-west-2",
     }
 
 
@@ -173,7 +173,7 @@ def test_every_condition_waits_until_every_region_is_staged(
 ) -> None:
     definition = definitions["several_regions"]
 
-    for code in RegionCode:
+    for code in RegionNames().codes:
         stage = _step(definition, f"Stage-{code}")["Arguments"]
         assert "Steps.Verify.PropertyFiles.Evaluation" in json.dumps(stage["verdict"])
     assert _step(definition, "Gate")["DependsOn"] == ["Stage-NA", "Stage-EU", "Stage-FE"]
@@ -220,7 +220,7 @@ def test_the_model_is_verified_in_the_container_that_serves_it(
     tmp_path: Path, write_pipeline: WritePipeline
 ) -> None:
     configs = PipelineConfigs.load(write_pipeline(tmp_path, "existing_model"))
-    request = registration_requests(configs)[RegionCode.NA]
+    request = registration_requests(configs)[NA]
     definition = compile_pipeline(configs).definition
     verify = _step(definition, "Verify")["Arguments"]
 
@@ -290,7 +290,7 @@ def test_a_verification_that_is_not_enforced_has_no_gate(
         *["Registration-NA", "Registration-EU", "Registration-FE"],
     ]
     stages = ["Stage-NA", "Stage-EU", "Stage-FE"]
-    for code in RegionCode:
+    for code in RegionNames().codes:
         assert _step(definition, f"Registration-{code}")["DependsOn"] == stages
     assert lint(definition) == []
 
@@ -417,7 +417,7 @@ def test_every_region_is_registered_by_the_same_function_from_what_is_staged_the
 ) -> None:
     definition = definitions["several_regions"]
 
-    for code in RegionCode:
+    for code in RegionNames().codes:
         step = _step(definition, f"Registration-{code}")
         assert (step["Type"], step["FunctionArn"]) == ("Lambda", "${RegistrationFunctionArn}")
         staged = ("evaluation_uri", "model_artifact_uri", "packaging_manifest_uri")

@@ -10,7 +10,7 @@ import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import registration_requests
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import NA
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import is_arm64
 from constructs_lib.serving.images import (
@@ -136,7 +136,7 @@ def test_an_accelerator_in_the_list_is_refused(tmp_path: Path) -> None:
 
 def test_types_of_one_container_are_registered_together(tmp_path: Path) -> None:
     types = ["ml.c7g.xlarge", "ml.m8g.xlarge"]
-    request = _requests(tmp_path / "graviton", types, "ml.c7g.xlarge")[RegionCode.NA]
+    request = _requests(tmp_path / "graviton", types, "ml.c7g.xlarge")[NA]
 
     assert request.inference_instance_types == tuple(types)
     assert "-graviton:" in request.image_uri

@@ -18,7 +18,7 @@ from constructs_lib.definition import registration_requests
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts
 from constructs_lib.infrastructure.load_test import EndpointNetwork, LoadTestFunction
 from constructs_lib.infrastructure.log_groups import LogOptions
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import NA
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.sdk import offline, offline_session
 from tests.example_pipeline import CONFIG
@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def template(folder: Path) -> Template:
     configs = PipelineConfigs.load(CONFIG)
-    request = registration_requests(configs)[RegionCode.NA]
+    request = registration_requests(configs)[NA]
     app = App(outdir=str(folder), builtin_cloud_formation_validation=False)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
     stack = Stack(

@@ -13,7 +13,7 @@ import pytest
 
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.pipeline_builder import BSMPytorchPipelineBuilder
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import RegionNames
 from constructs_lib.steps.model import PytorchModelStepBuilder
 from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
 from constructs_lib.steps.registration import ModelRegistrationStepBuilder
@@ -36,7 +36,7 @@ def builder(example_config: Path) -> BSMPytorchPipelineBuilder:
         example_config,
         values=DeployTimeValues(
             artifact_bucket_name="artifacts",
-            registry_bucket_names={code: f"registry-{code}" for code in RegionCode},
+            registry_bucket_names={code: f"registry-{code}" for code in RegionNames().regions},
         ),
     )
 
