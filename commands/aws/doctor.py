@@ -15,6 +15,7 @@ from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import print_json
 from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import EARLIER_NAMES
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -127,8 +128,18 @@ def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppN
         instances=tuple(_instances(settings, pipelines)),
         creates_vpc=settings.existing_vpc is None,
         zones=settings.vpc_zones,
+        s3_prefix_list=_prefix_list(settings),
         network_stack=f"{settings.app_name}-network",
     )
+
+
+def _prefix_list(settings: Settings) -> str | None:
+    """Return the prefix list that synthesis takes, where it is worth a look in the account."""
+    from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS
+
+    if settings.s3_prefix_list is None and settings.home_code in EARLIER_NAMES:
+        return None
+    return settings.s3_prefix_list or S3_PREFIX_LISTS.get(settings.home_region)
 
 
 def _instances(

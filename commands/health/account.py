@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from commands.executions.models import models_of_executions
 from commands.health.bootstrap import BootstrapNeeds, bootstrap_checks
 from commands.health.checks import Check
 from commands.health.quotas import InstanceNeed, instance_checks, network_checks
+from commands.health.regions import disabled_regions, name_of_check, prefix_list_check
 from commands.health.zones import zone_check
 from commands.terminal.aws import Aws, AwsCallError, calls
+from constructs_lib.regions import EARLIER_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,9 @@ class AppNeeds:
     instances: tuple[InstanceNeed, ...]
     creates_vpc: bool
     zones: tuple[str, ...]
-    """Names of the zones of that VPC."""
+    """Names of the zones of that VPC; none: the first two of the account's."""
+    s3_prefix_list: str | None = None
+    """What security groups of the app name for Amazon S3; None where there is nothing to check."""
     network_stack: str
     """Name of the stack that holds the VPC."""
 
@@ -40,7 +44,14 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
             yield Check(name, "unknown", "needs credentials")
         return
     yield _credentials(account, needs.account)
-    yield from bootstrap_checks(aws, account, needs.bootstrap)
+    disabled = list(_disabled(aws, needs.bootstrap.regions))
+    yield from disabled
+    usable = [
+        region
+        for region in needs.bootstrap.regions
+        if name_of_check(region) not in {each.name for each in disabled}
+    ]
+    yield from bootstrap_checks(aws, account, replace(needs.bootstrap, regions=usable))
     yield from _models(aws)
     if aws.is_embedded:
         yield Check("quotas", "unknown", "the embedded AWS has none")
@@ -48,7 +59,16 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
     yield from instance_checks(aws, needs.instances)
     if needs.creates_vpc:
         yield zone_check(aws, needs.zones)
+        if needs.s3_prefix_list is not None:
+            yield prefix_list_check(aws, needs.s3_prefix_list)
         yield from network_checks(aws, needs.network_stack)
+
+
+def _disabled(aws: Aws, regions: Sequence[str]) -> Iterator[Check]:
+    """Check that the account has the regions; those of the earlier system every account has."""
+    asked = [each for each in regions if each not in EARLIER_NAMES.values()]
+    if asked and not aws.is_embedded:
+        yield from disabled_regions(aws, asked)
 
 
 def _credentials(account: str, expected: str | None) -> Check:

@@ -8,6 +8,7 @@ from typing import Final
 from commands.health.checks import Check
 from commands.terminal.aws import Aws, AwsCallError, calls
 
+_OF_A_VPC: Final = 2
 _WITHOUT_ML_INSTANCES: Final = frozenset({"use1-az3"})
 """Names of zones differ from account to account, ids do not."""
 
@@ -17,13 +18,15 @@ def zone_check(aws: Aws, names: Sequence[str]) -> Check:
 
     Args:
         aws: The account.
-        names: The zones' names.
+        names: The zones' names; none for the first two that the account has, which is what
+            CloudFormation takes then.
     """
     try:
         with calls("Cannot read the availability zones"):
             zones = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
     except AwsCallError as error:
         return Check("zones", "unknown", str(error))
+    names = names or sorted(zone["ZoneName"] for zone in zones)[:_OF_A_VPC]
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
     usable = [name for name, id_ in ids.items() if id_ not in _WITHOUT_ML_INSTANCES]
     shown = ", ".join(f"{name} ({ids.get(name, 'unknown')})" for name in names)

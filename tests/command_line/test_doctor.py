@@ -18,7 +18,7 @@ from commands.health.quotas import InstanceNeed, needs_of
 from commands.terminal import places
 from commands.terminal.aws import Aws
 from constructs_lib.compiled_pipeline import CompiledPipeline
-from constructs_lib.regions import RegionCode
+from constructs_lib.regions import NA
 from constructs_lib.registration.request import RegistrationRequest
 
 ACCOUNT = "123456789012"
@@ -136,6 +136,97 @@ def test_a_region_that_is_not_bootstrapped_is_told_with_the_command(
     assert (check.state, check.fix) == ("problem", f"cdk bootstrap aws://{ACCOUNT}/us-east-1")
 
 
+def _region(name: str, status: str) -> dict[str, Any]:
+    return {"RegionName": name, "OptInStatus": status}
+
+
+def test_a_region_that_the_account_has_not_enabled_is_told_with_the_command(
+    stubs: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_bootstrap(stubs)
+    _expect_models(stubs["sagemaker"])
+    stubs["ec2"].add_response(
+        "describe_regions",
+        {
+            "Regions": [
+                _region("ap-southeast-3", "not-opted-in"),
+                _region("eu-central-1", "opt-in-not-required"),
+            ]
+        },
+        {"RegionNames": ["ap-southeast-3", "eu-central-1"], "AllRegions": True},
+    )
+    stubs["ssm"].add_response("get_parameter", {"Parameter": {"Value": "21"}})
+
+    regions = ["us-east-1", "ap-southeast-3", "eu-central-1"]
+    checks = diagnose(bootstrap=_bootstrap(regions=regions))
+
+    check = checks["region ap-southeast-3"]
+    assert (check.state, check.detail) == (
+        "problem",
+        "not enabled in this account, which has to opt in to it",
+    )
+    assert "aws account enable-region --region-name ap-southeast-3" in (check.fix or "")
+    assert "region eu-central-1" not in checks
+    assert [name for name in checks if name.startswith("bootstrap")] == [
+        "bootstrap of us-east-1",
+        "bootstrap of eu-central-1",
+    ]
+
+
+def test_regions_that_may_not_be_asked_for_are_not_checked(
+    account: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    account["ec2"].add_client_error("describe_regions", "UnauthorizedOperation")
+    account["ssm"].add_response("get_parameter", {"Parameter": {"Value": "21"}})
+
+    checks = diagnose(bootstrap=_bootstrap(regions=["us-east-1", "eu-central-1"]))
+
+    assert checks["regions"].state == "unknown"
+    assert checks["bootstrap of eu-central-1"].state == "ok"
+
+
+@pytest.mark.parametrize(
+    ("found", "state", "fix"),
+    [
+        (["pl-1"], "ok", None),
+        (["pl-2"], "problem", "Set s3_prefix_list in cdk.json to pl-2."),
+        ([], "problem", None),
+    ],
+)
+def test_the_prefix_list_of_amazon_s3_is_compared_with_the_account(
+    account: dict[str, Stubber],
+    diagnose: Callable[..., dict[str, Check]],
+    found: list[str],
+    state: str,
+    fix: str | None,
+) -> None:
+    _expect_zones(account["ec2"])
+    account["ec2"].add_response(
+        "describe_managed_prefix_lists",
+        {"PrefixLists": [{"PrefixListId": each} for each in found]},
+        {"Filters": [{"Name": "prefix-list-name", "Values": ["com.amazonaws.us-east-1.s3"]}]},
+    )
+    _expect_network(account["ec2"], [], endpoints=0)
+    _expect_quotas(account["service-quotas"], "vpc", VPC_QUOTAS)
+
+    check = diagnose(creates_vpc=True, s3_prefix_list="pl-1")["prefix list of Amazon S3"]
+
+    assert (check.state, check.fix) == (state, fix)
+
+
+def test_without_names_of_zones_the_first_two_of_the_account_are_checked(
+    account: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
+) -> None:
+    _expect_zones(account["ec2"])
+    _expect_network(account["ec2"], [], endpoints=0)
+    _expect_quotas(account["service-quotas"], "vpc", VPC_QUOTAS)
+
+    check = diagnose(creates_vpc=True, zones=())["zones"]
+
+    assert check.state == "problem"
+    assert check.detail.startswith("us-east-1a (use1-az1), us-east-1b (use1-az3): ")
+
+
 def test_an_old_bootstrap_is_a_problem(
     stubs: dict[str, Stubber], diagnose: Callable[..., dict[str, Check]]
 ) -> None:
@@ -228,11 +319,11 @@ def test_what_a_pipeline_runs_on_is_read_from_what_it_compiles_to() -> None:
     pipeline = CompiledPipeline(
         name="returns-risk",
         body=json.dumps({"Steps": steps}),
-        registration_requests={RegionCode.NA: request},
+        registration_requests={NA: request},
         registration_file="{}",
     )
 
-    assert [need.quota_name for need in needs_of(pipeline, RegionCode.NA)] == [
+    assert [need.quota_name for need in needs_of(pipeline, NA)] == [
         "ml.m5.xlarge for training job usage",
         "ml.m5.xlarge for processing job usage",
         "ml.m5.large for endpoint usage",
