@@ -29,6 +29,16 @@ MAX_DOCUMENT_CHARACTERS: Final = {
     ("AWS::S3::BucketPolicy", "PolicyDocument"): 20_480,
 }
 """By type of resource and property that holds a JSON document."""
+MAX_NAME_CHARACTERS: Final = {
+    ("AWS::KMS::Alias", "AliasName"): 256,
+    ("AWS::S3::Bucket", "BucketName"): 63,
+    ("AWS::SNS::Topic", "TopicName"): 256,
+    ("AWS::SageMaker::ModelPackageGroup", "ModelPackageGroupName"): 63,
+}
+"""By type of resource and property: of what the app names itself. The linter checks the steps."""
+MAX_STACK_NAME_CHARACTERS: Final = 128
+MAX_EXPORT_NAME_CHARACTERS: Final = 255
+_TEMPLATE: Final = ".template.json"
 
 
 def template_problems(folder: Path) -> dict[str, list[str]]:
@@ -41,8 +51,11 @@ def template_problems(folder: Path) -> dict[str, list[str]]:
         The problems by the name of the template's file, of those that have some.
     """
     found = {
-        file.name: list(_problems(file.read_bytes()))
-        for file in sorted(folder.rglob("*.template.json"))
+        file.name: [
+            *_stack_name_problems(file.name.removesuffix(_TEMPLATE)),
+            *_problems(file.read_bytes()),
+        ]
+        for file in sorted(folder.rglob(f"*{_TEMPLATE}"))
     }
     return {name: problems for name, problems in found.items() if problems}
 
@@ -61,8 +74,32 @@ def _problems(template: bytes) -> Iterator[str]:
                 f"the template has {count} {section}; CloudFormation takes at most {most}:"
                 " split the stack"
             )
+    for name, output in content.get("Outputs", {}).items():
+        exported = output.get("Export", {}).get("Name", "")
+        yield from _name_problems(f"the export of {name}", exported, MAX_EXPORT_NAME_CHARACTERS)
     for name, resource in content.get("Resources", {}).items():
         yield from _document_problems(name, resource)
+        yield from _resource_name_problems(name, resource)
+
+
+def _stack_name_problems(name: str) -> Iterator[str]:
+    return _name_problems("the stack", name, MAX_STACK_NAME_CHARACTERS)
+
+
+def _resource_name_problems(name: str, resource: Mapping[str, Any]) -> Iterator[str]:
+    for (resource_type, member), most in MAX_NAME_CHARACTERS.items():
+        if resource.get("Type") == resource_type:
+            given = resource.get("Properties", {}).get(member, "")
+            yield from _name_problems(f"{member} of {name} ({resource_type})", given, most)
+
+
+def _name_problems(what: str, name: Any, most: int) -> Iterator[str]:
+    shortest = _shortest(name)
+    if len(shortest) > most:
+        yield (
+            f"{what} is called {shortest!r}, which has {len(shortest)} characters; AWS takes at"
+            f" most {most}: shorten app_name, the folder's name or the name of the region"
+        )
 
 
 def _document_problems(name: str, resource: Mapping[str, Any]) -> Iterator[str]:
