@@ -77,6 +77,12 @@ _SERVES: dict[str, Any] = {"inference_instance_type": "ml.m5.large"}
 SHAPES: dict[str, dict[str, Any]] = {
     "existing_model": {"shared": {"registration_regions": ["NA"]}},
     "load_tested": {"shared": {"registration_regions": ["NA"], "load_test_in_aws": True}},
+    "other_regions": {
+        "shared": {
+            "region": "ap-southeast-2",
+            "registration_regions": ["NA", "ap-southeast-2"],
+        }
+    },
     "several_regions": {},
     "with_training": {
         "shared": {"registration_regions": ["NA"]},
@@ -125,6 +131,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
 }
 """Every shape that a pipeline can have, as changes to the example on PyTorch's container."""
+OTHER_HOME = "eu-central-1"
+"""Where ``other_regions`` has its home: models are not registered there."""
 
 
 @pytest.fixture(scope="session")
