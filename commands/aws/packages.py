@@ -45,6 +45,12 @@ def packages(
     """
     from commands.registry import versions
 
+    if compare and compare[0] == compare[1]:
+        raise typer.BadParameter(
+            f"both versions are {compare[0]}: give two different ones, the older first. To see a"
+            " version by itself, leave --compare out.",
+            param_hint="'--compare'",
+        )
     aws = options.aws()
     found = read_packages(aws, pipeline, in_region, limit=limit, versions=compare or ())
     found = with_medians(aws, found)

@@ -97,6 +97,14 @@ def test_compare_puts_two_versions_side_by_side(release: Callable[..., Result]) 
     assert re.search("^git_commit +c{24} +c{24}-dirty *$", result.stdout, re.MULTILINE)
 
 
+def test_a_version_is_not_compared_with_itself(release: Callable[..., Result]) -> None:
+    result = release("packages", NAME, "--compare", "1", "1")
+
+    told = " ".join(re.sub("[│╭╮╰╯─]", "", result.stderr).split())
+    assert result.exit_code == 2
+    assert "both versions are 1: give two different ones, the older first" in told
+
+
 def test_compare_tells_regions_that_agree_once(release: Callable[..., Result]) -> None:
     result = release("packages", NAME, "--compare", "1", "2")
 
