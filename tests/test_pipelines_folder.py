@@ -73,6 +73,29 @@ def test_a_folder_without_a_config_is_an_error(tmp_path: Path) -> None:
         config_paths(tmp_path)
 
 
+def test_every_folder_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    add_pipeline(tmp_path, "my model")
+
+    with pytest.raises(PipelinesFolderError) as error:
+        config_paths(tmp_path)
+
+    assert len(str(error.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize("broken", ["empty", "my model", "a-b"])
+def test_a_folder_that_is_wrong_does_not_stop_the_others(tmp_path: Path, broken: str) -> None:
+    path = add_pipeline(tmp_path, "model")
+    add_pipeline(tmp_path, "a_b")
+    add_pipeline(tmp_path, "a-b")
+    (tmp_path / "empty").mkdir()
+    add_pipeline(tmp_path, "my model")
+
+    assert config_path(tmp_path, "model") == path
+    with pytest.raises(PipelinesFolderError, match=rf"{tmp_path}.*{broken}"):
+        config_path(tmp_path, "a_b" if broken == "a-b" else broken)
+
+
 def test_no_pipeline_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PipelinesFolderError, match="holds no pipeline"):
         config_paths(tmp_path)

@@ -42,13 +42,15 @@ def validate(
         release validate
         release validate returns_risk --json
     """
-    from constructs_lib.configs.folder import config_path, config_paths, refuse_equal_names
+    from constructs_lib.configs.folder import config_path, folders_of_pipelines, refuse_equal_names
     from constructs_lib.release.patches import patch_findings, today
 
     settings = places.read_settings()
     folder = places.pipelines_folder(settings)
-    paths = {name: config_path(folder, name) for name in names} if names else config_paths(folder)
-    loaded = {name: _load(path, settings) for name, path in paths.items()}
+    for name in names or ():
+        config_path(folder, name)  # one that nothing has is refused before anything is told
+    chosen = list(dict.fromkeys(names or folders_of_pipelines(folder)))
+    loaded = {name: _load(folder, name, settings) for name in chosen}
     configs = {name: each for name, each in loaded.items() if not isinstance(each, ReleaseError)}
     policy, day = settings.unpatched_containers, today()
     patches = {name: patch_findings(each, policy, day) for name, each in configs.items()}
@@ -62,14 +64,16 @@ def validate(
     refuse_equal_names({name: each for name, each in configs.items() if name in valid})
     if as_json:
         print_json(results)
-    raise typer.Exit(ExitCode.DONE if len(valid) == len(paths) else ExitCode.ERROR)
+    raise typer.Exit(ExitCode.DONE if len(valid) == len(chosen) else ExitCode.ERROR)
 
 
-def _load(path: Path, settings: Settings) -> PipelineConfigs | ReleaseError:
+def _load(folder: Path, name: str, settings: Settings) -> PipelineConfigs | ReleaseError:
     from constructs_lib.configs import PipelineConfigs
+    from constructs_lib.configs.folder import config_path
 
     try:
         # What is odd in it is told among the findings.
+        path = config_path(folder, name)
         return PipelineConfigs.read(path, region_names=settings.region_names)
     except ReleaseError as error:
         return error

@@ -18,7 +18,7 @@ from commands.terminal.aws import (
 from commands.terminal.code import check_code
 from commands.terminal.emulator_key import read_key
 from commands.terminal.messages import tell
-from commands.terminal.names import is_of_the_app
+from commands.terminal.names import folder_of
 from constructs_lib.errors import ReleaseError
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _read_deployed(aws: Aws, pipeline: str, *, required: bool) -> dict[str, Any]
     try:
         return read_definition(aws, pipeline)
     except UnknownNameError:
-        if required or not is_of_the_app(pipeline):
+        if required or folder_of(pipeline) is None:
             raise
         return None
 
@@ -124,6 +124,7 @@ def _problem(
 
 
 def _pipelines() -> dict[str, PipelineConfigs]:
+    """Load all that is deployed together: a folder that is wrong is refused, whichever it is."""
     return places.load_pipelines(places.read_settings())
 
 
@@ -140,19 +141,14 @@ def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[
     """
     from constructs_lib.release.files import release_files
 
-    settings, found = places.read_settings(), _pipelines().items()
-    configs = {name: each for name, each in found if each.base.pipeline_name == pipeline}
-    with places.compilation(configs, settings, no_cache=False) as compiled:
-        return [
-            difference
-            for name, each in configs.items()
-            for difference in _differences(
-                aws,
-                definition,
-                compiled[name].pipeline,
-                release_files(each, compiled[name].pipeline),
-            )
-        ]
+    settings, folder = places.read_settings(), folder_of(pipeline)
+    if folder is None:
+        _pipelines()  # a folder whose config cannot be read may be the one
+        return []
+    configs = places.load_configs(settings, folder)
+    with places.compilation({folder: configs}, settings, no_cache=False) as compiled:
+        made = compiled[folder].pipeline
+        return list(_differences(aws, definition, made, release_files(configs, made)))
 
 
 def _differences(

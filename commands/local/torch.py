@@ -97,7 +97,12 @@ def _of_the_pipelines() -> str:
     Raises:
         ReleaseError: A config cannot be read.
     """
-    pipelines = places.load_pipelines(places.read_settings())
+    from constructs_lib.configs.folder import readable_pipelines
+
+    settings = places.read_settings()
+    pipelines = readable_pipelines(
+        places.pipelines_folder(settings), settings.region_names
+    ) or places.load_pipelines(settings)
     versions = {configs.model.framework_version for configs in pipelines.values()}
     newest = max(versions, key=lambda each: tuple(map(int, each.split("."))))
     if len(versions) > 1:

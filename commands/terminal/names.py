@@ -16,9 +16,12 @@ _PIPELINE_NAME: Final = re.compile(r'"pipeline_name"\s*:\s*"([^"\\]+)"')
 
 def folder_named(name: str) -> str:
     """Return the folder of a pipeline; a name that nothing has stays, for its command to refuse."""
-    known = dict(_names())
-    folders = [folder for folder, pipeline in known.items() if pipeline == name]
-    return name if name in known or not folders else folders[0]
+    return name if name in dict(_names()) else folder_of(name) or name
+
+
+def folder_of(pipeline: str) -> str | None:
+    """Return the folder of the app that makes a pipeline of that name, if there is one."""
+    return next((folder for folder, name in _names() if name == pipeline), None)
 
 
 def folders_named(names: list[str] | None) -> list[str] | None:
@@ -43,19 +46,14 @@ def is_known(name: str) -> bool:
     return name in known or name in known.values()
 
 
-def is_of_the_app(pipeline: str) -> bool:
-    """Whether a folder of the app makes a pipeline of that name."""
-    return pipeline in dict(_names()).values()
-
-
 def _names() -> Iterator[tuple[str, str]]:
     """Yield the folder and the name of each pipeline, as far as its config can be read."""
     from constructs_lib.configs import PipelineConfigs
-    from constructs_lib.configs.folder import config_paths
+    from constructs_lib.configs.folder import folders_of_pipelines
 
     try:
         settings = places.read_settings()
-        paths = config_paths(places.pipelines_folder(settings))
+        paths = folders_of_pipelines(places.pipelines_folder(settings))
     except ReleaseError:
         return
     for folder, path in paths.items():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,18 @@ def config_paths(folder: Path) -> dict[str, Path]:
         PipelinesFolderError: The folder is missing or empty, a config in it is missing, or a name
             in it cannot be a pipeline's.
     """
+    paths = folders_of_pipelines(folder)
+    if wrong := list(wrong_folders(folder, paths).values()):
+        raise PipelinesFolderError("\n".join(wrong))
+    return paths
+
+
+def folders_of_pipelines(folder: Path) -> dict[str, Path]:
+    """Return where each pipeline's config has to be by the name of its folder, sorted.
+
+    Raises:
+        PipelinesFolderError: The folder is missing or empty.
+    """
     if not folder.is_dir():
         raise PipelinesFolderError(
             f"There is no folder {folder}. Make a pipeline in it: release new NAME. Or correct"
@@ -42,14 +55,24 @@ def config_paths(folder: Path) -> dict[str, Path]:
     }
     if not paths:
         raise PipelinesFolderError(f"{folder} holds no pipeline. Make one: release new NAME.")
-    _check_names(folder, paths)
-    missing = [str(path) for path in paths.values() if not path.is_file()]
-    if missing:
-        raise PipelinesFolderError(
-            f"Every folder in {folder} is a pipeline and needs a config: missing"
-            f" {', '.join(missing)}. Create it, or let the folder's name start with '_'."
-        )
     return paths
+
+
+def wrong_folders(folder: Path, paths: Mapping[str, Path]) -> dict[str, str]:
+    """Tell by their names which folders cannot be a pipeline's, and why; the others can be used.
+
+    Args:
+        folder: Usually ``pipelines``.
+        paths: Where the configs have to be, by the names of the folders in it.
+    """
+    wrong = dict(_wrong_names(folder, paths))
+    for name, path in paths.items():
+        if name not in wrong and not path.is_file():
+            wrong[name] = (
+                f"Every folder in {folder} is a pipeline and needs a config: missing {path}. Create"
+                " it, or let the folder's name start with '_'."
+            )
+    return wrong
 
 
 def refuse_name(name: str) -> None:
@@ -65,35 +88,40 @@ def refuse_name(name: str) -> None:
         )
 
 
-def _check_names(folder: Path, names: Iterable[str]) -> None:
+def _wrong_names(folder: Path, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     owners: dict[str, str] = {}
     for name in names:
         if not _NAME.fullmatch(name):
-            raise PipelinesFolderError(
+            yield (
+                name,
                 f"{folder} holds a folder {name!r}, whose name cannot be a pipeline's: it becomes"
                 " part of a stack's name. Rename it to a letter followed by up to 63 letters,"
-                " digits, '_' and '-'; or let the name start with '_' if it is no pipeline."
+                " digits, '_' and '-'; or let the name start with '_' if it is no pipeline.",
             )
         # As in the stack's name.
         other = owners.setdefault(name.replace("_", "-"), name)
         if other != name:
-            raise PipelinesFolderError(
+            yield (
+                name,
                 f"{folder / other} and {folder / name} would have the same stack, because '_'"
-                " becomes '-' in its name. Rename one of them."
+                " becomes '-' in its name. Rename one of them.",
             )
 
 
 def config_path(folder: Path, name: str) -> Path:
-    """Return the path of one pipeline's config.
+    """Return the path of one pipeline's config; what is wrong with other folders is no matter.
 
     Raises:
-        PipelinesFolderError: No folder has that name; names those there are.
+        PipelinesFolderError: No folder has that name, and those there are, are named; or it cannot
+            be a pipeline's.
     """
-    paths = config_paths(folder)
+    paths = folders_of_pipelines(folder)
     if name not in paths:
         raise PipelinesFolderError(
             f"There is no pipeline {name!r} in {folder}.{suggestion(name, paths)}"
         )
+    if wrong := wrong_folders(folder, paths).get(name):
+        raise PipelinesFolderError(wrong)
     return paths[name]
 
 
@@ -115,6 +143,26 @@ def load_pipelines(
     }
     refuse_equal_names(pipelines)
     return pipelines
+
+
+def readable_pipelines(
+    folder: Path, region_names: RegionNames | None = None
+) -> dict[str, PipelineConfigs]:
+    """Load the configs that can be used by the names of their folders, without a word of others.
+
+    Args:
+        folder: Usually ``pipelines``.
+        region_names: What regions are called; by default as in the earlier system.
+
+    Raises:
+        PipelinesFolderError: The folder is missing or empty.
+    """
+    found = {}
+    for name in folders_of_pipelines(folder):
+        with suppress(ReleaseError):
+            path = config_path(folder, name)
+            found[name] = PipelineConfigs.read(path, region_names=region_names)
+    return found
 
 
 def refuse_equal_names(pipelines: Mapping[str, PipelineConfigs]) -> None:

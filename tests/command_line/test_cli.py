@@ -82,6 +82,19 @@ def test_validate_reports_what_sagemaker_would_refuse(app_folder: Path) -> None:
     assert "valid" not in result.stdout
 
 
+def test_validate_checks_the_others_when_one_folder_has_no_config(app_folder: Path) -> None:
+    (app_folder / "models" / "not_yet").mkdir()
+
+    everything = CliRunner().invoke(app, ["validate"])
+    by_its_pipeline = CliRunner().invoke(app, ["validate", "returns-risk"])
+
+    assert everything.exit_code == 1
+    assert "missing" in everything.stderr
+    assert "not_yet/config.json" in everything.stderr
+    assert "returns_risk: valid, pipeline returns-risk" in everything.stdout
+    assert (by_its_pipeline.exit_code, "not_yet" in by_its_pipeline.output) == (0, False)
+
+
 def test_validate_tells_once_what_is_not_used_of_an_older_file(app_folder: Path) -> None:
     path = app_folder / "models" / "returns_risk" / "config.json"
     document = json.loads(path.read_text())

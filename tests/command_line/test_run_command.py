@@ -163,6 +163,12 @@ def test_at_a_terminal_it_is_asked_and_yes_is_the_default(
     assert bool(deployments) is deploys
 
 
+def test_what_is_wrong_with_another_folder_does_not_matter(deployed_app: dict[str, Any]) -> None:
+    (places.ROOT / "pipelines" / "not_yet").mkdir()
+
+    assert differences(AWS, NAME, deployed_app) == []
+
+
 @pytest.mark.usefixtures("deployed_app")
 def test_what_cannot_be_deployed_is_the_error_but_what_is_deployed_runs_on_request() -> None:
     (places.ROOT / "pipelines" / "returns_risk" / "config.json").unlink()
