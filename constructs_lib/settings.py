@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic import (
 )
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.fields.regions import HomeRegion, OwnRegionNames
 from constructs_lib.fields.rules import did_you_mean, field_names, message_of, shown
 from constructs_lib.fields.setting_types import (
@@ -390,11 +390,11 @@ def read_context(file: Path) -> dict[str, Any]:
         SettingsError: There is no such file, it is not JSON, or it holds no context.
     """
     try:
-        document = json.loads(file.read_text(encoding="utf-8-sig"))
+        document = read_json(file.read_bytes())
     except OSError as error:
         raise SettingsError(f"Cannot read {file}: {error.strerror}.") from error
-    except (ValueError, RecursionError) as error:
-        raise SettingsError(f"{file} is not JSON in UTF-8: {error}.") from error
+    except UnreadableJsonError as error:
+        raise SettingsError(f"{file} {error}.") from error
     context = document.get("context") if isinstance(document, dict) else None
     if not isinstance(context, dict):
         raise SettingsError(
@@ -408,11 +408,9 @@ def _given(get: Callable[[str], Any]) -> dict[str, Any]:
     given = get(CONTEXT_KEY) or {}
     if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'
         try:
-            given = json.loads(given)
-        except json.JSONDecodeError as error:
-            raise SettingsError(
-                f"Context '{CONTEXT_KEY}' is not JSON: {error}. Got {given!r}."
-            ) from error
+            given = read_json(given)
+        except UnreadableJsonError as error:
+            raise SettingsError(f"Context '{CONTEXT_KEY}' {error}. Got {shown(given)}.") from error
     if not isinstance(given, dict):
         raise SettingsError(f"Context '{CONTEXT_KEY}' is an object of settings, got {given!r}.")
     return dict(given)

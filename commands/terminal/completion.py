@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from commands.terminal import places
+from constructs_lib.fields.json_texts import read_json
 
 
 def folder_names(incomplete: str) -> list[str]:
@@ -41,7 +41,7 @@ def _values(value: Any, name: str) -> Iterator[str]:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        document = read_json(path.read_bytes())
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) else {}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from constructs_lib.configs.problems import ConfigProblem
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.fields.rules import shown
 
 _DEEPEST: Final = 100
@@ -49,16 +50,11 @@ def read_document(file: Path) -> tuple[dict[str, Any] | None, list[ConfigProblem
             return None, [ConfigProblem("$", f"is larger than {_LARGEST} bytes: no config is")]
         if not content.strip():
             return None, [ConfigProblem("$", "the file is empty: it must hold a JSON object")]
-        document = parse(content.decode("utf-8-sig"))
+        document = parse(content)
     except OSError as error:
         return None, [ConfigProblem("$", f"cannot read the file: {error.strerror or error}")]
-    except UnicodeDecodeError as error:
-        return None, [ConfigProblem("$", f"is not UTF-8 text (byte {error.start}: {error.reason})")]
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        return None, [ConfigProblem("$", f"is not JSON: {where}: {error.msg}")]
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
-        return None, [ConfigProblem("$", f"cannot be read as JSON: {error}")]
+    except UnreadableJsonError as error:
+        return None, [ConfigProblem("$", str(error))]
     if not isinstance(document, dict):
         return None, [ConfigProblem("$", "must be a JSON object", shown(document))]
     if problems := unusable(document):
@@ -69,18 +65,17 @@ def read_document(file: Path) -> tuple[dict[str, Any] | None, list[ConfigProblem
     return document, [*losses(document), *invisible]
 
 
-def parse(text: str, *, parse_float: Callable[[str], float] = float) -> Any:
-    """Read JSON text; its objects remember which of their keys are there more than once.
+def parse(content: bytes, *, parse_float: Callable[[str], float] = float) -> Any:
+    """Read JSON; its objects remember which of their keys are there more than once.
 
     Args:
-        text: JSON.
-        parse_float: Reads a number with a point or an exponent; may refuse it by a ValueError.
+        content: JSON in UTF-8.
+        parse_float: As of :func:`read_json`.
 
     Raises:
-        ValueError: It is no JSON, or a number in it is beyond all that Python reads.
-        RecursionError: It is nested too deep.
+        UnreadableJsonError: It is no JSON that can be used.
     """
-    return json.loads(text, object_pairs_hook=_Object, parse_float=parse_float)
+    return read_json(content, object_pairs_hook=_Object, parse_float=parse_float)
 
 
 def unusable(document: Any) -> list[ConfigProblem]:

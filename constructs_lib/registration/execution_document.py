@@ -21,6 +21,7 @@ from typing import Any, Final
 from constructs_lib.configs.document import losses, parse, unusable
 from constructs_lib.deploy_time_values import variables_in
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.json_texts import UnreadableJsonError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.registration.file import read_registration_file
 from constructs_lib.registration.step_config import step_config
@@ -226,17 +227,11 @@ def read_document(path: Path) -> dict[str, Any]:
             would be lost: a repeated key, half of a character pair, a number beyond doubles.
     """
     try:
-        document = parse(path.read_text(encoding="utf-8-sig"), parse_float=_exact)
+        document = parse(path.read_bytes(), parse_float=_exact)
     except OSError as error:
         raise ExecutionDocumentError(f"Cannot read {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise ExecutionDocumentError(f"{path} is not UTF-8 text: {error.reason}.") from error
-    except json.JSONDecodeError as error:
-        raise ExecutionDocumentError(
-            f"{path} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
-        ) from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits; deep nesting
-        raise ExecutionDocumentError(f"{path} cannot be read as JSON: {error}.") from error
+    except UnreadableJsonError as error:
+        raise ExecutionDocumentError(f"{path} {error}.") from error
     if problems := unusable(document) or losses(document):
         raise ExecutionDocumentError("\n  ".join([f"{path} is not filled:", *map(str, problems)]))
     if not isinstance(document, dict):
@@ -250,8 +245,8 @@ def _exact(text: str) -> float:
     """Read a number that writing gives back as it was."""
     number = float(text)
     if math.isfinite(number) and Decimal(text) != Decimal(repr(number)):
-        raise ValueError(
-            f"the number {text} has more digits than readers of JSON keep, which is {number}:"
+        raise UnreadableJsonError(
+            f"holds the number {text}, which has more digits than readers of JSON keep, {number}:"
             " write it so, or as a text"
         )
     return number

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any, Final
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.processing import OWN_PACKAGING_SCRIPT
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.jobs.archive import script_content
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import registration_request
@@ -115,15 +115,13 @@ def package(
                     raise own.failure(told) if own else PackagingError(told)
                 if own:
                     own.hand_over((MODEL, MANIFEST), folder)
-            facts = json.loads(manifest.read_text())
+            facts = read_json(manifest.read_bytes())
     except OSError as error:
         raise PackagingError(
             f"Cannot write to {folder}: {error.strerror}. Give another folder as --output."
         ) from error
-    except ValueError as error:
-        raise PackagingError(
-            f"{manifest}, as the script wrote it, is not JSON: {error}."
-        ) from error
+    except UnreadableJsonError as error:
+        raise PackagingError(f"{manifest}, as the script wrote it, {error}.") from error
     if missing := [name for name in _DIGESTS if name not in facts]:
         raise PackagingError(f"{manifest}, as the script wrote it, has no {', '.join(missing)}.")
     return Packaged(model=output, manifest=manifest, facts=facts)

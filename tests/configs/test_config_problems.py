@@ -572,8 +572,8 @@ def test_a_long_value_is_cut_in_the_message(problems_of: Problems) -> None:
         ('{"a": {"b": 1, "b": 1}}', "$.a.b: is there more than once: keep one of them"),
         ('{"a": "\\ud800"}', "$.a: holds half of a character pair"),
         ('{"a": ' + "[" * 150 + "]" * 150 + "}", "is nested deeper than 100 levels"),
-        ("[" * 100_000, "$: cannot be read as JSON: maximum recursion depth exceeded"),
-        ('{"a": ' + "9" * 5000 + "}", "$: cannot be read as JSON: Exceeds the limit"),
+        ("[" * 100_000, "$: is nested too deeply for a JSON reader"),
+        ('{"a": ' + "9" * 5000 + "}", "$: holds a whole number of 5,000 digits; read are"),
     ],
 )
 def test_a_text_that_is_no_usable_json(tmp_path: Path, text: str, problem: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -133,6 +134,18 @@ def test_without_a_folder_nothing_is_added() -> None:
     assert shipped_registration_file(configs, requests) == registration_file(requests)
 
 
+def test_a_byte_order_mark_before_what_is_not_sent_is_left_out(with_samples: WithSamples) -> None:
+    manifest = codecs.BOM_UTF8 + b'{"tolerances": {"legacy-score": {"absolute": 0.5}}}'
+    answer = codecs.BOM_UTF8 + b'{"legacy-score": 1}'
+
+    own = own_samples(
+        with_samples({"a.csv": ROW, "a.expected.json": answer, "manifest.json": manifest})
+    )
+
+    assert own is not None
+    assert [request.expected for request in own.requests] == [[{"legacy-score": 1}]]
+
+
 def test_a_changed_request_or_answer_makes_another_pipeline(with_samples: WithSamples) -> None:
     keys, bodies = [], []
     for files in ({"a.csv": "1"}, {"a.csv": "2"}, {"a.expected.csv": "1"}, {"a.expected.csv": "2"}):
@@ -147,14 +160,26 @@ ROWS = {"a.csv": ROW * 2}
 TEXT_OUTPUT = {"source_model_inference_output_variable_list": {"score": "NUMERIC", "label": "TEXT"}}
 
 PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
-    "no JSON": ({"a.json": "{'a': 1}"}, "a.json: is not JSON: Expecting property name enclosed"),
+    "no JSON": ({"a.json": "{'a': 1}"}, "a.json: is not JSON: line 1, column 2: Expecting"),
     "no JSON lines": (
         {"a.jsonl": '{"a": 1}\n\n{"a": \n'},
-        "a.jsonl: line 3 is not JSON: Expecting value: line 1",
+        "a.jsonl: line 3 is not JSON: column 7: Expecting value",
     ),
     "too deep": ({"a.json": "[" * 200_000 + "]" * 200_000}, "a.json: is nested too deeply"),
     "no CSV": ({"a.csv": '"a"b\n'}, "a.csv: is not CSV: "),
-    "no UTF-8": ({"a.json": b'{"a": "\xe9"}'}, "a.json: is not UTF-8 (at byte 7)"),
+    "no UTF-8": ({"a.json": b'{"a": "\xe9"}'}, "a.json: is not UTF-8 text (at byte 7): save it"),
+    "a byte order mark": (
+        {"a.csv": b"\xef\xbb\xbf1,2\n"},
+        "a.csv: begins with a byte order mark, which would be sent as part of the request",
+    ),
+    "more digits than are read": (
+        {"a.json": "9" * 5000},
+        "a.json: holds a whole number of 5,000 digits; read are numbers of up to 4,300",
+    ),
+    "more digits than are read in the manifest": (
+        {"a.csv": ROW, "manifest.json": f'{{"tolerances": {{"x": {{"absolute": {"9" * 5000}}}}}}}'},
+        "manifest.json: holds a whole number of 5,000 digits; read are numbers of up to 4,300",
+    ),
     "empty": ({"a.txt": " \n"}, "a.txt: is empty: put a request into it, or remove it"),
     "too large": (
         {"a.txt": b"x" * (6 * 1024 * 1024 + 1)},
@@ -198,7 +223,7 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
     ),
     "no JSON in the answer": (
         {**ROWS, "a.expected.json": "1]"},
-        "a.expected.json: is not JSON: Extra data",
+        "a.expected.json: is not JSON: line 1, column 2: Extra data",
     ),
     "no record in the answer": (
         {**ROWS, "a.expected.json": []},
@@ -227,15 +252,15 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
     ),
     "a value twice": (
         {"a.csv": ROW, "a.expected.json": '[{"legacy-score": 1, "legacy-score": 2}]'},
-        'a.expected.json: "legacy-score" is there more than once: keep one of them',
+        'a.expected.json: $[0]["legacy-score"]: is there more than once: keep one of them',
     ),
     "tolerances twice": (
         {"a.csv": ROW, "manifest.json": '{"tolerances": {"legacy-score": {}}, "tolerances": {}}'},
-        'manifest.json: "tolerances" is there more than once: keep one of them',
+        "manifest.json: $.tolerances: is there more than once: keep one of them",
     ),
     "no finite number": (
         {"a.csv": ROW, "a.expected.json": '[{"legacy-score": NaN}]'},
-        "a.expected.json: legacy-score of record 1 is NaN; needed is a finite number",
+        'a.expected.json: $[0]["legacy-score"]: must be a finite number (got NaN)',
     ),
     "true": (
         {"a.csv": ROW, "a.expected.json": [{"legacy-score": True}]},
@@ -243,7 +268,7 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
     ),
     "a broken manifest": (
         {"a.csv": ROW, "manifest.json": "{"},
-        "manifest.json: invalid JSON: EOF while parsing",
+        "manifest.json: is not JSON: line 1, column 2: Expecting property name",
     ),
     "an unknown member": (
         {"a.csv": ROW, "manifest.json": {"content_type": {}}},

@@ -24,7 +24,8 @@ def test_settings_may_come_as_text_from_the_command_line() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ("{", "is not JSON"),
+        ("{", "'model-release' is not JSON: line 1, column 2"),
+        ('{"a": ' + "9" * 5000 + "}", "'model-release' holds a whole number of 5,000 digits"),
         ([1], "is an object of settings"),
         ({"app_nam": "x"}, 'app_nam: is not known here; did you mean "app_name"\\?'),
         ({"app_nam": "x"}, "Allowed settings: app_name"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -11,7 +10,7 @@ from constructs_lib.configs import VariableType
 from constructs_lib.fields.rules import did_you_mean, shown
 from constructs_lib.jobs.verify_model.answers.responses import csv_records, records_in
 from constructs_lib.release.samples.errors import UnusableSampleError
-from constructs_lib.release.samples.texts import as_text, distinct_members
+from constructs_lib.release.samples.texts import as_json, as_text
 
 ExpectedRecord: TypeAlias = dict[str, float | str]
 """Values by output variable; not all of them need to be named."""
@@ -32,20 +31,15 @@ def expected_records(
     Raises:
         UnusableSampleError: It is no answer, or not one of these variables.
     """
-    text = as_text(content)
-    records = csv_records(text) if extension == ".csv" else _json_records(text, outputs)
+    is_csv = extension == ".csv"
+    records = (
+        csv_records(as_text(content)) if is_csv else records_in(as_json(content), list(outputs))
+    )
     if not records:
         raise UnusableSampleError(f"holds no record: {_FIX}")
     return [
         _record(record, f"record {number}", outputs) for number, record in enumerate(records, 1)
     ]
-
-
-def _json_records(text: str, outputs: Mapping[str, VariableType]) -> list[Any]:
-    try:
-        return records_in(json.loads(text, object_pairs_hook=distinct_members), list(outputs))
-    except (ValueError, RecursionError) as error:
-        raise UnusableSampleError(f"is not JSON: {error}") from None
 
 
 def _record(record: Any, place: str, outputs: Mapping[str, VariableType]) -> ExpectedRecord:

@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from constructs_lib.configs import VariableType
 from constructs_lib.fields.rules import TextRule, did_you_mean, message_of
 from constructs_lib.release.samples.errors import UnusableSampleError
-from constructs_lib.release.samples.texts import distinct_members
+from constructs_lib.release.samples.texts import as_json
 
 CONTENT_TYPES: Final = {
     ".csv": "text/csv",
@@ -96,13 +96,13 @@ def read_manifest(content: bytes) -> SampleManifest:
     Raises:
         UnusableSampleError: It holds something else; names each problem.
     """
+    document = as_json(content)
     try:
-        manifest = SampleManifest.model_validate_json(content)
+        # From JSON: of Python values, strict mode would refuse what is no instance.
+        return SampleManifest.model_validate_json(json.dumps(document))
     except ValidationError as error:
         problems = [_told(each) for each in error.errors(include_url=False)]
         raise UnusableSampleError("; ".join(problems)) from None
-    json.loads(content, object_pairs_hook=distinct_members)
-    return manifest
 
 
 def _told(error: ErrorDetails) -> str:

@@ -2,43 +2,43 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
-import json
 from typing import Any
 
-from constructs_lib.fields.rules import shown
+from constructs_lib.configs.document import losses, parse, unusable
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json, utf8_text
 from constructs_lib.jobs.common.serving.default_functions import CSV, JSON
 from constructs_lib.jobs.verify_model.payloads import JSON_LINES, base_type
 from constructs_lib.release.samples.errors import UnusableSampleError
 
 
 def as_text(content: bytes) -> str:
-    """Decode a file.
+    """Decode a file, without the byte order mark that some editors put before a text.
 
     Raises:
         UnusableSampleError: It is not UTF-8.
     """
     try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UnusableSampleError(
-            f"is not UTF-8 (at byte {error.start}): save it in that encoding"
-        ) from None
+        return utf8_text(content)
+    except UnreadableJsonError as error:
+        raise UnusableSampleError(str(error)) from None
 
 
-def distinct_members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a JSON object, as ``object_pairs_hook``; of a name given twice one would be lost.
+def as_json(content: bytes) -> Any:
+    """Read JSON, of which nothing is lost.
 
     Raises:
-        UnusableSampleError: A name is there more than once.
+        UnusableSampleError: It is no JSON that can be used, or names something twice.
     """
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in members:
-            raise UnusableSampleError(f"{shown(name)} is there more than once: keep one of them")
-        members[name] = value
-    return members
+    try:
+        document = parse(content)
+    except UnreadableJsonError as error:
+        raise UnusableSampleError(str(error)) from None
+    if problems := unusable(document) or losses(document):
+        raise UnusableSampleError("; ".join(map(str, problems)))
+    return document
 
 
 def refuse_broken(body: bytes, content_type: str) -> None:
@@ -50,23 +50,25 @@ def refuse_broken(body: bytes, content_type: str) -> None:
     if not body.strip():
         raise UnusableSampleError("is empty: put a request into it, or remove it")
     kind = base_type(content_type)
-    if kind == JSON:
-        _refuse_broken_json(as_text(body), "")
-    elif kind in JSON_LINES:
-        for number, line in enumerate(as_text(body).splitlines(), 1):
-            if line.strip():
-                _refuse_broken_json(line, f"line {number} ")
-    elif kind == CSV:
-        try:
-            list(csv.reader(io.StringIO(as_text(body), newline=""), strict=True))
-        except csv.Error as error:
-            raise UnusableSampleError(f"is not CSV: {error}") from None
-
-
-def _refuse_broken_json(text: str, place: str) -> None:
+    if body.startswith(codecs.BOM_UTF8) and kind in (JSON, CSV, *JSON_LINES):
+        raise UnusableSampleError(
+            "begins with a byte order mark, which would be sent as part of the request, and which"
+            " readers of JSON and CSV refuse or take for text: save it as UTF-8 without one"
+        )
     try:
-        json.loads(text)
-    except ValueError as error:
-        raise UnusableSampleError(f"{place}is not JSON: {error}") from None
-    except RecursionError:
-        raise UnusableSampleError(f"{place}is nested too deeply for a JSON reader") from None
+        _parse(body, kind)
+    except UnreadableJsonError as error:
+        raise UnusableSampleError(str(error)) from None
+    except csv.Error as error:
+        raise UnusableSampleError(f"is not CSV: {error}") from None
+
+
+def _parse(body: bytes, kind: str) -> None:
+    if kind == JSON:
+        read_json(body)
+    elif kind in JSON_LINES:
+        for number, line in enumerate(utf8_text(body).splitlines(), 1):
+            if line.strip():
+                read_json(line, line=number)
+    elif kind == CSV:
+        list(csv.reader(io.StringIO(utf8_text(body), newline=""), strict=True))
