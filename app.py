@@ -8,6 +8,7 @@ cdk deploy --all     deploys it
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,8 +21,11 @@ quick_start.prepare(is_program=__name__ == "__main__")
 from constructs_lib.compilation.parent import CACHE_FOLDER, Compilation
 from constructs_lib.configs.folder import load_pipelines
 from constructs_lib.errors import ReleaseError
+from constructs_lib.release.code_check import refuse_wrong_code
 from constructs_lib.release.patches import IGNORE_UNPATCHED, tell_unpatched, today
 from constructs_lib.settings import Settings, read_context
+from constructs_lib.terminal.lines import TerminalHandler, fitted
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
     from aws_cdk import App
 
     from constructs_lib.findings import Finding
+
+logger = logging.getLogger(__name__)
 
 ROOT: Final = Path(__file__).parent
 NO_CACHE: Final = "no-definition-cache"
@@ -47,13 +53,16 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
         The app, and what SageMaker would refuse of its pipelines or is likely a mistake.
 
     Raises:
-        ReleaseError: The settings or a pipeline's config are wrong, or the settings refuse its
-            containers.
+        ReleaseError: The settings, a pipeline's config or its inference code are wrong, or the
+            settings refuse its containers.
     """
     settings = Settings.from_context(context.get)
-    pipelines = load_pipelines(ROOT / settings.pipelines_dir, settings.region_names)
+    folder = shown_path(ROOT / settings.pipelines_dir)
+    pipelines = load_pipelines(folder, settings.region_names)
     if not context.get(IGNORE_UNPATCHED):
         tell_unpatched(pipelines, settings.unpatched_containers, today())
+        for warning in refuse_wrong_code(pipelines.values()):
+            logger.warning("%s: %s", warning.place, warning.message)
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER
     with Compilation(pipelines, home_region=settings.home_region, cache=cache) as compilation:
         # Only now: definitions compile while the CDK is imported.
@@ -68,6 +77,7 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
 
 def main() -> int:
     """Synthesize; bad input ends with its message and exit code 1."""
+    logging.lastResort = TerminalHandler()  # where nothing else is set up for the log
     try:
         app, _ = build_app(os.environ.get("CDK_OUTDIR", "cdk.out"), _context())
         # Only here: it is part of CDK.
@@ -75,14 +85,14 @@ def main() -> int:
 
         synthesize(app)
     except ReleaseError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"{fitted(f'error: {error}', sys.stderr, hang=2)}\n")
         return 1
     return 0
 
 
 def _context() -> dict[str, Any]:
     """Read the context as CDK does: that of ``cdk.json``, and over it that of the command line."""
-    context = read_context(ROOT / "cdk.json")
+    context = read_context(shown_path(ROOT / "cdk.json"))
     # Stack traces hold the name of a folder that is new each time; the CLI takes these two keys
     # from the app only.
     without_traces = ("aws:cdk:disable-creation-stack-traces", "aws:cdk:disable-stack-trace")

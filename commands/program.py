@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import sys
 import tomllib
@@ -15,8 +16,10 @@ from typer.core import TyperGroup
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import PlainCommand, description, examples, name_values
-from commands.terminal.messages import tell
+from commands.terminal.messages import coloured, tell
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.lines import TerminalHandler
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,6 +160,7 @@ def main(**options: Any) -> None:
     So does a file or folder that cannot be used, wherever that shows: the disk is full, or the
     user may not write there.
     """
+    logging.lastResort = TerminalHandler(coloured)  # where nothing else is set up for the log
     try:
         app(**options)
     except ReleaseError as error:
@@ -165,7 +169,7 @@ def main(**options: Any) -> None:
     except OSError as error:
         if error.filename is None and error.errno not in _DISK_FULL:
             raise
-        place = error.filename or "the output"
+        place = shown_path(error.filename) if error.filename else "the output"
         tell("error", f"Cannot use {place}: {error.strerror}.")
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is buffered would fail once more
         sys.exit(ExitCode.ERROR)

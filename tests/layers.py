@@ -59,7 +59,7 @@ LAYERS: Final = (
         "constructs_lib.fields",
         "constructs_lib.findings",
         "constructs_lib.git",
-        "constructs_lib.progress",
+        "constructs_lib.terminal",
         "constructs_lib.s3_layout",
         "constructs_lib.suggestions",
         "constructs_lib.text_files",
@@ -77,7 +77,7 @@ NARROWER: Final = {
             "constructs_lib.errors",
             "constructs_lib.graph",
             "constructs_lib.language",
-            "constructs_lib.progress",
+            "constructs_lib.terminal",
             "constructs_lib.release.incoming",
         }
     ),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from commands.terminal import places
+from commands.terminal.messages import say
 from commands.terminal.options import Folder, Json, SingleFolderOption
 
 
@@ -53,7 +54,7 @@ def check_archive(
         as_json=as_json,
     )
     if exit_code == UNHEALTHY and not with_code and not as_json:
-        typer.echo(
+        say(
             "This judged the model with the code/ inside of it. To judge it with the pipeline's"
             " code, add --with-code.",
             err=True,

@@ -15,6 +15,7 @@ from commands.terminal.completion import folder_names
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.messages import tell
 from commands.terminal.names import folder_named, is_known, pipeline_named
+from constructs_lib.terminal.lines import print_fitted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -89,7 +90,7 @@ def diff(
     elif markdown:
         typer.echo(diffs.as_markdown(found))
     else:
-        Console(soft_wrap=True).print(diffs.as_text(found), end="")
+        print_fitted(Console(), diffs.as_text(found), hang=2)
     raise typer.Exit(ExitCode.CHANGED if exit_code and found.changed else ExitCode.DONE)
 
 

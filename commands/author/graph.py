@@ -10,6 +10,7 @@ import typer
 
 from commands.terminal import places
 from commands.terminal.options import Environment, Folder, Json, NoCache, print_json
+from constructs_lib.terminal.paths import shown_path
 
 
 class Form(StrEnum):
@@ -51,4 +52,4 @@ def graph(
         edges = [{"from": each.source, "to": each.target, "kind": each.kind} for each in dag.edges]
         print_json({"output": output and str(output), "steps": steps, "edges": edges})
     else:
-        typer.echo(text if output is None else f"Wrote {output}")
+        typer.echo(text if output is None else f"Wrote {shown_path(output)}")

@@ -11,6 +11,7 @@ import typer
 from commands.author.new_files import INPUT, OUTPUT, CodeShape, NewPipeline
 from commands.terminal import places
 from commands.terminal.asking import can_ask
+from commands.terminal.messages import say
 from commands.terminal.options import Json, print_json, region_of
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import NA, RegionCode, RegionNames
@@ -205,10 +206,11 @@ def _tell(folder: Path, told: NewPipeline, *, as_json: bool) -> None:
     files = f"{folder}/inference/inference.py"
     if told.shape is CodeShape.STATE_DICT:
         files += " and the network's class into network.py beside it"
-    typer.echo(
+    say(
         f"Made {folder}. Next:\n"
         f"  1. put your code into {files}\n"
         f"  2. adapt {folder}/config.json: {', '.join([*assumed, 'content types and limits'])} are"
         " the template's\n"
-        f"  3. release validate {folder.name}"
+        f"  3. release validate {folder.name}",
+        hang=3,
     )

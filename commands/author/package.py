@@ -11,6 +11,8 @@ import typer
 from commands.terminal import places
 from commands.terminal.code import check_code
 from commands.terminal.options import Folder, Json, SingleFolderOption, print_json
+from constructs_lib.terminal.lines import print_fitted
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,13 +48,13 @@ def package(
     """
     from rich.console import Console
 
-    from constructs_lib.progress import bytes_bar
     from constructs_lib.release import packager as archive_packager
+    from constructs_lib.terminal.progress import bytes_bar
 
     configs = places.load_configs(places.read_settings(), name)
     check_code([configs])
     source = archive_packager.archive_of(model)
-    folder = output or places.shown(places.STATE / "packaged" / name)
+    folder = output or shown_path(places.STATE / "packaged" / name)
     console = Console(stderr=True)
     with bytes_bar(
         f"Packaging {model.name}", archive_packager.size_bytes(source), console
@@ -70,8 +72,10 @@ def package(
 
 def _pass_on(line: str, console: Console) -> None:
     """Print what the script says, but for what every run says or the summary tells."""
+    from rich.text import Text
+
     if not line.startswith(_ROUTINE):
-        console.print(line, style="dim", markup=False, highlight=False, soft_wrap=True)
+        print_fitted(console, Text(line, "dim"), hang=2)
 
 
 def _tell(name: str, packaged: Packaged, *, as_json: bool) -> None:
@@ -82,8 +86,9 @@ def _tell(name: str, packaged: Packaged, *, as_json: bool) -> None:
         print_json({"model": str(packaged.model), "manifest": str(packaged.manifest), **facts})
         return
     size = decimal(packaged.model.stat().st_size)
-    typer.echo(f"Packaged  {packaged.model} ({size})")
-    typer.echo(f"manifest  {packaged.manifest}")
+    typer.echo(f"Packaged  {shown_path(packaged.model)} ({size})")
+    typer.echo(f"manifest  {shown_path(packaged.manifest)}")
     typer.echo(f"sha256    {facts['sha256']}")
     typer.echo(f"code      {facts['code_sha256']}")
-    typer.echo(f"\nNext: release check-archive {name} {shlex.quote(str(packaged.model))}")
+    model = shlex.quote(str(shown_path(packaged.model)))
+    typer.echo(f"\nNext: release check-archive {name} {model}")

@@ -8,7 +8,9 @@ from typing import Annotated, Final
 import typer
 
 from commands.terminal import places
+from commands.terminal.messages import say
 from commands.terminal.options import Folder, Json, print_json
+from constructs_lib.terminal.paths import shown_path
 
 _MOST_LINES: Final = 10
 _MOST_CHARACTERS: Final = 1_000
@@ -45,7 +47,7 @@ def payloads(
     for member, text in texts.items():
         typer.echo(f"{member}\n{_shown(text)}")
     if output is not None:
-        typer.echo(f"Wrote {output}")
+        say(f"Wrote {shown_path(output)}")
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.messages import coloured, tell
+from commands.terminal.messages import tell, tell_finding
 from commands.terminal.options import Environment, Folders, Json, NoCache, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -127,6 +127,6 @@ def _print(result: dict[str, Any]) -> None:
     if result["error"]:
         tell("error", result["error"])
     for finding in result["findings"]:
-        typer.echo(f"{result['name']}: {coloured(finding['text'])}", err=True)
+        tell_finding(f"{result['name']}: {finding['text']}")
     if result["valid"]:
         typer.echo(f"{result['name']}: valid, pipeline {result['pipeline']}")

@@ -13,6 +13,7 @@ from commands.executions.states import ENDED
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.messages import say
 from commands.terminal.options import Pipeline, Yes, print_json
 
 _SUCCEEDED: Final = frozenset({"Succeeded"})
@@ -67,7 +68,7 @@ def _of(models: Mapping[str, str], statuses: frozenset[str]) -> dict[str, str]:
 def _tell_of_others(count: int) -> None:
     """Say how the models go that only failed and stopped executions have left."""
     what, them = ("1 model", "it") if count == 1 else (f"{count} models", "them")
-    typer.echo(
+    say(
         f"Left: {what} of executions that failed or were stopped. If you will not retry those, add"
         f" --every-ended to delete {them}.",
         err=True,
@@ -77,7 +78,7 @@ def _tell_of_others(count: int) -> None:
 def _show(models: Mapping[str, str], kept: Mapping[str, str]) -> None:
     for name, status in models.items():
         stays = f", stays: the endpoint configuration {kept[name]} uses it" if name in kept else ""
-        typer.echo(f"{name}  of an execution that is {status}{stays}", err=True)
+        say(f"{name}  of an execution that is {status}{stays}", err=True)
 
 
 def _question(count: int) -> str:
@@ -97,4 +98,4 @@ def _delete(aws: Aws, names: list[str], kept: Mapping[str, str], *, as_json: boo
             used = [{"name": name, "endpoint_config": config} for name, config in kept.items()]
             print_json({"deleted": deleted, "kept": used})
         else:
-            typer.echo(f"Deleted: {len(deleted)}, kept: {len(kept)}")
+            say(f"Deleted: {len(deleted)}, kept: {len(kept)}")

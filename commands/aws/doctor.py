@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
@@ -16,9 +15,10 @@ from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import print_json
 from constructs_lib.errors import ReleaseError
 from constructs_lib.regions import EARLIER_NAMES
+from constructs_lib.terminal.lines import print_fitted
 
 if TYPE_CHECKING:
-    from rich.text import Text
+    from rich.console import Console
 
     from commands.health.account import AppNeeds
     from commands.health.quotas import InstanceNeed
@@ -62,28 +62,26 @@ def _print(checks: list[Check]) -> None:
 
     console = Console()
     for check in checks:
-        console.print(_shown(check, console.width), soft_wrap=True, highlight=False)
+        _tell(check, console)
 
 
-def _shown(check: Check, width: int) -> Text:
-    """Write a check: its details begin in one column, below a name that reaches into it."""
+def _tell(check: Check, console: Console) -> None:
+    """Print a check: its details begin in one column, below a name that reaches into it."""
+    from rich.text import Text
+
     from commands.terminal.tables import state_text
 
-    text = state_text(_MARKS[check.state])
-    text.append(" " * (_NAME_AT - len(text)) + check.name)
-    room = width - _DETAIL_AT
-    new_line = "\n" + " " * _DETAIL_AT
-    text.append(" " * (_DETAIL_AT - len(text)) if len(text) < _DETAIL_AT else new_line)
-    text.append(new_line.join(_wrapped(check.detail, room)))
+    title = state_text(_MARKS[check.state])
+    title.append(" " * (_NAME_AT - len(title)) + check.name)
+    detail = check.detail.split("\n")
+    if len(title) < _DETAIL_AT:
+        title.append(" " * (_DETAIL_AT - len(title)) + detail.pop(0))
+    print_fitted(console, title, hang=_DETAIL_AT)
+    blanks = " " * _DETAIL_AT
+    for line in detail:
+        print_fitted(console, Text(f"{blanks}{line}"))
     if check.fix:
-        text.append(new_line + new_line.join(_wrapped(f"fix: {check.fix}", room)), "bold")
-    return text
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    """Break a text into lines between its words: a link or a path stays in one piece."""
-    whole = textwrap.TextWrapper(max(width, 1), break_long_words=False, break_on_hyphens=False)
-    return [line for part in text.splitlines() for line in whole.wrap(part)]
+        print_fitted(console, Text(f"{blanks}fix: {check.fix}", "bold"))
 
 
 def _checks(options: AwsOptions) -> Iterator[Check]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -12,8 +11,10 @@ from commands.registry.registry import versions_of
 from commands.terminal.aws import Aws, read_definition, read_s3_object
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.completion import pipeline_names
+from commands.terminal.messages import say
 from commands.terminal.names import pipeline_named
 from commands.terminal.options import print_json
+from constructs_lib.terminal.paths import shown_path
 
 _LOOKED_AT: Final = 50
 """So many versions of a region are looked through for a model."""
@@ -55,7 +56,6 @@ def execution_document(
     """
     from constructs_lib.registration import execution_document as documents
 
-    logging.basicConfig(format="warning: %(message)s")
     content = documents.read_document(document)
     aws = options.aws()
     definition = read_definition(aws, pipeline)
@@ -70,7 +70,7 @@ def execution_document(
     if options.as_json:
         print_json({"document": str(output or document), "step_configs": step_configs})
     else:
-        typer.echo(f"Wrote {output or document}")
+        say(f"Wrote {shown_path(output or document)}")
 
 
 def _with_numbers(

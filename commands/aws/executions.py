@@ -14,6 +14,7 @@ from commands.local.retry import retry_locally
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.messages import say
 from commands.terminal.options import ExecutionId, Pipeline, Yes, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -45,7 +46,7 @@ def executions(pipeline: Pipeline, *, limit: _Limit = 10, options: AwsOptions) -
     elif found:
         _show(found)
     else:
-        typer.echo(f"{pipeline} was not executed yet.")
+        say(f"{pipeline} was not executed yet.")
 
 
 def _show(found: list[ExecutionSummary]) -> None:

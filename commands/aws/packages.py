@@ -11,6 +11,7 @@ from commands.registry.registry import set_approval, with_medians
 from commands.terminal.asking import confirm
 from commands.terminal.aws import Aws, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
+from commands.terminal.messages import say
 from commands.terminal.options import Pipeline, RegistryRegion, Yes, print_json
 from constructs_lib.aws.registry import ModelPackage
 
@@ -61,7 +62,7 @@ def packages(
     elif found:
         versions.show(found)
     else:
-        typer.echo(f"{pipeline} has registered nothing yet.")
+        say(f"{pipeline} has registered nothing yet.")
 
 
 @with_aws_options
@@ -148,16 +149,16 @@ def _decide(
 def _show(chosen: list[ModelPackage], changes: list[ModelPackage], status: str) -> None:
     for each in chosen:
         change = f"{each.approval_status} -> {status}" if each in changes else f"{status} already"
-        typer.echo(f"{each.region}  {each.group} version {each.version}: {change}", err=True)
+        say(f"{each.region}  {each.group} version {each.version}: {change}", err=True)
     if not changes:
-        typer.echo("Nothing to change.", err=True)
+        say("Nothing to change.", err=True)
 
 
 def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
     if as_json:
         print_json([{**package.as_json(), "approval_status": status} for package in done])
     elif done:
-        typer.echo(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
+        say(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
         if status == _APPROVED:
             _tell_how_to_serve(done)
 
@@ -167,7 +168,7 @@ def _tell_how_to_serve(approved: list[ModelPackage]) -> None:
 
     Source: "Deploy a Model from the Registry" in the Amazon SageMaker Developer Guide.
     """
-    typer.echo("\nWho serves it, creates a model of the version in the same region:", err=True)
+    say("\nWho serves it, creates a model of the version in the same region:", err=True)
     for each in approved:
         typer.echo(
             f"  aws sagemaker create-model --region {each.region} --model-name NAME"

@@ -21,6 +21,7 @@ from commands.terminal.options import (
     refuse_missing_parameters,
 )
 from constructs_lib.release.incoming import incoming_uri, model_file, upload_model
+from constructs_lib.terminal.paths import shown_path
 
 
 @with_aws_options
@@ -90,9 +91,9 @@ def _model_uri(aws: Aws, pipeline: str, definition: dict[str, Any], model: str) 
 
     path = model_file(model)
     uri = incoming_uri(pipeline, definition, path)
-    with calls(f"Cannot upload {path} to {uri}"):
+    with calls(f"Cannot upload {shown_path(path)} to {uri}"):
         try:
             upload_model(aws.client("s3"), path, uri, Console(stderr=True))
         except S3UploadFailedError as error:
-            raise AwsCallError(f"Cannot upload {path} to {uri}: {error}.") from error
+            raise AwsCallError(f"Cannot upload {shown_path(path)} to {uri}: {error}.") from error
     return uri

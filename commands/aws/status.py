@@ -13,6 +13,7 @@ from commands.terminal.aws import Aws
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.options import ExecutionId, Pipeline, print_json
+from constructs_lib.terminal.lines import print_fitted
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -93,6 +94,8 @@ def _print_long(state: ExecutionState, console: Console) -> None:
 
     A table would break a path in two, and a link would be none that can be clicked.
     """
+    from rich.text import Text
+
     steps = state.steps
     reasons = {step.name: step.reason or "" for step in steps if not _fits(step.reason or "")}
     logs = {step.name: step.log for step in steps if step.log}
@@ -101,7 +104,7 @@ def _print_long(state: ExecutionState, console: Console) -> None:
             console.print(f"\n{title}", style="bold")
         width = max(map(len, texts), default=0)
         for name, text in texts.items():
-            console.print(f"{name:{width}}  {text}", markup=False, highlight=False, soft_wrap=True)
+            print_fitted(console, Text(f"{name:{width}}  {text}"), hang=width + 2)
 
 
 def table(state: ExecutionState) -> Group:

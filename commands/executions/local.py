@@ -17,6 +17,7 @@ from commands.terminal.aws import UnknownNameError
 from commands.terminal.messages import tell
 from constructs_lib.errors import ReleaseError
 from constructs_lib.suggestions import suggestion
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from local.runner import Execution
@@ -106,7 +107,7 @@ def _unknown_local_execution(
         )
     others = {record.pipeline_name for record in records}
     return UnknownNameError(
-        f"No local execution of {pipeline!r} is recorded in {places.shown(places.STATE)}."
+        f"No local execution of {pipeline!r} is recorded in {shown_path(places.STATE)}."
         f"{suggestion(pipeline, others) if others else ''}"
         f" Start one: release run {pipeline} --model FILE."
     )
@@ -138,4 +139,4 @@ def of_record(record: Execution) -> ExecutionState:
 
 
 def _shown_log(path: Path | None) -> str | None:
-    return str(places.shown(path)) if path and path.exists() else None
+    return str(shown_path(path)) if path and path.exists() else None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import typer
-
 from commands.terminal import places
+from commands.terminal.asking import ask
 from commands.terminal.aws import (
     Aws,
     AwsCallError,
@@ -55,7 +54,7 @@ def deploy(endpoint: str, console: Console) -> CloudAssembly:
     from local.emulator import DEFAULT_REGION
     from local.release import deploy_app
 
-    check_code(_pipelines().values())
+    check_code(pipelines().values())
     aws = AwsHandle(DEFAULT_REGION, endpoint, read_key(endpoint))
     return deploy_app(aws, places.STATE / "deployment", console)
 
@@ -85,7 +84,7 @@ def definition_to_run(
         if not can_ask:
             instead = " To execute what is deployed: add --as-deployed." if deployed else ""
             raise OtherCodeDeployedError(f"{problem} Deploy it first: add --deploy.{instead}")
-        deploy_first = typer.confirm(f"{problem} Deploy it now?", default=True, err=True)
+        deploy_first = ask(f"{problem} Deploy it now?", default=True)
     if deploy_first:
         deploy(aws.endpoint_url or "", console)
     elif deployed:
@@ -108,7 +107,7 @@ def _problem(
 ) -> str | None:
     """Say what is not deployed of a pipeline of the app; None when all of it is."""
     if deployed is None:
-        _pipelines()  # refuses what could not be deployed, before anybody is told to deploy it
+        pipelines()  # refuses what could not be deployed, before anybody is told to deploy it
         return f"The pipeline {pipeline} is not deployed yet."
     try:
         found = differences(aws, pipeline, deployed)
@@ -123,7 +122,7 @@ def _problem(
     return f"The folder of {pipeline} holds something else than is deployed: {listed}."
 
 
-def _pipelines() -> dict[str, PipelineConfigs]:
+def pipelines() -> dict[str, PipelineConfigs]:
     """Load all that is deployed together: a folder that is wrong is refused, whichever it is."""
     return places.load_pipelines(places.read_settings())
 
@@ -143,7 +142,7 @@ def differences(aws: Aws, pipeline: str, definition: Mapping[str, Any]) -> list[
 
     settings, folder = places.read_settings(), folder_of(pipeline)
     if folder is None:
-        _pipelines()  # a folder whose config cannot be read may be the one
+        pipelines()  # a folder whose config cannot be read may be the one
         return []
     configs = places.load_configs(settings, folder)
     with places.compilation({folder: configs}, settings, no_cache=False) as compiled:

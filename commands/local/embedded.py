@@ -9,10 +9,12 @@ from typing import Annotated
 
 import typer
 
-from commands.local.deployed import deploy
+from commands.local.deployed import deploy, pipelines
 from commands.local.run import end_with
 from commands.terminal import places
+from commands.terminal.code import check_code
 from commands.terminal.emulator_key import write_key
+from commands.terminal.messages import say
 from commands.terminal.options import EMULATOR_PORT, LOCAL_ENDPOINT, Endpoint, Json, print_json
 from constructs_lib.errors import ReleaseError
 
@@ -34,6 +36,7 @@ def demo(*, as_json: Json = False) -> None:
 
     from local.demo import run_demo
 
+    check_code(pipelines().values())
     end_with(run_demo(places.STATE / "demo", Console(stderr=as_json)), as_json=as_json)
 
 
@@ -71,7 +74,7 @@ def emulator(
         if as_json:
             typer.echo(json.dumps({**started.as_json(), "environment": variables}))
             return
-        typer.echo(f"Embedded AWS at {endpoint}, until Ctrl-C. For other tools in another shell:\n")
+        say(f"Embedded AWS at {endpoint}, until Ctrl-C. For other tools in another shell:\n")
         for variable, value in variables.items():
             typer.echo(f"export {variable}={value}")
 

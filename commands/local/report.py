@@ -9,6 +9,7 @@ import typer
 
 from commands.terminal import places
 from commands.terminal.options import Json, print_json
+from constructs_lib.terminal.paths import shown_path
 
 _RECORD: Final = "execution.json"
 
@@ -29,15 +30,15 @@ def report(
 
     if not (folder / _RECORD).is_file():
         raise places.OutputError(
-            f"{folder} holds no record of an execution ({_RECORD}). Give one of the folders that"
-            f" run and demo leave in {places.shown(places.STATE)}, such as"
-            f" {places.shown(places.STATE)}/executions/EXECUTION."
+            f"{shown_path(folder)} holds no record of an execution ({_RECORD}). Give one of"
+            f" the folders that run and demo leave in {shown_path(places.STATE)}, such as"
+            f" {shown_path(places.STATE)}/executions/EXECUTION."
         )
     try:
-        page = places.shown(write_report(folder))
+        page = shown_path(write_report(folder))
     except OSError as error:
         raise places.OutputError(
-            f"Cannot write the report of {folder}: {error.strerror}."
+            f"Cannot write the report of {shown_path(folder)}: {error.strerror}."
         ) from error
     if as_json:
         print_json({"report": str(page)})

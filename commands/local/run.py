@@ -16,7 +16,7 @@ from commands.terminal.aws import Aws
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.git_commit import with_git_commit
-from commands.terminal.messages import tell
+from commands.terminal.messages import in_one_place, tell
 from commands.terminal.options import (
     LOCAL_ENDPOINT,
     Endpoint,
@@ -29,6 +29,7 @@ from commands.terminal.options import (
     print_json,
     refuse_missing_parameters,
 )
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from local.outcome import Release
@@ -129,20 +130,20 @@ def _logged(execution: Execution, failed: StepExecution) -> StepExecution | None
 
 def end_with(made: Release, *, as_json: bool, todo: Sequence[str] = ()) -> NoReturn:
     """End with the outcome of an execution, the reason if it failed, and what to do next."""
-    reason = made.execution.failure_reason
+    failed = made.execution.failed_step is not None
     if as_json:
         print_json(
             {
                 **of_record(made.execution).as_json(),
                 "packages": [asdict(package) for package in made.packages],
-                "model": made.model and str(places.shown(made.model)),
-                "folder": str(places.shown(made.execution.folder)),
-                "report": str(places.shown(made.report)),
+                "model": made.model and str(shown_path(made.model)),
+                "folder": str(shown_path(made.execution.folder)),
+                "report": str(shown_path(made.report)),
             }
         )
-    elif reason:
+    elif failed:
         typer.echo(err=True)
-        tell("error", reason)
+        tell("error", made.execution.failure(reason_told=in_one_place()))
     if todo and not as_json:
-        typer.echo("\n  ".join(["\nNext:", *todo]), err=bool(reason))
-    raise typer.Exit(ExitCode.ERROR if reason else ExitCode.DONE)
+        typer.echo("\n  ".join(["\nNext:", *todo]), err=failed)
+    raise typer.Exit(ExitCode.ERROR if failed else ExitCode.DONE)

@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
-import typer
-
 from commands.terminal import places
-from commands.terminal.messages import tell
+from commands.terminal.messages import say, tell
 from constructs_lib.confinement.versions import TORCH, installed_torch
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.paths import shown_path
 
 _SIZE: Final = "2 to 7 GB"
 _FIRST_FOR_NUMPY_2: Final = (2, 3)
@@ -47,9 +46,9 @@ def install(version: str) -> None:
     """
     there = installed_torch()
     if there == version:
-        typer.echo(f"torch {version} is there already, in {places.shown(TORCH)}.")
+        say(f"torch {version} is there already, in {shown_path(TORCH)}.")
         return
-    typer.echo(f"Installing torch {version} into {places.shown(TORCH)} ({_SIZE})")
+    say(f"Installing torch {version} into {shown_path(TORCH)} ({_SIZE})")
     new = TORCH.with_name(f"{TORCH.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     _run_uv(version, new)
@@ -82,7 +81,7 @@ def _run_uv(version: str, folder: Path) -> None:
 
 
 def _tell(wanted: str, installed: str | None) -> None:
-    typer.echo(f"torch {installed}: release check-archive and release run use it.")
+    say(f"torch {installed}: release check-archive and release run use it.")
     if installed is None or installed.partition("+")[0] != wanted:
         tell(
             "note",

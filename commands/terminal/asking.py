@@ -7,7 +7,9 @@ import sys
 import typer
 
 from commands.terminal.exit_codes import ExitCode
+from commands.terminal.messages import say
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.lines import fitted
 
 
 class NoAnswerError(ReleaseError):
@@ -19,6 +21,15 @@ def can_ask() -> bool:
     return sys.stdin.isatty()
 
 
+def ask(question: str, *, default: bool = False) -> bool:
+    """Ask a question that is answered by yes or no.
+
+    Raises:
+        typer.Abort: The input ends before an answer.
+    """
+    return typer.confirm(fitted(question, sys.stderr), default=default, err=True)
+
+
 def confirm(question: str, *, yes: bool) -> None:
     """Ask before something is done that ``--yes`` would do without asking; end at a no.
 
@@ -27,7 +38,7 @@ def confirm(question: str, *, yes: bool) -> None:
         NoAnswerError: The input ends before an answer, as that of a script does.
     """
     try:
-        agreed = yes or typer.confirm(question, err=True)
+        agreed = yes or ask(question)
     except typer.Abort:
         if can_ask():
             raise
@@ -36,5 +47,5 @@ def confirm(question: str, *, yes: bool) -> None:
             "Nothing changed, because nobody answered. To go on without being asked: add --yes."
         ) from None
     if not agreed:
-        typer.echo("Nothing changed.", err=True)
+        say("Nothing changed.", err=True)
         raise typer.Exit(ExitCode.ERROR)

@@ -16,7 +16,7 @@ import typer
 from commands.terminal import places
 from commands.terminal.emulator_key import read_key
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.messages import tell
+from commands.terminal.messages import say, tell
 from commands.terminal.options import LOCAL_ENDPOINT, known_endpoint
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.errors import ReleaseError
@@ -83,7 +83,7 @@ class Aws:
                 "--profile chooses a real account: it does not go with --local or AWS_ENDPOINT_URL"
             )
         aws = cls(region or places.read_settings().home_region, endpoint_url, profile)
-        typer.echo(f"AWS: {aws}", err=True)
+        say(f"AWS: {aws}", err=True)
         return aws
 
     def __str__(self) -> str:

@@ -19,6 +19,5 @@ def check_code(pipelines: Iterable[PipelineConfigs]) -> None:
     """
     from constructs_lib.release.code_check import refuse_wrong_code
 
-    for configs in pipelines:
-        for warning in refuse_wrong_code(configs):
-            tell("warning", f"{warning.place}: {warning.message}")
+    for warning in refuse_wrong_code(pipelines):
+        tell("warning", f"{warning.place}: {warning.message}")

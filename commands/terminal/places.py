@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,14 +26,9 @@ _QUALIFIER_KEY: Final = "@aws-cdk/core:bootstrapQualifier"
 _DEFAULT_QUALIFIER: Final = "hnb659fds"
 
 
-def shown(path: Path) -> Path:
-    """Return the path as a person in the current folder would write it."""
-    return Path(os.path.relpath(path))
-
-
 def pipelines_folder(settings: Settings) -> Path:
-    """Return the folder with one folder per pipeline, as a person would write it."""
-    return shown(ROOT / settings.pipelines_dir)
+    """Return the folder with one folder per pipeline, as messages show it."""
+    return shown_path(ROOT / settings.pipelines_dir)
 
 
 def choose_environment(name: str | None) -> str | None:
@@ -73,7 +68,7 @@ def _context() -> dict[str, Any]:
     from constructs_lib.settings import ENVIRONMENT_KEY, read_context
 
     chosen = {ENVIRONMENT_KEY: _CHOSEN[0]} if _CHOSEN else {}
-    return {**read_context(ROOT / "cdk.json"), **chosen}
+    return {**read_context(shown_path(ROOT / "cdk.json")), **chosen}
 
 
 def load_configs(settings: Settings, name: str) -> PipelineConfigs:
@@ -129,4 +124,4 @@ def write_bytes(path: Path, content: bytes) -> None:
     try:
         path.write_bytes(content)
     except OSError as error:
-        raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+        raise OutputError(f"Cannot write {shown_path(path)}: {error.strerror}.") from error

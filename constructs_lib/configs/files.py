@@ -28,6 +28,7 @@ from constructs_lib.configs.training import PytorchTrainingConfig
 from constructs_lib.fields.regions import REGION_NAMES
 from constructs_lib.fields.rules import message_of, shown
 from constructs_lib.regions import RegionNames
+from constructs_lib.terminal.paths import shown_path
 from constructs_lib.text_files import replace_text
 
 logger = logging.getLogger(__name__)
@@ -153,7 +154,7 @@ def load_configs(
 def log_warnings(file: Path | str, warnings: Iterable[ConfigProblem]) -> None:
     """Log what is odd in a file."""
     for warning in warnings:
-        logger.warning("%s: %s", file, warning)
+        logger.warning("%s: %s", shown_path(file), warning)
 
 
 def _tell_unknown_fields(

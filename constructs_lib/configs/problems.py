@@ -8,6 +8,7 @@ from pathlib import Path
 
 from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.rules import did_you_mean
+from constructs_lib.terminal.paths import shown_path
 
 
 @dataclass(frozen=True)
@@ -53,4 +54,6 @@ class ConfigFileError(ReleaseError):
         self.file = file
         self.problems = tuple(problems)
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        super().__init__("\n".join([f"{file}: {count}", *(f"  {each}" for each in problems)]))
+        super().__init__(
+            "\n".join([f"{shown_path(file)}: {count}", *(f"  {each}" for each in problems)])
+        )

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from constructs_lib.fields.rules import TextRule, broken_rule, shown
+from constructs_lib.terminal.paths import shown_path
 
 S3_SCHEME: Final = "s3://"
 UNUSED: Final = "accepted for files of the earlier system, unused"
@@ -50,7 +51,7 @@ def _check_folder(text: str, info: ValidationInfo, alternative: str = "") -> str
     found = _look_at(directory)
     if found != "a folder":
         raise broken_rule(
-            f"local folder {shown(str(directory))} is {found}; "
+            f"local folder {shown(str(shown_path(directory)))} is {found}; "
             f"give a folder that exists, relative to the config file{alternative}"
         )
     return text
@@ -119,7 +120,8 @@ def check_entry_point(entry_point: str, info: ValidationInfo, *source_dir_fields
     if _look_at(script) != "a file" or not script.resolve().is_relative_to(folder):
         scripts = sorted(each.name for each in folder.glob("*.py")) or ["no .py file"]
         raise broken_rule(
-            f"no file {shown(entry_point)} in {folder}, which holds {', '.join(scripts)}",
+            f"no file {shown(entry_point)} in {shown_path(folder)}, which"
+            f" holds {', '.join(scripts)}",
             *source_dir_fields,
         )
     return entry_point

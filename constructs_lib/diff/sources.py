@@ -23,6 +23,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.git import GitError, git
 from constructs_lib.release.patches import IGNORE_UNPATCHED
 from constructs_lib.settings import ENVIRONMENT_KEY
+from constructs_lib.terminal.paths import shown_path
 
 _TIMEOUT_IN_SECONDS: Final = 600
 _KEPT_LINES: Final = 20
@@ -141,9 +142,9 @@ def _revision(commit: str, root: Path) -> str:
     except GitError as error:
         branches = git(root, "branch", "--format=%(refname:short)").decode().split()
         raise SourceError(
-            f"There is no commit {commit!r} in {root}. Give a branch, a tag or a commit's digest;"
-            f" branches: {', '.join(branches) or 'none'}. A shallow clone lacks older commits:"
-            " git fetch --unshallow brings them."
+            f"There is no commit {commit!r} in {shown_path(root)}. Give a branch, a tag or a"
+            f" commit's digest; branches: {', '.join(branches) or 'none'}. A shallow clone lacks"
+            " older commits: git fetch --unshallow brings them."
         ) from error
     return found.decode().strip()
 

@@ -25,6 +25,7 @@ from constructs_lib.fields.json_texts import UnreadableJsonError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.registration.file import read_registration_file
 from constructs_lib.registration.step_config import step_config
+from constructs_lib.terminal.paths import shown_path
 from constructs_lib.text_files import replace_text
 
 REGISTRATION_REQUEST_INPUT: Final = "registration_request_input"
@@ -226,17 +227,18 @@ def read_document(path: Path) -> dict[str, Any]:
         ExecutionDocumentError: There is no such file, it holds no JSON object, or something in it
             would be lost: a repeated key, half of a character pair, a number beyond doubles.
     """
+    file = shown_path(path)
     try:
         document = parse(path.read_bytes(), parse_float=_exact)
     except OSError as error:
-        raise ExecutionDocumentError(f"Cannot read {path}: {error.strerror}.") from error
+        raise ExecutionDocumentError(f"Cannot read {file}: {error.strerror}.") from error
     except UnreadableJsonError as error:
-        raise ExecutionDocumentError(f"{path} {error}.") from error
+        raise ExecutionDocumentError(f"{file} {error}.") from error
     if problems := unusable(document) or losses(document):
-        raise ExecutionDocumentError("\n  ".join([f"{path} is not filled:", *map(str, problems)]))
+        raise ExecutionDocumentError("\n  ".join([f"{file} is not filled:", *map(str, problems)]))
     if not isinstance(document, dict):
         raise ExecutionDocumentError(
-            f"{path} must hold a JSON object with {_STEPS!r}, got {_json_type(document)}."
+            f"{file} must hold a JSON object with {_STEPS!r}, got {_json_type(document)}."
         )
     return document
 
@@ -258,13 +260,14 @@ def write_document(document: Mapping[str, Any], path: Path) -> None:
     Raises:
         ExecutionDocumentError: The file cannot be written; what was there stays.
     """
+    file = shown_path(path)
     if problems := unusable(document) or losses(document):
-        raise ExecutionDocumentError("\n  ".join([f"Cannot write {path}:", *map(str, problems)]))
+        raise ExecutionDocumentError("\n  ".join([f"Cannot write {file}:", *map(str, problems)]))
     text = json.dumps(document, indent=2, ensure_ascii=False)
     try:
         replace_text(path, f"{text}\n")
     except OSError as error:
-        raise ExecutionDocumentError(f"Cannot write {path}: {error.strerror}.") from error
+        raise ExecutionDocumentError(f"Cannot write {file}: {error.strerror}.") from error
 
 
 def _json_type(value: object) -> str:

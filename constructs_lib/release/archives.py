@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.paths import shown_path
 
 _SKIPPED: Final = (".*", "__pycache__", "*.pyc", "*~")
 """Hidden files (an ``.env`` may hold secrets), caches and editors' files."""
@@ -62,7 +63,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
             folder, or something that is neither file nor folder.
     """
     if not folder.is_dir():
-        raise ArchiveError(f"{folder} is not a folder that can be archived")
+        raise ArchiveError(f"{shown_path(folder)} is not a folder that can be archived")
     return {name: path.read_bytes() for name, path in folder_files(folder).items()}
 
 
@@ -87,17 +88,21 @@ def _files(folder: Path, root: Path) -> Iterator[Path]:
         elif entry.is_file():
             yield entry
         else:
-            raise ArchiveError(f"{entry} is neither a file nor a folder: remove it")
+            raise ArchiveError(f"{shown_path(entry)} is neither a file nor a folder: remove it")
 
 
 def _check_link(link: Path, root: Path) -> None:
+    place = shown_path(link)
     if not link.exists():
-        raise ArchiveError(f"{link} is a link to nothing: remove it")
+        raise ArchiveError(f"{place} is a link to nothing: remove it")
     target = link.resolve()
     if not target.is_relative_to(root):
-        raise ArchiveError(f"{link} is a link out of {root}, to {target}: put a copy in its place")
+        raise ArchiveError(
+            f"{place} is a link out of {shown_path(root)}, to {shown_path(target)}: put a copy in"
+            " its place"
+        )
     if target.is_dir():
-        raise ArchiveError(f"{link} is a link to a folder: only links to files are taken")
+        raise ArchiveError(f"{place} is a link to a folder: only links to files are taken")
 
 
 def _check_name(name: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -22,6 +22,7 @@ from constructs_lib.release.removed_names import removed_from_numpy
 from constructs_lib.serving import serving_profile
 from constructs_lib.serving.contents import REMOVED_MODULES
 from constructs_lib.serving.profile import ServingProfile
+from constructs_lib.terminal.paths import shown_path
 
 REQUIREMENTS: Final = "requirements.txt"
 _MOST_NAMES: Final = 8
@@ -49,7 +50,7 @@ class CodeProblem:
     @property
     def place(self) -> str:
         """The file and the line."""
-        return f"{self.file} line {self.line}"
+        return f"{shown_path(self.file)} line {self.line}"
 
     def __str__(self) -> str:
         """Render one line."""
@@ -78,11 +79,11 @@ def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
     ]
 
 
-def refuse_wrong_code(configs: PipelineConfigs) -> list[CodeProblem]:
+def refuse_wrong_code(pipelines: Iterable[PipelineConfigs]) -> list[CodeProblem]:
     """Refuse inference code that has an error, before it is deployed or packaged.
 
     Args:
-        configs: One model's configs.
+        pipelines: Each model's configs.
 
     Returns:
         The warnings.
@@ -90,7 +91,7 @@ def refuse_wrong_code(configs: PipelineConfigs) -> list[CodeProblem]:
     Raises:
         InferenceCodeError: Tells each error with its place.
     """
-    found = code_problems(configs)
+    found = [problem for configs in pipelines for problem in code_problems(configs)]
     errors = [f"{each.place}: {each.message}" for each in found if each.severity == "error"]
     if errors:
         raise InferenceCodeError("\n".join(errors))

@@ -18,9 +18,11 @@ from constructs_lib.confinement.versions import Versions
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
-from constructs_lib.progress import bytes_bar
 from constructs_lib.release.packager import package, size_bytes, write_registration_files
 from constructs_lib.release.pickles import pickle_findings
+from constructs_lib.terminal.lines import fitted, print_fitted
+from constructs_lib.terminal.paths import shown_path
+from constructs_lib.terminal.progress import bytes_bar
 
 _WITHOUT_WALLS: Final = (
     "note: this machine gives no namespaces to users: the model's code gets neither your variables"
@@ -90,15 +92,18 @@ def examine(
         command += ["--json"] if as_json else []
         behind, has_walls = walled(command, folder, [model])
         if not has_walls:
-            sys.stderr.write(_WITHOUT_WALLS)
+            sys.stderr.write(fitted(_WITHOUT_WALLS, sys.stderr, hang=2))
         environment = own_environment(folder)
         exit_code = _run(behind, folder, environment, coloured=not as_json)
     if exit_code not in (HEALTHY, UNHEALTHY):
-        raise ArchiveDoctorError(f"{model} could not be examined: see the message above.")
+        raise ArchiveDoctorError(
+            f"{shown_path(model)} could not be examined: see the message above."
+        )
     if not as_json:
         model_config = configs.model
         container = Versions.of_container(model_config.framework_version, model_config.py_version)
-        sys.stdout.write(f"{Versions.here().judged_for(container)}\n")
+        judged = Versions.here().judged_for(container)
+        sys.stdout.write(f"{fitted(judged, sys.stdout)}\n")
         sys.stdout.flush()  # before what the command says on standard error
     return exit_code
 
@@ -114,7 +119,7 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], *, colou
         for line in process.stdout or ():
             word, colon, rest = line.rstrip("\n").partition(":")
             told = Text.assemble((word, _STYLES.get(word, "")), colon, rest)
-            console.print(told, highlight=False, soft_wrap=True)
+            print_fitted(console, told, hang=2)
     return process.returncode
 
 
@@ -154,7 +159,9 @@ def _pickle_findings(configs: PipelineConfigs, model: Path) -> list[dict[str, st
     try:
         return pickle_findings(model, configs.package)
     except (OSError, UnwritableError) as error:
-        raise ArchiveDoctorError(f"{model} could not be looked through: {error}.") from error
+        raise ArchiveDoctorError(
+            f"{shown_path(model)} could not be looked through: {error}."
+        ) from error
 
 
 def _request_files(configs: PipelineConfigs, folder: Path) -> list[str]:

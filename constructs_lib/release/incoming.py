@@ -11,6 +11,7 @@ from constructs_lib import s3_layout
 from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.common.formats import FORMAT_BYTES, known_format, no_archive
 from constructs_lib.s3_layout import bucket_and_key
+from constructs_lib.terminal.paths import shown_path
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -54,9 +55,9 @@ def _refuse_other_format(path: Path) -> None:
         with path.open("rb") as file:
             start = file.read(FORMAT_BYTES)
     except OSError as error:
-        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
+        raise ModelArtifactError(f"Cannot read {shown_path(path)}: {error.strerror}.") from error
     if known_format(start):
-        raise ModelArtifactError(f"The model {path} {no_archive(start)}.")
+        raise ModelArtifactError(f"The model {shown_path(path)} {no_archive(start)}.")
 
 
 def _artifact_bucket(pipeline_name: str, definition: Mapping[str, Any]) -> str:
@@ -86,7 +87,7 @@ def incoming_uri(pipeline_name: str, definition: Mapping[str, Any], path: Path) 
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_CHARACTERS]
     except OSError as error:
-        raise ModelArtifactError(f"Cannot read {path}: {error.strerror}.") from error
+        raise ModelArtifactError(f"Cannot read {shown_path(path)}: {error.strerror}.") from error
     return f"s3://{bucket}/{s3_layout.incoming_key(pipeline_name, digest, path.name)}"
 
 
@@ -103,7 +104,7 @@ def upload_model(s3: Any, path: Path, uri: str, console: Console) -> None:
         boto3.exceptions.S3UploadFailedError: AWS refused the content.
         botocore.exceptions.BotoCoreError: AWS did not answer.
     """
-    from constructs_lib.progress import bytes_bar
+    from constructs_lib.terminal.progress import bytes_bar
 
     bucket, key = bucket_and_key(uri)
     with bytes_bar(f"Uploading {path.name}", path.stat().st_size, console) as advance:

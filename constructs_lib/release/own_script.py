@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from constructs_lib.confinement import confined, own_environment, walled
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.paths import shown_path
 
 _CONTAINER_PATHS: Final = "/opt/ml/"
 
@@ -44,7 +45,7 @@ class OwnScript:
     def failure(self, errors: str) -> OwnScriptError:
         """Make the error for what the script wrote to stderr before it failed."""
         told = errors.strip() or "it says nothing"
-        text = f"The packaging script {self.script} failed: {told}"
+        text = f"The packaging script {shown_path(self.script)} failed: {told}"
         if _CONTAINER_PATHS in errors:
             text += (
                 "\nIt uses paths of a container: the paths that it has to use are its arguments, as"
@@ -61,9 +62,9 @@ class OwnScript:
         missing = [name for name in names if not (self.output / name).is_file()]
         if missing:
             raise OwnScriptError(
-                f"The packaging script {self.script} ended without an error and wrote no"
-                f" {' and no '.join(missing)}. It has to write the packaged model to what its"
-                " argument --output, and manifest.json beside it, with sha256 and code_sha256."
+                f"The packaging script {shown_path(self.script)} ended without an error and"
+                f" wrote no {' and no '.join(missing)}. It has to write the packaged model to what"
+                " its argument --output, and manifest.json beside it, with sha256 and code_sha256."
             )
         for name in names:
             (self.output / name).replace(folder / name)

@@ -25,6 +25,7 @@ from constructs_lib.release.own_script import OwnScript
 from constructs_lib.release.payloads import shipped_payload, shipped_registration_file
 from constructs_lib.s3_layout import MANIFEST, MODEL, REGISTRATION_REQUEST, SAMPLE_PAYLOAD
 from constructs_lib.serving import serving_profile
+from constructs_lib.terminal.paths import shown_path
 
 # Nothing is pulled or registered: the scripts are called with a request, which names one.
 _IMAGE: Final = "local"
@@ -56,10 +57,14 @@ def archive_of(model: Path) -> Path:
     """
     if not model.exists():
         raise PackagingError(
-            f"There is no {model}. Give a {MODEL}, or a folder laid out like its content."
+            f"There is no {shown_path(model)}. Give a {MODEL}, or a folder laid out like its"
+            " content."
         )
     if (model / MODEL).exists():
-        raise PackagingError(f"{model} is a folder that holds a {MODEL}: give {model / MODEL}.")
+        raise PackagingError(
+            f"{shown_path(model)} is a folder that holds a {MODEL}: give"
+            f" {shown_path(model / MODEL)}."
+        )
     return model
 
 
@@ -118,12 +123,15 @@ def package(
             facts = read_json(manifest.read_bytes())
     except OSError as error:
         raise PackagingError(
-            f"Cannot write to {folder}: {error.strerror}. Give another folder as --output."
+            f"Cannot write to {shown_path(folder)}: {error.strerror}. Give another folder as"
+            " --output."
         ) from error
     except UnreadableJsonError as error:
-        raise PackagingError(f"{manifest}, as the script wrote it, {error}.") from error
+        raise PackagingError(f"{shown_path(manifest)}, as the script wrote it, {error}.") from error
     if missing := [name for name in _DIGESTS if name not in facts]:
-        raise PackagingError(f"{manifest}, as the script wrote it, has no {', '.join(missing)}.")
+        raise PackagingError(
+            f"{shown_path(manifest)}, as the script wrote it, has no {', '.join(missing)}."
+        )
     return Packaged(model=output, manifest=manifest, facts=facts)
 
 
@@ -135,7 +143,8 @@ def _as_archive(model: Path, output_folder: Path, temporary: Path) -> Iterator[P
         return
     if output_folder.resolve().is_relative_to(model.resolve()):
         raise PackagingError(
-            f"{output_folder} is inside of {model}, which is to be packaged: give another --output."
+            f"{shown_path(output_folder)} is inside of {shown_path(model)}, which is to be"
+            " packaged: give another --output."
         )
     path = temporary / "model.tar"
     with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as tar:

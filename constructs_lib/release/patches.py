@@ -29,6 +29,7 @@ from constructs_lib.service_model.patches import (
     is_older_than_listed,
     listed,
 )
+from constructs_lib.terminal.paths import shown_path
 
 _NOTICE: Final = timedelta(days=183)
 """Half a year, in which a container can be changed and its models tried."""
@@ -134,12 +135,12 @@ def tell_unpatched(
     """
     refused = list[str]()
     for name, configs in pipelines.items():
-        file = name if configs.file is None else configs.file.file
+        file = name if configs.file is None else shown_path(configs.file.file)
         for finding in patch_findings(configs, policy, day):
             if finding.severity == "error":
                 refused.append(f"{file}: {finding.problem}")
             else:
-                logger.warning("warning: %s: %s", file, finding.problem)
+                logger.warning("%s: %s", file, finding.problem)
     if refused:
         raise UnpatchedContainersError(
             "\n  ".join(['unpatched_containers in cdk.json is "refuse":', *refused])

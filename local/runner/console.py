@@ -8,6 +8,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from constructs_lib.terminal.lines import print_fitted
 from local.runner.records import Execution, ExecutionStatus, StepExecution, StepStatus, now
 
 _STYLES: Final = {
@@ -46,7 +47,7 @@ class ConsoleReporter:
 
     def _print(self, line: Text) -> None:
         time = Text(f"{now().astimezone():%H:%M:%S}  ", style="dim")
-        self.console.print(time + line, soft_wrap=True, highlight=False)
+        print_fitted(self.console, time + line, hang=len(time) + 2)
 
 
 def _execution_line(execution: Execution) -> Text:

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, Final
 
+from constructs_lib.terminal.paths import shown_path
 from local.runner.language.errors import ExecutionRecordError
 from local.runner.language.parameters import Scalar
 
@@ -118,8 +119,15 @@ class Execution:
         step = self.failed_step
         if step is None:
             return None
-        log = f" Log: {step.log_path}" if step.log_path and step.log_path.exists() else ""
-        return f"Step '{step.name}' failed: {step.reason}{log}"
+        return f"Step '{step.name}' failed: {step.reason}{_log_of(step, str)}"
+
+    def failure(self, *, reason_told: bool) -> str | None:
+        """Say to a person what ``failure_reason`` does, without a reason that was told above."""
+        step = self.failed_step
+        if step is None:
+            return None
+        reason = "see above." if reason_told else step.reason
+        return f"Step '{step.name}' failed: {reason}{_log_of(step, shown_path)}"
 
     def step(self, name: str) -> StepExecution:
         """Return the step called ``name``; KeyError if there is none."""
@@ -127,6 +135,10 @@ class Execution:
             if step.name == name:
                 return step
         raise KeyError(name)
+
+
+def _log_of(step: StepExecution, shown: Callable[[Path], object]) -> str:
+    return f" Log: {shown(step.log_path)}" if step.log_path and step.log_path.exists() else ""
 
 
 OnEvent = Callable[[Execution, StepExecution | None], None]
@@ -211,8 +223,9 @@ def read_execution(folder: Path) -> Execution:
         return _execution_from_json(json.loads(path.read_text(encoding="utf-8")), folder)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ExecutionRecordError(
-            f"{path} is not the record of an execution ({type(error).__name__}: {error}). "
-            f"Delete the folder {folder} or give another state folder."
+            f"{shown_path(path)} is not the record of an execution"
+            f" ({type(error).__name__}: {error}). Delete the folder {shown_path(folder)} or"
+            " give another state folder."
         ) from error
 
 

@@ -19,11 +19,11 @@ from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.progress import bytes_bar
 from constructs_lib.release import packager as archive_packager
 from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.own_script import OwnScriptError
 from constructs_lib.release.packager import PackagingError
+from constructs_lib.terminal.progress import bytes_bar
 from tests.example_pipeline import CONFIG, EXAMPLE, MODEL, copy_example
 
 ROOT = Path(__file__).parents[2]

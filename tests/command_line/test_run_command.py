@@ -6,6 +6,8 @@ import io
 import json
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -30,6 +32,7 @@ from constructs_lib.language.variables import fill, variables_in
 from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.files import release_files
 from tests.command_line.registered_pipeline import NAME
+from tests.example_pipeline import ROOT
 from tests.synth.app_copy import copy_app
 
 AWS = Aws("us-east-1", "http://localhost:1")
@@ -297,6 +300,39 @@ def test_thenext_commands_fit_what_came_of_it(made: Any, commands: list[str]) ->
     expected = [f"release {each.replace('NAME', NAME)} --local" for each in commands]
 
     assert next_commands(made) == expected
+
+
+_TELL_A_FAILURE = """
+from contextlib import suppress
+from types import SimpleNamespace
+from typer import Exit
+from commands.local import run
+from local.runner import Execution
+
+step = SimpleNamespace(name="Verify", reason="It is too slow.", log_path=None)
+execution = SimpleNamespace(failed_step=step)
+execution.failure = lambda **told: Execution.failure(execution, **told)
+print("Verify  Failed  It is too slow.", flush=True)
+with suppress(Exit):
+    run.end_with(SimpleNamespace(execution=execution), as_json=False)
+"""
+
+
+@pytest.mark.parametrize("in_one_place", [True, False])
+def test_the_reason_of_a_failure_is_read_once_wherever_it_is_read(*, in_one_place: bool) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _TELL_A_FAILURE],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if in_one_place else subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+    error = (told.stdout if in_one_place else told.stderr).splitlines()[-1]
+    reason = "see above." if in_one_place else "It is too slow."
+    assert error == f"error: Step 'Verify' failed: {reason}"
+    assert told.stdout.count("It is too slow.") == 1
 
 
 def test_every_option_that_an_error_names_is_one_of_run() -> None:

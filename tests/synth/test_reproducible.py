@@ -108,6 +108,28 @@ def test_what_is_told_of_a_day_is_no_part_of_the_bytes(one: dict[str, bytes], fo
     assert refused.stderr.startswith('error: unpatched_containers in cdk.json is "refuse":')
 
 
+def test_code_that_validate_refuses_or_warns_of_is_told_with_its_line(
+    one: dict[str, bytes], tmp_path: Path
+) -> None:
+    app = copy_app(tmp_path)
+    code = Path("pipelines/returns_risk/inference")
+    (app / code / "helper.py").write_text("import inferenec\n")
+
+    warned = run(app, "app.py")
+    (app / code / "helper.py").write_text("def f(:\n")
+    (app / code / "other.py").write_text("from .no_such import x\n")
+    refused = run(app, "app.py")
+
+    (warning,) = warned.stderr.splitlines()
+    assert warning.startswith(f"warning: {code}/helper.py line 1: it imports inferenec, which is")
+    templates = {name for name in one if name.endswith(".template.json")}
+    other = assembly(app / "cdk.out")
+    assert [name for name in templates - {PIPELINE_TEMPLATE} if one[name] != other[name]] == []
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"error: {code}/helper.py line 1: SyntaxError: ")
+    assert f"\n{code}/other.py line 1: it imports .no_such, which leads out" in refused.stderr
+
+
 def test_a_comparison_neither_tells_nor_refuses_what_has_no_patches(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,6 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from constructs_lib.configs import PayloadConfig, PipelineConfigs, VariableType
@@ -16,6 +15,7 @@ from constructs_lib.release.archives import folder_files
 from constructs_lib.release.samples.errors import SampleRequestError
 from constructs_lib.release.samples.folder import SampleFolder, SampleRequest
 from constructs_lib.release.samples.manifest import Tolerance
+from constructs_lib.terminal.paths import shown_path
 
 _LARGEST_BYTES: Final = 100 * MIB
 """The highest ``max_payload_size``."""
@@ -61,7 +61,7 @@ def own_samples(configs: PipelineConfigs) -> OwnSamples | None:
     reading = SampleFolder(folder_files(folder), outputs, configs.model.max_payload_size)
     requests = reading.read()
     if reading.problems:
-        raise SampleRequestError(_as_written(folder), reading.problems)
+        raise SampleRequestError(shown_path(folder), reading.problems)
     numbers = [name for name, kind in outputs.items() if kind is VariableType.NUMERIC]
     given = reading.manifest.tolerances
     tolerances = {name: given.get(name, Tolerance()) for name in numbers}
@@ -82,8 +82,3 @@ def samples_digest(config: PayloadConfig) -> str | None:
             # What is larger than any request may be is refused for its size.
             digest.update(path.read_bytes() if path.is_file() and size <= _LARGEST_BYTES else b"")
     return digest.hexdigest()
-
-
-def _as_written(folder: Path) -> Path:
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder
