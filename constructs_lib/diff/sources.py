@@ -20,9 +20,10 @@ from constructs_lib.diff.deployed import with_variables
 from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare_pipelines
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.git import GitError, git
 from constructs_lib.release.patches import IGNORE_UNPATCHED
-from constructs_lib.settings import ENVIRONMENT_KEY
+from constructs_lib.settings import CONTEXT_KEY, ENVIRONMENT_KEY
 from constructs_lib.terminal.paths import shown_path
 
 _TIMEOUT_IN_SECONDS: Final = 600
@@ -63,7 +64,8 @@ def app_of_commit(commit: str, root: Path, environment: str | None = None) -> Ap
     """Synthesize the app of a commit.
 
     The commit is exported to a temporary folder: the working tree and its changes stay as they
-    are. The packages are those that are installed now.
+    are. The packages are those that are installed now, and pipelines that are in no commit, because
+    ``pipelines_dir`` leads out of the repository, are those that are there now.
 
     Args:
         commit: Anything that git takes for one: ``HEAD``, ``main``, ``v1.2``, ``4f5a2c``.
@@ -79,6 +81,7 @@ def app_of_commit(commit: str, root: Path, environment: str | None = None) -> Ap
         archive = git(root, "archive", "--format=zip", revision)
         with zipfile.ZipFile(io.BytesIO(archive)) as files:
             files.extractall(folder)
+        _find_pipelines_outside(Path(folder), root)
         return _compile(Path(folder), f"commit {commit}", environment)
 
 
@@ -147,6 +150,21 @@ def _revision(commit: str, root: Path) -> str:
             " older commits: git fetch --unshallow brings them."
         ) from error
     return found.decode().strip()
+
+
+def _find_pipelines_outside(copy: Path, root: Path) -> None:
+    """Let the settings of a copy of the app name the folder out of it that those of the app do."""
+    file = copy / "cdk.json"
+    try:
+        document = read_json(file.read_bytes())
+        settings = document["context"][CONTEXT_KEY]
+        for each in (settings, *settings.get("environments", {}).values()):
+            folder = os.path.normpath(each.get("pipelines_dir", "."))
+            if folder.startswith(os.pardir):
+                each["pipelines_dir"] = str(root / folder)
+    except (OSError, UnreadableJsonError, KeyError, TypeError, AttributeError):
+        return  # which the copy refuses itself
+    file.write_text(json.dumps(document))
 
 
 def _compile(folder: Path, what: str, environment: str | None) -> App:

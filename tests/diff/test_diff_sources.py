@@ -49,6 +49,32 @@ def test_each_side_is_compiled_by_its_own_code(
     assert message(app_of_working_tree(repository)) == "c"
 
 
+PIPELINES_OUTSIDE = """
+import json, pathlib, sys
+context = json.loads(pathlib.Path("cdk.json").read_text())["context"]["model-release"]
+for settings in (context, *context["environments"].values()):
+    (file,) = pathlib.Path(settings["pipelines_dir"]).iterdir()
+    sys.stderr.write(file.name + chr(10))
+sys.exit(1)
+"""
+
+
+def test_pipelines_outside_of_the_repository_are_those_that_are_there(tmp_path: Path) -> None:
+    for name in ("ours", "theirs", "app"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.json").touch()
+    app = tmp_path / "app"
+    settings = {"pipelines_dir": "../ours", "environments": {"a": {"pipelines_dir": "../theirs"}}}
+    (app / "cdk.json").write_text(json.dumps({"context": {"model-release": settings}}))
+    (app / "app.py").write_text(PIPELINES_OUTSIDE)
+    git(app, "init", "--quiet")
+    git(app, "add", ".")
+    git(app, "commit", "--quiet", "--message", "a")
+
+    with pytest.raises(SourceError, match=r"ours\.json\ntheirs\.json$"):
+        app_of_commit("HEAD", app)
+
+
 def test_the_working_tree_is_left_as_it_is(repository: Path) -> None:
     def state() -> bytes:
         command = ["git", "-C", str(repository), "status", "--porcelain", "--branch"]
