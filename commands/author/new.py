@@ -10,7 +10,7 @@ import typer
 
 from commands.author.new_files import INPUT, OUTPUT, CodeShape, NewPipeline
 from commands.terminal import places
-from commands.terminal.asking import can_ask
+from commands.terminal.asking import can_ask, prompt
 from commands.terminal.messages import say
 from commands.terminal.options import Json, print_json, region_of
 from constructs_lib.errors import ReleaseError
@@ -78,7 +78,7 @@ def new(
         raise typer.BadParameter("--owner is missing, and there is no terminal to ask on")
     told = NewPipeline(
         name=name,
-        owner=owner or typer.prompt("Owner of the model (a team's name)", err=True),
+        owner=owner or prompt("Owner of the model (a team's name)", None, str),
         inputs=_variables(variable, "--variable") or _ask_for("Inputs", INPUT, asks=asks),
         outputs=_variables(output, "--output") or _ask_for("Outputs", OUTPUT, asks=asks),
         regions=[region_of(each, names) for each in registration_region or ()]
@@ -136,7 +136,7 @@ def _ask_for(what: str, default: tuple[str, str], *, asks: bool) -> list[tuple[s
         return [default]
     example = "age:NUMERIC reason:TEXT" if default == INPUT else "risk:NUMERIC"
     question = f"{what}, such as '{example}' (empty: one number, {default[0]})"
-    words = typer.prompt(question, "", show_default=False, value_proc=_words, err=True)
+    words = prompt(question, "", _words, show_default=False)
     return _variables(words) or [default]
 
 
@@ -150,20 +150,21 @@ def _ask_for_regions(names: RegionNames, *, asks: bool) -> list[RegionCode]:
     if not asks:
         return [NA]
     question = f"Regions to register in, such as {' or '.join(names.regions)}"
-    regions: list[RegionCode] = typer.prompt(
-        question,
-        str(NA),
-        value_proc=lambda text: [region_of(word, names) for word in text.replace(",", " ").split()],
-        err=True,
-    )
-    return regions
+    return prompt(question, str(NA), lambda text: _regions(text, names))
+
+
+def _regions(text: str, names: RegionNames) -> list[RegionCode]:
+    words = text.replace(",", " ").split()
+    if not words:
+        raise typer.BadParameter("no region is given; give one or more, such as NA EU")
+    return [region_of(word, names) for word in words]
 
 
 def _ask_for_domain(name: str, *, asks: bool) -> str:
     default = name.replace("_", "-")
     if not asks:
         return default
-    return str(typer.prompt("What the model is about (its domain)", default, err=True))
+    return prompt("What the model is about (its domain)", default, str)
 
 
 def _ask_for_shape(*, asks: bool) -> CodeShape:
@@ -171,10 +172,7 @@ def _ask_for_shape(*, asks: bool) -> CodeShape:
         return CodeShape.TORCHSCRIPT
     for shape, files in _FILES.items():
         typer.echo(f"  {shape.value:13} {files}", err=True)
-    found: CodeShape = typer.prompt(
-        "The model's files", CodeShape.TORCHSCRIPT.value, value_proc=_shape, err=True
-    )
-    return found
+    return prompt("The model's files", CodeShape.TORCHSCRIPT.value, _shape)
 
 
 def _shape(text: str) -> CodeShape:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Final, TypeVar
 
 import typer
 
@@ -10,6 +12,11 @@ from commands.terminal.exit_codes import ExitCode
 from commands.terminal.messages import say
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.lines import fitted
+
+Value = TypeVar("Value")
+
+_REFUSED: Final = "Error: "
+"""What Typer prints before the reason why it asks again."""
 
 
 class NoAnswerError(ReleaseError):
@@ -28,6 +35,38 @@ def ask(question: str, *, default: bool = False) -> bool:
         typer.Abort: The input ends before an answer.
     """
     return typer.confirm(fitted(question, sys.stderr), default=default, err=True)
+
+
+def prompt(
+    question: str, default: str | None, read: Callable[[str], Value], *, show_default: bool = True
+) -> Value:
+    """Ask a question until it has an answer that can be used.
+
+    Args:
+        question: What to ask.
+        default: The answer if there is none; None asks again.
+        read: Makes the value of an answer; refuses it by a ``typer.BadParameter``.
+        show_default: Whether the question shows the default.
+
+    Raises:
+        typer.Abort: The input ends before an answer.
+    """
+
+    def read_fitted(answer: str) -> Value:
+        try:
+            return read(answer)
+        except typer.BadParameter as error:
+            told = fitted(f"{_REFUSED}{error.message}", sys.stderr, hang=2)
+            raise typer.BadParameter(told.removeprefix(_REFUSED)) from error
+
+    value: Value = typer.prompt(
+        fitted(question, sys.stderr),
+        default,
+        show_default=show_default,
+        value_proc=read_fitted,
+        err=True,
+    )
+    return value
 
 
 def confirm(question: str, *, yes: bool) -> None:

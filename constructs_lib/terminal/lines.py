@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _WITHOUT_A_SIZE: Final = 80
 """Columns of a terminal that tells none."""
+_ROOM: Final = 30
+"""Columns that are left for a text, however far right its name lets it begin."""
 
 
 def fitted(text: str, stream: TextIO | None, hang: int = 0) -> str:
@@ -69,7 +71,8 @@ def _pieces(line: str, width: int, hang: int) -> Iterator[tuple[int, int, int]]:
 
     The first word behind the hanging indentation stays with what is before it, such as its name.
     """
-    margin = min(len(line) - len(line.lstrip()) + hang, width // 2)
+    most = max(width - _ROOM, width // 2)
+    margin = min(len(line) - len(line.lstrip()) + hang, most)
     before, start, end = 0, 0, 0
     for word in re.finditer(r"\S+", line):
         if end and word.start() > margin and before + word.end() - start > width:

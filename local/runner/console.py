@@ -35,9 +35,9 @@ class ConsoleReporter:
     def __call__(self, execution: Execution, step: StepExecution | None) -> None:
         """Print the change."""
         if step is None:
-            self._print(_execution_line(execution))
+            self._print(_execution_line(execution), 0)
         elif step.status is not StepStatus.STARTING and self._shows(step):
-            self._print(_step_line(execution, step))
+            self._print(_step_line(execution, step), len(step.reason or ""))
 
     def _shows(self, step: StepExecution) -> bool:
         """Whether status or reason changed: other changes of a step are not printed."""
@@ -45,9 +45,12 @@ class ConsoleReporter:
         self._shown[step.name] = shown
         return shown != before
 
-    def _print(self, line: Text) -> None:
+    def _print(self, line: Text, reason_length: int) -> None:
+        """Print a line; what does not fit goes on below its reason, or further left if long."""
         time = Text(f"{now().astimezone():%H:%M:%S}  ", style="dim")
-        print_fitted(self.console, time + line, hang=len(time) + 2)
+        reason_at = len(time) + len(line) - reason_length
+        is_short = reason_length <= 2 * (self.console.width - reason_at)
+        print_fitted(self.console, time + line, hang=reason_at if is_short else len(time) + 2)
 
 
 def _execution_line(execution: Execution) -> Text:
