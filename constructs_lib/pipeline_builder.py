@@ -12,6 +12,7 @@ from constructs_lib.configs import BasePipelineConfig, PipelineConfigs
 from constructs_lib.definition import ReleasePipeline, build_pipeline, registration_requests
 from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import DEFAULT_HOME_REGION, RegionNames
 from constructs_lib.registration.execution_document import (
     fill_in_place,
     step_configs_of_deployed_pipeline,
@@ -53,6 +54,8 @@ class BSMPytorchPipelineBuilder:
         notebook_root: Path | None = None,
         *,
         values: DeployTimeValues | None = None,
+        home_region: str = DEFAULT_HOME_REGION,
+        region_names: RegionNames | None = None,
     ) -> None:
         """Load the configs.
 
@@ -62,11 +65,14 @@ class BSMPytorchPipelineBuilder:
             role: ARN of the role that jobs run under; by default the deployment's.
             notebook_root: Folder that relative source folders start at; by default the file's.
             values: What a deployment supplies; by default ``${Name}`` variables.
+            home_region: AWS region of the pipeline, its jobs and its models.
+            region_names: What regions are called; by default as in the earlier system.
 
         Raises:
             ConfigFileError: Lists every problem of the file.
         """
-        loaded = PipelineConfigs.load(config_path, root=notebook_root)
+        loaded = PipelineConfigs.load(config_path, root=notebook_root, region_names=region_names)
+        self.home_region = home_region
         self._loaded = loaded
         sections = loaded.file.configs if loaded.file else {}
         self.configs: dict[str, BasePipelineConfig] = dict(sections)
@@ -116,6 +122,7 @@ class BSMPytorchPipelineBuilder:
             configs,
             requests=requests,
             values=replace(values, job_role_arn=self.role) if self.role else values,
+            home_region=self.home_region,
             model_s3_uri=model_s3_path,
             session=self.session,
         )

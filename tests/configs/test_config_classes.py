@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,7 +23,8 @@ from constructs_lib.configs import (
     load_configs,
 )
 from constructs_lib.errors import EarlierInterfaceError
-from constructs_lib.regions import EU
+from constructs_lib.fields.regions import REGION_NAMES
+from constructs_lib.regions import EU, RegionNames
 
 BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
 CODE: dict[str, Any] = {**BASE, "source_dir": "s3://alice-models/code"}
@@ -66,6 +68,79 @@ def test_the_base_derives_what_is_not_given() -> None:
 )
 def test_each_region_code_stands_for_an_aws_region(region: Any, aws_region: str) -> None:
     assert BasePipelineConfig(**BASE, region=region).aws_region == aws_region
+
+
+NAMES = RegionNames({"AP": "ap-southeast-2"})
+
+
+def _registration(names: RegionNames, **fields: Any) -> ModelRegistrationConfig:
+    context = {REGION_NAMES: names}
+    return ModelRegistrationConfig.model_validate({**REGISTRATION, **fields}, context=context)
+
+
+@pytest.mark.parametrize(
+    ("names", "region", "code", "pipeline_name"),
+    [
+        (NAMES, "AP", "AP", "alice-BSM-RnR-AP"),
+        (RegionNames(), "ap-southeast-2", "ap-southeast-2", "alice-BSM-RnR-ap-southeast-2"),
+    ],
+)
+def test_a_region_is_called_by_its_name_where_the_app_has_one(
+    names: RegionNames, region: str, code: str, pipeline_name: str
+) -> None:
+    config = _registration(names, region=region)
+
+    assert (config.region, config.aws_region) == (code, "ap-southeast-2")
+    assert config.region.aws_region == "ap-southeast-2"
+    assert config.pipeline_name == pipeline_name
+    assert json.loads(config.model_dump_json())["region"] == code
+
+
+def test_registration_regions_are_names_or_regions() -> None:
+    given = ["us-east-1", "EU", "AP", "eu-central-1"]
+
+    regions = _registration(NAMES, registration_regions=given).regions
+
+    assert regions == ("NA", "EU", "AP", "eu-central-1")
+    assert [each.aws_region for each in regions] == [
+        "us-east-1",
+        "eu-west-1",
+        "ap-southeast-2",
+        "eu-central-1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"registration_regions": ["NA", "us-east-1"]}, "names NA more than once"),
+        ({"region": "ap-southeast-2"}, 'not the AWS region: use "AP" .allowed: NA, EU, FE, AP.'),
+        ({"region": "AP", "aws_region": "us-east-1"}, 'contradicts region AP, which is "ap-south'),
+        (
+            {"region": "eu-central-1", "aws_region": "us-east-1"},
+            'contradicts region eu-central-1, which is "eu-central-1"',
+        ),
+        (
+            {"region": "AP", "pipeline_name": "a-BSM-RnR-eu-central-1"},
+            "names region eu-central-1 but region is AP",
+        ),
+        ({"region": "AP", "pipeline_name": "a-BSM-RnR-NA"}, "names region NA but region is AP"),
+        ({"registration_regions": ["XX"]}, "is no region: allowed are the names NA, EU, FE, AP"),
+    ],
+)
+def test_regions_that_contradict_each_other_are_refused(
+    fields: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
+        _registration(NAMES, **fields)
+
+
+def test_a_copy_knows_the_names_that_its_file_was_read_with() -> None:
+    copied = _registration(NAMES, region="EU").model_copy()
+
+    copied.region = "AP"  # type: ignore[assignment]
+
+    assert copied.region.aws_region == "ap-southeast-2"
 
 
 def test_without_a_bucket_there_is_no_location_in_it() -> None:

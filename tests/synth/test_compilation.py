@@ -23,7 +23,8 @@ from constructs_lib.compilation.parent import (
 from constructs_lib.compilation.provenance import traced
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
-from tests.example_pipeline import serve_by_pytorch
+from constructs_lib.regions import RegionNames
+from tests.example_pipeline import copy_example, serve_by_pytorch
 from tests.synth.app_copy import copy_app, run
 
 HOME = "us-east-1"
@@ -135,6 +136,20 @@ def test_every_config_field_and_the_region_make_another_key(
         keys.add(cache_key(PipelineConfigs.load(folder / "config.json"), HOME))
 
     assert len(keys) == 2 + len(edits)
+
+
+def test_another_region_of_the_same_name_makes_another_key(tmp_path: Path) -> None:
+    path = copy_example(tmp_path / "model")
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"]["registration_regions"] = ["NA", "AP"]
+    path.write_text(json.dumps(document))
+
+    keys = {
+        cache_key(PipelineConfigs.load(path, region_names=RegionNames({"AP": each})), HOME)
+        for each in ("ap-south-1", "ap-southeast-2")
+    }
+
+    assert len(keys) == 2
 
 
 def test_a_packaging_script_that_is_not_run_makes_another_key_without_its_arguments(

@@ -11,6 +11,7 @@ import pytest
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import registration_requests
 from constructs_lib.regions import NA
+from constructs_lib.regions.tables import home_regions, sagemaker_regions
 from constructs_lib.service_model import enum_values
 from constructs_lib.service_model.instances import is_arm64
 from constructs_lib.serving.images import (
@@ -18,16 +19,15 @@ from constructs_lib.serving.images import (
     ImageNotFoundError,
     InstanceTypeImageError,
 )
-from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.images import pytorch_image, sklearn_image
 from tests.example_pipeline import copy_example, serve_by_pytorch
 
 VERSIONS = {"2.6.0": "py312", "2.1.0": "py310", "1.9.1": "py38"}
 
 
 def _image(instance_type: str, version: str = "2.6.0", **changes: Any) -> str:
-    criteria: dict[str, Any] = {"scope": "inference", **changes}
+    criteria: dict[str, Any] = {"region": "us-east-1", "scope": "inference", **changes}
     return pytorch_image(
-        region="us-east-1",
         framework_version=version,
         py_version=VERSIONS[version],
         instance_type=instance_type,
@@ -67,6 +67,21 @@ def _image_if_any(instance_type: str, version: str) -> str | None:
 )
 def test_every_generation_of_graviton_gets_the_container_of_arm64(instance_type: str) -> None:
     assert "/pytorch-inference-arm64:2.6.0-cpu-py312" in _image(instance_type)
+
+
+def test_a_region_without_the_container_is_told_by_its_name() -> None:
+    with pytest.raises(ImageNotFoundError, match=r"sklearn in mx-central-1.*another home_region"):
+        sklearn_image(region="mx-central-1", framework_version="1.2-1", instance_type="ml.m5.large")
+    with pytest.raises(ImageNotFoundError, match=r"pytorch in xx-north-1.*leave the region out"):
+        _image("ml.m5.large", region="xx-north-1")
+
+
+@pytest.mark.parametrize("region", sagemaker_regions())
+def test_every_region_has_containers_of_pytorch_and_each_home_of_scikit_learn(region: str) -> None:
+    assert f".ecr.{region}.amazonaws.com/" in _image("ml.m5.large", region=region)
+    if region in home_regions():
+        image = sklearn_image(region=region, framework_version="1.2-1", instance_type="ml.m5.large")
+        assert f".ecr.{region}.amazonaws.com/" in image
 
 
 @pytest.mark.parametrize("instance_type", ["ml.g5g.xlarge", "ml.p6e-gb200.36xlarge"])

@@ -9,7 +9,7 @@ import pytest
 from aws_cdk.assertions import Match, Template
 
 from app import build_app
-from stacks.network import SubnetRangesError
+from stacks.network import SubnetRangesError, UnknownPrefixListError
 from tests.synth.conftest import cdk_context
 from tests.synth.example_copies import named_copy
 
@@ -76,6 +76,30 @@ def test_the_s3_endpoint_lets_only_this_accounts_data_through(
         assert all(bucket in str(statement["Resource"]) for statement in statements)
     with_assets = [each for each in statements if "cdk-hnb659fds-assets-" in str(each["Resource"])]
     assert [each["Sid"] for each in with_assets] == ["FindData", "ReadData"]
+
+
+def test_other_homes_have_the_first_two_zones_of_the_account(synthesize: Synthesize) -> None:
+    network = synthesize(home_region="ap-northeast-1")["network"]
+
+    zones = [
+        subnet["Properties"]["AvailabilityZone"]
+        for subnet in network.find_resources("AWS::EC2::Subnet").values()
+    ]
+    assert zones == [{"Fn::Select": [number, {"Fn::GetAZs": ""}]} for number in (0, 1)]
+    network.has_resource_properties(
+        "AWS::EC2::SecurityGroupEgress", {"DestinationPrefixListId": "pl-61a54008"}
+    )
+
+
+def test_a_prefix_list_that_the_app_does_not_know_is_to_be_told(synthesize: Synthesize) -> None:
+    with pytest.raises(UnknownPrefixListError, match=r"S3 in eu-south-1.*s3_prefix_list"):
+        synthesize(home_region="eu-south-1")
+
+    network = synthesize(home_region="eu-south-1", s3_prefix_list="pl-0123abcd")["network"]
+
+    network.has_resource_properties(
+        "AWS::EC2::SecurityGroupEgress", {"DestinationPrefixListId": "pl-0123abcd"}
+    )
 
 
 def test_all_traffic_is_logged(network: Template) -> None:

@@ -18,6 +18,7 @@ from constructs_lib.steps.model import PytorchModelStepBuilder
 from constructs_lib.steps.packaging import MIMSPackagingStepBuilder
 from constructs_lib.steps.registration import ModelRegistrationStepBuilder
 from constructs_lib.steps.training import PytorchTrainingStepBuilder
+from tests.example_pipeline import copy_example
 
 MODEL = "s3://bucket/model.tar.gz"
 DOCUMENT: dict[str, Any] = {
@@ -167,3 +168,25 @@ def test_step_builders_say_what_to_call_instead(
         step_builder(builder.model_config)
     with pytest.raises(TypeError, match=r"config alone.*generate_pipeline"):
         step_builder(config=builder.model_config)
+
+
+def test_another_home_and_names_of_its_own_are_the_builders_too(tmp_path: Path) -> None:
+    path = copy_example(tmp_path / "model")
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"]["registration_regions"] = ["NA", "AP"]
+    path.write_text(json.dumps(document))
+    builder = BSMPytorchPipelineBuilder(
+        path,
+        values=DeployTimeValues(
+            artifact_bucket_name="artifacts", registry_bucket_names={"NA": "na", "AP": "ap"}
+        ),
+        home_region="eu-central-1",
+        region_names=RegionNames({"AP": "ap-southeast-2"}),
+    )
+
+    pipeline = builder.generate_pipeline("s3://bucket/model.tar.gz")
+
+    steps = {each["Name"]: each for each in json.loads(pipeline.definition())["Steps"]}
+    image = steps["CreateModel"]["Arguments"]["PrimaryContainer"]["Image"]
+    assert ".ecr.eu-central-1." in image
+    assert sorted(builder.registration_configs) == ["Registration-AP", "Registration-NA"]
