@@ -128,6 +128,7 @@ docs: setup pictures ## Write every generated document: schema, references, pict
 	@python -m commands.reference
 	@python -m docs.configuration_reference
 	@python -m docs.costs
+	@python -m docs.deployment
 	@python -m docs.deployment_policy
 	@python -m docs.error_tree
 	@python -m pytest tests/test_import_rules.py --update-architecture -q

@@ -1,6 +1,7 @@
 """Writes the tables of costs in docs/operate.md out of prices and quantities: ``make docs``.
 
-Prices are AWS's list prices of us-east-1 in US dollars, without free tiers, as published in 2026.
+``python -m docs.costs --app`` prints them for the regions that this app uses. Prices are AWS's list
+prices of us-east-1 in US dollars, without free tiers, as published in 2026; other regions' differ.
 Quantities are those of the example pipeline; ``tests/synth/test_costs.py`` compares them with the
 templates and the definition that it compiles to.
 """
@@ -15,6 +16,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from math import prod
 from pathlib import Path
 from typing import Final
+
+from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
 
 DOCUMENT: Final = Path(__file__).parent / "operate.md"
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -90,15 +93,20 @@ def _minutes(number: int) -> Quantity:
     return Quantity(Decimal(number) / 60, "h", f"{number}/60")
 
 
-REGIONS: Final = 3
 MODEL_GB: Final = "0.5"
 _JOB_MINUTES: Final = 5
 _MONTH_HOURS: Final = 730
 
-IDLE: Final = (
-    Line("KMS keys", (_of(REGIONS, "keys"),), "key"),
-    Line("S3, 10 GB in each region", (_of(REGIONS, "regions"), _of(10, "GB")), "storage"),
-)
+
+def idle(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what a deployment costs a month that releases nothing."""
+    count = len(regions.all)
+    return (
+        Line("KMS keys", (_of(count, "keys"),), "key"),
+        Line("S3, 10 GB in each region", (_of(count, "regions"), _of(10, "GB")), "storage"),
+    )
+
+
 OPTIONS: Final = (
     Line("`monitoring`, per pipeline: dashboard", (_of(1, "dashboard"),), "dashboard"),
     Line(
@@ -115,43 +123,53 @@ OPTIONS: Final = (
     Line("`notifications`: its queue", (_of(1, "metric"),), "alarm"),
     Line("an interface endpoint, per service and zone", (_of(_MONTH_HOURS, "h"),), "endpoint"),
 )
-RELEASE: Final = (
-    Line("Package, on `ml.m5.xlarge`", (_minutes(_JOB_MINUTES),), "ml.m5.xlarge"),
-    Line("Verify, on `ml.m5.large`", (_minutes(_JOB_MINUTES),), "ml.m5.large"),
-    Line(
-        "volumes of both jobs",
-        (
-            _of(2, "jobs"),
-            _of(30, "GB"),
-            Quantity(
-                Decimal(_JOB_MINUTES) / (_MONTH_HOURS * 60),
-                "month",
-                f"{_JOB_MINUTES}/{_MONTH_HOURS * 60}",
+
+
+def release(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what a release costs."""
+    return (
+        Line("Package, on `ml.m5.xlarge`", (_minutes(_JOB_MINUTES),), "ml.m5.xlarge"),
+        Line("Verify, on `ml.m5.large`", (_minutes(_JOB_MINUTES),), "ml.m5.large"),
+        Line(
+            "volumes of both jobs",
+            (
+                _of(2, "jobs"),
+                _of(30, "GB"),
+                Quantity(
+                    Decimal(_JOB_MINUTES) / (_MONTH_HOURS * 60),
+                    "month",
+                    f"{_JOB_MINUTES}/{_MONTH_HOURS * 60}",
+                ),
             ),
+            "volume",
         ),
-        "volume",
-    ),
-    Line(
-        "copies to the other regions",
-        (_of(REGIONS - 1, "regions"), _of(MODEL_GB, "GB")),
-        "transfer",
-    ),
-    Line(
-        "functions, a minute each",
-        (_of(2 * REGIONS, "calls"), _of(60, "s"), _of(1, "GB")),
-        "function",
-    ),
-    Line("requests to S3", (_of(200, "requests"),), "put"),
-    Line("requests to KMS", (_of(200, "requests"),), "key request"),
-    Line("logs", (_of("0.001", "GB"),), "logs"),
-)
-KEPT: Final = (
-    Line(
-        "S3, per month: the upload, the packaged model, its copies",
-        (_of(REGIONS + 1, "objects"), _of(MODEL_GB, "GB")),
-        "storage",
-    ),
-)
+        Line(
+            "copies to the other regions",
+            (_of(len(regions.others), "regions"), _of(MODEL_GB, "GB")),
+            "transfer",
+        ),
+        Line(
+            "functions, a minute each",
+            (_of(2 * len(regions.registered), "calls"), _of(60, "s"), _of(1, "GB")),
+            "function",
+        ),
+        Line("requests to S3", (_of(200, "requests"),), "put"),
+        Line("requests to KMS", (_of(200, "requests"),), "key request"),
+        Line("logs", (_of("0.001", "GB"),), "logs"),
+    )
+
+
+def kept(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what a release costs each month that it is kept."""
+    return (
+        Line(
+            "S3, per month: the upload, the packaged model, its copies",
+            (_of(len(regions.registered) + 1, "objects"), _of(MODEL_GB, "GB")),
+            "storage",
+        ),
+    )
+
+
 LOAD_TEST: Final = (
     Line(
         "load test in AWS, per instance type (`load_test_in_aws`)",
@@ -161,15 +179,21 @@ LOAD_TEST: Final = (
 )
 
 
-def tables() -> dict[str, str]:
+def tables(regions: UsedRegions = EXAMPLE) -> dict[str, str]:
     """Return each table by its name in the document."""
     return {
-        "idle": _table([*_lines(IDLE, 2), _total("as it ships", IDLE, 2), *_lines(OPTIONS, 2)]),
+        "idle": _table(
+            [
+                *_lines(idle(regions), 2),
+                _total("as it ships", idle(regions), 2),
+                *_lines(OPTIONS, 2),
+            ]
+        ),
         "release": _table(
             [
-                *_lines(RELEASE, 4),
-                _total("a release", RELEASE, 2),
-                *_lines(KEPT, 3),
+                *_lines(release(regions), 4),
+                _total("a release", release(regions), 2),
+                *_lines(kept(regions), 3),
                 *_lines(LOAD_TEST, 3),
             ]
         ),
@@ -215,8 +239,11 @@ def _price_table() -> str:
     return "\n".join([*head, *rows])
 
 
-def main() -> None:
-    """Write the document if it is not current."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the document if it is not current, or print the tables of this app."""
+    if wants_this_app(__doc__, arguments):
+        sys.stdout.write("\n\n".join(tables(UsedRegions.of_this_app()).values()) + "\n")
+        return
     text = DOCUMENT.read_text()
     if (filled := document(text)) != text:
         DOCUMENT.write_text(filled)

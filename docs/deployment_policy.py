@@ -2,7 +2,8 @@
 
 The actions are those that the CloudFormation registry names for the handlers of the templates'
 resource types (the schemas come with cfn-lint), and how the CDK's templates read the version of the
-bootstrap stack.
+bootstrap stack. These policies allow them in any region; ``python -m docs.deployment_policy --app``
+writes such as allow them in the regions that this app uses, to .local/policies/.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from constructs_lib.aws.resource_types import schema_of
+from docs.used_regions import ROOT, UsedRegions, wants_this_app
 
 FOLDER: Final = Path(__file__).with_name("policies")
+_OF_THIS_APP: Final = ROOT / ".local" / "policies"
 APP_NAME: Final = "model-release"
 MAX_POLICY_CHARACTERS: Final = 6144
 """IAM User Guide, "IAM and AWS STS quotas": of a managed policy, without white space."""
@@ -77,6 +80,8 @@ _SERVICES: Final[dict[str, list[str]]] = {
 }
 """The services of the types, each with the resources that the app's names begin with. Handlers name
 actions of others too, for features that the app does not use: S3 tables, file systems, streams."""
+_GLOBAL: Final = {"iam"}
+"""IAM User Guide, "AWS global condition context keys": of aws:RequestedRegion."""
 _FILES: Final = {
     "deploy-data.json": ("ec2", "iam", "kms", "s3", "ssm"),
     "deploy-operations.json": (
@@ -107,8 +112,14 @@ def needed_actions(resource_type: str) -> Iterator[str]:
                 yield action
 
 
-def policies(resource_types: Iterable[str] = RESOURCE_TYPES) -> dict[str, dict[str, Any]]:
+def policies(
+    resource_types: Iterable[str] = RESOURCE_TYPES, regions: Sequence[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Return the policies by file name, each with a statement per service.
+
+    Args:
+        resource_types: What is deployed.
+        regions: AWS regions that it is deployed to; none: any.
 
     Actions that read stand as ``Describe*``, ``Get*`` and ``List*``: the handlers' own lists of
     them grow with every feature of a service, and a policy has a largest size.
@@ -118,18 +129,22 @@ def policies(resource_types: Iterable[str] = RESOURCE_TYPES) -> dict[str, dict[s
     return {
         name: {
             "Version": "2012-10-17",
-            "Statement": [_statement(service, actions) for service in services],
+            "Statement": [_statement(service, actions, regions) for service in services],
         }
         for name, services in _FILES.items()
     }
 
 
-def _statement(service: str, actions: Iterable[str]) -> dict[str, Any]:
+def _statement(service: str, actions: Iterable[str], regions: Sequence[str]) -> dict[str, Any]:
+    # A global service is called in a region of its own, whatever is deployed where.
+    is_limited = regions and service not in _GLOBAL
+    within = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
     return {
         "Sid": service.capitalize(),
         "Effect": "Allow",
         "Action": [action for action in actions if action.startswith(f"{service}:")],
         "Resource": _SERVICES[service],
+        **({"Condition": within} if is_limited else {}),
     }
 
 
@@ -140,20 +155,30 @@ def _widened(action: str) -> str:
     return f"{action.partition(':')[0]}:{match['verb']}*"
 
 
-def files() -> dict[Path, str]:
-    """Return what each file has to hold."""
+def files(folder: Path = FOLDER, regions: Sequence[str] = ()) -> dict[Path, str]:
+    """Return what each file has to hold.
+
+    Args:
+        folder: Where they are.
+        regions: AWS regions that is deployed to; none: any.
+    """
     return {
-        FOLDER / name: json.dumps(policy, indent=2) + "\n" for name, policy in policies().items()
+        folder / name: json.dumps(policy, indent=2) + "\n"
+        for name, policy in policies(regions=regions).items()
     }
 
 
-def main() -> None:
-    """Write the files that are not current."""
-    for path, text in files().items():
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Write the files that are not current, or those of this app."""
+    wanted = files()
+    if wants_this_app(__doc__, arguments):
+        regions = [each.aws_region for each in UsedRegions.of_this_app().all]
+        wanted = files(_OF_THIS_APP, regions)
+    for path, text in wanted.items():
         if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(exist_ok=True, parents=True)
             path.write_text(text)
-            sys.stdout.write(f"Wrote docs/policies/{path.name}\n")
+            sys.stdout.write(f"Wrote {path.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

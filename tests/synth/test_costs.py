@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from aws_cdk.assertions import Template
 
-from docs.costs import DOCUMENT, IDLE, OPTIONS, REGIONS, RELEASE, Line, document, tables
+from docs.costs import DOCUMENT, OPTIONS, Line, document, idle, release, tables
+from docs.used_regions import EXAMPLE
 from tests.synth.conftest import Synthesize
 from tests.synth.example_copies import named_copy
 
@@ -59,7 +60,7 @@ def test_the_document_is_current() -> None:
 
 
 def test_a_line_is_the_product_of_its_quantities_and_its_price() -> None:
-    line = _line(RELEASE, "copies")
+    line = _line(release(EXAMPLE), "copies")
 
     assert (
         line.arithmetic == "2 regions \N{MULTIPLICATION SIGN} 0.5 GB \N{MULTIPLICATION SIGN} 0.02"
@@ -68,7 +69,7 @@ def test_a_line_is_the_product_of_its_quantities_and_its_price() -> None:
 
 
 def test_an_idle_deployment_has_the_keys_that_are_counted(templates: dict[str, Template]) -> None:
-    assert _count(templates, "AWS::KMS::Key") == _first(_line(IDLE, "KMS keys")) == REGIONS
+    assert _count(templates, "AWS::KMS::Key") == _first(_line(idle(EXAMPLE), "KMS keys"))
     for kind in ("AWS::EC2::NatGateway", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"):
         assert _count(templates, kind) == 0
     for endpoint in templates["network"].find_resources("AWS::EC2::VPCEndpoint").values():
@@ -110,14 +111,14 @@ def test_a_release_runs_the_jobs_and_functions_that_are_counted(
         for step in steps
         if step["Type"] == "Processing"
     }
-    jobs, gigabytes, _ = _line(RELEASE, "volumes").quantities
+    jobs, gigabytes, _ = _line(release(EXAMPLE), "volumes").quantities
 
     assert {name: cluster["InstanceType"] for name, cluster in clusters.items()} == {
-        name: _line(RELEASE, name).price for name in ("Package", "Verify")
+        name: _line(release(EXAMPLE), name).price for name in ("Package", "Verify")
     }
     assert len(clusters) == jobs.number
     assert {cluster["VolumeSizeInGB"] for cluster in clusters.values()} == {gigabytes.number}
-    calls, _, memory = _line(RELEASE, "functions").quantities
+    calls, _, memory = _line(release(EXAMPLE), "functions").quantities
     assert len([step for step in steps if step["Type"] == "Lambda"]) == calls.number
     (function,) = (
         templates["pipeline-returns-risk"].find_resources("AWS::Lambda::Function").values()

@@ -6,6 +6,7 @@ import fnmatch
 
 import pytest
 
+from constructs_lib.regions.tables import sagemaker_regions
 from docs.deployment_policy import (
     MAX_POLICY_CHARACTERS,
     RESOURCE_TYPES,
@@ -83,6 +84,16 @@ def test_roles_of_others_cannot_be_changed_or_passed() -> None:
     assert all("/model-release-*" in each or "oidc-provider" in each for each in iam["Resource"])
 
 
-def test_each_policy_is_small_enough_for_iam() -> None:
-    for text in files().values():
+def test_the_policies_of_an_app_allow_its_regions_only_but_for_iam_which_has_none() -> None:
+    for policy in policies(regions=["eu-central-1", "us-east-1"]).values():
+        for statement in policy["Statement"]:
+            within = {"StringEquals": {"aws:RequestedRegion": ["eu-central-1", "us-east-1"]}}
+            expected = None if statement["Sid"] == "Iam" else within
+            assert statement.get("Condition") == expected
+    assert all("Condition" not in text for text in files().values())
+
+
+@pytest.mark.parametrize("regions", [(), sagemaker_regions()[:5]], ids=["any", "five"])
+def test_each_policy_is_small_enough_for_iam(regions: tuple[str, ...]) -> None:
+    for text in files(regions=regions).values():
         assert len("".join(text.split())) <= MAX_POLICY_CHARACTERS
