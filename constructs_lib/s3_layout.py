@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import urlsplit
 
 RESERVED_PREFIXES: Final = ("incoming", "tmp")
 """Prefixes of the artifact bucket that no pipeline has: for uploaded models and expiring files."""
@@ -90,9 +89,12 @@ def registered_prefixes(pipeline_name: str) -> tuple[str, str]:
 
 
 def bucket_and_key(s3_uri: str) -> tuple[str, str]:
-    """Split ``s3://bucket/key`` into bucket and key; the key is empty for a whole bucket."""
-    parts = urlsplit(s3_uri)
-    return parts.netloc, parts.path.lstrip("/")
+    """Split ``s3://bucket/key`` into bucket and key; the key is empty for a whole bucket.
+
+    It is no URL: ``?``, ``#`` and ``%`` are characters of the key like any other.
+    """
+    bucket, _, key = s3_uri.removeprefix("s3://").partition("/")
+    return bucket, key
 
 
 def folder_uri(s3_uri: str) -> str:

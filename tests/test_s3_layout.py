@@ -5,14 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from constructs_lib import s3_layout
+from constructs_lib.infrastructure.iam.arns import objects_in
+from constructs_lib.jobs.notify import _evaluation
 from constructs_lib.jobs.register_model import Staging
+from constructs_lib.jobs.register_model.objects import S3Object
+from constructs_lib.language.step_calls import StepCalls
 from constructs_lib.s3_layout import WRITTEN_ONCE
+from local.runner.jobs.storage import S3Location
 from tests import layers
 from tests.layers import ROOT
 
@@ -43,6 +50,63 @@ def test_no_key_moves() -> None:
 )
 def test_a_folder_ends_in_a_slash_and_a_file_does_not(given: str, read: str) -> None:
     assert s3_layout.folder_uri(given) == read
+
+
+_SPLITTERS: dict[str, Callable[[str], tuple[str, str]]] = {
+    "app": s3_layout.bucket_and_key,
+    "function": S3Object.from_uri,
+    "runner": lambda uri: (S3Location.parse(uri).bucket, S3Location.parse(uri).key),
+    "policies": lambda uri: _bucket_and_key_of(objects_in(uri).removesuffix("/*")),
+    "definition": lambda uri: _bucket_and_key_of(_objects_read_by_a_model(uri)),
+    "notification": lambda uri: _bucket_and_key_of(_page_in_the_console(uri)),
+}
+
+
+@pytest.mark.parametrize("key", ["what?/model.tar.gz", "a#b/c?d=e&f", "a%23b", "a b", "s3:b/c"])
+@pytest.mark.parametrize("splitter", _SPLITTERS)
+def test_a_key_is_everything_behind_the_bucket(splitter: str, key: str) -> None:
+    assert _SPLITTERS[splitter](f"s3://bucket/{key}") == ("bucket", key)
+
+
+def _bucket_and_key_of(text: str) -> tuple[str, str]:
+    bucket, _, key = text.partition("/")
+    return bucket, key
+
+
+def _objects_read_by_a_model(uri: str) -> str:
+    arguments = {"PrimaryContainer": {"ModelDataUrl": uri, "Image": "1.dkr.ecr.r.amazonaws.com/i"}}
+    calls = StepCalls(
+        step_type="Model", name="n", arguments=arguments, region="r", account="1", role_arn="role"
+    ).calls()
+    (read,) = [call.resource for call in calls if call.action == "s3:GetObject"]
+    return read.rpartition(":::")[2]
+
+
+def _page_in_the_console(uri: str) -> str:
+    quality = {"ModelQuality": {"Statistics": {"S3Uri": uri}}}
+    page = urlsplit(_evaluation({"ModelMetrics": quality}, "us-east-1")[-1].strip())
+    return f"{page.path.rpartition('/')[2]}/{parse_qs(page.query)['prefix'][0]}"
+
+
+_URLS = {
+    "commands.terminal.aws",
+    "local.emulator.authorization.credentials",
+    "local.emulator.cloudformation.service",
+    "local.emulator.gate",
+    "local.runner.aws",
+    "local.runner.watch",
+}
+"""Modules that split URLs: of endpoints, of requests, and of templates."""
+
+
+def test_nothing_splits_an_s3_uri_as_a_url() -> None:
+    splitting = {
+        name
+        for name, path in layers.modules().items()
+        if re.search(r"\burl(split|parse)\b(?!\.)", path.read_text())
+    }
+
+    assert splitting == _URLS
 
 
 def test_the_function_that_registers_claims_content_below_the_claims() -> None:
