@@ -351,26 +351,44 @@ def test_content_of_a_kept_group_whose_bucket_is_not_ours_any_more_is_registered
     location = {"LocationConstraint": "eu-west-1"}
     aws.destination.create_bucket(Bucket=kept, CreateBucketConfiguration=location)
     first = _release({**event, "destination_bucket": kept}, registration)
-    _refuse_to_tell_of_objects_in(kept, monkeypatch)
+    _refuse_to_list(kept, monkeypatch)
 
     second = _release(_of(event, OTHER_ARN), _of(registration, OTHER_ARN))
 
     assert second != first
     assert f"{first} has the content, but s3://{kept}/" in caplog.text
-    assert "cannot be read here (403)" in caplog.text
+    assert "cannot be looked at here (AccessDenied)" in caplog.text
 
 
-def _refuse_to_tell_of_objects_in(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_of_a_kept_group_whose_bucket_is_deleted_is_registered_again(
+    event: dict[str, str], registration: dict[str, str], aws: Aws, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept = "kept-registry"
+    location = {"LocationConstraint": "eu-west-1"}
+    aws.destination.create_bucket(Bucket=kept, CreateBucketConfiguration=location)
+    first = _release({**event, "destination_bucket": kept}, registration)
+    for each in aws.destination.list_objects_v2(Bucket=kept)["Contents"]:
+        aws.destination.delete_object(Bucket=kept, Key=each["Key"])
+    aws.destination.delete_bucket(Bucket=kept)
+
+    second = _release(_of(event, OTHER_ARN), _of(registration, OTHER_ARN))
+
+    assert second != first
+    assert "is gone, with its bucket" in caplog.text
+
+
+def _refuse_to_list(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     for_region = RegionClients.for_region
+    denied = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 
     def refuse(request: Any, **_: Any) -> AWSResponse | None:
         if bucket not in request.url:
             return None
-        return AWSResponse(request.url, 403, {}, MockRawResponse(b""))
+        return AWSResponse(request.url, 403, {}, MockRawResponse(denied))
 
     def clients(aws_region: str) -> RegionClients:
         made = for_region(aws_region)
-        made.s3.meta.events.register_first("before-send.s3.HeadObject", refuse)
+        made.s3.meta.events.register_first("before-send.s3.ListObjectsV2", refuse)
         return made
 
     monkeypatch.setattr(RegionClients, "for_region", clients)

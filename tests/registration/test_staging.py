@@ -371,13 +371,13 @@ def test_an_artifact_that_appears_meanwhile_is_not_written_over(
 ) -> None:
     key, other = staged["model_artifact_uri"], b"x" * len(ARTIFACT)
 
-    def appears_behind_the_look(s3: Any, file: Any) -> Any:
-        found = objects.head(s3, file)
-        if file.key == key and found is None:
+    def appears_behind_the_look(s3: Any, file: Any) -> bool:
+        found = objects.exists(s3, file)
+        if file.key == key and not found:
             aws.destination.put_object(Bucket=BUCKET, Key=key, Body=other)
         return found
 
-    monkeypatch.setattr(artifacts, "head", appears_behind_the_look)
+    monkeypatch.setattr(artifacts, "exists", appears_behind_the_look)
 
     with pytest.raises(RegistrationError, match=r"never written\s+over"):
         handler(event, None)

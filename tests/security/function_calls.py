@@ -50,19 +50,17 @@ class FunctionCalls:
     def _arn(self, service: str, resource: str, region: str | None = None) -> str:
         return arn(service, resource, region or self.region)
 
-    def _look(self, uri: str) -> Iterator[Call]:
-        """Look at an object of the function's own region, or find that it is not there."""
-        bucket, key = location(uri)
-        own = {**TLS, **OWN}
-        yield self._call("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", own)
-        yield self._call("s3:ListBucket", f"arn:aws:s3:::{bucket}", own)
-
     def _find(self, uri: str) -> Iterator[Call]:
-        """Look at an object that was listed before."""
+        """Look at an object, or find by a list that it is not there."""
         bucket, key = location(uri)
-        own = {**TLS, **OWN}
-        yield self._call("s3:ListBucket", f"arn:aws:s3:::{bucket}", {**own, "s3:prefix": key})
-        yield self._call("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", own)
+        yield from self._list(uri)
+        yield self._call("s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", {**TLS, **OWN})
+
+    def _list(self, uri: str) -> Iterator[Call]:
+        """List what begins with a key."""
+        bucket, prefix = location(uri)
+        context = {**TLS, **OWN, "s3:prefix": prefix}
+        yield self._call("s3:ListBucket", f"arn:aws:s3:::{bucket}", context)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +95,7 @@ class RegistrationCalls(FunctionCalls):
 
     def _read(self, uri: str) -> Iterator[Call]:
         """Read what a job has written."""
-        yield from self._look(uri)
+        yield from self._find(uri)
         for key_arn in {self.key_arn, self.job_key_arn}:
             yield self._call("kms:Decrypt", key_arn, via_s3(self.region))
 
@@ -106,12 +104,15 @@ class RegistrationCalls(FunctionCalls):
         releases = event["release_folder"].rpartition("/")[0]
         group, content = event["model_package_group_name"], event["artifact_sha256"]
         records = f"{releases}/registered/{group}/{event['aws_region']}"
+        claims = f"{releases}/claims/{group}/{content}"
+        for folder in (claims, records, f"{records}/{content}"):
+            yield from self._list(f"{folder}/")
         for uri in (
-            f"{releases}/claims/{group}/{content}/1",
+            f"{claims}/1",
             f"{records}/{content}/0000000001",
             f"{records}/complete",
         ):
-            yield from self._look(uri)
+            yield from self._find(uri)
             put = "arn:aws:s3:::" + uri.removeprefix("s3://")
             yield self._call("s3:PutObject", put, {**NEW, **TLS, **OWN})
         for action in ("kms:Decrypt", "kms:GenerateDataKey"):
@@ -124,7 +125,7 @@ class RegistrationCalls(FunctionCalls):
         if region == self.region:
             yield from self._read(uri)
             return
-        yield from self._look(uri)
+        yield from self._find(uri)
         yield self._use_registry_key(region, "kms:Decrypt")
 
     def _write(self, uri: str, event: Mapping[str, Any]) -> Iterator[Call]:

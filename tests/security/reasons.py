@@ -82,6 +82,7 @@ REASONS = {
     ("NotifyRole", "ReadExecutions"): "Why an execution has failed",
     ("NotifyRole", "WriteLogs"): _LOGS,
     ("RegistrationFunctionRole", "EncryptCopies"): "Copies are under the key of their region",
+    ("RegistrationFunctionRole", "FindConfiguredData"): "As for what jobs write elsewhere",
     ("RegistrationFunctionRole", "FindCopies"): "A missing copy is told as such",
     ("RegistrationFunctionRole", "FindRelease"): "A missing object is told as such",
     ("RegistrationFunctionRole", "FindVersions"): "The same content is registered once",

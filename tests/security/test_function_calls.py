@@ -51,11 +51,16 @@ class Recorded:
     arguments: Mapping[str, Any]
     region: str
 
-    def permissions(self) -> Iterator[tuple[str, str]]:
-        """Tell which actions on which resources it needs."""
+    def permissions(self) -> Iterator[tuple[str, str, str]]:
+        """Tell which actions on which resources it needs, and which prefix it lists."""
         if self.service == "s3" and self.operation == "ListObjectsV2":
-            yield "s3:ListBucket", f"arn:aws:s3:::{self.arguments['Bucket']}"
+            bucket, prefix = self.arguments["Bucket"], self.arguments["Prefix"]
+            yield "s3:ListBucket", f"arn:aws:s3:::{bucket}", prefix
             return
+        for action, resource in self._on_resources():
+            yield action, resource, ""
+
+    def _on_resources(self) -> Iterator[tuple[str, str]]:
         if self.service == "s3":
             yield from self._on_objects()
             return
@@ -65,14 +70,9 @@ class Recorded:
             yield "sagemaker:AddTags", self._resource()
 
     def _on_objects(self) -> Iterator[tuple[str, str]]:
-        bucket, key = self.arguments["Bucket"], self.arguments.get("Key")
-        if key is None:
-            yield "s3:ListBucket", f"arn:aws:s3:::{bucket}"
-            return
+        bucket, key = self.arguments["Bucket"], self.arguments["Key"]
         for action in _S3_ACTIONS[self.operation]:
             yield f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}"
-        if self.operation in ("GetObject", "HeadObject"):
-            yield "s3:ListBucket", f"arn:aws:s3:::{bucket}"  # else a missing object is a 403
         if source := self.arguments.get("CopySource"):  # boto3 has made a text of it by now
             yield "s3:GetObject", f"arn:aws:s3:::{unquote(source)}"
 
@@ -121,10 +121,12 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Recorded]]:
     return start
 
 
-def _underived(recorded: list[Recorded], derived: Iterator[Call]) -> set[tuple[str, str]]:
+def _underived(recorded: list[Recorded], derived: Iterator[Call]) -> set[tuple[str, str, str]]:
     made = {permission for each in recorded for permission in each.permissions()}
     assert made
-    return made - {(call.action, call.resource) for call in derived}
+    return made - {
+        (call.action, call.resource, str(call.context.get("s3:prefix", ""))) for call in derived
+    }
 
 
 @pytest.mark.parametrize("code", ["NA", "EU", "FE"])

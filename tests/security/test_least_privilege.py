@@ -235,6 +235,19 @@ def test_an_additional_key_is_used_where_it_was_named(proofs: dict[str, Proof]) 
     assert len(callers) == 4  # the pipeline, its jobs, the registration function, load tests
 
 
+def test_no_role_lists_a_bucket_whole(proof: Proof) -> None:
+    lists = [
+        statement
+        for _, statement in _allowing(proof, "role")
+        if "s3:ListBucket" in listed(statement, "Action")
+    ]
+
+    assert lists
+    for statement in lists:
+        prefixes = statement["Condition"]["StringLike"]["s3:prefix"]
+        assert not [each for each in [prefixes, *prefixes] if each in ("", "*", [], ["*"])]
+
+
 def test_jobs_write_no_release_even_where_there_is_none(proof: Proof) -> None:
     bucket = proof.artifact_bucket.arn
     calls = [

@@ -132,9 +132,20 @@ _RESOURCES: Final = (
     PlantedFault(
         breaks="the function may not look whether an object is there",
         file=f"{_IAM}/registration_permissions.py",
-        before='yield Statement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets)',
-        after='yield Statement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets[:1])',
+        before="""            actions=["s3:ListBucket"],
+            resources=buckets,
+""",
+        after="""            actions=["s3:ListBucket"],
+            resources=buckets[:1],
+""",
         tests=_NEEDED,
+    ),
+    PlantedFault(
+        breaks="the function may list the whole bucket",
+        file=f"{_IAM}/registration_permissions.py",
+        before='            conditions=listing([f"{prefix}/*" for prefix in written]),\n',
+        after="            conditions=None,\n",
+        tests=("tests/security/test_least_privilege.py::test_no_role_lists_a_bucket_whole",),
     ),
     PlantedFault(
         breaks="a service may assume roles on behalf of other accounts",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from constructs_lib.arns import arn_names
@@ -11,9 +13,9 @@ from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION, objects_i
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import ReleasedArtifacts, released_objects
-from constructs_lib.infrastructure.iam.request_conditions import approval_up_to
+from constructs_lib.infrastructure.iam.request_conditions import approval_up_to, listing
 from constructs_lib.registration.request import RegistrationRequest
-from constructs_lib.s3_layout import bucket_and_key, temporary_prefix
+from constructs_lib.s3_layout import bucket_and_key, registered_prefixes, temporary_prefix
 
 WILDCARDS: Final = {
     "ReadRelease": "Objects under the prefixes of this pipeline",
@@ -86,12 +88,21 @@ class RegistrationPermissions:
             actions=["sagemaker:DescribePipelineExecution"],
             resources=[f"{executions}/{name}/execution/*" for name in arn_names(pipeline_name)],
         )
-        # Without it, S3 answers 403 instead of 404 for an object that is not there.
+        # What is not there is told by a list, see ``exists`` in ``jobs/register_model/objects.py``.
+        written = [*registered_prefixes(pipeline_name), temporary_prefix(pipeline_name)]
         yield Statement(
             sid="FindRelease",
             actions=["s3:ListBucket"],
-            resources=[bucket_arn, *_bucket_arns(self.additional_s3_prefixes)],
+            resources=[bucket_arn],
+            conditions=listing([f"{prefix}/*" for prefix in written]),
         )
+        for number, (bucket, prefixes) in enumerate(_listed(self.additional_s3_prefixes)):
+            yield Statement(
+                sid=f"FindConfiguredData{number + 1 if number else ''}",
+                actions=["s3:ListBucket"],
+                resources=[s3_arn(bucket)],
+                conditions=listing(prefixes),
+            )
         yield Statement(
             sid="UseReleaseKey",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -126,8 +137,14 @@ class RegistrationPermissions:
                 for objects in released_objects(bucket, request.pipeline_name)
             ],
         )
-        # As for the release.
-        yield Statement(sid="FindCopies", actions=["s3:ListBucket"], resources=buckets)
+        yield Statement(
+            sid="FindCopies",
+            actions=["s3:ListBucket"],
+            resources=buckets,
+            conditions=listing(
+                [f"{prefix}/*" for prefix in registered_prefixes(others[0].pipeline_name)]
+            ),
+        )
         yield Statement(
             sid="EncryptCopies",
             actions=["kms:Decrypt", "kms:GenerateDataKey"],
@@ -157,8 +174,11 @@ class RegistrationPermissions:
         )
 
 
-def _bucket_arns(uris: Sequence[str]) -> list[str]:
-    return [s3_arn(name) for name in sorted({bucket_and_key(uri)[0] for uri in uris})]
+def _listed(uris: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Name the keys below some folders, by bucket."""
+    locations = sorted({bucket_and_key(objects_in(uri)) for uri in uris})
+    for bucket, keys in groupby(locations, key=itemgetter(0)):
+        yield bucket, [key for _, key in keys]
 
 
 def _version_arns(requests: Sequence[RegistrationRequest]) -> Iterator[str]:

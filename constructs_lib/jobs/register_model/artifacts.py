@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .clients import RegionClients
 from .errors import RegistrationError, code_of
 from .events import Copy
-from .objects import OVERTAKEN, S3Object, encryption, head, required, sha256_of
+from .objects import OVERTAKEN, S3Object, encryption, exists, required, sha256_of
 
 _GIB: Final = 1024**3
 LARGEST_PART_BYTES: Final = 5 * _GIB
@@ -88,7 +88,7 @@ def put_artifact(
     if packaged.size_bytes not in (None, size_bytes):
         raise _other_content(copy.source, f"{size_bytes} bytes", f"{packaged.size_bytes}")
     expected = packaged.checksums(size_bytes)
-    if head(clients.s3, copy.destination) is None:
+    if not exists(clients.s3, copy.destination):
         if size_bytes > LARGEST_PART_BYTES:
             _prove_by_reading(copy.source, size_bytes, packaged.sha256, clients.home_s3)
         _Upload(copy, original, clients, packaged, kms_key_id).run()

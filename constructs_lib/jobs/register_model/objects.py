@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -19,6 +20,9 @@ _READ_BYTES: Final = 8 * 1024**2
 _READ_ATTEMPTS: Final = 4
 _BROKEN_OFF: Final = (HTTPError, IncompleteReadError, ResponseStreamingError)
 """Errors while an answer's body is read: the clients retry requests, not this."""
+_NOT_SEEN: Final = ("403", "404", "AccessDenied", "NoSuchKey")
+"""What S3 answers for an object that is not there, or that may not be read."""
+NO_BUCKET: Final = "NoSuchBucket"
 OVERTAKEN: Final = ("ConditionalRequestConflict", "PreconditionFailed")
 """What S3 answers when there is such an object already, or somebody is writing one."""
 
@@ -74,13 +78,18 @@ class ObjectContent(NamedTuple):
 
 
 def read(s3: Any, file: S3Object) -> ObjectContent:
-    """Read an object."""
+    """Read an object.
+
+    Raises:
+        RegistrationError: There is no such object.
+    """
 
     def whole() -> ObjectContent:
         answer = s3.get_object(**file.location)
         return ObjectContent(bytes(answer["Body"].read()), str(answer["ContentType"]))
 
-    return _read_whole(whole)
+    with _telling_of_missing(s3, file):
+        return _read_whole(whole)
 
 
 def read_json(s3: Any, file: S3Object) -> dict[str, Any]:
@@ -142,26 +151,44 @@ def list_objects(s3: Any, folder: S3Object) -> dict[S3Object, datetime]:
 
 
 def required(s3: Any, file: S3Object) -> dict[str, Any]:
-    """Return an object's headers.
+    """Return an object's headers, with its checksums.
 
     Raises:
         RegistrationError: There is no such object.
     """
-    headers = head(s3, file)
-    if headers is None:
-        raise RegistrationError(f"{file.uri} does not exist.")
-    return headers
-
-
-def head(s3: Any, file: S3Object) -> dict[str, Any] | None:
-    """Return an object's headers with its checksums, or None when there is no such object."""
-    try:
+    with _telling_of_missing(s3, file):
         headers: dict[str, Any] = s3.head_object(**file.location, ChecksumMode="ENABLED")
-    except ClientError as error:
-        if code_of(error) == "404":
-            return None
-        raise
     return headers
+
+
+def exists(s3: Any, file: S3Object) -> bool:
+    """Tell whether there is an object.
+
+    By a list of what begins with its key, in whose order it is the first: S3 tells of a missing
+    object, instead of refusing it, only to who may list the whole bucket, which nobody here may
+    ("Permissions" of HeadObject in the Amazon S3 API reference).
+    """
+    listed = s3.list_objects_v2(Bucket=file.bucket, Prefix=file.key, MaxKeys=1)
+    return any(each["Key"] == file.key for each in listed.get("Contents", ()))
+
+
+@contextmanager
+def _telling_of_missing(s3: Any, file: S3Object) -> Iterator[None]:
+    """Say of an object that is refused or not found whether there is one at all."""
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) in _NOT_SEEN and _is_missing(s3, file):
+            raise RegistrationError(f"{file.uri} does not exist.") from error
+        raise
+
+
+def _is_missing(s3: Any, file: S3Object) -> bool:
+    try:
+        return not exists(s3, file)
+    except ClientError as error:
+        # What may not be listed, nobody knows: the first refusal says more.
+        return code_of(error) == NO_BUCKET
 
 
 def put_new(s3: Any, file: S3Object, content: ObjectContent, **arguments: str) -> bool:

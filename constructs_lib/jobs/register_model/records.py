@@ -21,14 +21,14 @@ from .claims import Claim, history, last_active
 from .clients import RegionClients
 from .errors import code_of
 from .events import NONE, Work
-from .objects import ObjectContent, S3Object, head, list_objects, put_new, read
+from .objects import NO_BUCKET, ObjectContent, S3Object, exists, list_objects, put_new, read
 
 _COMPLETE: Final = "complete"
 """Name of the object that says that every earlier version of a group is recorded."""
 _UNUSABLE: Final = ("Failed", "Deleting")
 """Statuses of model packages that nothing can be deployed from."""
-_NOT_OURS: Final = ("403", "AccessDenied")
-"""What S3 answers about objects in a bucket that this function may not read."""
+_NOT_OURS: Final = "AccessDenied"
+"""What S3 answers about a bucket, or a part of one, that this function may not list."""
 _NO_VERSION: Final = ("ResourceNotFound", "ValidationException")
 """What SageMaker answers when a version was deleted."""
 _CLOCKS_DIFFER: Final = timedelta(minutes=1)
@@ -105,7 +105,7 @@ def _record_earlier_versions(work: Work, clients: RegionClients) -> None:
     Another execution goes on where one has ended that took too long.
     """
     complete = work.records.within(_COMPLETE)
-    if head(clients.home_s3, complete) is not None:
+    if exists(clients.home_s3, complete):
         return
     recorded = {file.name for file in list_objects(clients.home_s3, work.records)}
     for arn in _listed(work, clients):
@@ -167,8 +167,10 @@ def _why_missing(s3: Any, artifact: S3Object) -> str | None:
     or that has become another's, or that this function was never meant to read.
     """
     try:
-        return "is gone" if head(s3, artifact) is None else None
+        return None if exists(s3, artifact) else "is gone"
     except ClientError as error:
-        if code_of(error) not in _NOT_OURS:
-            raise
-        return "cannot be read here (403): it is registered again"
+        if code_of(error) == NO_BUCKET:
+            return "is gone, with its bucket"
+        if code_of(error) == _NOT_OURS:
+            return "cannot be looked at here (AccessDenied): it is registered again"
+        raise
