@@ -17,10 +17,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 
 from benchmarks.faults import deployed, scenarios, sequences
-from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed, RunnerFault
+from benchmarks.faults.deadlines import deadline
+from benchmarks.faults.deployed import RUNNER_FAULTS, Deployed, Run, RunnerFault
 from benchmarks.faults.scenarios import Scenario, ScenarioResult
 from benchmarks.faults.world import World
 
@@ -118,23 +120,32 @@ def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Scenario
                 scenario = todo.get_nowait()
             except queue.Empty:
                 return results
-            results.append((scenario.row, scenarios.run(world, scenario)))
+            with deadline(scenario.label):
+                results.append((scenario.row, scenarios.run(world, scenario)))
             if (left := todo.qsize()) % _PROGRESS_SCENARIOS == 0:
                 sys.stderr.write(f"{left} scenarios of the function left\n")
 
 
 def _run_deployed(faults: Iterable[RunnerFault]) -> list[tuple[str, ScenarioResult]]:
     with Deployed() as pipeline:
-        return [
-            *((fault.row, deployed.run(pipeline, fault)) for fault in faults),
-            ("pipeline: executed at once", deployed.run_at_once(pipeline)),
-            ("pipeline: deployed while it runs", deployed.run_during_deployment(pipeline)),
+        under_faults: list[tuple[str, str, Run]] = [
+            (fault.row, fault.label, partial(deployed.run, fault=fault)) for fault in faults
         ]
+        every = (*under_faults, *deployed.MORE)
+        return [_ended(row, label, run, pipeline) for row, label, run in every]
 
 
 def _run_sequences(of_each: int | None) -> list[tuple[str, ScenarioResult]]:
     with Deployed() as pipeline:
-        return list(islice(sequences.run_all(pipeline), of_each))
+        return [
+            _ended(row, label, run, pipeline)
+            for row, label, run in islice(sequences.SEQUENCES, of_each)
+        ]
+
+
+def _ended(row: str, label: str, run: Run, pipeline: Deployed) -> tuple[str, ScenarioResult]:
+    with deadline(f"{row}: {label}"):
+        return row, run(pipeline)
 
 
 def _rows(results: Iterable[tuple[str, ScenarioResult]]) -> list[Row]:

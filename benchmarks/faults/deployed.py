@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -39,6 +39,8 @@ ROOT = Path(__file__).parents[2]
 PIPELINE = "returns-risk"
 REGIONS = {"NA": "us-east-1", "EU": "eu-west-1", "FE": "us-west-2"}
 _LOAD_SECONDS = 1
+_AT_ONCE = "two of one model, one of another"
+_DEPLOYED = "another definition and code"
 OBJECTIVE = "ReturnAbuseRisk"
 """What the example's config says its model is for."""
 _ASSET = re.compile(r"s3://(cdk-[a-z0-9-]+)/([^\"/]+)")
@@ -341,8 +343,7 @@ def run(deployed: Deployed, fault: RunnerFault) -> ScenarioResult:
 def run_at_once(deployed: Deployed) -> ScenarioResult:
     """Execute the pipeline three times at once: twice for one new model, once for another."""
     violations, faults = deployed.executed_at_once(())
-    label = "two of one model, one of another"
-    return ScenarioResult(label, faults, survived=True, violations=violations)
+    return ScenarioResult(_AT_ONCE, faults, survived=True, violations=violations)
 
 
 def run_during_deployment(deployed: Deployed) -> ScenarioResult:
@@ -370,7 +371,15 @@ def run_during_deployment(deployed: Deployed) -> ScenarioResult:
         for code in REGIONS
         if deployed.newest_objective(code) != OBJECTIVE
     ]
-    return ScenarioResult("another definition and code", 1, survived=True, violations=tuple(found))
+    return ScenarioResult(_DEPLOYED, 1, survived=True, violations=tuple(found))
+
+
+Run = Callable[[Deployed], ScenarioResult]
+MORE: Sequence[tuple[str, str, Run]] = (
+    ("pipeline: executed at once", _AT_ONCE, run_at_once),
+    ("pipeline: deployed while it runs", _DEPLOYED, run_during_deployment),
+)
+"""Scenarios without faults, by the row of the table that they belong in and their label."""
 
 
 def _not_new(

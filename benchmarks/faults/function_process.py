@@ -16,6 +16,7 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,16 @@ from botocore.config import Config
 from botocore.httpsession import URLLib3Session
 from botocore.retries.standard import ExponentialBackoff
 
+from benchmarks.faults.deadlines import (
+    LONGEST_ANSWER_SECONDS,
+    LONGEST_CONNECT_SECONDS,
+    LONGEST_FUNCTION_SECONDS,
+    stacks,
+)
+
 PACKAGE = Path(__file__).parents[2] / "constructs_lib" / "jobs" / "register_model"
-_HANG_SECONDS = 240
 # A backoff of up to 20 s and an answer that is waited for for 300 s would make this take hours.
 _WAITED_SHARE = 0.002
-_TIMEOUT_SECONDS = 30
-_CONNECT_SECONDS = 5
 _HELD_SECONDS = 0.02
 
 
@@ -74,21 +79,11 @@ def _run(module: Any, invocation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _invoke(module: Any, invocation: dict[str, Any], writer: int) -> None:
-    signal.alarm(_HANG_SECONDS)
-    random.seed(0)
-    os.environ.update(invocation["environment"])
-    timeout = Config(
-        connect_timeout=_CONNECT_SECONDS,
-        read_timeout=invocation.get("timeout_seconds", _TIMEOUT_SECONDS),
-    )
-    module.clients.CLIENT_CONFIG = module.clients.CLIENT_CONFIG.merge(timeout)
-    for name, value in invocation.get("settings", {}).items():
-        owner, _, constant = name.partition(".")
-        setattr(getattr(module, owner), constant, value)
-
     def tell(event: dict[str, Any]) -> None:
         os.write(writer, json.dumps(event).encode() + b"\n")
 
+    _set(module, invocation)
+    _give_up_after(invocation.get("longest_seconds", LONGEST_FUNCTION_SECONDS), tell)
     sent = 0
 
     def before_send(request: Any, event_name: str, **_: Any) -> None:
@@ -114,6 +109,30 @@ def _invoke(module: Any, invocation: dict[str, Any], writer: int) -> None:
         tell({"error": str(error)})
     except Exception as error:  # noqa: BLE001 - a step that fails without naming its region
         tell({"error": f"{type(error).__name__}: {error}", "defect": True})
+
+
+def _set(module: Any, invocation: dict[str, Any]) -> None:
+    random.seed(0)
+    os.environ.update(invocation["environment"])
+    timeout = Config(
+        connect_timeout=LONGEST_CONNECT_SECONDS,
+        read_timeout=invocation.get("timeout_seconds", LONGEST_ANSWER_SECONDS),
+    )
+    module.clients.CLIENT_CONFIG = module.clients.CLIENT_CONFIG.merge(timeout)
+    for name, value in invocation.get("settings", {}).items():
+        owner, _, constant = name.partition(".")
+        setattr(getattr(module, owner), constant, value)
+
+
+def _give_up_after(seconds: float, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Let this process end, and say where it stands."""
+
+    def give_up(*_: object) -> None:
+        tell({"error": f"It has not ended within {seconds:g} s.\n{stacks()}", "defect": True})
+        os._exit(1)
+
+    signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _hold(request: Any, *, key: str, reached: str, until: str) -> None:

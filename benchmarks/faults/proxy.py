@@ -42,6 +42,7 @@ class FaultProxy:
                 "-p",
                 str(self._port),
             ],
+            stdin=subprocess.PIPE,  # it ends with this process
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -61,7 +62,7 @@ class FaultProxy:
         """Stop."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait()
+            self._process.communicate()
 
     def inject(self, rules: Sequence[dict[str, Any]]) -> None:
         """Replace the rules."""

@@ -8,7 +8,9 @@ as with other proxies, and the path stays as it was signed.
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from typing import Any
 
 from aiohttp import ClientSession, web
@@ -42,7 +44,13 @@ async def _stream(
     return response
 
 
+def _end_with_the_parent() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     forward._stream_to_client = _stream
     forward.Upstream._outbound_headers = _headers_with_host
     setattr(ClientSession, "_build_url", lambda _session, url: URL(url, encoded=True))  # noqa: B010

@@ -6,17 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.faults.function_release import FunctionRelease
 from benchmarks.faults.invariants import other_files, unreported
 from benchmarks.faults.world import (
     FILE_NAMES,
+    HOME,
     REGIONS,
     Content,
     Faults,
-    FunctionRelease,
     Outcome,
     World,
     bucket_of,
 )
+from constructs_lib.regions import EU
 
 _S3_CALLS = frozenset(
     {
@@ -106,10 +108,15 @@ def _applies(kind: str, call: str) -> bool:
     return kind != "cut in its answer" or call not in _WITHOUT_BODY
 
 
+_FAULTY = (HOME, EU)
+"""Where faults are injected: whatever is called in one region out of home is called in another."""
+
+
 def call_plan(world: World) -> dict[str, tuple[str, ...]]:
-    """Run a release without faults; returns the AWS calls of each step, in order."""
+    """Run a release without faults; returns the AWS calls of each step to disturb, in order."""
     release = FunctionRelease(world, world.content())
-    return {outcome.step: outcome.calls for outcome in release.run()}
+    calls = {outcome.step: outcome.calls for outcome in release.run()}
+    return {step: calls[step] for step in calls if step.endswith(_FAULTY)}
 
 
 def kills(plan: Mapping[str, Sequence[str]]) -> Iterator[Scenario]:
@@ -215,7 +222,7 @@ def _after_faults(world: World, content: Content, outcomes: Sequence[Outcome]) -
 def released_files(world: World, content: Content) -> Iterator[str]:
     """Name what is released of a content, and is not what its jobs wrote."""
     buckets = {code.aws_region: bucket_of(code) for code in REGIONS}
-    written = {FILE_NAMES[name].rpartition("/")[2]: body for name, body in content.files().items()}
+    written = {FILE_NAMES[name]: body for name, body in content.files().items()}
     yield from other_files(world.aws.client, buckets, f"{content.group}/", written)
 
 

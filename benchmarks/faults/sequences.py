@@ -7,13 +7,14 @@ decided by the deployed policies.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from benchmarks.faults.deployed import PIPELINE, Deployed, not_registered_once
+from benchmarks.faults.deployed import PIPELINE, Deployed, Run, not_registered_once
 from benchmarks.faults.scenarios import ScenarioResult, matching
 from local.runner import Execution, ExecutionStatus, StepExecution, StepStatus, retry_execution
 
@@ -25,6 +26,10 @@ _DENIED_IN_THE_THIRD_REGION = {
     **_DENIED,
 }
 _OTHER_SHA256 = "ab" * 32
+_OVERWRITTEN = "releases and claims"
+_RETRIED = "registered by another one"
+_TAKEN_OVER = "taken over by another one"
+_LATE = "claims are written late"
 
 
 @dataclass(frozen=True)
@@ -126,9 +131,7 @@ def run_overwritten(deployed: Deployed) -> ScenarioResult:
     ]
     found = [key for key in keys if not _is_refused(s3, bucket, key)]
     violations = [f"{key} was written over" for key in found] if keys else ["nothing is released"]
-    return ScenarioResult(
-        "releases and claims", len(keys), survived=True, violations=tuple(violations)
-    )
+    return ScenarioResult(_OVERWRITTEN, len(keys), survived=True, violations=tuple(violations))
 
 
 def _is_refused(s3: Any, bucket: str, key: str) -> bool:
@@ -146,7 +149,7 @@ def run_retried(deployed: Deployed) -> ScenarioResult:
     found = list(_was_staged_at_home(first))
     found += not_registered_once(deployed, before, deployed.execute(model), "execution")
     found += not_registered_once(deployed, before, _retry(deployed, first), "retried execution")
-    return ScenarioResult("registered by another one", 1, survived=True, violations=tuple(found))
+    return ScenarioResult(_RETRIED, 1, survived=True, violations=tuple(found))
 
 
 def run_retried_after_takeover(deployed: Deployed) -> ScenarioResult:
@@ -161,7 +164,7 @@ def run_retried_after_takeover(deployed: Deployed) -> ScenarioResult:
     if deployed.registry.contents() != before:
         found.append("something was registered")
     found += not_registered_once(deployed, before, deployed.execute(model), "execution")
-    return ScenarioResult("taken over by another one", 2, survived=False, violations=tuple(found))
+    return ScenarioResult(_TAKEN_OVER, 2, survived=False, violations=tuple(found))
 
 
 def _was_staged_at_home(execution: Execution) -> Iterator[str]:
@@ -191,14 +194,17 @@ def run_with_slow_claims(deployed: Deployed) -> ScenarioResult:
     }
     violations, faults = deployed.executed_at_once([slow])
     found = (*violations, *(() if faults else ("nothing was injected",)))
-    return ScenarioResult("claims are written late", faults, survived=True, violations=found)
+    return ScenarioResult(_LATE, faults, survived=True, violations=found)
 
 
-def run_all(deployed: Deployed) -> Iterator[tuple[str, ScenarioResult]]:
-    """Run every sequence, each by the row of the table that it belongs in."""
-    for tampering in TAMPERINGS:
-        yield "pipeline: tampered with", run_tampered(deployed, tampering)
-    yield "pipeline: written over", run_overwritten(deployed)
-    yield "pipeline: retried", run_retried(deployed)
-    yield "pipeline: retried", run_retried_after_takeover(deployed)
-    yield "pipeline: executed at once", run_with_slow_claims(deployed)
+SEQUENCES: Sequence[tuple[str, str, Run]] = (
+    *(
+        ("pipeline: tampered with", each.label, partial(run_tampered, tampering=each))
+        for each in TAMPERINGS
+    ),
+    ("pipeline: written over", _OVERWRITTEN, run_overwritten),
+    ("pipeline: retried", _RETRIED, run_retried),
+    ("pipeline: retried", _TAKEN_OVER, run_retried_after_takeover),
+    ("pipeline: executed at once", _LATE, run_with_slow_claims),
+)
+"""Every sequence, by the row of the table that it belongs in and its label."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.faults.function_release import FunctionRelease
 from benchmarks.faults.invariants import unreported
 from benchmarks.faults.scenarios import (
     Scenario,
@@ -23,7 +24,7 @@ from benchmarks.faults.scenarios import (
     run,
     single_faults,
 )
-from benchmarks.faults.world import HOME, Content, FunctionRelease, World, bucket_of
+from benchmarks.faults.world import HOME, REGIONS, Content, World, bucket_of
 from constructs_lib.regions import EU
 from tests.waiting import wait_until
 
@@ -46,7 +47,7 @@ def plan(world: World) -> dict[str, tuple[str, ...]]:
 
 def _registered_once(world: World, content: Content) -> bool:
     registry = world.registry(content)
-    expected = {"NA": [content.sha256], "EU": [content.sha256]}
+    expected = {str(code): [content.sha256] for code in REGIONS}
     return not list(registry.violations()) and registry.contents() == expected
 
 
@@ -54,6 +55,16 @@ def test_a_release_calls_what_the_faults_are_injected_in(plan: dict[str, tuple[s
     for code in ("NA", "EU"):
         assert plan[f"Stage-{code}"].count("UploadPartCopy") == 1
         assert plan[f"Registration-{code}"][-2:] == ("CreateModelPackage", "PutObject")
+
+
+def test_what_is_registered_is_what_the_definition_lets(world: World) -> None:
+    slow = world.content(latency_p99_in_millisecond=100_000.0)
+
+    outcomes = FunctionRelease(world, slow).run()
+
+    assert [outcome.step for outcome in outcomes] == [f"Stage-{code}" for code in REGIONS]
+    assert all(outcome.succeeded for outcome in outcomes)
+    assert not any(world.registry(slow).contents().values())
 
 
 def test_broken_invariants_are_noticed(world: World) -> None:
@@ -76,7 +87,7 @@ def test_broken_invariants_are_noticed(world: World) -> None:
     s3.delete_object(Bucket=bucket, Key=key)
     assert "points to no artifact" in violations()
     s3.put_object(Bucket=bucket, Key=key, Body=content.artifact)
-    FunctionRelease(world, content, register_again="yes").run()
+    FunctionRelease(world, content, RegisterAgain="yes").run()
     assert "EU: 2 model packages of the content" in violations()
     assert list(unreported(registry, [], "another digest"))
     assert not list(unreported(registry, ["Registration-EU"], "another digest"))
@@ -131,7 +142,8 @@ def test_a_partial_failure_names_its_region_and_what_to_do(
     (failed,) = [outcome for outcome in outcomes if not outcome.succeeded]
     assert failed.error.startswith("Registration in EU (eu-west-1) failed while registering")
     assert "Start the pipeline again with the same parameters" in failed.error
-    assert world.registry(content).contents() == {"NA": [content.sha256], "EU": []}
+    registered = {"NA": [content.sha256], "EU": [], "FE": [content.sha256]}
+    assert world.registry(content).contents() == registered
     FunctionRelease(world, content).run()
     assert _registered_once(world, content)
 
@@ -196,7 +208,7 @@ def _staged_and_failed(world: World, content: Content) -> FunctionRelease:
     denied = {"error": {"code": "AccessDenied", "status": 403}}
     rules = [{**matching("UploadPartCopy"), **denied}]
     release.run({"Stage-EU": {"rules": rules}})
-    assert [outcome.succeeded for outcome in release.outcomes] == [True, False]
+    assert [outcome.succeeded for outcome in release.outcomes] == [True, False, True]
     return release
 
 
@@ -206,13 +218,14 @@ def test_a_retried_execution_registers_nothing_that_another_one_has(world: World
     at_home = first.outcomes[0].outputs
     FunctionRelease(world, content).run()
 
-    first.retry()  # the step that has succeeded is not executed again
-    in_europe = first.stage(EU)
-    registered = [first.register(HOME, at_home), first.register(EU, in_europe.outputs)]
-    first.end()
+    first.retry()
+    in_europe, *registered = first.run()
 
     assert at_home["state"] == "staged"
+    # The steps that have succeeded are not executed again.
+    assert in_europe.step == "Stage-EU"
     assert in_europe.outputs["state"] == "registered"
+    assert [outcome.step for outcome in registered] == [f"Registration-{code}" for code in REGIONS]
     assert all(outcome.succeeded for outcome in registered)
     assert "CreateModelPackage" not in {call for each in registered for call in each.calls}
     assert _registered_once(world, content)
@@ -221,17 +234,15 @@ def test_a_retried_execution_registers_nothing_that_another_one_has(world: World
 def test_a_retried_execution_that_lost_its_claim_registers_nothing(world: World) -> None:
     content = world.content()
     first = _staged_and_failed(world, content)
-    at_home = first.outcomes[0].outputs
     second = FunctionRelease(world, content)
     staged = second.stage(HOME)
 
     first.retry()
-    lost = [first.stage(EU), first.register(HOME, at_home)]
+    lost = [first.stage(EU), first.register(HOME)]
     first.end()
-    taken_over = [second.register(HOME, staged.outputs)]
-    taken_over.append(second.register(EU, second.stage(EU).outputs))
-    second.end()
+    taken_over = second.run()
 
+    assert staged.succeeded
     for outcome in lost:
         assert f"taken over by another execution ({second.arn})" in outcome.error
     assert all(outcome.succeeded for outcome in taken_over)
@@ -251,12 +262,11 @@ def test_a_claim_whose_writing_takes_long_writes_over_no_other(
 
     slow.start()
     wait_until((tmp_path / "reached").exists, 120)
-    staged = {code: first.stage(code) for code in (HOME, EU)}
+    staged = [first.stage(code) for code in REGIONS]
     (tmp_path / "until").touch()
     if unconditional:
         slow.join()
-    outcomes = [first.register(code, each.outputs) for code, each in staged.items()]
-    first.end()
+    outcomes = first.run()[len(staged) :]
     slow.join()
     second.end()
 
@@ -269,7 +279,7 @@ def test_content_is_registered_again_once_per_execution_that_asks(world: World) 
     content = world.content()
     FunctionRelease(world, content).run()
 
-    FunctionRelease(world, content, register_again="yes").run()
+    FunctionRelease(world, content, RegisterAgain="yes").run()
 
     registry = world.registry(content)
     assert registry.contents()["EU"] == [content.sha256] * 2
@@ -322,7 +332,7 @@ def test_a_copy_in_parts_that_fails_leaves_neither_an_object_nor_an_upload(world
     assert "UploadPartCopy" in outcomes[1].error
     assert _copied(world, content) == []
     assert _uploads(world) == []
-    assert world.registry(content).contents() == {"NA": [], "EU": []}
+    assert not any(world.registry(content).contents().values())
     FunctionRelease(world, content).run({"Stage-EU": options, "Registration-EU": options})
     assert _registered_once(world, content)
 

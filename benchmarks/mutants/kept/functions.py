@@ -23,6 +23,18 @@ _STAGE: Final = (
         tests=(f"{_STAGING}::test_nothing_is_written_that_is_there_already",),
     ),
     PlantedFault(
+        breaks="claims are written without If-None-Match",
+        file=f"{_REGISTER}/claims.py",
+        before="put_new(clients.home_s3, _numbered(work, len(holders) + 1), _naming(own))",
+        after="""clients.home_s3.put_object(
+            **_numbered(work, len(holders) + 1).location, Body=_naming(own).body
+        )""",
+        tests=(
+            "tests/faults/test_function_faults.py"
+            "::test_a_claim_whose_writing_takes_long_writes_over_no_other",
+        ),
+    ),
+    PlantedFault(
         breaks="artifacts are written without If-None-Match",
         file=f"{_REGISTER}/artifacts.py",
         before='MultipartUpload={"Parts": parts}, IfNoneMatch="*"',
