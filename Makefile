@@ -92,6 +92,18 @@ $(TORCH): $(ENVIRONMENT)
 test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
 	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example tests/pickles $(PYTEST_ARGS)
 
+# Ray Serve as its container has it: 0.5 GB that only the tests of serving, and releases here, need.
+SERVING := $(VENV)/serving
+$(SERVING): requirements-serving.txt $(ENVIRONMENT)
+	@rm -rf $@
+	@uv pip install --quiet --compile-bytecode --python $(BIN)/python --target $@ --require-hashes -r requirements-serving.txt || \
+		{ rm -rf $@; echo 'Ray Serve cannot be installed: its tests are skipped' >&2; }
+
+.PHONY: test-serving
+test-serving: setup $(SERVING) $(TORCH) ## Install Ray Serve beside the environment and run the tests of its container
+	@PYTHONPATH=$(abspath $(TORCH)) RAY_OF_TESTS=$(abspath $(SERVING)) \
+		python -m pytest tests/served $(PYTEST_ARGS)
+
 # The app's code, and those pipelines that bring rules of their own.
 LINTED := . $(patsubst %/ruff.toml,%,$(wildcard pipelines/*/ruff.toml))
 
@@ -149,6 +161,10 @@ bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty ap
 bench-report: setup ## Time the run report of pipelines with many steps
 	@python -m benchmarks.report $(ARGS)
 
+.PHONY: bench-serving
+bench-serving: setup $(SERVING) ## Compare a model behind Ray Serve with direct calls of its functions
+	@RELEASE_SERVING=$(abspath $(SERVING)) python -m benchmarks.serving $(ARGS)
+
 .PHONY: faults
 faults: setup ## Inject faults into releases on the embedded AWS, and print what came of them
 	@python -m benchmarks.faults $(ARGS)
@@ -168,6 +184,9 @@ lock: setup ## Resolve the dependencies anew and write the lock files
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --constraint requirements.txt pyproject.toml --group dev \
 		--output-file requirements-dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --group pyproject.toml:serving \
+		--output-file requirements-serving.txt
 
 .PHONY: clean
 clean: ## Remove what was built; keep the installed packages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Final
 from rich.console import Console
 
 from constructs_lib.aws.cloud_assembly import CloudAssembly
+from constructs_lib.confinement import SERVING_VARIABLE
 from constructs_lib.errors import ReleaseError
 from local.deployment import stack_output
 from local.emulator import EmbeddedAws
@@ -49,6 +51,8 @@ def run_demo(folder: Path, console: Console) -> Release:
             f" {_ANOTHER_MODEL}"
         )
     shutil.rmtree(folder, ignore_errors=True)
+    # It is to be quick: Ray Serve takes half a minute to start. What is told says so.
+    os.environ[SERVING_VARIABLE] = ""
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         assembly = deploy_app(server.handle, folder, console)
         stack = example_stack(assembly)

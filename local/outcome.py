@@ -90,6 +90,9 @@ def _numbers(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
     answered = sum(payload.ok for payload in evaluation.payloads)
     count = f"{answered} of {len(evaluation.payloads)} sample requests answered"
     yield "verification", f"{evaluation.verdict}: {count}"
+    if server := evaluation.server.described:
+        reason = evaluation.server.why_direct
+        yield "asked", f"{server}: {reason}" if reason else server
     if load is not None:
         gate = evaluation.gate
         latency = number(gate.latency_p99_in_millisecond, "ms")

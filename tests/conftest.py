@@ -30,6 +30,8 @@ for _name in list(os.environ):
         del os.environ[_name]
 # Session-wide, because worker processes and fixtures of any scope may start Node.
 os.environ["CDK_DISABLE_CLI_TELEMETRY"] = "true"
+# Whether or not Ray Serve is installed, models are called directly: its start takes half a minute.
+os.environ["RELEASE_SERVING"] = ""
 # Commands judge by this day until when AWS patches containers: the same whenever tests run.
 os.environ["SOURCE_DATE_EPOCH"] = str(BEFORE_ANY_END)
 

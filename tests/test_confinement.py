@@ -48,6 +48,30 @@ def _run(code: str, folder: Path, *shown: Path, network: bool = False) -> str:
     return result.stdout.strip()
 
 
+@pytest.mark.parametrize(
+    ("named", "installed", "told"),
+    [(None, True, "here"), (None, False, None), ("", True, ""), ("/other", True, "/other")],
+)
+def test_a_job_is_told_where_ray_serve_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    named: str | None,
+    installed: bool,
+    told: str | None,
+) -> None:
+    folder = tmp_path / "here"
+    monkeypatch.setattr(confinement, "SERVING", folder)
+    monkeypatch.delenv(confinement.SERVING_VARIABLE, raising=False)
+    if installed:
+        folder.mkdir()
+    if named is not None:
+        monkeypatch.setenv(confinement.SERVING_VARIABLE, named)
+
+    found = confinement.inherited().get(confinement.SERVING_VARIABLE)
+
+    assert found == (str(folder) if told == "here" else told)
+
+
 def test_the_environment_holds_nothing_that_is_not_named(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "own"
     folder.mkdir()

@@ -22,12 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from constructs_lib.confinement.versions import TORCH
+from constructs_lib.confinement.versions import SERVING, TORCH
 
 _FOLDER: Final = Path(__file__).parent
 _ON_PATH: Final = _FOLDER / "on_path"
 _WALLS: Final = _FOLDER / "walls.py"
 _WRITABLE: Final = "RELEASE_WRITABLE_FOLDERS"
+SERVING_VARIABLE: Final = "RELEASE_SERVING"
+"""Names the folder with Ray Serve, if it is another; empty: it is not to be used."""
 _COVERAGE: Final = "COVERAGE_PROCESS_CONFIG"
 """What ``make coverage`` gives each process that it starts."""
 _INHERITED: Final = (
@@ -40,13 +42,21 @@ _INHERITED: Final = (
 def inherited() -> dict[str, str]:
     """Return the variables of this process that reach others' code; no other one does.
 
-    It finds PyTorch where ``make torch`` has installed it.
+    It finds PyTorch where ``make torch`` has installed it, and is told where Ray Serve is.
     """
     found = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if (serving := _serving()) is not None:
+        found[SERVING_VARIABLE] = serving
     if not TORCH.is_dir():
         return found
     folders = [found.get("PYTHONPATH"), str(TORCH)]
     return {**found, "PYTHONPATH": os.pathsep.join(filter(None, folders))}
+
+
+def _serving() -> str | None:
+    """Return where Ray Serve is said to be, or where ``make test-serving`` has installed it."""
+    named = os.environ.get(SERVING_VARIABLE)
+    return str(SERVING) if named is None and SERVING.is_dir() else named
 
 
 def own_environment(folder: Path) -> dict[str, str]:
@@ -143,7 +153,7 @@ def _in_sight(paths: Iterable[Path], hidden: Sequence[str]) -> Iterator[str]:
     python = [sys.prefix, sys.base_prefix, *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
     counted = [_FOLDER.parents[1]] if _COVERAGE in os.environ else []
     seen: set[str] = set()
-    for path in (*paths, *map(Path, filter(None, python)), *counted):
+    for path in (*paths, *map(Path, filter(None, [*python, _serving()])), *counted):
         for name in (str(path.absolute()), str(path.resolve())):
             is_hidden = any(name.startswith(f"{folder}{os.sep}") for folder in hidden)
             if is_hidden and name not in seen and path.exists():

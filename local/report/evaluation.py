@@ -107,6 +107,13 @@ class Environment(_Part):
     packages: dict[str, str] = {}
 
 
+class AskedServer(_Part):
+    """How the model was asked."""
+
+    described: str = ""
+    why_direct: str | None = None
+
+
 class Evaluation(_Part):
     """The outcome of a verification."""
 
@@ -117,6 +124,8 @@ class Evaluation(_Part):
     environment: Environment = Environment()
     findings: list[VerificationFinding] = []
     handler: ServingFunctions = ServingFunctions()
+    server: AskedServer = AskedServer()
+    """Says nothing in evaluations of earlier versions."""
     payloads: list[PayloadAnswer] = []
     cold_load_in_second: float | None = None
     load: Load | None = None

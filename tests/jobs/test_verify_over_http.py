@@ -345,13 +345,25 @@ def test_a_container_that_is_not_here_is_said_to_be_none(judge: Judge, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("container", "reason"),
-    [("ray", "Ray Serve is not installed here"), ("huggingface", "in the container's image only")],
+    ("container", "serving", "reason"),
+    [
+        ("ray", None, "Ray Serve is not installed here"),
+        ("ray", "", "that was asked for (RELEASE_SERVING is empty)"),
+        ("ray", "/no/such", "RELEASE_SERVING names /no/such, where Ray Serve is not"),
+        ("huggingface", None, "in the container's image only"),
+    ],
 )
 def test_without_a_server_the_functions_are_called_and_the_verdict_says_so(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, container: str, reason: str
+    judge: Judge,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    container: str,
+    serving: str | None,
+    reason: str,
 ) -> None:
-    monkeypatch.setenv(starting.RAY_FOLDER, "")
+    monkeypatch.delenv(starting.RAY_FOLDER, raising=False)
+    if serving is not None:
+        monkeypatch.setenv(starting.RAY_FOLDER, serving)
 
     evaluation = judge(GOOD, container=container, output=tmp_path / "elsewhere/evaluation.json")
 
@@ -363,6 +375,7 @@ def test_without_a_server_the_functions_are_called_and_the_verdict_says_so(
 def test_where_others_could_reach_its_ports_ray_is_not_started(
     judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "ray").mkdir()
     monkeypatch.setenv(starting.RAY_FOLDER, str(tmp_path))
     monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
 

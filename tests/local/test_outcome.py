@@ -63,6 +63,13 @@ def _told(reason: str | None = None, **changes: Any) -> str:
     return output.getvalue()
 
 
+def test_how_the_model_was_asked_is_told_with_the_reason() -> None:
+    server = {"described": "functions called directly", "why_direct": "no Ray here"}
+
+    assert "asked            functions called directly: no Ray here\n" in _told(server=server)
+    assert "asked" not in _told()  # of an evaluation of before
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -115,9 +115,13 @@ def _refuse_missing(command: Sequence[str]) -> None:
 
 
 def _local_ray(job: VerificationJob, declared: Mapping[str, str], folder: Path) -> ServerStart:
-    installed = os.environ.get(RAY_FOLDER, "")
+    installed = os.environ.get(RAY_FOLDER)
+    if installed is None:
+        raise NoServerError("Ray Serve is not installed here ('make test-serving' does it)")
     if not installed:
-        raise NoServerError("Ray Serve is not installed here ('make serving' does it)")
+        raise NoServerError(f"that was asked for ({RAY_FOLDER} is empty)")
+    if not Path(installed, "ray").is_dir():
+        raise NoServerError(f"{RAY_FOLDER} names {installed}, where Ray Serve is not")
     if sys.platform != "linux" or not _is_alone():
         raise NoServerError(
             "this machine gives no namespaces to users, so Ray's ports would be open to others"
