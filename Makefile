@@ -92,7 +92,7 @@ $(TORCH): $(ENVIRONMENT)
 test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
 	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example tests/pickles $(PYTEST_ARGS)
 
-# Ray Serve as its container has it: 0.5 GB that only the tests of serving, and releases here, need.
+# Ray Serve as its container has it: 0.4 GB that tests of serving need, and releases here use.
 SERVING := $(VENV)/serving
 $(SERVING): requirements-serving.txt $(ENVIRONMENT)
 	@rm -rf $@
