@@ -956,16 +956,17 @@ def test_a_leaking_handler_is_warned_about(verify: Verify) -> None:
     assert "bound caches" in finding["fix"]
 
 
-def test_requirements_are_listed_with_a_warning(verify: Verify) -> None:
+def test_requirements_are_listed_with_an_error(verify: Verify) -> None:
     files = {**code(GOOD), "code/requirements.txt": "# needed\nfoo==1\n\nbar\n"}
 
     evaluation = verify(files)
 
     assert evaluation["requirements"] == ["foo==1", "bar"]
     [finding] = evaluation["findings"]
-    assert (finding["severity"], finding["code"]) == ("warning", "requirements-not-installed")
+    assert (finding["severity"], finding["code"]) == ("error", "requirements-not-installed")
     assert "Use what the container has" in finding["fix"]
-    assert evaluation["verdict"] == "passed"
+    assert evaluation["verdict"] == "failed"
+    assert all(each["ok"] for each in evaluation["payloads"])
 
 
 def test_what_the_code_prints_is_logged_up_to_a_limit(verify: Verify) -> None:

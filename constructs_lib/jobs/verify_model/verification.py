@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hashlib
 import tempfile
 import time
 from pathlib import Path
@@ -109,11 +110,14 @@ class Verification:
         if self.requirements:
             self.found.add(
                 ModelFinding(
-                    "warning",
+                    # What an image of the user's own does with it, only they know.
+                    "warning" if self._container.container == "custom" else "error",
                     "requirements-not-installed",
-                    "code/requirements.txt asks for packages; an endpoint without network cannot "
-                    f"install them: {shortened(', '.join(self.requirements))}.",
-                    "Use what the container has, or put pure Python packages into code/.",
+                    "code/requirements.txt asks for packages; the start of the container ends when "
+                    "an endpoint without network cannot install them: "
+                    f"{shortened(', '.join(self.requirements))}.",
+                    "Use what the container has, or put pure Python packages into code/, and "
+                    "remove the file.",
                 )
             )
 
@@ -180,6 +184,7 @@ class Verification:
                 "latency_in_millisecond": rounded(1000 * (time.monotonic() - started)),
                 "response_bytes": len(body or b""),
                 "answer": None if body is None else excerpt(body),
+                "answer_sha256": None if body is None else hashlib.sha256(body).hexdigest(),
                 "problem": problem,
             }
         )
