@@ -133,6 +133,11 @@ def test_commands_that_do_not_exist_are_told(text: str, problem: str) -> None:
         (("a … c",), "a b   c\n"),
         (("09:00:01  B", "09:00:02  A", "end"), "10:00:00  A\n10:00:00  B\nend\n"),
         (("09:00:01  A", "…", "09:00:03  C"), "10:00:00  C\n10:00:00  B\n10:00:00  A\n"),
+        (
+            ("Execution 5fkszcpry4ck of a", "releases/5fkszcpry4ck/model"),
+            "Execution umjtnjdvcyki of a\nreleases/umjtnjdvcyki/model\n",
+        ),
+        (("5fkszcpry4ck  Succeeded",), "umjtnjdvcyki   Succeeded\n"),
     ],
 )
 def test_what_varies_does_not_matter(shown: tuple[str, ...], printed: str) -> None:

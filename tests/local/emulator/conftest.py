@@ -186,6 +186,7 @@ def create_function(aws: EmbeddedAws, create_role: Callable[..., str]) -> Callab
                 "Role": role or create_role(trusts={"Service": "lambda.amazonaws.com"}),
                 "Handler": "index.handler",
                 "Runtime": "python3.11",
+                "Timeout": 120,  # the service's 3 seconds are few on a busy machine
                 "Code": {"ZipFile": archive.getvalue()},
                 **configuration,
             }
