@@ -40,9 +40,10 @@ def doctor(*, options: AwsOptions) -> None:
     """Check this machine, the configs and the AWS account.
 
     Python, Node, the CDK, the disk; settings, pipelines, and whether AWS still patches their
-    containers; credentials, bootstrap of each region and its key, zones, models left behind, and
-    the quotas that the pipelines need. Tells how to fix each problem, and exits with 1 if there is
-    one. Without credentials it checks everything else, and says what it did not check.
+    containers; credentials, whether the account has enabled the regions, the bootstrap of each and
+    its key, zones, models left behind, and the quotas that the pipelines need. Tells how to fix
+    each problem, and exits with 1 if there is one. Without credentials it checks everything else,
+    and says what it did not check.
 
     Examples:
         release doctor
