@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from commands.health.checks import Check
 from commands.terminal.aws import Aws, AwsCallError, calls
 
 _OF_A_VPC: Final = 2
+_ZONE: Final = "availability-zone"
 _WITHOUT_ML_INSTANCES: Final = frozenset({"use1-az3"})
 """Names of zones differ from account to account, ids do not."""
 
@@ -26,11 +27,16 @@ def zone_check(aws: Aws, names: Sequence[str]) -> Check:
             zones = aws.client("ec2").describe_availability_zones()["AvailabilityZones"]
     except AwsCallError as error:
         return Check("zones", "unknown", str(error))
-    names = names or sorted(zone["ZoneName"] for zone in zones)[:_OF_A_VPC]
-    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones}
+    ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones if _is_whole(zone)}
+    names = names or sorted(ids)[:_OF_A_VPC]
     usable = [name for name, id_ in ids.items() if id_ not in _WITHOUT_ML_INSTANCES]
     shown = ", ".join(f"{name} ({ids.get(name, 'unknown')})" for name in names)
     if all(name in usable for name in names):
         return Check("zones", "ok", shown)
     fix = f"Set availability_zones in cdk.json to two of {', '.join(sorted(usable))}."
     return Check("zones", "problem", f"{shown}: one has no instances for jobs", fix)
+
+
+def _is_whole(zone: Mapping[str, Any]) -> bool:
+    """Tell a zone of the region from a local zone, which may come before it."""
+    return bool(zone.get("ZoneType", _ZONE) == _ZONE)
