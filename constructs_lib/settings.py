@@ -189,7 +189,7 @@ class Settings(_Section):
     """A VPC to use; absent: the app creates one without a route to the internet."""
     availability_zones: tuple[ZoneName, ...] = ()
     """The two zones of the app's own VPC, by name; absent: in us-east-1, eu-west-1 and us-west-2
-    ``a`` and ``b``, elsewhere the first two that the account has when it is deployed. Old accounts
+    ``a`` and ``b``, elsewhere the first two that CloudFormation finds in the account. Old accounts
     have zones without machine learning instances, such as ``use1-az3``."""
     s3_prefix_list: PrefixListId | None = None
     """The AWS-managed prefix list of Amazon S3 in the home region, if the app does not know it."""

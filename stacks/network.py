@@ -152,6 +152,8 @@ class NetworkStack(Stack):
         """Two zones, by name or as CloudFormation finds them when it deploys.
 
         CDK would look them up in the account while synthesizing.
+
+        Source: AWS CloudFormation Template Reference, "Fn::GetAZs".
         """
         return list(self._settings.vpc_zones) or [
             Fn.select(number, Fn.get_azs()) for number in range(2)

@@ -28,13 +28,26 @@ def zone_check(aws: Aws, names: Sequence[str]) -> Check:
     except AwsCallError as error:
         return Check("zones", "unknown", str(error))
     ids = {zone["ZoneName"]: zone["ZoneId"] for zone in zones if _is_whole(zone)}
+    given = bool(names)
     names = names or sorted(ids)[:_OF_A_VPC]
     usable = [name for name, id_ in ids.items() if id_ not in _WITHOUT_ML_INSTANCES]
     shown = ", ".join(f"{name} ({ids.get(name, 'unknown')})" for name in names)
     if all(name in usable for name in names):
-        return Check("zones", "ok", shown)
+        return Check("zones", "ok", shown, None if given else _to_be_named(names))
     fix = f"Set availability_zones in cdk.json to two of {', '.join(sorted(usable))}."
     return Check("zones", "problem", f"{shown}: one has no instances for jobs", fix)
+
+
+def _to_be_named(names: Sequence[str]) -> str:
+    """Say how the zones stay these.
+
+    Source: AWS CloudFormation Template Reference, "Fn::GetAZs": the order can change with new
+    zones, and zones without a default subnet are left out where another has one.
+    """
+    return (
+        f"Set availability_zones in cdk.json to {', '.join(names)}: CloudFormation may find others"
+        " when the region gets new ones, and cannot move subnets."
+    )
 
 
 def _is_whole(zone: Mapping[str, Any]) -> bool:

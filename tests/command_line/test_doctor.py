@@ -233,6 +233,7 @@ def test_without_names_of_zones_the_first_two_of_the_account_are_checked(
     check = diagnose(creates_vpc=True, zones=())["zones"]
 
     assert (check.state, check.detail) == ("ok", "us-east-1a (use1-az1), us-east-1b (use1-az4)")
+    assert (check.fix or "").startswith("Set availability_zones in cdk.json to us-east-1a, us-")
 
 
 def test_an_old_bootstrap_is_a_problem(
