@@ -12,16 +12,8 @@ from commands.terminal import places
 from constructs_lib import confinement
 from constructs_lib.confinement import versions
 from constructs_lib.confinement.versions import Versions
+from tests.command_line.fake_uv import put_uv
 from tests.example_pipeline import copy_example, serve_by_pytorch
-
-UV = """#!/bin/sh
-echo "$UV_SYSTEM_CERTS $*" > {log}
-[ {code} = 0 ] || exit {code}
-while [ "$1" != --target ]; do shift; done
-mkdir -p "$2/torch-{installed}.dist-info"
-printf 'Metadata-Version: 2.1\\nName: torch\\nVersion: {installed}\\n' \
-    > "$2/torch-{installed}.dist-info/METADATA"
-"""
 
 
 @pytest.fixture
@@ -35,14 +27,6 @@ def prefix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "venv"
 
 
-def _uv(prefix: Path, installed: str, code: int = 0) -> Path:
-    """Stand in for uv, which installs a version; returns where it tells how it was called."""
-    log, program = prefix / "called", prefix / "bin" / "uv"
-    program.write_text(UV.format(log=log, installed=installed, code=code))
-    program.chmod(0o755)
-    return log
-
-
 def _pipeline(prefix: Path, name: str, version: str) -> None:
     path = serve_by_pytorch(copy_example(prefix.parent / "pipelines" / name), version)
     document = json.loads(path.read_text())
@@ -54,7 +38,7 @@ def _pipeline(prefix: Path, name: str, version: str) -> None:
 def test_the_version_of_the_containers_is_installed(
     prefix: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    called = _uv(prefix, "2.1.0")
+    called = put_uv(prefix, "2.1.0")
     _pipeline(prefix, "one", "2.1.0")
 
     assert torch.main([]) == 0
@@ -67,7 +51,7 @@ def test_the_version_of_the_containers_is_installed(
 
 
 def test_what_this_python_lacks_is_told(prefix: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    _uv(prefix, "2.6.0")
+    put_uv(prefix, "2.6.0")
 
     assert torch.main(["2.1.0"]) == 0
 
@@ -79,7 +63,7 @@ def test_what_this_python_lacks_is_told(prefix: Path, capsys: pytest.CaptureFixt
 def test_of_several_containers_the_newest_counts(
     prefix: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    called = _uv(prefix, "2.6.0")
+    called = put_uv(prefix, "2.6.0")
     _pipeline(prefix, "one", "2.1.0")
     _pipeline(prefix, "two", "2.6.0")
 
@@ -90,7 +74,7 @@ def test_of_several_containers_the_newest_counts(
 
 
 def test_what_is_there_is_not_installed_again(prefix: Path) -> None:
-    called = _uv(prefix, "2.1.0")
+    called = put_uv(prefix, "2.1.0")
     torch.main(["2.1.0"])
     called.unlink()
 
@@ -101,9 +85,9 @@ def test_what_is_there_is_not_installed_again(prefix: Path) -> None:
 def test_a_download_that_fails_leaves_what_was_there(
     prefix: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _uv(prefix, "2.1.0")
+    put_uv(prefix, "2.1.0")
     torch.main(["2.1.0"])
-    _uv(prefix, "2.2.0", code=2)
+    put_uv(prefix, "2.2.0", code=2)
 
     assert torch.main(["2.2.0"]) == 1
 
@@ -113,7 +97,7 @@ def test_a_download_that_fails_leaves_what_was_there(
 
 def test_models_code_finds_it_and_verdicts_name_it(prefix: Path) -> None:
     assert "torch" not in confinement.inherited().get("PYTHONPATH", "")
-    _uv(prefix, "2.1.0")
+    put_uv(prefix, "2.1.0")
     torch.main(["2.1.0"])
 
     assert confinement.inherited()["PYTHONPATH"].endswith(str(prefix / "torch"))
