@@ -58,7 +58,11 @@ def _link_environment(folder: Path) -> None:
         if file.name not in _OF_THE_COPY:
             (binaries / file.name).symlink_to(file)
     activate = (ROOT / ".venv" / "bin" / "activate").read_text()
-    (binaries / "activate").write_text(activate.replace(str(ROOT), str(folder)))
+    # Of a worktree, the environment may be a link to that of another folder, which it names.
+    installed = {str(ROOT / ".venv"), str((ROOT / ".venv").resolve())}
+    for named in installed:
+        activate = activate.replace(named, str(environment))
+    (binaries / "activate").write_text(activate)
     (binaries / "release").symlink_to("../../cli.py")
     (binaries / "cdk").symlink_to("../../node_modules/aws-cdk/bin/cdk")
 
