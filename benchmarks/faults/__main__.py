@@ -41,7 +41,8 @@ broken        scenarios after which an invariant did not hold:
               - what is released is what the jobs wrote
               - what was replaced between two steps is not registered
               - no region lacks the model without a failed step that names it
-              - after a rerun without faults, every region has the content, once"""
+              - after a rerun without faults, every region has the content, once, and its lineage
+                says what it was made of"""
 
 
 @dataclass(frozen=True)

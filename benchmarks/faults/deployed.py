@@ -417,6 +417,7 @@ def not_registered_once(
     if execution.status is not ExecutionStatus.SUCCEEDED:
         yield f"the {what} failed: {execution.failure_reason}"
     yield from deployed.registry.violations()
+    yield from deployed.registry.untraced()
     yield from _not_new(deployed, before, count=1)
 
 

@@ -51,6 +51,23 @@ class Registry:
             for package in packages:
                 yield from self._files(package, region)
 
+    def untraced(self) -> Iterator[str]:
+        """Name the versions whose lineage does not say what their artifact was made of."""
+        for code, region in self.regions.items():
+            sagemaker = self.client("sagemaker", region)
+            for package in self.packages(code):
+                (container,) = package["InferenceSpecification"]["Containers"]
+                found = sagemaker.list_artifacts(SourceUri=container["ModelDataUrl"])
+                made_of = [
+                    association
+                    for artifact in found["ArtifactSummaries"]
+                    for association in sagemaker.list_associations(
+                        DestinationArn=artifact["ArtifactArn"], AssociationType="DerivedFrom"
+                    )["AssociationSummaries"]
+                ]
+                if not made_of:
+                    yield f"{code}: {package['ModelPackageArn']} has no lineage"
+
     def _files(self, package: Mapping[str, Any], region: str) -> Iterator[str]:
         (container,) = package["InferenceSpecification"]["Containers"]
         properties = package["CustomerMetadataProperties"]

@@ -235,3 +235,4 @@ def _after_rerun(world: World, content: Content, outcomes: Sequence[Outcome]) ->
     expected = {str(code): [content.sha256] for code in REGIONS}
     if (contents := registry.contents()) != expected:
         yield f"the rerun ends with {contents}"
+    yield from registry.untraced()

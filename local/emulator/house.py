@@ -15,8 +15,8 @@ from local.emulator.authorization.uses import Use
 from local.emulator.background import Background
 from local.emulator.events.clock import Clock
 from local.emulator.events.sagemaker_events import SageMakerEvents
-from local.emulator.execution_steps import find_execution
 from local.emulator.house_calls import HOUSE_PATH
+from local.emulator.sagemaker.execution_steps import find_execution
 
 _SETTLE_SECONDS: Final = 300.0
 

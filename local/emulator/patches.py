@@ -14,9 +14,10 @@ from threading import Lock
 from typing import Any, Final
 
 from local.emulator.authorization.identities import administrator_arn
-from local.emulator.load_tests import add_load_tests
 from local.emulator.s3_checksums import tell_checksums
 from local.emulator.s3_writes import check_writes
+from local.emulator.sagemaker.lineage import add_lineage
+from local.emulator.sagemaker.load_tests import add_load_tests
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
 _DROPPED_PACKAGE_MEMBERS: Final = (
@@ -374,6 +375,7 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _update_only_given_package_members,
         _add_package_deletion,
         add_load_tests,
+        add_lineage,
     ),
     "sqs": (_keep_queue_policies,),
     "sts": (_name_the_administrator,),

@@ -31,11 +31,11 @@ from local.emulator.events.clock import Clock
 from local.emulator.events.delivery import EventDelivery
 from local.emulator.events.s3_events import install_s3_events
 from local.emulator.events.sagemaker_events import SageMakerEvents
-from local.emulator.execution_steps import ExecutionSteps
 from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
 from local.emulator.network_validation import NetworkValidation
+from local.emulator.sagemaker.execution_steps import ExecutionSteps
 from local.emulator.services import Services
 from local.processes import kill_children
 

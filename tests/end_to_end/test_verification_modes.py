@@ -23,7 +23,7 @@ from rich.console import Console
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.registration.measured_numbers import MEASURED
 from local.emulator import ACCOUNT_ID, EmbeddedAws
-from local.emulator.load_tests import NOT_TESTED
+from local.emulator.sagemaker.load_tests import NOT_TESTED
 from local.release import release
 from local.runner import Execution, ExecutionStatus, StepStatus
 from tests.end_to_end.deployment import ROOT, Deployment

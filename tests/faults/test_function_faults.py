@@ -54,7 +54,12 @@ def _registered_once(world: World, content: Content) -> bool:
 def test_a_release_calls_what_the_faults_are_injected_in(plan: dict[str, tuple[str, ...]]) -> None:
     for code in ("NA", "EU"):
         assert plan[f"Stage-{code}"].count("UploadPartCopy") == 1
-        assert plan[f"Registration-{code}"][-2:] == ("CreateModelPackage", "PutObject")
+        *_, created, recorded, _, _, _, associated = plan[f"Registration-{code}"]
+        assert (created, recorded, associated) == (
+            "CreateModelPackage",
+            "PutObject",
+            "AddAssociation",
+        )
 
 
 def test_what_is_registered_is_what_the_definition_lets(world: World) -> None:
@@ -108,6 +113,8 @@ SAMPLE = (
     ("Stage-EU", "every CreateMultipartUpload denied", "", 0),
     ("Stage-EU", "every UploadPartCopy throttled", "", 0),
     ("Registration-NA", "every CreateModelPackage served, its answer lost", "", 0),
+    ("Registration-EU", "killed before call {}", "AddAssociation", 0),
+    ("Registration-EU", "every ListArtifacts denied", "", 0),
 )
 
 

@@ -12,6 +12,7 @@ from constructs_lib.regions import EU, NA, RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
 from local.emulator.patches import apply_patches
+from local.emulator.sagemaker.lineage import add_lineage
 from tests.registration.region import (
     ARTIFACT,
     BUCKET,
@@ -33,6 +34,7 @@ from tests.registration.region import (
 
 _corrected = cache(apply_patches)
 """Moto as the embedded AWS corrects it."""
+_with_lineage = cache(add_lineage)
 
 
 @pytest.fixture
@@ -49,6 +51,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, request_file: bytes) -> Iterator[Aws]:
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     _corrected("s3")
+    _with_lineage()
     with mock_aws():
         services = Aws(
             source=boto3.client("s3"),

@@ -63,6 +63,8 @@ _NO_ROLE_MAY: list[tuple[str, str, Context]] = [
         "arn:aws:sagemaker:{place}:model-package-group/returns-risk",
         {},
     ),
+    ("sagemaker:DeleteArtifact", "arn:aws:sagemaker:{place}:artifact/any", {}),
+    ("sagemaker:UpdateArtifact", "arn:aws:sagemaker:{place}:artifact/any", {}),
     ("sagemaker:CreateNotebookInstance", "arn:aws:sagemaker:{place}:notebook-instance/any", {}),
     ("ecr:PutImage", "arn:aws:ecr:{place}:repository/any", {}),
     ("logs:DeleteLogGroup", "arn:aws:logs:{place}:log-group:any", {}),
@@ -100,7 +102,7 @@ _LEFT_OUT = ("s3:prefix", *(key for key in _OTHER_CONDITIONS if key.startswith("
 _WHOLE_LISTS = ("sagemaker:VpcSecurityGroupIds", "sagemaker:VpcSubnets")
 """Keys of which every value must be allowed: another one beside those that are is refused."""
 _ANY_NAME = re.compile(
-    r"^arn:aws:(ec2:|sagemaker:[^:]*:[^:]*:(endpoint|endpoint-config|model)/sm-epc-)"
+    r"^arn:aws:(ec2:|sagemaker:[^:]*:[^:]*:(artifact/|(endpoint|endpoint-config|model)/sm-epc-))"
 )
 """Resources that AWS names, so that a policy cannot tell them from others."""
 

@@ -87,11 +87,19 @@ class RegistrationCalls(FunctionCalls):
             yield self._call("sagemaker:AddTags", package)
             for action in ("ecr:BatchGetImage", "ecr:DescribeImages"):
                 yield self._call(action, repository_arn(self.images[region]))
+            yield from self._trace(region)
             return
         for uri in _uris(event):
             yield from self._read(uri)
         for uri in staged(event).values():
             yield from self._write(uri, event)
+
+    def _trace(self, region: str) -> Iterator[Call]:
+        """Tell SageMaker's lineage what the version was made of."""
+        yield self._call("sagemaker:ListArtifacts", "*")
+        artifact = self._arn("sagemaker", "artifact/0123456789abcdef", region)
+        for action in ("AddAssociation", "CreateArtifact"):
+            yield self._call(f"sagemaker:{action}", artifact)
 
     def _read(self, uri: str) -> Iterator[Call]:
         """Read what a job has written."""

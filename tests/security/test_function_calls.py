@@ -18,6 +18,7 @@ from moto import mock_aws
 
 from constructs_lib.jobs import load_test, notify, register_model, start_release
 from local.emulator.patches import apply_patches
+from local.emulator.sagemaker.lineage import add_lineage
 from tests.jobs.aws_events import execution_changed, package_changed
 from tests.security.calls import Call
 from tests.security.conftest import Synthesized
@@ -29,6 +30,7 @@ _ARTIFACT = b"artifact"
 _SHA256 = hashlib.sha256(_ARTIFACT).hexdigest()
 _corrected = cache(apply_patches)
 """Moto as the embedded AWS corrects it."""
+_with_lineage = cache(add_lineage)
 _S3_ACTIONS = {
     "AbortMultipartUpload": ["AbortMultipartUpload"],
     "CompleteMultipartUpload": ["PutObject"],
@@ -79,8 +81,10 @@ class Recorded:
     def _resource(self) -> str:
         arguments, prefix = self.arguments, f"arn:aws:{self.service}:{self.region}:{ACCOUNT}:"
         match self.operation:
-            case "ListModelPackages":
+            case "ListArtifacts" | "ListModelPackages":
                 return "*"
+            case "AddAssociation" | "CreateArtifact":
+                return f"{prefix}artifact/0123456789abcdef"
             case "CreateModelPackage":
                 return f"{prefix}model-package/{arguments['ModelPackageGroupName']}/7"
             case "DescribeModelPackage" | "UpdateModelPackage":
@@ -139,6 +143,7 @@ def test_staging_and_registering_make_derived_calls_only(
     function, given = events[f"Stage-{code}"]
     stage = _with_registration_files(_of_artifact(given), proof.images)
     _corrected("s3")
+    _with_lineage()
     with mock_aws():
         _prepare(stage, proof.images)
         recorded = record(DescribePipelineExecution={"PipelineExecutionStatus": "Executing"})

@@ -96,8 +96,9 @@ def test_only_actions_without_resources_are_allowed_on_all(stack: Template) -> N
         if statement["Resource"] == "*"
     }
 
-    of_the_network = {"AttachJobsToNetwork", "FindNetwork", "FindVersions"}
-    assert everywhere == {"LogInToRegistry", "PublishMetrics", *of_the_network}
+    of_the_network = {"AttachJobsToNetwork", "FindNetwork"}
+    lists = {"FindLineage", "FindVersions"}
+    assert everywhere == {"LogInToRegistry", "PublishMetrics", *of_the_network, *lists}
 
 
 def test_no_aws_managed_policy_is_attached(stack: Template) -> None:

@@ -10,6 +10,7 @@ _JOBS: Final = "constructs_lib/jobs"
 _REGISTER: Final = f"{_JOBS}/register_model"
 _STAGING: Final = "tests/registration/test_staging.py"
 _REGISTERING: Final = "tests/registration/test_registering.py"
+_LINEAGE: Final = "tests/registration/test_lineage.py"
 _FORGERIES: Final = (
     f"{_STAGING}::test_what_is_not_what_the_pipeline_knows_of_is_refused_and_nothing_written"
 )
@@ -142,6 +143,20 @@ _REGISTRATION: Final = (
         before="    return missing is None\n",
         after="    return True\n",
         tests=(f"{_REGISTERING}::test_a_model_package_whose_artifact_is_gone_does_not_count",),
+    ),
+    PlantedFault(
+        breaks="a registration fails with its lineage",
+        file=f"{_REGISTER}/lineage.py",
+        before="except (BotoCoreError, ClientError) as error:",
+        after="except BotoCoreError as error:",
+        tests=(f"{_LINEAGE}::test_a_registration_is_done_whatever_becomes_of_its_lineage",),
+    ),
+    PlantedFault(
+        breaks="what was given was made of what is released",
+        file=f"{_REGISTER}/lineage.py",
+        before="for uri in (source_uri, released_uri)",
+        after="for uri in (released_uri, source_uri)",
+        tests=(f"{_LINEAGE}::test_a_version_leads_to_what_its_artifact_was_made_of",),
     ),
     PlantedFault(
         breaks="every region registers what the last one should",

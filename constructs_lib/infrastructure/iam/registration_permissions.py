@@ -27,6 +27,8 @@ WILDCARDS: Final = {
     "Register": "The versions of this pipeline's own model package group",
     "TagVersions": "The versions of this pipeline's own model package group",
     "ReadVersions": "The versions of this pipeline's own model package group",
+    "FindLineage": "The API knows no resource",
+    "TraceLineage": "SageMaker names artifacts by a hash of their URI",
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
 }
 """Why resources of these statements cannot be named in full."""
@@ -166,6 +168,19 @@ class RegistrationPermissions:
             sid="TagVersions",
             actions=["sagemaker:AddTags"],
             resources=list(_version_arns(self.requests)),
+        )
+        yield Statement(
+            sid="FindLineage",
+            actions=["sagemaker:ListArtifacts"],
+            resources=["*"],  # it knows no resource
+        )
+        yield Statement(
+            sid="TraceLineage",
+            actions=["sagemaker:AddAssociation", "sagemaker:CreateArtifact"],
+            resources=[
+                f"arn:{PARTITION}:sagemaker:{each.aws_region}:{ACCOUNT}:artifact/*"
+                for each in self.requests
+            ],
         )
         yield Statement(
             sid="ReadImages",  # CreateModelPackage resolves the image's digest

@@ -16,7 +16,8 @@ event is the step's arguments: ``action`` says which of the two, :class:`Staging
 
 ``register``
     Fills the slots of the region's CreateModelPackage arguments and registers, unless a model
-    package of the same content is there, and only while the claim is its execution's.
+    package of the same content is there, and only while the claim is its execution's. Then it
+    tells SageMaker's lineage what the version was made of.
 
 What proves an artifact is compared by S3 while it completes the copy, so one that is not proven
 never appears: up to 5 GiB the SHA-256, above the CRC-32 of the whole. Up to 16 GiB, the object is

@@ -15,6 +15,11 @@ CLIENT_CONFIG: Final = Config(
     max_pool_connections=20,
 )
 
+LINEAGE_CONFIG: Final = Config(
+    retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=5, read_timeout=10
+)
+"""For what may fail: it never takes the time that a step has."""
+
 
 @dataclass(frozen=True)
 class RegionClients:
@@ -24,6 +29,8 @@ class RegionClients:
     home_sagemaker: Any
     s3: Any
     sagemaker: Any
+    lineage: Any
+    """SageMaker, too, by a client that gives up soon."""
 
     @classmethod
     def for_region(cls, aws_region: str) -> RegionClients:
@@ -33,4 +40,5 @@ class RegionClients:
             home_sagemaker=boto3.client("sagemaker", config=CLIENT_CONFIG),
             s3=boto3.client("s3", region_name=aws_region, config=CLIENT_CONFIG),
             sagemaker=boto3.client("sagemaker", region_name=aws_region, config=CLIENT_CONFIG),
+            lineage=boto3.client("sagemaker", region_name=aws_region, config=LINEAGE_CONFIG),
         )

@@ -13,6 +13,7 @@ from .claims import refuse_lost_claim
 from .clients import RegionClients
 from .errors import RegistrationError, working_on
 from .events import Registration
+from .lineage import trace
 from .objects import S3Object, read_json, required
 from .packages import model_package_arguments
 from .records import find_model_package, record, uris_of
@@ -27,7 +28,7 @@ def register(registration: Registration, clients: RegionClients) -> dict[str, st
         found = find_model_package(registration, clients)
     if found is not None:
         logger.info("Registered already: %s", found["ModelPackageArn"])
-        return _outputs(found["ModelPackageArn"], uris_of(found))
+        return _traced(registration, found["ModelPackageArn"], uris_of(found), clients)
     with working_on(registration, f"reading what is staged for {registration.region_code}"):
         check_in_place(registration, clients.s3)
         arguments = model_package_arguments(registration, clients.s3)
@@ -35,10 +36,14 @@ def register(registration: Registration, clients: RegionClients) -> dict[str, st
         refuse_lost_claim(registration, clients)
         arn = _create_model_package(arguments, registration, clients)
         record(registration, arn, registration.artifact_sha256, clients)
-    return _outputs(arn, vars(registration))
+    return _traced(registration, arn, vars(registration), clients)
 
 
-def _outputs(arn: str, uris: Mapping[str, str]) -> dict[str, str]:
+def _traced(
+    registration: Registration, arn: str, uris: Mapping[str, str], clients: RegionClients
+) -> dict[str, str]:
+    """Trace the lineage of a version, however it came to be; returns the step's outputs."""
+    trace(uris["model_artifact_uri"], registration.source_model_artifact_uri, clients.lineage)
     names = ("model_artifact_uri", "sample_payload_uri")
     return {"model_package_arn": arn, **{name: uris[name] for name in names}}
 

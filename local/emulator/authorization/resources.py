@@ -8,6 +8,7 @@ from typing import Final
 from local.emulator.authorization.operations import Operation
 from local.emulator.authorization.policies import key_arn
 from local.emulator.authorization.reference import ResourceType, resource_types
+from local.emulator.sagemaker.lineage import artifact_digest
 
 _PARAMETERS: Final = {
     "Alias": ("AliasName",),
@@ -63,6 +64,17 @@ def _arn(operation: Operation, service: str, resource: str) -> str:
     if resource.startswith("arn:"):
         return resource
     return f"arn:aws:{service}:{operation.region}:{operation.account}:{resource}"
+
+
+def _associated(operation: Operation) -> Iterable[str]:
+    """Name both ends of an association of lineage."""
+    return [end for name in ("SourceArn", "DestinationArn") if (end := operation.text(name))]
+
+
+def _artifact(operation: Operation) -> Iterable[str]:
+    """Name an artifact of lineage that is to be made: after its source."""
+    source = str((operation.parameters.get("Source") or {}).get("SourceUri"))
+    return [_arn(operation, "sagemaker", f"artifact/{artifact_digest(source)}")]
 
 
 def _buses(operation: Operation) -> Iterable[str]:
@@ -122,6 +134,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Operation], Iterable[str]]]] = {
     "events:PutEvents": _buses,
     "kms:*": _key,
     "lambda:*": _function,
+    "sagemaker:AddAssociation": _associated,
+    "sagemaker:CreateArtifact": _artifact,
     "sagemaker:CreateModelPackage": _package,
     "sqs:*": _queue,
     "ssm:GetParameter": _parameter,

@@ -14,7 +14,7 @@ from functools import wraps
 from typing import Any, Final
 
 from local.emulator.events.delivery import EventDelivery, iso_time
-from local.emulator.execution_steps import ExecutionSteps, Step, find_execution
+from local.emulator.sagemaker.execution_steps import ExecutionSteps, Step, find_execution
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"

@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import EmbeddedAws
-from local.emulator.load_tests import NOT_TESTED
+from local.emulator.sagemaker.load_tests import NOT_TESTED
 
 
 def _request(name: str, version: str) -> dict[str, Any]:

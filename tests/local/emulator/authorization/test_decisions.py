@@ -204,6 +204,28 @@ def test_prefixes_limit_lists(bucket: str, create_role: CreateRole, client_as: C
     denial(lambda: s3.list_objects_v2(Bucket=bucket, Prefix="yours"))
 
 
+def test_lineage_is_decided_for_each_artifact(
+    aws: EmbeddedAws, create_role: CreateRole, client_as: ClientAs
+) -> None:
+    administrator = aws.client("sagemaker")
+    mine, other = (
+        administrator.create_artifact(Source={"SourceUri": uri}, ArtifactType="Model")
+        for uri in ("s3://b/mine", "s3://b/other")
+    )
+    actions = ["sagemaker:AddAssociation", "sagemaker:CreateArtifact"]
+    role = create_role(allow(actions, mine["ArtifactArn"]))
+    sagemaker = client_as(role, "sagemaker")
+
+    for ends in ((mine, other), (other, mine)):
+        source, destination = (each["ArtifactArn"] for each in ends)
+        message = denial(
+            lambda: sagemaker.add_association(SourceArn=source, DestinationArn=destination)  # noqa: B023
+        )
+        assert other["ArtifactArn"] in message
+    made = {"Source": {"SourceUri": "s3://b/third"}, "ArtifactType": "Model"}
+    assert ":artifact/" in denial(lambda: sagemaker.create_artifact(**made))
+
+
 JOB: dict[str, Any] = {
     "ProcessingResources": {
         "ClusterConfig": {"InstanceCount": 1, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 1}

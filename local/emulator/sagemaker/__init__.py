@@ -1,0 +1,1 @@
+"""What Amazon SageMaker does, and moto does not."""
