@@ -36,6 +36,7 @@ GROUPS: Final = {
         "payloads": "commands.author.payloads",
         "package": "commands.author.package",
         "check-archive": "commands.author.check_archive",
+        "move": "commands.author.move",
     },
     "The embedded AWS": {
         "demo": "commands.local.embedded",

@@ -75,6 +75,7 @@ it serves until it is stopped.
 | `check-archive` | `evaluation.json`, see [verification](verification.md) |
 | `emulator` | `{endpoint, environment: {variable: value}}` |
 | `deploy-local` | `{endpoint, stacks: [{name, region}]}` |
+| `move` | `{name, to, file, changed, changes: [{path, before, after}], code: [{severity, file, line, message}], answers: {same, count, differences, errors, ways} or null}` |
 | `demo`, `run`, `start --local` | that of `status`, and `{packages, model, folder, report}` |
 | `report` | `{report}` |
 | `start` | `{pipeline, arn, parameters}`; with `--wait` that of `status` |

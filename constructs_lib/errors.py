@@ -1,6 +1,7 @@
 """The errors that bad input can cause, each beside the feature that raises it.
 
     ReleaseError
+    ├── MoveRefusedError             commands.author.move
     ├── NewPipelineError             commands.author.new
     ├── WrongStatusError             commands.aws.executions
     ├── OtherCodeDeployedError       commands.local.deployed
@@ -38,6 +39,7 @@
     ├── ArchiveDoctorError           constructs_lib.release.doctor
     ├── MissingSourceError           constructs_lib.release.files
     ├── ModelArtifactError           constructs_lib.release.incoming
+    ├── MoveError                    constructs_lib.release.moving.config_change
     ├── OwnScriptError               constructs_lib.release.own_script
     ├── PackagingError               constructs_lib.release.packager
     ├── BuildDateError               constructs_lib.release.patches

@@ -6,8 +6,9 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -73,22 +74,8 @@ def examine(
         _refuse_remote_code(configs)
     with tempfile.TemporaryDirectory(prefix="archive-doctor-") as temporary:
         folder = Path(temporary)
-        script = folder / "verify_model.zip"
-        script.write_bytes(job_archive("verify_model"))
-        arguments = ["--model", str(model.absolute())]
-        findings = _pickle_findings(configs, model)
-        if put_code_in and not any(each["severity"] == "error" for each in findings):
-            try:
-                arguments = _packaged(configs, model, folder / "packaged", single_folder)
-            except ReleaseError as error:
-                findings.append(_refusal(error))
-        (folder / "findings.json").write_text(json.dumps(findings))
-        command = [sys.executable, str(script), *arguments]
-        command += _request_files(configs, folder)
-        command += ["--findings", str(folder / "findings.json")]
-        command += ["--load-seconds", str(load_seconds)]
-        command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]
-        command += ["--memory-limit", str(configs.model.container_memory_limit)]
+        found = _looked_through(configs, model, folder / "packaged", single_folder, put_code_in)
+        command = _command(configs, folder, found, load_seconds)
         command += ["--json"] if as_json else []
         behind, has_walls = walled(command, folder, [model])
         if not has_walls:
@@ -106,6 +93,78 @@ def examine(
         sys.stdout.write(f"{fitted(judged, sys.stdout)}\n")
         sys.stdout.flush()  # before what the command says on standard error
     return exit_code
+
+
+def evaluation_of(configs: PipelineConfigs, model: Path, folder: Path) -> dict[str, Any]:
+    """Package a model, let it answer its sample payloads, and return the evaluation.
+
+    Args:
+        configs: One model's configs.
+        model: A ``model.tar.gz``, or a folder laid out like one.
+        folder: For what is written meanwhile; yet to be made.
+
+    Raises:
+        ReleaseError: The model could not be examined.
+    """
+    _refuse_remote_code(configs)
+    folder.mkdir(parents=True)
+    found = _looked_through(configs, model, folder / "packaged", None, put_code_in=True)
+    command = [*_command(configs, folder, found, load_seconds=0), "--json"]
+    behind, _ = walled(command, folder, [model])
+    done = subprocess.run(
+        behind,
+        cwd=folder,
+        env=own_environment(folder),
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode not in (HEALTHY, UNHEALTHY):
+        told = done.stderr.strip().removeprefix("error: ") or "the script failed"
+        raise ArchiveDoctorError(f"{model} could not be examined: {told}")
+    evaluation: dict[str, Any] = json.loads(done.stdout)
+    return evaluation
+
+
+@dataclass(frozen=True)
+class _LookedThrough:
+    """What is examined, and what was found before any of its code ran."""
+
+    arguments: list[str]
+    findings: list[dict[str, Any]]
+
+
+def _looked_through(
+    configs: PipelineConfigs,
+    model: Path,
+    packaged: Path,
+    single_folder: str | None,
+    put_code_in: bool,  # noqa: FBT001 as its callers were told
+) -> _LookedThrough:
+    arguments = ["--model", str(model.absolute())]
+    findings = _pickle_findings(configs, model)
+    if put_code_in and not any(each["severity"] == "error" for each in findings):
+        try:
+            arguments = _packaged(configs, model, packaged, single_folder)
+        except ReleaseError as error:
+            findings.append(_refusal(error))
+    return _LookedThrough(arguments, findings)
+
+
+def _command(
+    configs: PipelineConfigs, folder: Path, found: _LookedThrough, load_seconds: float
+) -> list[str]:
+    """Write what the script reads; returns how it is called."""
+    script = folder / "verify_model.zip"
+    script.write_bytes(job_archive("verify_model"))
+    (folder / "findings.json").write_text(json.dumps(found.findings))
+    command = [sys.executable, str(script), *found.arguments]
+    command += _request_files(configs, folder)
+    command += ["--findings", str(folder / "findings.json")]
+    command += ["--load-seconds", str(load_seconds)]
+    command += ["--startup-timeout", str(configs.model.container_startup_health_check_timeout)]
+    return [*command, "--memory-limit", str(configs.model.container_memory_limit)]
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], *, coloured: bool) -> int:

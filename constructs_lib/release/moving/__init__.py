@@ -1,0 +1,1 @@
+"""Moves a pipeline to another serving container: its file, its code, and its answers on both."""

@@ -1,0 +1,112 @@
+"""``release move``: from a look at what changes to a changed file."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from commands.program import app
+from commands.terminal import places
+from tests.example_pipeline import MODEL, copy_example, serve_by_pytorch
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example on PyTorch's container, in an app of its own; returns its config."""
+    monkeypatch.setattr(places, "ROOT", tmp_path)
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"model-release": {}}}))
+    return serve_by_pytorch(copy_example(tmp_path / "pipelines" / "own"))
+
+
+def _move(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["move", "own", "--to", "ray", *arguments])
+
+
+def _facts(*arguments: str) -> tuple[int, dict[str, Any]]:
+    result = _move("--json", *arguments)
+    facts: dict[str, Any] = json.loads(result.stdout)
+    return result.exit_code, facts
+
+
+def test_a_look_changes_no_file_and_a_move_only_the_config(config: Path) -> None:
+    before = config.read_bytes()
+
+    exit_code, looked = _facts("--dry-run")
+    assert (exit_code, looked["changed"], config.read_bytes()) == (0, False, before)
+    result = _move()
+
+    assert result.exit_code == 0, result.output
+    assert 'PytorchModel.serving_container: not set -> "ray"' in result.stdout
+    assert "answers   4 of 4 the same (functions called directly / " in result.stdout
+    assert "Next: release validate own" in result.stdout
+    document = json.loads(config.read_text())
+    assert document["configuration"]["specific"]["PytorchModel"]["serving_container"] == "ray"
+    assert looked["answers"]["same"] is True
+    assert [each["after"] for each in looked["changes"]] == ["2.10.0", "py313", "ray"]
+
+
+def test_code_that_breaks_there_keeps_the_file_unless_it_is_to_be_changed_anyway(
+    config: Path,
+) -> None:
+    (config.parent / "inference" / "old.py").write_text("import sys\nimport cgi\n")
+    (config.parent / "model" / "model.tar.gz").unlink()
+    before = config.read_bytes()
+
+    exit_code, facts = _facts()
+    told = _move()
+
+    assert (exit_code, facts["changed"], facts["answers"]) == (1, False, None)
+    (problem,) = facts["code"]
+    assert (problem["severity"], problem["line"]) == ("error", 2)
+    assert problem["file"].endswith("old.py")
+    assert told.exit_code == 1
+    assert "is as it was: correct what is told above, or add --anyway" in told.stderr
+    assert "not compared: no model was given" in told.stdout
+    assert config.read_bytes() == before
+    assert _move("--anyway").exit_code == 0
+    assert config.read_bytes() != before
+
+
+def test_a_model_that_package_would_refuse_is_told(config: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.tar.gz"
+    with tarfile.open(MODEL) as source, tarfile.open(own, "w:gz") as archive:
+        for member in source:
+            archive.addfile(member, source.extractfile(member))
+        archive.addfile(tarfile.TarInfo("config.yaml"), io.BytesIO())
+
+    exit_code, facts = _facts(str(own))
+
+    assert exit_code == 1
+    assert "member 'config.yaml' stands where Package puts" in facts["answers"]["errors"][0]
+
+
+def test_a_type_that_ray_does_not_run_on_is_refused_by_name(config: Path) -> None:
+    document = json.loads(config.read_text())
+    model = document["configuration"]["specific"]["PytorchModel"]
+    model["inference_instance_type"] = "ml.m7g.large"
+    document["configuration"]["specific"]["Payload"]["verification"] = "off"
+    config.write_text(json.dumps(document))
+    before = config.read_bytes()
+
+    result = _move()
+
+    assert result.exit_code == 1
+    assert "ml.m7g.large has processors of arm64 (Graviton)" in str(result.exception)
+    assert config.read_bytes() == before
+
+
+def test_where_nothing_is_to_change_that_is_told(config: Path) -> None:
+    assert _move().exit_code == 0
+    before = config.read_bytes()
+
+    result = _move()
+
+    assert result.exit_code == 0
+    assert "own is served by ray already." in result.stdout
+    assert config.read_bytes() == before
