@@ -22,12 +22,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from constructs_lib.confinement.versions import SERVING, TORCH
+from constructs_lib.confinement.versions import TORCH
 
 _FOLDER: Final = Path(__file__).parent
 _ON_PATH: Final = _FOLDER / "on_path"
 _WALLS: Final = _FOLDER / "walls.py"
 _WRITABLE: Final = "RELEASE_WRITABLE_FOLDERS"
+SERVING: Final = Path(sys.prefix) / "serving"
+"""Where ``make test-serving`` installs Ray Serve, for what stands in for its container."""
 SERVING_VARIABLE: Final = "RELEASE_SERVING"
 """Names the folder with Ray Serve, if it is another; empty: it is not to be used."""
 _COVERAGE: Final = "COVERAGE_PROCESS_CONFIG"

@@ -19,9 +19,6 @@ RAY_CONTAINER_TORCH: Final = "2.10.0"
 
 Source: github.com/aws/deep-learning-containers at e0ecede (2026-08-21), docker/ray/pyproject.toml.
 """
-SERVING: Final = Path(sys.prefix) / "serving"
-"""Where ``make test-serving`` installs Ray Serve, for what stands in for its container."""
-
 _PYTHON: Final = re.compile(r"py(\d)(\d+)")
 _TAG: Final = re.compile(r":(?P<torch>[\d.]+)-\w+-(?P<python>py\d+)")
 _HUGGING_FACE: Final = re.compile(r":(?P<torch>[\d.]+)-transformers[\d.]+-\w+-(?P<python>py\d+)")
