@@ -5,9 +5,10 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -147,6 +148,32 @@ def test_a_definition_puts_everything_where_the_layout_says() -> None:
     assert temporary == f"{bucket}/{s3_layout.temporary_prefix(pipeline)}"
     assert f'"{bucket}/{s3_layout.releases_prefix(pipeline)}"' in text
     assert f'"{s3_layout.registration_prefix(pipeline)}/' in text
+
+
+@pytest.mark.parametrize("golden", sorted((ROOT / "tests/synth/golden").glob("*.json")))
+def test_nothing_that_the_app_uploads_or_its_jobs_write_is_written_once(golden: Path) -> None:
+    outputs = [
+        "/".join(each if isinstance(each, str) else "tmp" for each in values)
+        for values in _joined(json.loads(golden.read_text())["Steps"])
+        if {"Get": "Parameters.PIPELINE_EXECUTION_TEMP_DIR"} in values
+    ]
+    uploads = [s3_layout.incoming_key("p", _DIGEST, name) for name in ("releases", s3_layout.MODEL)]
+
+    assert outputs
+    written = [f"{folder}/file" for folder in outputs]
+    assert not [key for key in (*written, *uploads) for each in WRITTEN_ONCE if fnmatch(key, each)]
+
+
+def _joined(node: Any) -> Iterator[list[Any]]:
+    """Find what is joined, wherever in a definition."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _joined(item)
+    if isinstance(node, dict):
+        if "Std:Join" in node:
+            yield node["Std:Join"]["Values"]
+        for item in node.values():
+            yield from _joined(item)
 
 
 def _texts(path: Path) -> set[str]:
