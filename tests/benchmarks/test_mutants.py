@@ -43,6 +43,13 @@ def test_a_sample_has_one_of_each_area_before_there_are_two_of_any() -> None:
     assert len(sample(FAULTS, 1000, seed=1)) == len(EVERY)
 
 
+def test_continuous_integration_plants_one_of_each_area() -> None:
+    workflow = (ROOT / ".github" / "workflows" / "pull-request.yml").read_text()
+    (count,) = re.findall(r"run: make mutants ARGS=\"--sample (\d+)\"", workflow)
+
+    assert int(count) == len(FAULTS)
+
+
 def fault(**members: str) -> PlantedFault:
     return PlantedFault(
         breaks="eleven is small",

@@ -53,11 +53,12 @@ def test_a_job_gets_at_most_the_code_and_a_token_for_aws() -> None:
     jobs = dict(_jobs())
     granted = {name: job["permissions"] for name, job in jobs.items()}
 
-    assert len(granted) == 7
+    assert len(granted) == 8
     for name, permissions in granted.items():
         assert permissions["contents"] == "read"
         assert permissions.keys() <= {"contents", "id-token"}, name
     assert "id-token" not in granted["pull-request.yml: test"]
+    assert "id-token" not in granted["pull-request.yml: mutants"]
     assert "id-token" not in granted["pull-request.yml: pipelines"]
 
 
@@ -69,7 +70,7 @@ def test_actions_are_pinned_to_commits_of_named_versions() -> None:
         if "uses: " in line and "uses: ./" not in line
     ]
 
-    assert len(used) == 6
+    assert len(used) == 7
     for action in used:
         assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
     assert len(set(used)) == 2
