@@ -23,6 +23,7 @@ from constructs_lib.release import packager as archive_packager
 from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.own_script import OwnScriptError
 from constructs_lib.release.packager import PackagingError
+from constructs_lib.terminal.paths import shown_path
 from constructs_lib.terminal.progress import bytes_bar
 from tests.example_pipeline import CONFIG, EXAMPLE, MODEL, copy_example
 
@@ -139,7 +140,7 @@ def test_a_refusal_names_what_was_given(tmp_path: Path) -> None:
 def test_a_folder_with_the_archive_in_it_is_not_packed_into_another(tmp_path: Path) -> None:
     error = _package(EXAMPLE / "model", "--output", tmp_path).exception
 
-    assert str(error).endswith(f"give {MODEL}.")
+    assert str(error).endswith(f"give {shown_path(MODEL)}.")
 
 
 def test_an_output_inside_of_the_model_is_refused(folder: Path) -> None:
