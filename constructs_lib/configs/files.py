@@ -131,6 +131,7 @@ def load_configs(
     config_classes: ConfigClasses = CONFIG_CLASSES,
     *,
     root: Path | str | None = None,
+    region_names: RegionNames | None = None,
 ) -> dict[str, BasePipelineConfig]:
     """Read the configs of a file by step key (``Base``, ``PytorchModel``, ...).
 
@@ -140,11 +141,12 @@ def load_configs(
         path: A config file of any generation.
         config_classes: The classes that the file may name.
         root: The folder that relative local paths in the file start at; by default the file's.
+        region_names: What regions are called; by default as in the earlier system.
 
     Raises:
         ConfigFileError: the file cannot be used; the error holds all of its problems.
     """
-    config_file = read_config_file(path, config_classes, root=root)
+    config_file = read_config_file(path, config_classes, root=root, region_names=region_names)
     log_warnings(config_file.file, config_file.warnings)
     if config_file.problems:
         raise ConfigFileError(config_file.file, config_file.problems)

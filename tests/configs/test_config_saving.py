@@ -210,3 +210,20 @@ def test_a_replaced_file_keeps_its_schema_reference(
 
     assert json.loads(file.read_text())["$schema"] == "../config.schema.json"
     assert "$schema" not in json.loads((tmp_path / "new.json").read_text())
+
+
+def test_names_of_regions_are_saved_as_they_were_read(
+    write_config: Callable[..., Path], tmp_path: Path
+) -> None:
+    names, shared = RegionNames({"AP": "ap-southeast-2"}), "$.configuration.shared"
+    changes = [
+        (f"{shared}.registration_regions", ["EU", "AP", "sa-east-1"]),
+        (f"{shared}.pipeline_name", "reversal"),
+    ]
+    configs = load_configs(write_config(*changes), region_names=names)
+
+    save_configs(configs, tmp_path / "new.json")
+
+    assert load_configs(tmp_path / "new.json", region_names=names) == configs
+    with pytest.raises(ConfigFileError, match="is no region"):
+        load_configs(tmp_path / "new.json")

@@ -278,6 +278,18 @@ def test_a_refused_registration_is_reported_where_it_is_set(
     assert len(messages) == len(set(messages))
 
 
+@pytest.mark.parametrize("step", ["Registration", "Stage"])
+@pytest.mark.parametrize("code", ["NA", "AP", "ap-southeast-2"])
+def test_steps_of_any_region_have_the_rules_of_their_kind(step: str, code: str) -> None:
+    member = "model_package_group_name"
+
+    def rule(name: str) -> str:
+        path = f"$.Steps[0].Arguments.{member}"
+        return rule_of(Finding(severity="error", step=name, path=path, message="", value=None))
+
+    assert rule(f"{step}-{code}") == f"{step}:{member}"
+
+
 def test_configs_that_are_of_no_file_have_findings_without_a_place(
     training_pipeline: Callable[[Mapping[str, object]], Path],
 ) -> None:
