@@ -62,7 +62,9 @@ def test_what_only_other_containers_take_goes(container: str, write: Write) -> N
 
     model = change.configs.model
     assert model.serving_container == "ray"
-    assert model.serving_image_digests is model.serving_images is model.serving_entrypoint is None
+    assert model.serving_image_digests is None
+    assert model.serving_images is None
+    assert model.serving_entrypoint is None
     assert "transformers_version" not in change.text
     assert all(each.after in (None, "ray", "2.10.0", "py313") for each in change.changes)
 

@@ -90,7 +90,7 @@ def _request(answer: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _content(answer: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
     # What is wrong with an answer is told in other words where another way was taken to it.
-    return answer and (answer["ok"], answer["answer_sha256"])
+    return None if answer is None else (answer["ok"], answer["answer_sha256"])
 
 
 def _told(answer: Mapping[str, Any] | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from json.decoder import scanstring
 from typing import Any, Final, NamedTuple
 
 _DECODER: Final = json.JSONDecoder()
@@ -84,7 +83,7 @@ def _members(text: str, start: int) -> list[_Member]:
     found = list[_Member]()
     at = _after_space(text, start + 1)
     while text[start] == "{" and text[at] == '"':
-        name, end_of_name = scanstring(text, at + 1)
+        name, end_of_name = _DECODER.raw_decode(text, at)
         value_start = _after_space(text, _after_space(text, end_of_name) + 1)
         _, end = _DECODER.raw_decode(text, value_start)
         found.append(_Member(name, at, value_start, end))
