@@ -25,4 +25,4 @@ def container_checks(
                 f"{found.change} ({found.place})",
             )
     if all_patched:
-        yield Check("containers", "ok", "AWS patches all of them, for half a year at least")
+        yield Check("containers", "ok", "of none AWS tells an end of patches within half a year")

@@ -118,6 +118,20 @@ def test_a_pinned_region_serves_this_very_image_and_the_others_by_tag(
     assert "@" not in by_tag
 
 
+def test_the_registered_version_names_the_digest_where_there_is_one(serve: Serve) -> None:
+    configs = serve("ray", serving_image_digests={"eu-west-1": DIGEST})
+    regions = json.loads(compile_pipeline(configs).registration_file)["regions"]
+    containers = {
+        code: region["model_package_arguments"]["InferenceSpecification"]["Containers"][0]
+        for code, region in regions.items()
+    }
+
+    assert containers["EU"]["ImageDigest"] == DIGEST
+    assert containers["EU"]["Image"].endswith(f"/ray@{DIGEST}")
+    assert "ImageDigest" not in containers["NA"]
+    assert containers["NA"]["Image"].endswith("/ray:serve-ml-sagemaker-cpu-v1.4")
+
+
 @pytest.mark.parametrize(
     "image", [OWN_IMAGES["us-east-1"], "1.dkr.ecr.us-east-1.aws.com/team/server:2"]
 )
