@@ -23,6 +23,7 @@ from constructs_lib.release.payloads import (
 )
 from constructs_lib.release.samples.errors import SampleRequestError
 from constructs_lib.release.samples.requests import own_samples, samples_digest
+from constructs_lib.serving import serving_profile
 from tests.example_pipeline import CONFIG
 from tests.payloads.conftest import RECORD, ROW, SCORE, Content, WithSamples
 
@@ -131,7 +132,9 @@ def test_without_a_folder_nothing_is_added() -> None:
     requests = registration_requests(configs).values()
 
     assert own_samples(configs) is None
-    assert shipped_registration_file(configs, requests) == registration_file(requests)
+    serving = serving_profile(configs.model).facts()
+    expected = registration_file(requests, serving=serving)
+    assert shipped_registration_file(configs, requests) == expected
 
 
 def test_a_byte_order_mark_before_what_is_not_sent_is_left_out(with_samples: WithSamples) -> None:
