@@ -348,7 +348,7 @@ def test_a_container_that_is_not_here_is_said_to_be_none(judge: Judge, tmp_path:
     ("container", "serving", "reason"),
     [
         ("ray", None, "Ray Serve is not installed here"),
-        ("ray", "", "that was asked for (RELEASE_SERVING is empty)"),
+        ("ray", "", "Ray Serve is left out (RELEASE_SERVING is empty)"),
         ("ray", "/no/such", "RELEASE_SERVING names /no/such, where Ray Serve is not"),
         ("huggingface", None, "in the container's image only"),
     ],

@@ -14,13 +14,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.serving import judged
+from constructs_lib.configs import PipelineConfigs, PytorchModelCreationConfig
 from constructs_lib.confinement import own_environment, walled
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.serving.context import ServerContext
 from constructs_lib.jobs.ray_serving.layout import files
 from constructs_lib.jobs.verify_model.toolkit.handler import wire_bytes
-from tests.example_pipeline import ROOT
+from constructs_lib.release.archives import archive
+from constructs_lib.release.doctor import examine
+from tests.example_pipeline import ROOT, copy_example
 
 RAY = os.environ.get("RAY_OF_TESTS", "")
 
@@ -46,15 +48,29 @@ def predict_fn(data, model, context):
     with torch.no_grad():
         return model(data)
 """
-RELEASED = (
-    CODE
-    + """
+RELEASED = """
 import json
+import torch
+
+def model_fn(model_dir):
+    model = torch.nn.Linear(2, 1)
+    model.load_state_dict(torch.load(model_dir + "/model.pth", weights_only=True))
+    return model.eval()
+
+def input_fn(data, content_type):
+    return torch.tensor([len(data) / 100, data.count("a") / 10])
+
+def predict_fn(data, model):
+    with torch.no_grad():
+        return float(model(data))
 
 def output_fn(prediction, accept):
-    return json.dumps({"score": float(prediction.reshape(-1)[0])})
+    return f"{prediction}\\n" if accept == "text/csv" else json.dumps({"legacy-score": prediction})
 """
-)
+VERSIONS = {
+    "pytorch": {"framework_version": "2.1.0", "py_version": "py310"},
+    "ray": {"framework_version": "2.10.0", "py_version": "py313"},
+}
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
 
 
@@ -169,23 +185,37 @@ def test_ray_serve_answers_as_the_toolkit_byte_by_byte(
     assert kinds == [kind for _, _, kind in toolkit]
 
 
-def test_a_model_is_verified_with_both_and_has_the_same_answers(weights: bytes) -> None:
-    model = {"model.pth": weights, "code/inference.py": RELEASED.encode()}
-    payloads: dict[str, bytes] = {f"payload_text_csv_{n}.csv": b"2,%d" % n for n in range(3)}
+@pytest.mark.skipif(
+    "serving_container" not in PytorchModelCreationConfig.model_fields,
+    reason="configs name no serving container",
+)
+def test_a_model_is_packaged_and_verified_for_both_with_the_same_answers(
+    tmp_path: Path, weights: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = tmp_path / "model.tar.gz"
+    model.write_bytes(archive({"model.pth": weights}))
 
-    def verified(container: str) -> dict[str, Any]:
-        return judged(container, model, payloads, "--load-seconds", "1", tps=5)
+    def released(container: str) -> dict[str, Any]:
+        config = copy_example(tmp_path / container)
+        (config.parent / "inference/inference.py").write_text(RELEASED)
+        document = json.loads(config.read_text())
+        document["configuration"]["specific"]["PytorchModel"]["serving_container"] = container
+        document["configuration"]["shared"] |= VERSIONS[container]
+        config.write_text(json.dumps(document))
+        configs = PipelineConfigs.load(config)
+        examine(configs, model, put_code_in=True, load_seconds=1, as_json=True)
+        evaluation: dict[str, Any] = json.loads(capfd.readouterr().out)
+        return evaluation
 
-    directly, over_http = verified("pytorch"), verified("ray")
+    directly, over_http = released("pytorch"), released("ray")
 
-    assert (directly["verdict"], directly["findings"]) == ("passed", [])
-    assert (over_http["verdict"], over_http["findings"]) == ("passed", [])
-    assert directly["server"]["way"] == "direct"
-    assert over_http["server"]["way"] == "http"
+    assert (directly["server"]["way"], over_http["server"]["way"]) == ("direct", "http")
     assert over_http["summary"].endswith("(over HTTP by Ray Serve on this machine)")
-    assert [each["answer"] for each in over_http["payloads"]] == [
-        each["answer"] for each in directly["payloads"]
-    ]
+    for each in (directly, over_http):
+        assert [finding for finding in each["findings"] if "response" in finding["code"]] == []
+    answers = [each["answer"] for each in over_http["payloads"]]
+    assert answers == [each["answer"] for each in directly["payloads"]]
+    assert len(answers) == 4
     assert over_http["load"]["error_count"] == 0
     assert over_http["memory"]["peak_in_megabyte"] > directly["memory"]["peak_in_megabyte"]
 

@@ -119,7 +119,7 @@ def _local_ray(job: VerificationJob, declared: Mapping[str, str], folder: Path) 
     if installed is None:
         raise NoServerError("Ray Serve is not installed here ('make test-serving' does it)")
     if not installed:
-        raise NoServerError(f"that was asked for ({RAY_FOLDER} is empty)")
+        raise NoServerError(f"Ray Serve is left out ({RAY_FOLDER} is empty)")
     if not Path(installed, "ray").is_dir():
         raise NoServerError(f"{RAY_FOLDER} names {installed}, where Ray Serve is not")
     if sys.platform != "linux" or not _is_alone():
