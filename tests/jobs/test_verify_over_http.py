@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -22,6 +23,7 @@ from constructs_lib.jobs.verify_model.server.families import below
 from constructs_lib.jobs.verify_model.server.local_ray import free_ports
 from constructs_lib.jobs.verify_model.verification import verify
 from constructs_lib.release.archives import archive
+from tests.jobs.pythons import PYTHONS, interpreter
 from tests.jobs.test_verify_model import GOOD, PAYLOADS, REQUEST, with_predict
 
 # A server as a container may have one: it calls the functions, and answers 404 until it has
@@ -279,9 +281,7 @@ def test_a_container_without_functions_is_explained_by_its_own_answer(judge: Jud
 
 
 def test_a_server_that_says_it_is_not_there_yet_is_asked_again(judge: Judge) -> None:
-    evaluation = judge(
-        GOOD, "unavailable", contract="http", container="custom", startup_timeout=0.5
-    )
+    evaluation = judge(GOOD, "unavailable", contract="http", container="custom", startup_timeout=5)
 
     assert evaluation["codes"] == ["startup-timeout"]
     assert "status 503 (not yet)" in evaluation["findings"][0]["message"]
@@ -424,6 +424,41 @@ def test_an_entry_point_in_a_subfolder_is_refused(tmp_path: Path) -> None:
     assert finding is not None
     assert finding.code == "entry-point-in-subfolder"
     assert "default functions" in finding.message
+
+
+@pytest.mark.parametrize("minor", PYTHONS)
+def test_a_server_is_asked_in_the_python_of_every_container(tmp_path: Path, minor: int) -> None:
+    python = interpreter(f"3.{minor}")
+    [port] = free_ports(1)
+    server = SERVER.replace('os.environ["WHERE"]', "sys.argv[3]")
+    files = {"server.py": server, "code/inference.py": GOOD}
+    place = "/opt/ml/model"
+    serving = {
+        "container": "custom", "contract": "http", "workers": 1, "port": port,
+        "entrypoint": [python, f"{place}/server.py", str(port), "fast", place],
+    }  # fmt: skip
+    document = {"regions": {"NA": {"request": REQUEST}}, "serving": serving}
+    (tmp_path / "registration.json").write_text(json.dumps(document))
+    content = {name: text.encode() for name, text in files.items()}
+    (tmp_path / "model.tar.gz").write_bytes(archive(content))
+    (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
+    (tmp_path / "verify_model.zip").write_bytes(job_archive("verify_model"))
+    command = [python, "-B", "verify_model.zip", "--load-seconds", "0.2", "--json"]
+    command += ["--model", "model.tar.gz", "--payload", "payload.tar.gz"]
+
+    told = subprocess.run(
+        [*command, "--request", "registration.json"],
+        cwd=tmp_path,
+        env={**os.environ, "LOOSE": str(tmp_path / "loose")},
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+
+    evaluation = json.loads(told.stdout)
+    assert (evaluation["verdict"], evaluation["findings"]) == ("passed", [])
+    assert evaluation["server"]["way"] == "http"
+    assert evaluation["load"]["error_count"] == 0
+    assert not _lives(int((tmp_path / "loose").read_text()))
 
 
 def test_nothing_is_left_below_this_process(judge: Judge) -> None:

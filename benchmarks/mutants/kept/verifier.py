@@ -8,6 +8,7 @@ from benchmarks.mutants.planted import PlantedFault
 
 _JOB: Final = "constructs_lib/jobs/verify_model"
 _TESTS: Final = "tests/jobs/test_verify_model.py"
+_OVER_HTTP: Final = "tests/jobs/test_verify_over_http.py"
 _NUMBERS: Final = "tests/jobs/test_load_numbers.py"
 
 
@@ -113,5 +114,26 @@ FAULTS: Final = (
         before='return [finding for finding in self.findings if finding.severity == "error"]',
         after="return list(self.findings)",
         tests=(f"{_TESTS}::test_requirements_are_listed_with_a_warning",),
+    ),
+    PlantedFault(
+        breaks="what a server says before the model is loaded counts as an answer",
+        file=f"{_JOB}/server/process.py",
+        before="if not self._is_before_the_model(answer):",
+        after="if answer:",
+        tests=(f"{_OVER_HTTP}::test_a_model_is_asked_through_the_containers_server",),
+    ),
+    PlantedFault(
+        breaks="the memory of daemons does not count",
+        file=f"{_JOB}/memory.py",
+        before="counted.update((each.pid, each) for each in self._family.members())",
+        after="pass",
+        tests=(f"{_OVER_HTTP}::test_the_memory_of_what_cut_itself_loose_counts",),
+    ),
+    PlantedFault(
+        breaks="a failure over HTTP is not explained by what the code raises",
+        file=f"{_JOB}/server/over_http.py",
+        before="            return told\n",
+        after="            return error\n",
+        tests=(f"{_OVER_HTTP}::test_a_failure_is_told_with_what_the_code_raises",),
     ),
 )

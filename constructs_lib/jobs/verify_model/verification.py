@@ -226,7 +226,7 @@ class Verification:
         limits = self._request["load_test"]
         allowed_seconds = limits["max_latency_in_millisecond"] / 1000
         askers = self._way.crew(asker, count, limits["expected_tps"] * allowed_seconds)
-        for each in askers:
+        for each in askers[:count]:
             # The first answer of a process pays for caches and lazy imports.
             with contextlib.suppress(WorkerEndedError, WorkerSilentError):
                 each.ask(payloads[0], self._job.request_timeout)
