@@ -49,7 +49,9 @@ def validate(
     folder = places.pipelines_folder(settings)
     for name in names or ():
         config_path(folder, name)  # one that nothing has is refused before anything is told
-    chosen = list(dict.fromkeys(names or folders_of_pipelines(folder)))
+    everything = folders_of_pipelines(folder)
+    settings.refuse_unknown_pipelines(everything)
+    chosen = list(dict.fromkeys(names or everything))
     loaded = {name: _load(folder, name, settings) for name in chosen}
     configs = {name: each for name, each in loaded.items() if not isinstance(each, ReleaseError)}
     policy, day = settings.unpatched_containers, today()

@@ -100,6 +100,7 @@ def _checks(options: AwsOptions) -> Iterator[Check]:
     yield Check("settings", "ok", "cdk.json")
     try:
         pipelines = places.load_pipelines(settings)
+        settings.refuse_unknown_pipelines(pipelines)
         needs = _needs(settings, pipelines)
         yield Check("pipelines", "ok", ", ".join(pipelines))
     except ReleaseError as error:

@@ -95,6 +95,26 @@ def test_validate_checks_the_others_when_one_folder_has_no_config(app_folder: Pa
     assert (by_its_pipeline.exit_code, "not_yet" in by_its_pipeline.output) == (0, False)
 
 
+@pytest.mark.parametrize("names", [[], ["returns_risk"]])
+def test_settings_of_a_pipeline_that_there_is_not_are_refused(
+    app_folder: Path, names: list[str]
+) -> None:
+    file = app_folder / "cdk.json"
+    document = json.loads(file.read_text())
+    document["context"]["model-release"]["pipelines"] = {"retuns_risk": {}}
+    file.write_text(json.dumps(document))
+
+    refused = CliRunner().invoke(app, ["validate", *names]).exception
+    doctor = CliRunner().invoke(app, ["doctor", "--json"]).stdout
+
+    assert "There is no pipeline 'retuns_risk', which context.model-release.pipelines" in str(
+        refused
+    )
+    (pipelines,) = [each for each in json.loads(doctor) if each["name"] == "pipelines"]
+    assert pipelines["state"] == "problem"
+    assert "Did you mean 'returns_risk'?" in pipelines["detail"]
+
+
 def test_validate_tells_once_what_is_not_used_of_an_older_file(app_folder: Path) -> None:
     path = app_folder / "models" / "returns_risk" / "config.json"
     document = json.loads(path.read_text())
