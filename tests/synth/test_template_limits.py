@@ -11,6 +11,7 @@ from cfnlint.helpers import LIMITS
 
 from app import build_app
 from constructs_lib.infrastructure.template_findings import synthesize
+from constructs_lib.regions.tables import sagemaker_regions
 from constructs_lib.template_limits import (
     MAX_DOCUMENT_CHARACTERS,
     MAX_ENTRIES,
@@ -168,3 +169,26 @@ def test_the_longest_names_that_settings_take_fit_everywhere(tmp_path: Path) -> 
     assert [each for each in findings if each.severity == "error"] == []
     assert template_problems(tmp_path / "cdk.out") == {}
     assert (tmp_path / "cdk.out" / f"{'a' * 20}-registry-{'n' * 20}.template.json").is_file()
+
+
+def test_a_model_can_be_registered_in_every_region_that_there_is(tmp_path: Path) -> None:
+    config = copy_example(tmp_path / "pipelines" / "everywhere")
+    document = json.loads(config.read_text())
+    document["configuration"]["shared"]["registration_regions"] = list(sagemaker_regions())
+    config.write_text(json.dumps(document))
+
+    app, findings = build_app(
+        str(tmp_path / "cdk.out"),
+        cdk_context(
+            pipelines_dir=str(tmp_path / "pipelines"),
+            home_region="eu-central-1",
+            notifications={"emails": ["my-team@example.com"]},
+        ),
+        builtin_cloud_formation_validation=False,
+    )
+    stacks = app.synth().stacks
+
+    assert [each for each in findings if each.severity == "error"] == []
+    assert template_problems(tmp_path / "cdk.out") == {}
+    registries = {each.environment.region for each in stacks if "-registry-" in each.stack_name}
+    assert registries == set(sagemaker_regions())
