@@ -127,7 +127,7 @@ SHAPES: dict[str, dict[str, Any]] = {
     },
     "on_graviton": {
         "shared": {"registration_regions": ["NA"], "verification": "off"},
-        "specific": {"PytorchModel": {"inference_instance_type": "ml.m7g.large"}},
+        "specific": {"PytorchModel": {"inference_instance_type": "ml.c7g.xlarge"}},
     },
 }
 """Every shape that a pipeline can have, as changes to the example on PyTorch's container."""

@@ -156,6 +156,7 @@ _COMMANDS: list[list[str]] = [
     ["payloads", "returns_risk"],
     ["package", "returns_risk", MODEL],
     ["check-archive", "returns_risk", MODEL, "--with-code", "--seconds", "0"],
+    ["move", "several_regions", "--to", "ray", "--dry-run"],
 ]
 
 
