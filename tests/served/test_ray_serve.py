@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from constructs_lib.configs import PipelineConfigs, PytorchModelCreationConfig
+from constructs_lib.configs import PipelineConfigs
 from constructs_lib.confinement import own_environment, walled
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.serving.context import ServerContext
@@ -185,10 +185,6 @@ def test_ray_serve_answers_as_the_toolkit_byte_by_byte(
     assert kinds == [kind for _, _, kind in toolkit]
 
 
-@pytest.mark.skipif(
-    "serving_container" not in PytorchModelCreationConfig.model_fields,
-    reason="configs name no serving container",
-)
 def test_a_model_is_packaged_and_verified_for_both_with_the_same_answers(
     tmp_path: Path, weights: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
