@@ -21,20 +21,8 @@ from tests.example_pipeline import ROOT, as_shipped
 
 _SHELL: Final = frozenset(
     {"cat", "cd", "cp", "curl", "echo", "export", "git", "head", "ls", "mkdir", "mv", "npm", "open"}
-    | {
-        "pip",
-        "printf",
-        "ray",
-        "rm",
-        "sed",
-        "serve",
-        "source",
-        "tail",
-        "tar",
-        "test",
-        "unset",
-        "xdg-open",
-    }
+    | {"pip", "printf", "ray", "rm", "sed", "serve", "source", "tail", "tar", "test", "unset"}
+    | {"xdg-open"}
 )
 """Programs whose arguments are not checked."""
 _SEPARATORS: Final = frozenset("|;&()")
