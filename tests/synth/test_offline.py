@@ -187,11 +187,13 @@ def test_an_execution_document_is_filled_offline(
 def test_importing_any_module_reaches_no_network(
     trapped: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
+    # What the first starts is not an import, and the second imports what is in Ray's container.
+    left_out = {"__main__.py", "ray_model_app.py"}
     modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for package in ("commands", "constructs_lib", "local", "stacks")
         for path in sorted((ROOT / package).rglob("*.py"))
-        if path.name != "__main__.py"  # what it starts is not an import
+        if path.name not in left_out
     ]
 
     result = trapped("-c", _IMPORT_ALL, "app", "cli", *modules)
