@@ -8,6 +8,7 @@ import os
 import sys
 import tomllib
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -155,6 +156,19 @@ def _release(
     places.choose_environment(None)
 
 
+class FolderGoneError(ReleaseError):
+    """The current folder was deleted, from which paths are told and found."""
+
+
+def _refuse_a_folder_that_is_gone() -> None:
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise FolderGoneError(
+            "The current folder is there no more: change to one that is, such as the app's."
+        ) from error
+
+
 def main(**options: Any) -> None:
     """Run the command line; bad input ends with its message and an exit code, see ExitCode.
 
@@ -163,6 +177,7 @@ def main(**options: Any) -> None:
     """
     logging.lastResort = TerminalHandler(coloured)  # where nothing else is set up for the log
     try:
+        _refuse_a_folder_that_is_gone()
         app(**options)
     except ReleaseError as error:
         tell("error", error)

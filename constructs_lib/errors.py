@@ -7,6 +7,7 @@
     ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
     ├── TorchError                   commands.local.torch
+    ├── FolderGoneError              commands.program
     ├── NoAnswerError                commands.terminal.asking
     ├── AwsCallError                 commands.terminal.aws
     ├── UnknownNameError             commands.terminal.aws

@@ -83,6 +83,23 @@ def test_an_environment_is_that_of_one_command_only() -> None:
     assert not isinstance(error, SettingsError)
 
 
+def test_a_current_folder_that_is_gone_is_told(own_app: Path, tmp_path: Path) -> None:
+    command = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    arguments = [sys.executable, str(own_app / "cli.py"), "validate"]
+
+    result = subprocess.run(
+        ["sh", "-c", command, "sh", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith("error: The current folder is there no more")
+    assert "Traceback" not in result.stderr
+
+
 def test_messages_are_coloured_at_a_terminal_only(own_app: Path) -> None:
     command = [sys.executable, str(own_app / "cli.py"), "validate", "nothing"]
     environment = {"PATH": os.defpath, "TERM": "xterm"}
