@@ -255,7 +255,7 @@ def test_new_asks_for_what_was_not_given(app_folder: Path, monkeypatch: pytest.M
 def test_new_asks_again_after_a_wrong_answer(
     app_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answers = ("age", "", "risk:FLOAT", "", "mars", "", "", "onnx", "")
+    answers = ("age", "", "risk:FLOAT", "", "mars", " ", "", "", "onnx", "")
     result = _answer(monkeypatch, "my-team", *answers)
 
     assert result.exit_code == ExitCode.DONE, result.output
@@ -264,6 +264,7 @@ def test_new_asks_again_after_a_wrong_answer(
     )
     assert "'risk:FLOAT' is not of the form" in result.stderr
     assert "allowed are the names NA, EU, FE, and the AWS regions" in result.stderr
+    assert "no region is given; give one or more, such as NA EU" in result.stderr
     assert "'onnx' is none of torchscript, state-dict, hugging-face, such as" in result.stderr
 
 

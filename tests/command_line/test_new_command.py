@@ -101,39 +101,6 @@ def test_answers_that_no_config_can_hold_make_nothing(
     assert list(folder.iterdir()) == []
 
 
-def test_answers_that_cannot_be_used_are_asked_for_again(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("commands.author.new.can_ask", lambda: True)
-    answers = [
-        "my-team",
-        "age:NUMRIC",
-        "age:NUMERIC reason:TEXT",
-        "",
-        "XX",
-        " ",
-        "NA EU",
-        "",
-        "x",
-        "",
-    ]
-
-    result = CliRunner().invoke(app, ["new", "my_model"], input="\n".join([*answers, ""]))
-
-    assert result.exit_code == ExitCode.DONE, result.output
-    for refused in (
-        "'age:NUMRIC' is not of the form NAME:NUMERIC or NAME:TEXT, such as age:NUMERIC",
-        "'XX' is ",
-        "no region is given; give one or more, such as NA EU",
-        "'x' is none of torchscript, state-dict, hugging-face, such as torchscript",
-    ):
-        assert f"Error: {refused}" in result.stderr
-    shared = json.loads((folder / "my_model" / "config.json").read_text())["configuration"][
-        "shared"
-    ]
-    assert shared["registration_regions"] == ["NA", "EU"]
-
-
 @pytest.mark.parametrize("given", ["ap-southeast-2", "eu"])
 def test_a_region_is_given_as_aws_calls_it_or_by_its_name(folder: Path, given: str) -> None:
     make("--registration-region", given)
