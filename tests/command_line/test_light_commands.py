@@ -70,7 +70,7 @@ def test_a_mistyped_command_is_a_usage_error_with_a_suggestion() -> None:
     result = CliRunner().invoke(app, ["aprove"])
 
     assert result.exit_code == ExitCode.USAGE
-    assert "Did you mean 'approve'?" in result.stderr
+    assert "Did you mean 'approve'" in result.stderr
 
 
 def test_aws_without_credentials_is_one_message_and_exit_code_3(tmp_path: Path) -> None:
