@@ -160,7 +160,9 @@ def test_validate_reports_sample_requests_that_cannot_be_sent(app_folder: Path) 
 
     assert (before.exit_code, after.exit_code) == (0, 1)
     assert "error: " in after.stderr
-    assert "samples: 1 problem\n  first.json: is not JSON: Expecting ',' delimiter" in after.stderr
+    assert (
+        "samples: 1 problem\n  first.json: is not JSON: line 1, column 8: Expecting" in after.stderr
+    )
 
 
 def test_validate_reports_two_pipelines_of_one_name(app_folder: Path) -> None:
