@@ -145,6 +145,7 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     model_server_workers: int | None = Field(
         None,
         ge=1,
+        le=1024,
         description="Processes that load the model and answer; by default one per GPU where there"
         " is one, else one per CPU",
     )

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field
 
 from constructs_lib.confinement.versions import RAY_CONTAINER_PYTHON, RAY_CONTAINER_TORCH
 from constructs_lib.fields.rules import TextRule, broken_rules, shown
+from constructs_lib.suggestions import suggestion
 
 if TYPE_CHECKING:
     from constructs_lib.configs.model import PytorchModelCreationConfig
@@ -26,7 +27,7 @@ _DIGEST: Final = r"sha256:[0-9a-f]{64}"
 _REGISTRY: Final = re.compile(r"[0-9]{12}\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.")
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ContainerDefinition.html, Image:
 # the container's image has to be in the Region of the model.
-_IMAGE: Final = rf"[0-9]{{12}}\.dkr\.ecr\.{_REGION}\.[a-z.]+/[a-z0-9][a-z0-9._/-]*@{_DIGEST}"
+_IMAGE: Final = rf"[0-9]{{12}}\.dkr\.ecr\.{_REGION}\.amazonaws\.com/[a-z0-9][a-z0-9._/-]*@{_DIGEST}"
 
 LONGEST_IMAGE: Final = 255
 MOST_WORDS: Final = 100
@@ -47,9 +48,25 @@ ImageByDigest = Annotated[
 ]
 
 
+def _of_known_regions(by_region: dict[str, str]) -> dict[str, str]:
+    """Refuse AWS regions that there are not: what they are given would be used nowhere."""
+    # Here: it takes botocore's tables, which most configs do not need.
+    from constructs_lib.regions.tables import sagemaker_regions
+
+    known = sagemaker_regions()
+    wrong = [
+        ((region,), value, f"is for no AWS region with SageMaker.{suggestion(region, known)}")
+        for region, value in by_region.items()
+        if region not in known
+    ]
+    if wrong:
+        raise broken_rules("regions", wrong)
+    return by_region
+
+
 def _check_images(images: dict[str, str]) -> dict[str, str]:
     wrong = list[tuple[tuple[str | int, ...], object, str]]()
-    for region, image in images.items():
+    for region, image in _of_known_regions(images).items():
         registry = _REGISTRY.match(image)
         if registry and registry["region"] != region:
             wrong.append(
@@ -70,7 +87,9 @@ def _check_images(images: dict[str, str]) -> dict[str, str]:
 Images = Annotated[
     dict[AwsRegionName, ImageByDigest], Field(min_length=1), AfterValidator(_check_images)
 ]
-Digests = Annotated[dict[AwsRegionName, ImageDigest], Field(min_length=1)]
+Digests = Annotated[
+    dict[AwsRegionName, ImageDigest], Field(min_length=1), AfterValidator(_of_known_regions)
+]
 Entrypoint = Annotated[
     list[Annotated[str, Field(min_length=1, max_length=LONGEST_WORD)]],
     Field(min_length=1, max_length=MOST_WORDS),
@@ -115,6 +134,7 @@ def _wrong(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
         )
     if container == "ray":
         yield from _versions_that_ray_lacks(model)
+        yield from _workers_of_torchserve(model)
     if (model.transformers_version is not None) != (container == "huggingface"):
         message = 'is for serving_container "huggingface" only: leave it out'
         if container == "huggingface":
@@ -136,6 +156,16 @@ def _wrong_of_custom(model: PytorchModelCreationConfig) -> Iterator[tuple[str, A
     if model.serving_image_digests is not None:
         message = "is for the other containers: the images of serving_images have their digests"
         yield "serving_image_digests", model.serving_image_digests, message
+
+
+def _workers_of_torchserve(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
+    variables = model.environment_variables or {}
+    for name in (WORKERS_VARIABLE, "SAGEMAKER_TS_MAX_WORKERS"):
+        if name in variables:
+            message = (
+                f"sets the workers of TorchServe with {name}: set model_server_workers instead"
+            )
+            yield "environment_variables", variables, message
 
 
 def _versions_that_ray_lacks(

@@ -128,7 +128,10 @@ def _asks(line: str) -> bool:
 def _problems(file: Path, folder: Path, profile: ServingProfile) -> Iterator[CodeProblem]:
     try:
         # Bytes: Python reads the encoding that the file declares.
-        tree = ast.parse(file.read_bytes(), feature_version=profile.python)
+        code = file.read_bytes()
+        tree = ast.parse(code, feature_version=profile.python)
+        # Runs nothing; finds what only the compiler does, such as a return outside of a function.
+        compile(code, str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
         yield CodeProblem("error", file, error.lineno or 1, _syntax_error(error, profile))
         return
@@ -139,12 +142,21 @@ def _problems(file: Path, folder: Path, profile: ServingProfile) -> Iterator[Cod
         message = "it is nested too deeply for Python: split the longest expression or elif chain"
         yield CodeProblem("error", file, 1, message)
         return
+    if file.parent == folder and file.stem in profile.loaded_before:
+        yield CodeProblem("error", file, 1, _never_imported(file.stem))
     for node in _imports(tree):
         yield from _missing(node, file, folder, profile)
     if profile.has_numpy_2:
         for line, name in removed_from_numpy(tree):
             message = f"it uses {name}, which the container's numpy has no more: {_NUMPYS_GUIDE}"
             yield CodeProblem("error", file, line, message)
+
+
+def _never_imported(name: str) -> str:
+    return (
+        f"the container's server has loaded another {name} before the code: import {name} would"
+        " give that one. Give the file another name"
+    )
 
 
 def _syntax_error(error: SyntaxError, profile: ServingProfile) -> str:

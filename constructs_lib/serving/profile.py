@@ -36,6 +36,8 @@ class ServingProfile(ABC):
     """What code can import there, beside Python's own and what it brings; as far as is known."""
     knows_all_modules: ClassVar[bool] = False
     """Whether nothing else can be imported there."""
+    loaded_before: ClassVar[frozenset[str]] = frozenset()
+    """Modules that its server has loaded before the code: files of these names are not imported."""
     has_numpy_2: ClassVar[bool] = False
     """Whether it is known to have a numpy without what version 2 has removed."""
     installs_requirements: ClassVar[bool] = True

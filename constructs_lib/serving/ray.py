@@ -7,10 +7,12 @@ when that fails, then serves ``config.yaml`` of the model's folder), docker/ray/
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Final
 
 from constructs_lib.configs.model import VARIABLE_OF_TORCHSERVE
 from constructs_lib.configs.serving import ServingContainer
+from constructs_lib.jobs.ray_serving.layout import MODULES
 from constructs_lib.serving.contents import MODULES_OF_RAY
 from constructs_lib.serving.images import ImageCriteria
 from constructs_lib.serving.profile import ServingProfile
@@ -27,6 +29,9 @@ class RayProfile(ServingProfile):
     modules: ClassVar[frozenset[str]] = MODULES_OF_RAY
     knows_all_modules: ClassVar[bool] = True
     has_numpy_2: ClassVar[bool] = True
+    loaded_before: ClassVar[frozenset[str]] = frozenset(
+        ["ray", "starlette", *(Path(name).stem for name in MODULES)]
+    )
 
     @property
     def entrypoint(self) -> tuple[str, ...]:

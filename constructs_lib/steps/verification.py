@@ -17,7 +17,7 @@ from constructs_lib.s3_layout import (
     SAMPLE_PAYLOAD,
 )
 from constructs_lib.service_model import enum_values
-from constructs_lib.service_model.instances import has_local_storage, is_arm64
+from constructs_lib.service_model.instances import accelerator, has_local_storage, is_arm64
 from constructs_lib.steps.context import (
     StepContext,
     s3_input,
@@ -213,7 +213,8 @@ def verification_instance_type(
         return serving
     image = image_on(serving, model, home_region)
     other = image_on(packaging, model, home_region)
-    if image == other:
+    # A container for an accelerator may start elsewhere, too, and judge something else.
+    if image == other and accelerator(serving) is None:
         return packaging
     raise VerificationInstanceError(
         f"The model cannot be verified on {serving}, which serves it: SageMaker runs no processing"

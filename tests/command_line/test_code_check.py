@@ -45,6 +45,15 @@ def _told(configs: PipelineConfigs, files: dict[str, str | bytes]) -> list[str]:
         ({"a.py": "x = 1\ndef f(:\n"}, "error a.py line 2: SyntaxError: "),
         ({"a.py": b"x = '\xff'\n"}, "error a.py line 1: SyntaxError: "),
         ({"a.py": b"x\0\n"}, "error a.py line 1: "),
+        (
+            {"a.py": "x = 1\nreturn x\n"},
+            "a.py line 2: SyntaxError: 'return' outside function",
+        ),
+        ({"a.py": "def f(a, a): pass\n"}, "error a.py line 1: SyntaxError: duplicate argument"),
+        (
+            {"a.py": "x = 1\nfrom __future__ import annotations\n"},
+            "error a.py line 2: SyntaxError: ",
+        ),
         ({"a.py": "type X = int\n"}, "error a.py line 1: SyntaxError: "),
         ({"sub/a.py": "from . import b\nfrom .c import d\n"}, "error sub/a.py line 2: it imports"),
         ({"sub/b.py": "", "a.py": "import sub.c\n"}, "which its own folder sub does not hold"),
@@ -157,6 +166,16 @@ def test_what_rays_container_has_no_more_is_told(
 )
 def test_what_rays_container_has_is_fine(code: str, on_ray: PipelineConfigs) -> None:
     assert _told(on_ray, {"a.py": code}) == []
+
+
+@pytest.mark.parametrize("name", ["ray", "starlette", "ray_model_app", "ray_model_context"])
+def test_a_module_that_rays_server_has_loaded_already_is_told(
+    name: str, on_ray: PipelineConfigs, configs: PipelineConfigs
+) -> None:
+    (problem,) = _told(on_ray, {f"{name}.py": "x = 1\n", f"sub/{name}.py": "x = 1\n"})
+
+    assert problem.startswith(f"error {name}.py line 1: the container's server has loaded another")
+    assert _told(configs, {f"{name}.py": "x = 1\n"}) == []
 
 
 def test_a_copy_of_what_python_removed_is_fine(on_ray: PipelineConfigs) -> None:

@@ -229,6 +229,20 @@ def test_what_cannot_be_sent_is_answered_as_by_torchserve(adapter: Any, entry_po
     assert json.loads(body)["message"] == "Unsupported model output data type."
 
 
+def test_of_headers_that_differ_in_case_the_last_is_sent_and_no_length(
+    adapter: Any, entry_point: Any
+) -> None:
+    name = entry_point(
+        _WITH_CONTEXT
+        + "context.set_response_header(0, 'Content-Type', 'text/html')\n"
+        + "    context.set_response_header(0, 'Content-Length', '1'); return data\n"
+    )
+
+    _, status, headers = our_answer(adapter, name, b"1,2", {"Accept": "text/csv"})
+
+    assert (status, headers) == (200, {"content-type": "text/csv"})
+
+
 def test_the_traceback_in_an_error_shows_the_models_code(adapter: Any, entry_point: Any) -> None:
     name = entry_point(PARTS.format("", "1 / 0"))
 

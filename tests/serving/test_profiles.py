@@ -250,12 +250,24 @@ def test_a_config_on_ray_is_the_same_after_saving(write: Write, tmp_path: Path) 
         ("ray", {"transformers_version": "4.51.3"}, 'is for serving_container "huggingface" only'),
         ("ray", {"serving_image_digests": {"us-east-1": "latest"}}, "the digest of an image"),
         ("ray", {"serving_image_digests": {"NA": DIGEST}}, 'an AWS region, for example "us-east'),
+        ("ray", {"serving_image_digests": {"us-east-9": DIGEST}}, "Did you mean 'us-east-"),
         ("ray", {"model_server_workers": 0}, "greater than or equal to 1"),
+        ("ray", {"model_server_workers": 10**30}, "less than or equal to 1024"),
+        (
+            "ray",
+            {"environment_variables": {"SAGEMAKER_TS_MAX_WORKERS": "2"}},
+            "set model_server_workers instead",
+        ),
         ("pytorch", {"serving_images": OWN_IMAGES}, 'is for serving_container "custom"'),
         ("huggingface", {"transformers_version": None}, "is required for serving_container"),
         ("custom", {"serving_images": None}, "is required for serving_container"),
         ("custom", {"serving_entrypoint": None}, "is required for serving_container"),
         ("custom", {"serving_images": {"us-east-1": "team/server:latest"}}, "by its digest"),
+        (
+            "custom",
+            {"serving_images": {"us-east-1": OWN_IMAGES["us-east-1"].replace("aws.com", "b.com")}},
+            "by its digest",
+        ),
         (
             "custom",
             {"serving_images": {"eu-west-1": OWN_IMAGES["us-east-1"]}},
@@ -288,6 +300,13 @@ def test_the_limits_are_those_of_the_service_model() -> None:
 
     limits = [max_length(each) for each in ("ContainerImage", words, word)]
     assert limits == [LONGEST_IMAGE, MOST_WORDS, LONGEST_WORD]
+
+
+def test_verification_does_not_go_from_an_accelerator_to_another_machine(serve: Serve) -> None:
+    configs = serve("custom", inference_instance_type="ml.inf2.xlarge")
+
+    with pytest.raises(VerificationInstanceError, match="Set verification_instance_type"):
+        verification_instance_type(configs.model, configs.package, configs.payload, "us-east-1")
 
 
 @pytest.mark.parametrize("container", ["ray", "huggingface", "custom", "pytorch"])

@@ -8,7 +8,7 @@ from typing import Final
 
 CONFIG: Final = "config.yaml"
 """What the container's entrypoint runs, when it lies at the model's root."""
-_MODULES: Final = {
+MODULES: Final = {
     "ray_model_app.py": "ray_serving/ray_model_app.py",
     "ray_model_context.py": "common/serving/context.py",
     "ray_model_defaults.py": "common/serving/default_functions.py",
@@ -37,7 +37,7 @@ def files(entry_point: str, workers: int | None = None) -> dict[str, bytes]:
     """
     # A JSON string and its null are YAML's, too.
     config = _CONFIG.format(entry_point=json.dumps(entry_point), workers=json.dumps(workers))
-    modules = {name: _content(place) for name, place in _MODULES.items()}
+    modules = {name: _content(place) for name, place in MODULES.items()}
     return {CONFIG: config.encode(), **modules}
 
 

@@ -126,7 +126,11 @@ class ModelReplica:
             result = f"{message}\n{traceback.format_exc()}"
         try:
             status, _ = self._context.get_response_status(0)
-            return wire_bytes(result), status, self._context.get_response_headers(0)
+            set_by_code = self._context.get_response_headers(0).items()
+            # As TorchServe: one of each name, in whatever case; the length is the server's to tell.
+            told = {name.lower(): (name, value) for name, value in set_by_code}
+            told.pop("content-length", None)
+            return wire_bytes(result), status, dict(told.values())
         except TypeError:
             message = "Unsupported model output data type."
             failed = {"code": 503, "type": "InternalServerException", "message": message}
