@@ -86,6 +86,36 @@ def test_a_model_that_package_would_refuse_is_told(config: Path, tmp_path: Path)
     assert "member 'config.yaml' stands where Package puts" in facts["answers"]["errors"][0]
 
 
+@pytest.mark.parametrize("kind", ["truncated", "no archive", "empty folder", "broken code"])
+def test_a_model_that_answers_on_neither_container_keeps_the_file(
+    kind: str, config: Path, tmp_path: Path
+) -> None:
+    model = tmp_path / "given"
+    if kind == "empty folder":
+        model.mkdir()
+    else:
+        content = MODEL.read_bytes()
+        model.write_bytes({"truncated": content[:2000], "no archive": b"# Read"}.get(kind, content))
+    if kind == "broken code":
+        code = config.parent / "inference" / "inference.py"
+        raising = "\n\ndef model_fn(model_dir, context=None):\n    raise KeyError('weights')\n"
+        code.write_text(code.read_text() + raising)
+    cause = "model_fn raises KeyError" if kind == "broken code" else "Package refuses it: "
+    before = config.read_bytes()
+
+    exit_code, facts = _facts(str(model))
+
+    assert (exit_code, facts["changed"], facts["answers"]["same"]) == (1, False, False)
+    (error,) = facts["answers"]["errors"]
+    assert error.startswith("nothing to compare with: ")
+    assert cause in error
+    assert config.read_bytes() == before
+    anyway = _move(str(model), "--anyway")
+    assert anyway.exit_code == 0
+    assert "error nothing to compare with: " in anyway.stdout
+    assert config.read_bytes() != before
+
+
 def test_a_type_that_ray_does_not_run_on_is_refused_by_name(config: Path) -> None:
     document = json.loads(config.read_text())
     model = document["configuration"]["specific"]["PytorchModel"]

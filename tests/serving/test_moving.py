@@ -196,7 +196,7 @@ def test_answers_are_compared_one_by_one() -> None:
 
     (difference,) = found.differences
     assert str(difference) == "payload_1.csv (text/csv to text/csv): 0.2 before, 0.25 after"
-    assert (found.count, found.is_same) == (3, False)
+    assert (found.count, found.is_same) == (2, False)
     assert compared(_evaluation("0.1"), _evaluation("0.1")).is_same
 
 
@@ -206,6 +206,35 @@ def test_an_answer_that_only_one_gives_is_a_difference() -> None:
 
     assert str(found.differences[0]).endswith("0.2 before, raises KeyError after")
     assert str(lacking.differences[0]).endswith("0.2 before, not asked after")
+    assert (lacking.count, len(lacking.differences)) == (2, 1)
+
+
+def test_an_answer_that_only_the_new_container_gives_is_a_difference() -> None:
+    found = compared(_evaluation("0.1"), _evaluation("0.1", "0.2"))
+
+    assert str(found.differences[0]).endswith("not asked before, 0.2 after")
+    assert (found.count, found.is_same) == (2, False)
+
+
+@pytest.mark.parametrize("answers", [(), (None, None)])
+def test_without_an_answer_to_compare_with_nothing_is_the_same(
+    answers: tuple[str | None, ...],
+) -> None:
+    broken = {"severity": "error", "code": "a", "message": "A.", "fix": "Do a."}
+    warning = {"severity": "warning", "code": "b", "message": "B.", "fix": "Do b."}
+    evaluation = _evaluation(*answers, findings=[warning, broken])
+
+    found = compared(evaluation, evaluation)
+
+    assert found.errors == ("nothing to compare with: a: A. Do a.",)
+    assert (found.count, found.is_same) == (0, False)
+
+
+def test_a_pipeline_without_sample_payloads_is_told() -> None:
+    found = compared(_evaluation(), _evaluation())
+
+    assert found.errors == ("nothing to compare with: the pipeline has no sample payloads.",)
+    assert not found.is_same
 
 
 def test_what_is_wrong_on_the_new_container_alone_is_told() -> None:
@@ -213,7 +242,8 @@ def test_what_is_wrong_on_the_new_container_alone_is_told() -> None:
     new = {"severity": "error", "code": "b", "message": "B.", "fix": "Do b."}
     warning = {"severity": "warning", "code": "c", "message": "C.", "fix": "Do c."}
 
-    found = compared(_evaluation(findings=[known]), _evaluation(findings=[known, new, warning]))
+    old = _evaluation("0.1", findings=[known])
+    found = compared(old, _evaluation("0.1", findings=[known, new, warning]))
 
     assert found.errors == ("b: B. Do b.",)
     assert not found.is_same

@@ -33,16 +33,16 @@ class AnswerComparison:
     """What both containers answered."""
 
     count: int
-    """Requests that were sent to both."""
+    """Requests that one of them answered, or both."""
     differences: tuple[AnswerDifference, ...]
     errors: tuple[str, ...]
-    """What verification finds wrong on the new container alone."""
+    """Why there is nothing to compare with, and what is wrong on the new container alone."""
     ways: tuple[str, str]
     """How each was asked."""
 
     @property
     def is_same(self) -> bool:
-        """Whether nothing is different."""
+        """Whether there are answers of both, and nothing is different."""
         return not self.differences and not self.errors
 
 
@@ -69,19 +69,38 @@ def compared(old: Mapping[str, Any], new: Mapping[str, Any]) -> AnswerComparison
     """Compare two evaluations, byte by byte where there are answers."""
     answers = {_request(each): each for each in old["payloads"]}
     others = {_request(each): each for each in new["payloads"]}
+    requests = [
+        request
+        for request in dict.fromkeys((*answers, *others))
+        if _content(answers.get(request)) or _content(others.get(request))
+    ]
     differences = tuple(
-        AnswerDifference(*request, before=_told(answer), after=_told(others.get(request)))
-        for request, answer in answers.items()
-        if _content(answer) != _content(others.get(request))
+        AnswerDifference(*request, _told(answers.get(request)), _told(others.get(request)))
+        for request in requests
+        if _content(answers.get(request)) != _content(others.get(request))
     )
     known = {(each["code"], each["message"]) for each in old["findings"]}
-    errors = tuple(
-        f"{each['code']}: {each['message']} {each['fix']}"
-        for each in new["findings"]
-        if each["severity"] == "error" and (each["code"], each["message"]) not in known
+    errors = (
+        *_why_nothing_is_comparable(old),
+        *(_finding(each) for each in _errors(new) if (each["code"], each["message"]) not in known),
     )
     ways = (_way(old), _way(new))
-    return AnswerComparison(len(answers.keys() & others.keys()), differences, errors, ways)
+    return AnswerComparison(len(requests), differences, errors, ways)
+
+
+def _why_nothing_is_comparable(old: Mapping[str, Any]) -> list[str]:
+    if any(each["answer_sha256"] for each in old["payloads"]):
+        return []
+    reasons = list(map(_finding, _errors(old))) or ["the pipeline has no sample payloads."]
+    return [f"nothing to compare with: {each}" for each in reasons]
+
+
+def _errors(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in evaluation["findings"] if each["severity"] == "error"]
+
+
+def _finding(finding: Mapping[str, Any]) -> str:
+    return f"{finding['code']}: {finding['message']} {finding['fix']}"
 
 
 def _request(answer: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -90,7 +109,9 @@ def _request(answer: Mapping[str, Any]) -> tuple[str, str, str]:
 
 def _content(answer: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
     # What is wrong with an answer is told in other words where another way was taken to it.
-    return None if answer is None else (answer["ok"], answer["answer_sha256"])
+    if answer is None or answer["answer_sha256"] is None:
+        return None
+    return answer["ok"], answer["answer_sha256"]
 
 
 def _told(answer: Mapping[str, Any] | None) -> str:
