@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from constructs_lib.definition import compile_pipeline
 from constructs_lib.release.moving.code_changes import what_breaks
 from constructs_lib.release.moving.comparison import compared
 from constructs_lib.release.moving.config_change import MoveError, move_to_ray
+from constructs_lib.text_files import replace_text
 from tests.serving.conftest import DIGEST, Write
 from tests.synth.conftest import TRAINING
 
@@ -126,6 +128,40 @@ def test_a_link_to_the_file_stays_one(write: Write, tmp_path: Path) -> None:
 
     assert path.is_symlink()
     assert '"ray"' in kept.read_text()
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444])
+def test_the_file_keeps_its_mode(mode: int, write: Write) -> None:
+    path = write("pytorch", serving_container=None)
+    change = move_to_ray(PipelineConfigs.load(path))
+    path.chmod(mode)
+
+    replace_text(path, change.text)
+
+    assert (path.stat().st_mode & 0o777, path.read_text()) == (mode, change.text)
+    assert list(path.parent.glob(".*.tmp")) == []
+
+
+def test_a_new_file_is_readable_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+
+    replace_text(tmp_path / "new", "text")
+
+    assert (tmp_path / "new").stat().st_mode == (tmp_path / "other").stat().st_mode
+
+
+def test_a_file_without_write_permission_is_not_replaced(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("pytorch", serving_container=None)
+    before = path.read_bytes()
+    change = move_to_ray(PipelineConfigs.load(path))
+    # Root may write all files, whatever their mode.
+    monkeypatch.setattr(os, "access", lambda file, kind: (file, kind) != (path, os.W_OK))
+
+    with pytest.raises(MoveError, match=r"permissions do not let you.*chmod u\+w .*config\.json"):
+        change.write()
+    assert path.read_bytes() == before
 
 
 def test_a_file_that_cannot_be_written_is_told(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,8 +67,13 @@ class ConfigChange:
         """Replace the file as a whole; a link to it stays one.
 
         Raises:
-            MoveError: It cannot be written; it is as it was.
+            MoveError: It cannot be written, or is not meant to be; it is as it was.
         """
+        if not os.access(self.file, os.W_OK):
+            raise MoveError(
+                f"{self.file} cannot be written, as its permissions do not let you. Get the right"
+                f" to: chmod u+w {shlex.quote(str(self.file))}"
+            )
         try:
             replace_text(self.file.resolve(), self.text)
         except OSError as error:
