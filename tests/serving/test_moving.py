@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -116,6 +117,21 @@ def test_files_of_every_format_are_moved(generation: str, tmp_path: Path) -> Non
     assert change.configs.model.serving_container == "ray"
     assert change.configs.file is not None
     assert change.configs.file.file == path
+
+
+@pytest.mark.parametrize("generation", ["g1", "g4"])
+def test_a_byte_order_mark_stays_before_the_file(generation: str, tmp_path: Path) -> None:
+    data = Path(__file__).parents[1] / "configs" / "data"
+    shutil.copytree(data, tmp_path / "own")
+    path = tmp_path / "own" / f"{generation}.json"
+    plain = move_to_ray(PipelineConfigs.read(path)).text
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
+
+    change = move_to_ray(PipelineConfigs.read(path))
+    change.write()
+
+    assert change.configs.model.serving_container == "ray"
+    assert path.read_bytes() == codecs.BOM_UTF8 + plain.encode()
 
 
 def test_a_link_to_the_file_stays_one(write: Write, tmp_path: Path) -> None:

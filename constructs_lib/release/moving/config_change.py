@@ -22,6 +22,8 @@ from constructs_lib.release.moving.json_text import with_member, without_member
 from constructs_lib.text_files import replace_text
 
 _KEY: Final = re.compile(r'\.(\w+)|\["((?:[^"\\]|\\.)*)"\]')
+_MARK: Final = "\ufeff"
+"""The byte order mark that some editors put before a text in UTF-8; no part of the JSON."""
 _VERSIONS: Final = {
     "framework_version": RAY_CONTAINER_TORCH,
     "py_version": RAY_CONTAINER_PYTHON,
@@ -96,6 +98,8 @@ def move_to_ray(configs: PipelineConfigs) -> ConfigChange:
         text = file.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MoveError(f"{file} cannot be read: {error}.") from error
+    mark = _MARK if text.startswith(_MARK) else ""
+    text = text.removeprefix(mark)
     changes = tuple(_changes(configs.file, configs, text))
     for change in changes:
         text = _applied(text, change, file)
@@ -105,7 +109,7 @@ def move_to_ray(configs: PipelineConfigs) -> ConfigChange:
             f"{file} is of a format that does not take the field from here: write serving_container"
             " by hand, or save the file in the current format (docs/migrate.md says how)."
         )
-    return ConfigChange(file, text, changes, moved)
+    return ConfigChange(file, mark + text, changes, moved)
 
 
 def _changes(file: ConfigFile, configs: PipelineConfigs, text: str) -> Iterator[FieldChange]:
