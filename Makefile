@@ -99,8 +99,11 @@ $(SERVING): requirements-serving.txt $(ENVIRONMENT)
 	@uv pip install --quiet --compile-bytecode --python $(BIN)/python --target $@ --require-hashes -r requirements-serving.txt || \
 		{ rm -rf $@; echo 'Ray Serve cannot be installed: its tests are skipped' >&2; }
 
+.PHONY: serving
+serving: setup $(SERVING) ## Install Ray Serve for check-archive and run, as the container has it
+
 .PHONY: test-serving
-test-serving: setup $(SERVING) $(TORCH) ## Install Ray Serve beside the environment and run the tests of its container
+test-serving: setup $(SERVING) $(TORCH) ## Install torch and Ray Serve beside the environment and run the tests of the container
 	@PYTHONPATH=$(abspath $(TORCH)) RAY_OF_TESTS=$(abspath $(SERVING)) \
 		python -m pytest tests/served $(PYTEST_ARGS)
 

@@ -56,7 +56,7 @@ def move(
     Changes the config file, and nothing else in it than what has to be. Checks the code for what
     that container lacks: modules that its Python 3.13 removed, packages, names of numpy's, and
     torch.load without weights_only. Lets the model answer its sample payloads as both containers
-    would, and compares byte by byte: under Ray Serve where make test-serving has installed it,
+    would, and compares byte by byte: under Ray Serve where make serving has installed it,
     else by direct calls. Changes no file and exits with 1 if something is wrong.
 
     Examples:

@@ -124,7 +124,14 @@ def _logged(execution: Execution, failed: StepExecution) -> StepExecution | None
     """Return the failed step if it has a log; for a Fail step, the newest of those before it."""
     if failed.type != "Fail":
         return failed if failed.log_path else None
-    ended = [step for step in execution.steps if step.log_path and step.end_time]
+    from local.runner import StepStatus
+
+    # A step that was not executed has the path of a log, and no log.
+    ended = [
+        step
+        for step in execution.steps
+        if step.log_path and step.end_time and step.status is not StepStatus.NOT_EXECUTED
+    ]
     return max(ended, key=lambda step: (step.end_time, step.name), default=None)
 
 

@@ -29,7 +29,7 @@ _ON_PATH: Final = _FOLDER / "on_path"
 _WALLS: Final = _FOLDER / "walls.py"
 _WRITABLE: Final = "RELEASE_WRITABLE_FOLDERS"
 SERVING: Final = Path(sys.prefix) / "serving"
-"""Where ``make test-serving`` installs Ray Serve, for what stands in for its container."""
+"""Where ``make serving`` installs Ray Serve, for what stands in for its container."""
 SERVING_VARIABLE: Final = "RELEASE_SERVING"
 """Names the folder with Ray Serve, if it is another; empty: it is not to be used."""
 _COVERAGE: Final = "COVERAGE_PROCESS_CONFIG"
@@ -56,7 +56,7 @@ def inherited() -> dict[str, str]:
 
 
 def _serving() -> str | None:
-    """Return where Ray Serve is said to be, or where ``make test-serving`` has installed it."""
+    """Return where Ray Serve is said to be, or where ``make serving`` has installed it."""
     named = os.environ.get(SERVING_VARIABLE)
     return str(SERVING) if named is None and SERVING.is_dir() else named
 

@@ -31,6 +31,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.language.variables import fill, variables_in
 from constructs_lib.release.code_check import InferenceCodeError
 from constructs_lib.release.files import release_files
+from local.runner import StepStatus
 from tests.command_line.registered_pipeline import NAME
 from tests.example_pipeline import ROOT
 from tests.synth.app_copy import copy_app
@@ -265,9 +266,16 @@ def test_a_config_that_does_not_tell_the_name_is_told_itself(
     assert capsys.readouterr().err == ""
 
 
-def _step(name: str, type_: str = "Processing", *, ended: int = 1, logs: bool = True) -> Any:
+def _step(
+    name: str,
+    type_: str = "Processing",
+    *,
+    ended: int = 1,
+    logs: bool = True,
+    status: StepStatus = StepStatus.SUCCEEDED,
+) -> Any:
     log = Path(f"{name}.log") if logs else None
-    return SimpleNamespace(name=name, type=type_, log_path=log, end_time=ended)
+    return SimpleNamespace(name=name, type=type_, log_path=log, end_time=ended, status=status)
 
 
 def _made(step: SimpleNamespace | None, *statuses: str, before: Sequence[Any] = ()) -> Any:
@@ -289,7 +297,11 @@ def _made(step: SimpleNamespace | None, *statuses: str, before: Sequence[Any] = 
         (
             _made(
                 _step("VerificationFailed", "Fail", logs=False),
-                before=[_step("Verify", ended=2), _step("Package")],
+                before=[
+                    _step("Verify", ended=2),
+                    _step("Package"),
+                    _step("Stage-EU", "Lambda", ended=3, status=StepStatus.NOT_EXECUTED),
+                ],
             ),
             ["status NAME", "logs NAME Verify"],
         ),

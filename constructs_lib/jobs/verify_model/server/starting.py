@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..job import VerificationJob
 
 RAY_FOLDER = "RELEASE_SERVING"
-"""Variable that names the folder where ``make test-serving`` has installed Ray Serve, if it has."""
+"""Variable that names the folder where ``make serving`` has installed Ray Serve, if it has."""
 LOCAL_RAY = "--local-ray"
 """First argument of a process that stands in for Ray Serve's container."""
 
@@ -117,7 +117,7 @@ def _refuse_missing(command: Sequence[str]) -> None:
 def _local_ray(job: VerificationJob, declared: Mapping[str, str], folder: Path) -> ServerStart:
     installed = os.environ.get(RAY_FOLDER)
     if installed is None:
-        raise NoServerError("Ray Serve is not installed here ('make test-serving' does it)")
+        raise NoServerError("Ray Serve is not installed here ('make serving' does it)")
     if not installed:
         raise NoServerError(f"Ray Serve is left out ({RAY_FOLDER} is empty)")
     if not Path(installed, "ray").is_dir():
