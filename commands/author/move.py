@@ -129,8 +129,10 @@ def _tell(
         typer.echo(f"answers   {coloured(f'error {error}')}")
     for difference in comparison.differences:
         typer.echo(f"answers   {difference}")
-    same = comparison.count - len(comparison.differences)
-    typer.echo(f"answers   {same} of {comparison.count} the same ({' / '.join(comparison.ways)})")
+    if comparison.count:
+        same = comparison.count - len(comparison.differences)
+        ways = " / ".join(comparison.ways)
+        typer.echo(f"answers   {same} of {comparison.count} the same ({ways})")
 
 
 def _tell_end(
@@ -140,7 +142,7 @@ def _tell_end(
         typer.echo(f"\nChanged {change.file}. Next: release validate {name}")
     elif not is_fine:
         tell("error", f"{change.file} is as it was: correct what is told above, or add --anyway.")
-    elif dry_run:
+    elif dry_run and change.changes:
         typer.echo(f"\n{change.file} is as it was: leave out --dry-run to change it.")
 
 

@@ -57,7 +57,11 @@ def new(
         str | None, typer.Option(help="What the model is about, as the registry tells it.")
     ] = None,
     shape: Annotated[
-        CodeShape | None, typer.Option(help="What the model's files are; by default torchscript.")
+        CodeShape | None,
+        typer.Option(
+            help="What the model's files are: torchscript (the default), state-dict or"
+            " hugging-face."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

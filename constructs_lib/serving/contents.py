@@ -12,24 +12,6 @@ MODULES_OF_PYTORCH: Final = frozenset(
 )
 """Source: the package lists of AWS Deep Learning Containers for PyTorch inference."""
 
-_OF_RAY: Final = """
-PIL aiohttp anyio attr attrs awscli boto3 botocore certifi cffi charset_normalizer click
-colorama cryptography cv2 dateutil docutils dotenv fastapi filelock fsspec google grpc h11
-httpcore httptools httpx huggingface_hub idna importlib_metadata jinja2 jmespath joblib
-jsonschema jsonschema_specifications markdown_it markupsafe mpmath msgpack multidict narwhals
-networkx numpy opencensus opentelemetry packaging pandas pip platformdirs prometheus_client
-propcache proto py_spy pyasn1 pycparser pydantic pydantic_core pygments ray referencing regex
-requests rich rpds rsa s3transfer safetensors scipy setuptools shellingham six sklearn
-smart_open soundfile starlette sympy threadpoolctl tokenizers torch torchaudio torchcodec
-torchvision tqdm transformers triton typer typing_extensions tzdata urllib3 uvicorn uvloop
-virtualenv watchfiles websockets wrapt yaml yarl zipp
-"""
-MODULES_OF_RAY: Final = frozenset(_OF_RAY.split())
-"""All that can be imported in Ray Serve's container, beside Python's own.
-
-Source: github.com/aws/deep-learning-containers at e0ecede (2026-08-21), docker/ray/uv.lock.
-"""
-
 _REMOVED_BY_3_12: Final = ("asynchat", "asyncore", "imp", "smtpd")
 _REMOVED_BY_3_13: Final = """
 aifc audioop cgi cgitb chunk crypt imghdr lib2to3 mailcap msilib nis nntplib ossaudiodev pipes

@@ -13,7 +13,7 @@ from typing import ClassVar, Final
 from constructs_lib.configs.model import VARIABLE_OF_TORCHSERVE
 from constructs_lib.configs.serving import ServingContainer
 from constructs_lib.jobs.ray_serving.layout import MODULES
-from constructs_lib.serving.contents import MODULES_OF_RAY
+from constructs_lib.jobs.verify_model.failures import IN_RAYS_CONTAINER
 from constructs_lib.serving.images import ImageCriteria
 from constructs_lib.serving.profile import ServingProfile
 
@@ -26,7 +26,7 @@ class RayProfile(ServingProfile):
 
     name: ClassVar[ServingContainer] = "ray"
     title: ClassVar[str] = "the containers of Ray Serve"
-    modules: ClassVar[frozenset[str]] = MODULES_OF_RAY
+    modules: ClassVar[frozenset[str]] = IN_RAYS_CONTAINER
     knows_all_modules: ClassVar[bool] = True
     has_numpy_2: ClassVar[bool] = True
     loaded_before: ClassVar[frozenset[str]] = frozenset(

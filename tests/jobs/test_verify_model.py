@@ -589,6 +589,7 @@ def test_the_model_is_where_the_container_has_it(
         ("torch.nn", False, "package-missing-here", "the serving container has and this machine"),
         ("torch", True, "package-missing", "not installed in the serving container"),
         ("/etc", False, "package-missing", "not installed here"),
+        ("transformers", False, "package-missing", "not installed here"),
     ],
 )
 def test_it_is_told_whose_a_missing_module_is(
@@ -603,6 +604,13 @@ def test_it_is_told_whose_a_missing_module_is(
     assert missing.code == word
     assert what in missing.what
     assert missing.fix
+
+
+def test_a_package_of_rays_container_is_missing_on_this_machine_only(tmp_path: Path) -> None:
+    missing = missing_module("transformers", tmp_path, in_container=False, container="ray")
+
+    assert missing.code == "package-missing-here"
+    assert "pip install transformers" in missing.fix
 
 
 def test_it_is_told_whose_functions_serve_the_model(verify: Verify) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError
+from .job import read_container
 from .layout import MODEL_FOLDER, is_in_aws
 from .server.environment import of_worker
 from .toolkit.handler import ARGUMENT_COUNTS
@@ -44,6 +45,7 @@ class DirectCalls:
             memory: What watches processes.
         """
         self._job = job
+        self._container = read_container(job.request).container
         self._declared = declared
         self._folder = folder
         self._found = found
@@ -85,6 +87,7 @@ class DirectCalls:
                         self._folder,
                         in_container=self._job.is_in_container,
                         in_aws=is_in_aws(self._job.output),
+                        container=self._container,
                     )
                 if reply["stage"] == "loaded":
                     return
@@ -148,7 +151,10 @@ class DirectCalls:
             raise exited_error(how) from None
         if "failure" in reply:
             raise handler_error(
-                reply["failure"], self._folder, in_container=self._job.is_in_container
+                reply["failure"],
+                self._folder,
+                in_container=self._job.is_in_container,
+                container=self._container,
             )
         return reply
 

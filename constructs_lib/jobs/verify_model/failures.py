@@ -23,6 +23,23 @@ IN_CONTAINERS = (
     "ts",
 )
 """Modules that every serving container of PyTorch has."""
+_IN_RAYS_CONTAINER = """
+PIL aiohttp anyio attr attrs awscli boto3 botocore certifi cffi charset_normalizer click
+colorama cryptography cv2 dateutil docutils dotenv fastapi filelock fsspec google grpc h11
+httpcore httptools httpx huggingface_hub idna importlib_metadata jinja2 jmespath joblib
+jsonschema jsonschema_specifications markdown_it markupsafe mpmath msgpack multidict narwhals
+networkx numpy opencensus opentelemetry packaging pandas pip platformdirs prometheus_client
+propcache proto py_spy pyasn1 pycparser pydantic pydantic_core pygments ray referencing regex
+requests rich rpds rsa s3transfer safetensors scipy setuptools shellingham six sklearn
+smart_open soundfile starlette sympy threadpoolctl tokenizers torch torchaudio torchcodec
+torchvision tqdm transformers triton typer typing_extensions tzdata urllib3 uvicorn uvloop
+virtualenv watchfiles websockets wrapt yaml yarl zipp
+"""
+IN_RAYS_CONTAINER = frozenset(_IN_RAYS_CONTAINER.split())
+"""All that can be imported in Ray Serve's container, beside Python's own.
+
+Source: github.com/aws/deep-learning-containers at e0ecede (2026-08-21), docker/ray/uv.lock.
+"""
 HANGS = "handler-hangs"
 """Code of the error for a handler that does not answer in time."""
 _MOST_NAMES = 8
@@ -37,13 +54,16 @@ class MissingModule(NamedTuple):
     fix: str
 
 
-def missing_module(name: str, model_folder: Path, *, in_container: bool) -> MissingModule:
+def missing_module(
+    name: str, model_folder: Path, *, in_container: bool, container: str = "pytorch"
+) -> MissingModule:
     """Tell a module of the user's own, and a package of the container, from all others.
 
     Args:
         name: What cannot be imported.
         model_folder: The model folder of the serving layout.
         in_container: Whether this is the serving container.
+        container: Which one serves, as configs name it.
     """
     top = name.partition(".")[0]
     code = model_folder / CODE_FOLDER
@@ -58,7 +78,8 @@ def missing_module(name: str, model_folder: Path, *, in_container: bool) -> Miss
             f"Move it to {CODE_FOLDER}/{place.name}, or import it by its path from {CODE_FOLDER}/."
         )
         return MissingModule("module-missing", what, fix)
-    if top in IN_CONTAINERS and not in_container:
+    has = IN_RAYS_CONTAINER if container == "ray" else IN_CONTAINERS
+    if top in has and not in_container:
         what = f"{name}, which the serving container has and this machine lacks"
         how = "'make torch' does it" if top == "torch" else f"pip install {top}"
         fix = f"Install {top} here to check its models here ({how}); the Verify step needs nothing."
@@ -96,6 +117,7 @@ def start_error(
     *,
     in_container: bool,
     in_aws: bool,
+    container: str,
 ) -> RefusedModelError:
     """Return the error for a model that cannot be imported or loaded.
 
@@ -105,11 +127,14 @@ def start_error(
         model_folder: The model folder of the serving layout.
         in_container: Whether this is the pipeline's job, wherever it runs.
         in_aws: Whether that runs in AWS: elsewhere its Python is this machine's.
+        container: Which one serves, as configs name it.
     """
     what = f"{failed['type']}: {failed['message']}"
     where = place_of(failed)
     if failed["missing"]:
-        missing = missing_module(failed["missing"], model_folder, in_container=in_container)
+        missing = missing_module(
+            failed["missing"], model_folder, in_container=in_container, container=container
+        )
         message = f"The code imports {missing.what}{where}."
         if failed["default"]:
             message = (
@@ -143,12 +168,14 @@ def _held(model_folder: Path) -> str:
 
 
 def handler_error(
-    failed: Mapping[str, str], model_folder: Path, *, in_container: bool
+    failed: Mapping[str, str], model_folder: Path, *, in_container: bool, container: str
 ) -> ResponseError:
     """Return the error for a handler that raised."""
     where = place_of(failed)
     if failed["missing"]:
-        missing = missing_module(failed["missing"], model_folder, in_container=in_container)
+        missing = missing_module(
+            failed["missing"], model_folder, in_container=in_container, container=container
+        )
         return ResponseError(missing.code, f"imports {missing.what}{where}", missing.fix)
     if failed["type"] == "ResponseStatusError":
         return ResponseError(
