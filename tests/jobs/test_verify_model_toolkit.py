@@ -208,6 +208,7 @@ def test_the_python_is_the_containers_in_aws_only(output: Path, whose: str, tmp_
         tmp_path,
         in_container=True,
         in_aws=is_in_aws(output),
+        container="ray",
     )
 
     assert error.finding.fix.startswith(f"Correct the line; {whose} runs Python")
@@ -219,7 +220,12 @@ def test_torchscript_is_advised_without_a_model_fn_only(
 ) -> None:
     failed = {**dict.fromkeys(("message", "where", "missing", "traceback"), ""), "type": "OSError"}
     error = start_error(
-        "model_fn", {**failed, "default": default}, tmp_path, in_container=True, in_aws=True
+        "model_fn",
+        {**failed, "default": default},
+        tmp_path,
+        in_container=True,
+        in_aws=True,
+        container="pytorch",
     )
 
     assert ("TorchScript" in error.finding.fix) is advised
