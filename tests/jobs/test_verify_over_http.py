@@ -80,7 +80,11 @@ class Answering(http.server.BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer.encode())
-        if mode == "dies":
+        if mode == "dies slowly":
+            self.server.socket.close()
+            self.connection.shutdown(2)
+            time.sleep(0.5)
+        if mode.startswith("dies"):
             os._exit(9)
 
     def log_message(self, *arguments):
@@ -254,8 +258,9 @@ def test_a_request_that_hangs_is_told(judge: Judge) -> None:
     assert "is not answered within 0.5 s" in evaluation["findings"][0]["message"]
 
 
-def test_a_server_that_ends_while_it_is_asked_is_told(judge: Judge) -> None:
-    evaluation = judge(GOOD, "dies")
+@pytest.mark.parametrize("how", ["dies", "dies slowly"])
+def test_a_server_that_ends_while_it_is_asked_is_told(how: str, judge: Judge) -> None:
+    evaluation = judge(GOOD, how)
 
     assert "server-ended" in evaluation["codes"]
     assert evaluation["verdict"] == "failed"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,18 @@ if TYPE_CHECKING:
     from .starting import ServerStart
 
 MOST_CONNECTIONS = 64
+_ENDS_WITHIN = 2
+"""Seconds: connections of a process that ends are closed before it has ended."""
 _TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process whose connection was closed ends."""
+    try:
+        process.wait(_ENDS_WITHIN)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 class ServerCalls:
@@ -101,14 +113,16 @@ class ServerCalls:
         """
         if connection.process.poll() is None:
             return connection
-        how = how_ended(connection.process)
+        raise self._ended_error(connection.process)
+
+    def _ended_error(self, process: subprocess.Popen[bytes]) -> RefusedModelError:
         error = RefusedModelError(
             "server-ended",
-            f"The container's server {how}.",
+            f"The container's server {how_ended(process)}.",
             "Look at what it printed, below and in the job's log.",
         )
         error.printed = self._clean(self._server.printed()) if self._server else ""
-        raise error
+        return error
 
     def crew(self, connection: Connection, count: int, at_once: float) -> list[Connection]:
         """Return connections for a load, this one among them: requests wait in the server.
@@ -139,9 +153,11 @@ class ServerCalls:
         except WorkerSilentError:
             raise self._explained(payload, hangs_error(self._job.request_timeout)) from None
         except WorkerEndedError:
-            ended = connection.process.poll() is not None
-            how = how_ended(connection.process) if ended else "closed the connection"
-            raise self._explained(payload, exited_error(how)) from None
+            unexplained = exited_error("closed the connection")
+            told = self._explained(payload, unexplained)
+            if told is unexplained and _ends(connection.process):
+                raise self._ended_error(connection.process) from None
+            raise told from None
         if "failure" in reply:
             raise self._explained(payload, self._status_error(reply["failure"]))
         return reply
