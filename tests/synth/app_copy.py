@@ -54,6 +54,7 @@ def run(
         [sys.executable, *command],
         cwd=folder,
         env={
+            "RELEASE_SERVING": "",  # as all tests: functions are called directly
             "PATH": os.defpath,
             "CDK_VALIDATION": "false",
             "JSII_RUNTIME_PACKAGE_CACHE_ROOT": str(JSII_CACHE),
