@@ -67,7 +67,7 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 	@python cli.py demo
 
 .PHONY: test
-test: setup ## Run all tests (no network, about 11 minutes on 2 cores)
+test: setup ## Run all tests (no network, about 17 minutes on 2 cores)
 	@python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage
