@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
+from docs.writing import write_if_changed
 
 DOCUMENT: Final = Path(__file__).parent / "operate.md"
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
@@ -244,10 +245,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if wants_this_app(__doc__, arguments):
         sys.stdout.write("\n\n".join(tables(UsedRegions.of_this_app()).values()) + "\n")
         return
-    text = DOCUMENT.read_text()
-    if (filled := document(text)) != text:
-        DOCUMENT.write_text(filled)
-        sys.stdout.write(f"Wrote docs/{DOCUMENT.name}\n")
+    write_if_changed(DOCUMENT, document(DOCUMENT.read_text()))
 
 
 if __name__ == "__main__":

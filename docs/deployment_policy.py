@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from constructs_lib.aws.resource_types import schema_of
-from docs.used_regions import ROOT, UsedRegions, wants_this_app
+from docs.used_regions import UsedRegions, wants_this_app
+from docs.writing import ROOT, write_if_changed
 
 FOLDER: Final = Path(__file__).with_name("policies")
 _OF_THIS_APP: Final = ROOT / ".local" / "policies"
@@ -175,10 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         regions = [each.aws_region for each in UsedRegions.of_this_app().all]
         wanted = files(_OF_THIS_APP, regions)
     for path, text in wanted.items():
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(exist_ok=True, parents=True)
-            path.write_text(text)
-            sys.stdout.write(f"Wrote {path.relative_to(ROOT)}\n")
+        write_if_changed(path, text)
 
 
 if __name__ == "__main__":

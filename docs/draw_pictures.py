@@ -20,9 +20,9 @@ from typing import Any, Final, get_args
 from constructs_lib.configs import PayloadConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, mermaid, read_dag, svg
+from docs.writing import ROOT, write_if_changed
 from tests.example_pipeline import CONFIG, EXAMPLE
 
-ROOT: Final = Path(__file__).parents[1]
 GALLERY: Final = ROOT / "docs" / "shapes.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
 _DOCUMENTS: Final = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
@@ -168,10 +168,7 @@ def main() -> None:
     """Write the files that are not current, and remove pictures of shapes that are gone."""
     current = pictures()
     for path, text in current.items():
-        if not path.exists() or path.read_text() != text:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
-            sys.stdout.write(f"Wrote {path.relative_to(ROOT)}\n")
+        write_if_changed(path, text)
     for path in set(PICTURES.glob("*.svg")) - set(current):
         path.unlink()
         sys.stdout.write(f"Removed {path.relative_to(ROOT)}\n")

@@ -9,16 +9,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Self
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.folder import load_pipelines
 from constructs_lib.regions import RegionCode
 from constructs_lib.settings import Settings, read_context
+from docs.writing import ROOT
 from tests.example_pipeline import CONFIG
-
-ROOT: Final = Path(__file__).parents[1]
 
 
 @dataclass(frozen=True)

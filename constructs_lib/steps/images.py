@@ -14,37 +14,9 @@ from constructs_lib.serving.images import (
     InstanceTypeImageError,
     by_digest,
 )
-from constructs_lib.serving.pytorch import Scope, pytorch_criteria
 from constructs_lib.steps.sdk import image_uris
 
 _MANY: Final = 12
-
-
-def pytorch_image(
-    *, region: str, framework_version: str, py_version: str, instance_type: str, scope: Scope
-) -> str:
-    """Return the URI of the PyTorch container that AWS publishes in a region.
-
-    Args:
-        region: AWS region, for example ``eu-west-1``.
-        framework_version: PyTorch version, for example ``2.1.0``.
-        py_version: Python of the container, for example ``py310``.
-        instance_type: Decides between the images for CPU, for GPU and for arm64.
-        scope: What the container does.
-
-    Raises:
-        ImageNotFoundError: AWS publishes no image of these versions.
-        InstanceTypeImageError: AWS publishes no image of PyTorch for that instance type.
-    """
-    return _retrieve(
-        pytorch_criteria(
-            region=region,
-            framework_version=framework_version,
-            py_version=py_version,
-            instance_type=instance_type,
-            scope=scope,
-        )
-    )
 
 
 def serving_image(model: PytorchModelCreationConfig, region: str) -> str:
@@ -97,7 +69,7 @@ def image_on(instance_type: str, model: PytorchModelCreationConfig, region: str)
         ImageError: There is none.
     """
     image = serving_profile(model).image(region, instance_type)
-    return image if isinstance(image, str) else _retrieve(image)
+    return image if isinstance(image, str) else published_image(image)
 
 
 def sklearn_image(*, region: str, framework_version: str, instance_type: str) -> str:
@@ -106,7 +78,7 @@ def sklearn_image(*, region: str, framework_version: str, instance_type: str) ->
     Raises:
         ImageNotFoundError: AWS publishes no such image.
     """
-    return _retrieve(
+    return published_image(
         ImageCriteria(
             framework="sklearn",
             region=region,
@@ -121,7 +93,12 @@ def sklearn_image(*, region: str, framework_version: str, instance_type: str) ->
 
 
 @cache
-def _retrieve(criteria: ImageCriteria) -> str:
+def published_image(criteria: ImageCriteria) -> str:
+    """Return the URI of the container that AWS publishes.
+
+    Raises:
+        ImageNotFoundError: AWS publishes none like this.
+    """
     # The SDK makes a botocore session for each look-up: 50 ms of always the same.
     asked = {name: value for name, value in vars(criteria).items() if not name.endswith("_field")}
     try:

@@ -8,9 +8,10 @@ from typing import Final
 from constructs_lib.configs import PytorchTrainingConfig
 from constructs_lib.s3_layout import folder_uri
 from constructs_lib.service_model.instances import has_local_storage
+from constructs_lib.serving.pytorch import pytorch_criteria
 from constructs_lib.steps.context import StepContext
 from constructs_lib.steps.earlier import refuse_earlier_arguments
-from constructs_lib.steps.images import pytorch_image
+from constructs_lib.steps.images import published_image
 from constructs_lib.steps.policies import TRAINING_TIMEOUT, job_retries, reuse_for_30_days
 from constructs_lib.steps.sdk import (
     CheckpointConfig,
@@ -41,12 +42,14 @@ class PytorchTrainingStepBuilder:
             source_code_uri: S3 URI of the ``.tar.gz`` with the training entry point.
         """
         trainer = ModelTrainer(
-            training_image=pytorch_image(
-                region=self.context.home_region,
-                framework_version=self.config.framework_version,
-                py_version=self.config.py_version,
-                instance_type=self.config.training_instance_type,
-                scope="training",
+            training_image=published_image(
+                pytorch_criteria(
+                    region=self.context.home_region,
+                    framework_version=self.config.framework_version,
+                    py_version=self.config.py_version,
+                    instance_type=self.config.training_instance_type,
+                    scope="training",
+                )
             ),
             role=self.context.values.job_role_arn,
             sagemaker_session=self.context.session,

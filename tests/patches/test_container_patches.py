@@ -24,7 +24,8 @@ from constructs_lib.release.patches import (
     today,
 )
 from constructs_lib.service_model.patches import CONTAINERS
-from constructs_lib.steps.images import pytorch_image, sklearn_image
+from constructs_lib.serving.pytorch import pytorch_criteria
+from constructs_lib.steps.images import published_image, sklearn_image
 from tests.example_pipeline import copy_example, serve_by_pytorch
 from tests.synth.app_copy import AFTER_AN_END, BEFORE_ANY_END
 from tests.synth.conftest import TRAINING
@@ -212,13 +213,14 @@ def test_containers_of_which_aws_tells_no_end_pass(
 )
 def test_aws_publishes_every_pytorch_container_of_the_table(scope: Any, family: Any) -> None:
     for each in CONTAINERS[family]:
-        image = pytorch_image(
+        criteria = pytorch_criteria(
             region="us-east-1",
             framework_version=each.version,
             py_version=each.python,
             instance_type="ml.m5.large",
             scope=scope,
         )
+        image = published_image(criteria)
         assert image.endswith(f"/pytorch-{scope}:{each.version}-cpu-{each.python}")
 
 

@@ -19,7 +19,8 @@ from constructs_lib.serving.images import (
     ImageNotFoundError,
     InstanceTypeImageError,
 )
-from constructs_lib.steps.images import pytorch_image, sklearn_image
+from constructs_lib.serving.pytorch import pytorch_criteria
+from constructs_lib.steps.images import published_image, sklearn_image
 from tests.example_pipeline import copy_example, serve_by_pytorch
 
 VERSIONS = {"2.6.0": "py312", "2.1.0": "py310", "1.9.1": "py38"}
@@ -27,11 +28,13 @@ VERSIONS = {"2.6.0": "py312", "2.1.0": "py310", "1.9.1": "py38"}
 
 def _image(instance_type: str, version: str = "2.6.0", **changes: Any) -> str:
     criteria: dict[str, Any] = {"region": "us-east-1", "scope": "inference", **changes}
-    return pytorch_image(
-        framework_version=version,
-        py_version=VERSIONS[version],
-        instance_type=instance_type,
-        **criteria,
+    return published_image(
+        pytorch_criteria(
+            framework_version=version,
+            py_version=VERSIONS[version],
+            instance_type=instance_type,
+            **criteria,
+        )
     )
 
 
@@ -185,7 +188,7 @@ def test_what_has_no_container_is_told_by_the_field_that_says_so(
     }
 
     with pytest.raises(ImageError) as error:
-        pytorch_image(**criteria)
+        published_image(pytorch_criteria(**criteria))
 
     assert error.value.field == field
     assert "SDK" not in str(error.value)
