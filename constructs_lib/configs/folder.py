@@ -148,7 +148,7 @@ def load_pipelines(
 def readable_pipelines(
     folder: Path, region_names: RegionNames | None = None
 ) -> dict[str, PipelineConfigs]:
-    """Load the configs that can be used by the names of their folders, without a word of others.
+    """Load the configs that can be used by the names of their folders, and pass over the others.
 
     Args:
         folder: Usually ``pipelines``.
@@ -157,11 +157,13 @@ def readable_pipelines(
     Raises:
         PipelinesFolderError: The folder is missing or empty.
     """
+    paths = folders_of_pipelines(folder)
+    wrong = wrong_folders(folder, paths)
     found = {}
-    for name in folders_of_pipelines(folder):
-        with suppress(ReleaseError):
-            path = config_path(folder, name)
-            found[name] = PipelineConfigs.read(path, region_names=region_names)
+    for name, path in paths.items():
+        if name not in wrong:
+            with suppress(ReleaseError):
+                found[name] = PipelineConfigs.read(path, region_names=region_names)
     return found
 
 

@@ -13,7 +13,8 @@ import pytest
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, Edge, GraphError, mermaid, read_dag, svg
 from constructs_lib.graph.layout import lay_out
-from docs.draw_pictures import PICTURES, ROOT, every_shape, pictures, with_graphs
+from docs.draw_pictures import PICTURES, every_shape, pictures, with_graphs
+from docs.writing import ROOT
 
 SVG = "{http://www.w3.org/2000/svg}"
 GOLDEN = sorted((ROOT / "tests" / "synth" / "golden").glob("*.json"))

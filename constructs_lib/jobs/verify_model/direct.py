@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError
-from .job import read_container
 from .layout import MODEL_FOLDER, is_in_aws
 from .server.environment import of_worker
 from .toolkit.handler import ARGUMENT_COUNTS
@@ -34,6 +33,8 @@ class DirectCalls:
         folder: Path,
         found: FoundProblems,
         memory: MemorySampler,
+        *,
+        container: str,
     ) -> None:
         """Start nothing yet.
 
@@ -43,9 +44,10 @@ class DirectCalls:
             folder: The model folder of the serving layout.
             found: Where findings are added.
             memory: What watches processes.
+            container: Which one serves, as configs name it.
         """
         self._job = job
-        self._container = read_container(job.request).container
+        self._container = container
         self._declared = declared
         self._folder = folder
         self._found = found

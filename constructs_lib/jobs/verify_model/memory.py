@@ -63,7 +63,7 @@ class MemorySampler:
     def _sample(self) -> None:
         while not self._end.wait(SAMPLE_SECONDS):
             pids = {worker.process.pid for worker in self._workers}
-            total = sum(self._counted(pids).values())
+            total = self._resident_bytes(pids)
             if total:
                 self.samples.append(total)
             if self._limit is not None and total > self._limit:
@@ -74,12 +74,10 @@ class MemorySampler:
                 if self._family:
                     self._family.kill()
 
-    def _counted(self, sessions: set[int]) -> dict[int, int]:
-        """Return the bytes of each process that counts."""
-        counted = {each.pid: each for each in processes() if each.session in sessions}
-        if self._family:
-            counted.update((each.pid, each) for each in self._family.members())
-        return {pid: each.resident_bytes for pid, each in counted.items()}
+    def _resident_bytes(self, sessions: set[int]) -> int:
+        if self._family:  # workers, which explain failures, are among them
+            return sum(each.resident_bytes for each in self._family.members())
+        return sum(each.resident_bytes for each in processes() if each.session in sessions)
 
 
 def above_limit(peak_bytes: int, limit_megabytes: int | None) -> ModelFinding:

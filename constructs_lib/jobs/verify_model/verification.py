@@ -64,7 +64,14 @@ class Verification:
         self._container = read_container(job.request)
         self.memory = MemorySampler(job.memory_limit * MIB if job.memory_limit else None)
         self.found = FoundProblems(read_findings(job.findings))
-        direct = DirectCalls(job, self._declared, folder, self.found, self.memory)
+        direct = DirectCalls(
+            job,
+            self._declared,
+            folder,
+            self.found,
+            self.memory,
+            container=self._container.container,
+        )
         self._way: Any = direct
         """How the model is asked: these calls, or a :class:`ServerCalls`."""
         self._server: dict[str, Any] = server_facts(self._container, None, "")
