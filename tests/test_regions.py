@@ -6,6 +6,8 @@ import copy
 import json
 import pickle
 import re
+import subprocess
+import sys
 
 import botocore.session
 import pytest
@@ -14,6 +16,7 @@ from constructs_lib.fields.regions import UnknownRegionError, known_region
 from constructs_lib.regions import EARLIER_NAMES, EU, NA, RegionCode, RegionNames
 from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS
 from constructs_lib.regions.tables import sagemaker_regions
+from tests.example_pipeline import ROOT
 
 NAMES = RegionNames({"AP": "ap-southeast-2"})
 
@@ -84,3 +87,13 @@ def test_the_regions_are_those_that_botocore_has_for_sagemaker() -> None:
 def test_prefix_lists_are_of_regions_that_there_are() -> None:
     assert set(S3_PREFIX_LISTS) < set(sagemaker_regions())
     assert all(re.fullmatch("pl-[0-9a-f]{8}", each) for each in S3_PREFIX_LISTS.values())
+
+
+def test_settings_with_a_region_that_has_a_name_need_no_tables() -> None:
+    code = (
+        "import sys; from constructs_lib.settings import Settings;"
+        " Settings(home_region='us-east-1');"
+        " sys.exit('botocore' in sys.modules)"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

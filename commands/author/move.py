@@ -68,7 +68,7 @@ def move(
 
     settings = places.read_settings()
     configs = places.load_configs(settings, name)
-    change = move_to_ray(configs)
+    change = move_to_ray(configs, settings.region_names)
     with places.compilation({name: change.configs}, settings, no_cache=False) as compiled:
         findings = [each for each in compiled[name].findings if each.severity == "error"]
     if findings:

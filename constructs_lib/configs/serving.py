@@ -95,9 +95,9 @@ Entrypoint = Annotated[
     Field(min_length=1, max_length=MOST_WORDS),
 ]
 
-_OF_CUSTOM: Final = ("serving_images", "serving_entrypoint", "serving_contract")
+OF_CUSTOM: Final = ("serving_images", "serving_entrypoint", "serving_contract")
 _NEEDED_BY_CUSTOM: Final = ("serving_images", "serving_entrypoint")
-_RAYS_VERSIONS: Final = {
+VERSIONS_OF_RAY: Final = {
     "framework_version": RAY_CONTAINER_TORCH,
     "py_version": RAY_CONTAINER_PYTHON,
 }
@@ -108,7 +108,7 @@ WORKERS_VARIABLE: Final = "SAGEMAKER_MODEL_SERVER_WORKERS"
 def with_versions_of_container(fields: Any) -> Any:
     """Add the versions that a container has by itself, where a file gives none."""
     if isinstance(fields, Mapping) and fields.get("serving_container") == "ray":
-        return {**_RAYS_VERSIONS, **fields}
+        return {**VERSIONS_OF_RAY, **fields}
     return fields
 
 
@@ -129,7 +129,7 @@ def _wrong(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
     else:
         yield from (
             (name, getattr(model, name), f'is for serving_container "custom", not {container!r}')
-            for name in _OF_CUSTOM
+            for name in OF_CUSTOM
             if getattr(model, name) is not None
         )
     if container == "ray":
@@ -171,7 +171,7 @@ def _workers_of_torchserve(model: PytorchModelCreationConfig) -> Iterator[tuple[
 def _versions_that_ray_lacks(
     model: PytorchModelCreationConfig,
 ) -> Iterator[tuple[str, Any, str]]:
-    for name, its_version in _RAYS_VERSIONS.items():
+    for name, its_version in VERSIONS_OF_RAY.items():
         value = getattr(model, name)
         if value != its_version:
             yield (

@@ -72,7 +72,8 @@ def _other_partition(text: str) -> str | None:
 
 
 def _check_home_region(text: str) -> str:
-    if _check_region(text) not in (*EARLIER_NAMES.values(), *home_regions()):
+    # The SDK's and botocore's tables are read for others than the three only.
+    if _check_region(text) not in EARLIER_NAMES.values() and text not in home_regions():
         raise UnknownRegionError(
             "has no container of scikit-learn, in which models are packaged, as far as the"
             " installed SageMaker SDK knows: choose another home region; models can be registered"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib.util
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -18,7 +19,7 @@ from typing import Final
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Severity
-from constructs_lib.release.removed_names import removed_from_numpy
+from constructs_lib.release.removed_names import parts_that_have_to_succeed, removed_from_numpy
 from constructs_lib.serving import serving_profile
 from constructs_lib.serving.contents import REMOVED_MODULES
 from constructs_lib.serving.profile import ServingProfile
@@ -67,15 +68,21 @@ def code_problems(configs: PipelineConfigs) -> list[CodeProblem]:
     if not isinstance(folder, Path):
         return []
     profile = serving_profile(configs.model)
-    # What is no file, such as a link to nothing, is refused by packaging.
-    files = [
+    return [
+        *_requirements(folder, profile),
+        *(problem for file in code_files(folder) for problem in _problems(file, folder, profile)),
+    ]
+
+
+def code_files(folder: Path) -> list[Path]:
+    """List the Python files of inference code that are packaged, sorted.
+
+    What is no file, such as a link to nothing, is left to packaging, which refuses it.
+    """
+    return [
         path
         for path in sorted(folder.rglob("*.py"))
         if path.is_file() and not _is_hidden(path, folder)
-    ]
-    return [
-        *_requirements(folder, profile),
-        *(problem for file in files for problem in _problems(file, folder, profile)),
     ]
 
 
@@ -131,7 +138,9 @@ def _problems(file: Path, folder: Path, profile: ServingProfile) -> Iterator[Cod
         code = file.read_bytes()
         tree = ast.parse(code, feature_version=profile.python)
         # Runs nothing; finds what only the compiler does, such as a return outside of a function.
-        compile(code, str(file), "exec", dont_inherit=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(code, str(file), "exec", dont_inherit=True)
     except SyntaxError as error:
         yield CodeProblem("error", file, error.lineno or 1, _syntax_error(error, profile))
         return
@@ -177,13 +186,7 @@ def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif not _is_for_type_checkers(node):
-            waiting.extend(reversed(_parts_that_have_to_succeed(node)))
-
-
-def _parts_that_have_to_succeed(node: ast.AST) -> list[ast.AST]:
-    if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
-        return [*node.handlers, *node.orelse, *node.finalbody]
-    return list(ast.iter_child_nodes(node))
+            waiting.extend(reversed(parts_that_have_to_succeed(node, _CATCH_A_MISSING_MODULE)))
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:
@@ -191,13 +194,6 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
         "TYPE_CHECKING" in (getattr(each, "id", None), getattr(each, "attr", None))
         for each in ast.walk(node.test)
     )
-
-
-def _catches(handler: ast.ExceptHandler) -> bool:
-    if handler.type is None:
-        return True
-    names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
-    return bool(names & _CATCH_A_MISSING_MODULE)
 
 
 def _missing(

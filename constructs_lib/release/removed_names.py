@@ -77,17 +77,27 @@ def _unguarded(tree: ast.AST) -> Iterator[ast.AST]:
     while waiting:
         node = waiting.pop()
         yield node
-        if isinstance(node, ast.Try) and any(map(_catches, node.handlers)):
-            waiting.extend(reversed([*node.handlers, *node.orelse, *node.finalbody]))
-        elif not _asks_for_a_name(node):
-            waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+        if not _asks_for_a_name(node):
+            waiting.extend(reversed(parts_that_have_to_succeed(node, _CATCH_A_MISSING_NAME)))
 
 
-def _catches(handler: ast.ExceptHandler) -> bool:
+def parts_that_have_to_succeed(node: ast.AST, caught: frozenset[str]) -> list[ast.AST]:
+    """Return the parts of a statement, without the body of a try that something else follows.
+
+    Args:
+        node: Of a syntax tree.
+        caught: The exceptions that something else follows on, by name.
+    """
+    if isinstance(node, ast.Try) and any(_catches(each, caught) for each in node.handlers):
+        return [*node.handlers, *node.orelse, *node.finalbody]
+    return list(ast.iter_child_nodes(node))
+
+
+def _catches(handler: ast.ExceptHandler, caught: frozenset[str]) -> bool:
     if handler.type is None:
         return True
     names = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)}
-    return bool(names & _CATCH_A_MISSING_NAME)
+    return bool(names & caught)
 
 
 def _asks_for_a_name(node: ast.AST) -> bool:

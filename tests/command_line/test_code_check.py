@@ -89,6 +89,7 @@ def test_what_is_wrong_is_told_with_its_place(
         "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import no_such\n",
         "import helpers.deep\nfrom helpers import deep\nfrom helpers.deep import x\n",
         "# -*- coding: latin-1 -*-\nx = '\xe4'\n".encode("latin-1"),
+        "x = 1\nprint(x is 1)\n",
     ],
 )
 def test_what_is_there_or_need_not_be_is_fine(code: str | bytes, configs: PipelineConfigs) -> None:

@@ -90,3 +90,12 @@ def test_a_summary_holds_nothing_that_a_pipelines_message_could_stumble_over() -
     text = summary([ModelFinding("error", "handler-raised", said, "")], None, None)
 
     assert text == "raises AWS::Region a"
+
+
+@pytest.mark.parametrize("asked", [None, {"described": "over HTTP"}])
+def test_a_summary_is_short_whether_the_model_was_asked_or_not(
+    asked: dict[str, str] | None,
+) -> None:
+    found = [ModelFinding("error", "handler-raised", "m" * 300, "")] * 20
+
+    assert len(summary(found, None, asked)) < 500

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.errors import JobError
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.job import VerificationJob, read_container
+from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.server import environment, over_http, process, starting
+from constructs_lib.jobs.verify_model.server.connection import Connection
 from constructs_lib.jobs.verify_model.server.families import below
-from constructs_lib.jobs.verify_model.server.local_ray import free_ports
+from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
 from constructs_lib.jobs.verify_model.verification import verify
+from constructs_lib.jobs.verify_model.worker import WorkerSilentError
 from constructs_lib.release.archives import archive
 from tests.jobs.pythons import PYTHONS, interpreter
 from tests.jobs.test_verify_model import GOOD, PAYLOADS, REQUEST, with_predict
@@ -473,3 +477,37 @@ def test_nothing_is_left_below_this_process(judge: Judge) -> None:
 
     left = [each for each in below(os.getpid()) if each.resident_bytes]
     assert {each.pid for each in left} <= before
+
+
+def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
+    asked = 0
+
+    def stall() -> None:
+        nonlocal asked
+        while True:
+            connection, _ = listening.accept()
+            asked += 1
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
+            stalled.append(connection)
+
+    stalled = list[socket.socket]()
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as server,
+    ):
+        threading.Thread(target=stall, daemon=True).start()
+        connection = Connection(server, listening.getsockname()[1])
+        payload = Payload("payload.csv", b"1", "text/csv", "text/csv")
+
+        with pytest.raises(WorkerSilentError):
+            connection.ask(payload, 0.1)
+
+        assert asked == 1
+        server.kill()
+    for each in stalled:
+        each.close()
+
+
+def test_the_front_of_ray_takes_all_connections_of_a_load_at_once() -> None:
+    assert LocalFront.request_queue_size > over_http.MOST_CONNECTIONS

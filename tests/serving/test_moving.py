@@ -13,6 +13,7 @@ import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import compile_pipeline
+from constructs_lib.regions import RegionNames
 from constructs_lib.release.moving.code_changes import what_breaks
 from constructs_lib.release.moving.comparison import compared
 from constructs_lib.release.moving.config_change import MoveError, move_to_ray
@@ -299,3 +300,28 @@ def test_what_is_wrong_on_the_new_container_alone_is_told() -> None:
 
     assert found.errors == ("b: B. Do b.",)
     assert not found.is_same
+
+
+def test_regions_with_names_of_the_app_stay(write: Write) -> None:
+    path = write("pytorch", serving_container=None)
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= {"region": "AP", "registration_regions": ["AP"]}
+    path.write_text(json.dumps(document))
+    names = RegionNames({"AP": "ap-southeast-2"})
+
+    moved = move_to_ray(PipelineConfigs.load(path, region_names=names), names).configs
+
+    assert moved.registration.registration_regions == ["AP"]
+
+
+def test_code_that_is_not_packaged_is_not_told(write: Write) -> None:
+    path = write("pytorch", serving_container=None)
+    document = json.loads(path.read_text())
+    document["configuration"]["shared"] |= {"framework_version": "2.1.0", "py_version": "py310"}
+    path.write_text(json.dumps(document))
+    hidden = path.parent / "inference" / ".ipynb_checkpoints"
+    hidden.mkdir()
+    (hidden / "old.py").write_text("import torch\ntorch.load('m')\n")
+    before = PipelineConfigs.load(path)
+
+    assert what_breaks(before, move_to_ray(before).configs) == []

@@ -65,8 +65,9 @@ def summary(
             f"answered every payload; latency p99 {latency} ms, error rate "
             f"{load['error_rate']:.4f}, {load['achieved_tps']} tps"
         )
+    text = text[:LONGEST_SUMMARY]
     if asked is not None:
-        text = f"{text[:LONGEST_SUMMARY]} ({asked['described']})"
+        text = f"{text} ({asked['described']})"
     plain = re.sub(r"[^ -~]|[\"'{}\\`$]", " ", text)
     return " ".join(plain.split())
 

@@ -57,7 +57,7 @@ def _link(place: Path, folder: Path, made: contextlib.ExitStack) -> None:
             made.callback(place.mkdir)
     for link, target in links:
         link.symlink_to(target)
-        made.callback(link.unlink)
+        made.callback(link.unlink, missing_ok=True)
 
 
 def lay_out(model: Path, folder: Path, limits: Limits) -> None:

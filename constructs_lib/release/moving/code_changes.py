@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from constructs_lib.configs import PipelineConfigs
-from constructs_lib.release.code_check import CodeProblem, code_problems
+from constructs_lib.release.code_check import CodeProblem, code_files, code_problems
 from constructs_lib.release.removed_names import loads_without_weights_only
 from constructs_lib.service_model.patches import release_number
 
@@ -32,8 +32,7 @@ def what_breaks(before: PipelineConfigs, after: PipelineConfigs) -> list[CodePro
 
 def _loads(configs: PipelineConfigs) -> Iterator[CodeProblem]:
     folder = configs.model.get_source_dir()
-    files = sorted(folder.rglob("*.py")) if isinstance(folder, Path) else []
-    for file in files:
+    for file in code_files(folder) if isinstance(folder, Path) else ():
         try:
             tree = ast.parse(file.read_bytes())
         except (OSError, SyntaxError, ValueError, MemoryError, RecursionError):

@@ -15,22 +15,18 @@ from typing import Any, Final
 from constructs_lib.configs import ConfigFileError, PipelineConfigs
 from constructs_lib.configs.files import ConfigFile
 from constructs_lib.configs.formats.detection import Generation
+from constructs_lib.configs.serving import OF_CUSTOM, VERSIONS_OF_RAY
 from constructs_lib.configs.training import PytorchTrainingConfig
-from constructs_lib.confinement.versions import RAY_CONTAINER_PYTHON, RAY_CONTAINER_TORCH
 from constructs_lib.errors import ReleaseError
+from constructs_lib.regions import RegionNames
 from constructs_lib.release.moving.json_text import with_member, without_member
 from constructs_lib.text_files import replace_text
 
 _KEY: Final = re.compile(r'\.(\w+)|\["((?:[^"\\]|\\.)*)"\]')
 _MARK: Final = "\ufeff"
 """The byte order mark that some editors put before a text in UTF-8; no part of the JSON."""
-_VERSIONS: Final = {
-    "framework_version": RAY_CONTAINER_TORCH,
-    "py_version": RAY_CONTAINER_PYTHON,
-}
-_OF_OTHER_CONTAINERS: Final = (
-    *("serving_contract", "serving_entrypoint", "serving_image_digests", "serving_images"),
-    "transformers_version",
+_OF_OTHER_CONTAINERS: Final = tuple(
+    sorted([*OF_CUSTOM, "serving_image_digests", "transformers_version"])
 )
 
 
@@ -82,11 +78,12 @@ class ConfigChange:
             raise MoveError(f"{self.file} cannot be written: {error.strerror}.") from error
 
 
-def move_to_ray(configs: PipelineConfigs) -> ConfigChange:
+def move_to_ray(configs: PipelineConfigs, region_names: RegionNames | None = None) -> ConfigChange:
     """Work out how a config file names Ray Serve's container. Writes nothing.
 
     Args:
         configs: What the file holds now.
+        region_names: What regions are called; by default as in the earlier system.
 
     Raises:
         MoveError: There is no file, or what it would be is wrong.
@@ -103,7 +100,7 @@ def move_to_ray(configs: PipelineConfigs) -> ConfigChange:
     changes = tuple(_changes(configs.file, configs, text))
     for change in changes:
         text = _applied(text, change, file)
-    moved = _read(text, file)
+    moved = _read(text, file, region_names)
     if moved.model.serving_container != "ray":
         raise MoveError(
             f"{file} is of a format that does not take the field from here: write serving_container"
@@ -116,7 +113,7 @@ def _changes(file: ConfigFile, configs: PipelineConfigs, text: str) -> Iterator[
     step = file.step_of(type(configs.model))
     trains = any(each.config_class is PytorchTrainingConfig for each in file.sections)
     home = file.home_of(step)
-    for name, after in _VERSIONS.items():
+    for name, after in VERSIONS_OF_RAY.items():
         path, before = file.locate(step, name)
         if before is None or before == after:
             continue
@@ -158,13 +155,13 @@ def _applied(text: str, change: FieldChange, file: Path) -> str:
         ) from error
 
 
-def _read(text: str, file: Path) -> PipelineConfigs:
+def _read(text: str, file: Path, region_names: RegionNames | None) -> PipelineConfigs:
     """Read what the file would be, where nobody takes it for the file."""
     with tempfile.TemporaryDirectory(prefix="move-") as folder:
         draft = Path(folder) / file.name
         draft.write_text(text, encoding="utf-8", newline="")
         try:
-            configs = PipelineConfigs.read(draft, root=file.parent)
+            configs = PipelineConfigs.read(draft, root=file.parent, region_names=region_names)
         except ConfigFileError as error:
             told = "\n".join(f"  {problem}" for problem in error.problems)
             raise MoveError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import select
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -89,8 +90,12 @@ class Connection:
         headers = {"Content-Type": payload.content_type, "Accept": payload.accept}
         self._http.request("POST", PATH, payload.body, headers)
         self._wait(end)
-        with self._http.getresponse() as response:
-            body = response.read(RESPONSE_BYTES + 1)
+        try:
+            with self._http.getresponse() as response:
+                body = response.read(RESPONSE_BYTES + 1)
+        except socket.timeout:  # noqa: UP041 - until Python 3.9 it is no TimeoutError
+            self.stop()
+            raise WorkerSilentError from None
         if len(body) > RESPONSE_BYTES:
             self.stop()
             raise WorkerSilentError

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...common import redirected
+from ...common.serving.context import gpu_numbers
 from ..layout import MODEL_FOLDER
 from .families import Family, adopt_orphans
 
@@ -90,7 +91,8 @@ def _start_ray(folder: Path, temporary: Path, port: int) -> None:
     def command(module: str, *arguments: str) -> list[str]:
         return [sys.executable, "-m", f"ray.{module}", *arguments]
 
-    start = ["--head", f"--port={gcs}", "--include-dashboard=False", f"--num-gpus={_gpu_count()}"]
+    gpus = len(gpu_numbers())
+    start = ["--head", f"--port={gcs}", "--include-dashboard=False", f"--num-gpus={gpus}"]
     start += [f"--node-ip-address={HOST}", f"--ray-client-server-port={client}"]
     start += [f"--dashboard-agent-listen-port={agent}", f"--temp-dir={temporary / 'ray'}"]
     start += ["--min-worker-port=0", "--max-worker-port=0", "--disable-usage-stats"]
@@ -129,14 +131,6 @@ def _environment(folder: Path, temporary: Path, gcs_port: int) -> dict[str, str]
     }
 
 
-def _gpu_count() -> int:
-    program = shutil.which("nvidia-smi")
-    if program is None:
-        return 0
-    listed = subprocess.run([program, "--list-gpus"], stdout=subprocess.PIPE, check=False).stdout
-    return len(listed.splitlines())
-
-
 def _is_healthy(backend: int) -> bool:
     connection = http.client.HTTPConnection(HOST, backend, timeout=5)
     try:
@@ -152,6 +146,8 @@ class LocalFront(http.server.ThreadingHTTPServer):
     """What SageMaker asks, before Ray Serve."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """Above the connections of a load: one that does not fit is tried again a second later."""
 
     def __init__(self, port: int, backend: int) -> None:
         """Listen.
