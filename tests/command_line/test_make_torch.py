@@ -27,7 +27,7 @@ def _run(clone: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_it_installs_what_verdicts_name_afterwards(clone: Path) -> None:
-    called = put_uv(clone / ".venv", "2.1.0")
+    called = put_uv(clone / ".venv", "2.10.0")
     model = "pipelines/returns_risk/model/model.tar.gz"
     check = ("check-archive", "returns_risk", model, "--with-code", "--seconds", "0")
 
@@ -35,11 +35,11 @@ def test_it_installs_what_verdicts_name_afterwards(clone: Path) -> None:
     checked = _run(clone, str(clone / ".venv" / "bin" / "python"), "cli.py", *check)
 
     assert (made.returncode, made.stderr) == (0, "")
-    assert "Installing torch 2.1.0 into .venv/torch" in made.stdout
-    assert "torch 2.1.0: release check-archive and release run use it." in made.stdout
+    assert "Installing torch 2.10.0 into .venv/torch" in made.stdout
+    assert "torch 2.10.0: release check-archive and release run use it." in made.stdout
     assert called.read_text().startswith("true pip install --python ")
     assert checked.returncode == 0, checked.stderr
-    assert ", torch 2.1.0" in checked.stdout.splitlines()[-1]
+    assert ", torch 2.10.0" in checked.stdout.splitlines()[-1]
 
 
 def test_version_chooses_another(clone: Path) -> None:
