@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from constructs_lib.regions import RegionCode
 from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
 from docs.writing import write_if_changed
 
 DOCUMENT: Final = Path(__file__).parent / "deploy.md"
-_APP: Final = "model-release"
 _BLOCK: Final = re.compile(
     r"(?P<indent> *)<!-- regions:(?P<name>\w+) -->\n.*?<!-- /regions -->", re.DOTALL
 )
@@ -55,7 +55,7 @@ def _stacks(regions: UsedRegions) -> str:
             "VPC, two isolated subnets, S3 gateway endpoint, security group, flow log; none where"
             " `existing_vpc` names its security group",
         ),
-        *(_registry(regions, code) for code in regions.registered),
+        *(_registry(code, regions.home) for code in regions.registered),
         ("notifications", "home", "only with `notifications`: topic and function"),
         *(
             (
@@ -73,18 +73,17 @@ def _stacks(regions: UsedRegions) -> str:
         ),
         ("delivery", "home", "only with `delivery`: roles for GitHub Actions"),
     ]
-    home = regions.home.aws_region
+    home, app = regions.home.aws_region, regions.app_name
     shown = [
-        f"| `{_APP}-{name}` | {f'home, `{home}`' if region == 'home' else f'`{region}`'} | {what} |"
+        f"| `{app}-{name}` | {f'home, `{home}`' if region == 'home' else f'`{region}`'} | {what} |"
         for name, region, what in rows
     ]
     return "\n".join(["| stack | region | holds |", "|---|---|---|", *shown])
 
 
-def _registry(regions: UsedRegions, code: str) -> tuple[str, str, str]:
-    (region,) = (each.aws_region for each in regions.registered if each == code)
-    beside = "" if code == regions.home else ", key, artifact bucket and its access logs"
-    return f"registry-{code.lower()}", region, f"model package groups{beside}"
+def _registry(code: RegionCode, home: RegionCode) -> tuple[str, str, str]:
+    beside = "" if code == home else ", key, artifact bucket and its access logs"
+    return f"registry-{code.lower()}", code.aws_region, f"model package groups{beside}"
 
 
 def _quotas(regions: UsedRegions) -> str:

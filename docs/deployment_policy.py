@@ -113,13 +113,16 @@ def needed_actions(resource_type: str) -> Iterator[str]:
 
 
 def policies(
-    resource_types: Iterable[str] = RESOURCE_TYPES, regions: Sequence[str] = ()
+    resource_types: Iterable[str] = RESOURCE_TYPES,
+    regions: Sequence[str] = (),
+    app_name: str = APP_NAME,
 ) -> dict[str, dict[str, Any]]:
     """Return the policies by file name, each with a statement per service.
 
     Args:
         resource_types: What is deployed.
         regions: AWS regions that it is deployed to; none: any.
+        app_name: What the names of its resources begin with.
 
     Actions that read stand as ``Describe*``, ``Get*`` and ``List*``: the handlers' own lists of
     them grow with every feature of a service, and a policy has a largest size.
@@ -129,13 +132,15 @@ def policies(
     return {
         name: {
             "Version": "2012-10-17",
-            "Statement": [_statement(service, actions, regions) for service in services],
+            "Statement": [_statement(service, actions, regions, app_name) for service in services],
         }
         for name, services in _FILES.items()
     }
 
 
-def _statement(service: str, actions: Iterable[str], regions: Sequence[str]) -> dict[str, Any]:
+def _statement(
+    service: str, actions: Iterable[str], regions: Sequence[str], app_name: str
+) -> dict[str, Any]:
     # A global service is called in a region of its own, whatever is deployed where.
     is_limited = regions and service not in _GLOBAL
     within = {"StringEquals": {"aws:RequestedRegion": list(regions)}}
@@ -143,7 +148,7 @@ def _statement(service: str, actions: Iterable[str], regions: Sequence[str]) -> 
         "Sid": service.capitalize(),
         "Effect": "Allow",
         "Action": [action for action in actions if action.startswith(f"{service}:")],
-        "Resource": _SERVICES[service],
+        "Resource": [each.replace(APP_NAME, app_name) for each in _SERVICES[service]],
         **({"Condition": within} if is_limited else {}),
     }
 
@@ -155,25 +160,29 @@ def _widened(action: str) -> str:
     return f"{action.partition(':')[0]}:{match['verb']}*"
 
 
-def files(folder: Path = FOLDER, regions: Sequence[str] = ()) -> dict[Path, str]:
+def files(
+    folder: Path = FOLDER, regions: Sequence[str] = (), app_name: str = APP_NAME
+) -> dict[Path, str]:
     """Return what each file has to hold.
 
     Args:
         folder: Where they are.
         regions: AWS regions that is deployed to; none: any.
+        app_name: What the names of resources begin with.
     """
     return {
         folder / name: json.dumps(policy, indent=2) + "\n"
-        for name, policy in policies(regions=regions).items()
+        for name, policy in policies(regions=regions, app_name=app_name).items()
     }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write the files that are not current, or those of this app."""
-    wanted = files()
     if wants_this_app(__doc__, arguments):
-        regions = [each.aws_region for each in UsedRegions.of_this_app().all]
-        wanted = files(_OF_THIS_APP, regions)
+        used = UsedRegions.of_this_app()
+        wanted = files(_OF_THIS_APP, [each.aws_region for each in used.all], used.app_name)
+    else:
+        wanted = files()
     for path, text in wanted.items():
         write_if_changed(path, text)
 

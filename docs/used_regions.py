@@ -1,4 +1,4 @@
-"""The regions of an app, for what documents calculate: those of the example, or of this app.
+"""Regions and name of an app, for what documents calculate: the example's, or this app's.
 
 python -m docs.costs          writes the document, with the regions of the example
 python -m docs.costs --app    prints the tables with the regions that this app uses
@@ -26,6 +26,8 @@ class UsedRegions:
     home: RegionCode
     registered: tuple[RegionCode, ...]
     """Where models are registered, home among them or not; in the order of the stacks."""
+    app_name: str
+    """What the names of the app's stacks and resources begin with."""
 
     @property
     def others(self) -> tuple[RegionCode, ...]:
@@ -41,7 +43,8 @@ class UsedRegions:
     def of(cls, settings: Settings, pipelines: Iterable[PipelineConfigs]) -> Self:
         """Return the regions that settings and configs name."""
         codes = [code for each in pipelines for code in each.registration.regions]
-        return cls(settings.home_code, tuple(settings.region_names.ordered(codes)))
+        registered = tuple(settings.region_names.ordered(codes))
+        return cls(settings.home_code, registered, settings.app_name)
 
     @classmethod
     def of_this_app(cls) -> Self:
@@ -69,5 +72,5 @@ def wants_this_app(description: str | None, arguments: Sequence[str] | None) -> 
         Whether it is about this app, and not about the example.
     """
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
-    parser.add_argument("--app", action="store_true", help="print it for this app's regions")
+    parser.add_argument("--app", action="store_true", help="of this app: its regions and name")
     return bool(parser.parse_args(arguments).app)

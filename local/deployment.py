@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,8 @@ from constructs_lib.errors import ReleaseError
 from local.emulator import ACCOUNT_ID
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
+_TOLD_BEFORE: Final = re.compile(r"\A(?:(?!error: ).*\n)*error: ")
+"""Warnings before the error, and how that begins."""
 
 
 class SynthesisError(ReleaseError):
@@ -46,7 +49,7 @@ def synthesize(folder: Path) -> CloudAssembly:
         check=False,
     )
     if result.returncode:
-        raise SynthesisError(result.stderr.removeprefix("error: ").strip())
+        raise SynthesisError(_TOLD_BEFORE.sub("", result.stderr, count=1).strip())
     return CloudAssembly(folder)
 
 

@@ -9,10 +9,10 @@ from commands.executions.models import models_of_executions
 from commands.health.bootstrap import BootstrapNeeds, bootstrap_checks
 from commands.health.checks import Check
 from commands.health.quotas import InstanceNeed, instance_checks, network_checks
-from commands.health.regions import disabled_regions, name_of_check, prefix_list_check
+from commands.health.regions import disabled_check, disabled_regions, prefix_list_check
 from commands.health.zones import zone_check
 from commands.terminal.aws import Aws, AwsCallError, calls
-from constructs_lib.regions import EARLIER_NAMES
+from constructs_lib.regions import DEFAULT_HOME_REGION, EARLIER_NAMES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,20 +37,25 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
     """Check credentials, bootstrap and quotas; what cannot be asked for is not checked."""
     try:
         with calls("Cannot ask who calls"):
-            account = aws.client("sts").get_caller_identity()["Account"]
+            # In a region that every account has: home may be one that is not enabled.
+            sts = aws.client("sts", DEFAULT_HOME_REGION)
+            account = sts.get_caller_identity()["Account"]
     except AwsCallError as error:
         yield Check("credentials", "problem" if aws.is_chosen else "unknown", str(error))
         for name in ("bootstrap", "quotas"):
             yield Check(name, "unknown", "needs credentials")
         return
     yield _credentials(account, needs.account)
-    disabled = list(_disabled(aws, needs.bootstrap.regions))
-    yield from disabled
-    usable = [
-        region
-        for region in needs.bootstrap.regions
-        if name_of_check(region) not in {each.name for each in disabled}
-    ]
+    try:
+        disabled = _disabled(aws, needs.bootstrap.regions)
+    except AwsCallError as error:
+        disabled = []
+        yield Check("regions", "unknown", str(error))
+    yield from map(disabled_check, disabled)
+    if aws.home_region in disabled:
+        yield Check("quotas", "unknown", "needs the home region")
+        return
+    usable = [region for region in needs.bootstrap.regions if region not in disabled]
     yield from bootstrap_checks(aws, account, replace(needs.bootstrap, regions=usable))
     yield from _models(aws)
     if aws.is_embedded:
@@ -64,11 +69,10 @@ def account_checks(aws: Aws, needs: AppNeeds) -> Iterator[Check]:
         yield from network_checks(aws, needs.network_stack)
 
 
-def _disabled(aws: Aws, regions: Sequence[str]) -> Iterator[Check]:
-    """Check that the account has the regions; those of the earlier system every account has."""
+def _disabled(aws: Aws, regions: Sequence[str]) -> list[str]:
+    """List what the account has not enabled; the regions of the earlier system every one has."""
     asked = [each for each in regions if each not in EARLIER_NAMES.values()]
-    if asked and not aws.is_embedded:
-        yield from disabled_regions(aws, asked)
+    return disabled_regions(aws, asked) if asked and not aws.is_embedded else []
 
 
 def _credentials(account: str, expected: str | None) -> Check:

@@ -2,46 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from commands.health.checks import Check
 from commands.terminal.aws import Aws, AwsCallError, calls
+from constructs_lib.regions import DEFAULT_HOME_REGION
 from constructs_lib.regions.prefix_lists import s3_prefix_list_name
 
 _DISABLED: Final = "not-opted-in"
 
 
-def disabled_regions(aws: Aws, regions: Sequence[str]) -> Iterator[Check]:
-    """Yield a problem for each region that the account has not enabled.
+def disabled_regions(aws: Aws, regions: Sequence[str]) -> list[str]:
+    """List the regions that the account has not enabled.
 
     Source: Amazon EC2 API Reference, DescribeRegions: OptInStatus.
 
     Args:
         aws: The account.
         regions: AWS regions to ask for.
+
+    Raises:
+        AwsCallError: They cannot be read.
     """
-    try:
-        with calls("Cannot read which regions are enabled"):
-            answer = aws.client("ec2").describe_regions(RegionNames=list(regions), AllRegions=True)
-    except AwsCallError as error:
-        yield Check("regions", "unknown", str(error))
-        return
-    for each in answer["Regions"]:
-        if each.get("OptInStatus") == _DISABLED:
-            name = each["RegionName"]
-            yield Check(
-                name_of_check(name),
-                "problem",
-                "not enabled in this account, which has to opt in to it",
-                f"aws account enable-region --region-name {name}, which takes some minutes; or"
-                " leave the region out.",
-            )
+    # In a region that every account has: home may be one of those that are not enabled.
+    client = aws.client("ec2", DEFAULT_HOME_REGION)
+    with calls("Cannot read which regions are enabled"):
+        answer = client.describe_regions(RegionNames=list(regions), AllRegions=True)
+    return [
+        each["RegionName"] for each in answer["Regions"] if each.get("OptInStatus") == _DISABLED
+    ]
 
 
-def name_of_check(region: str) -> str:
-    """Return what the check of a region is called."""
-    return f"region {region}"
+def disabled_check(region: str) -> Check:
+    """Return the problem that a region is not enabled."""
+    return Check(
+        f"region {region}",
+        "problem",
+        "not enabled in this account, which has to opt in to it",
+        f"aws account enable-region --region-name {region}, which takes some minutes; or leave the"
+        " region out.",
+    )
 
 
 def prefix_list_check(aws: Aws, expected: str) -> Check:

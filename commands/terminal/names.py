@@ -16,7 +16,10 @@ _PIPELINE_NAME: Final = re.compile(r'"pipeline_name"\s*:\s*"([^"\\]+)"')
 
 def folder_named(name: str) -> str:
     """Return the folder of a pipeline; a name that nothing has stays, for its command to refuse."""
-    return name if name in dict(_names()) else folder_of(name) or name
+    known = dict(_names())
+    if name in known:
+        return name
+    return next((folder for folder, pipeline in known.items() if pipeline == name), name)
 
 
 def folder_of(pipeline: str) -> str | None:

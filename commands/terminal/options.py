@@ -73,7 +73,7 @@ def _complete_region(incomplete: str) -> list[str]:
 Region = Annotated[
     str | None,
     typer.Option(
-        help="AWS region of the pipeline; by default the app's home region.",
+        help="AWS region of the pipeline, or its name; by default the app's home region.",
         callback=_region_of_code,
         autocompletion=_complete_region,
     ),

@@ -160,7 +160,7 @@ def _find_pipelines_outside(copy: Path, root: Path) -> None:
         settings = document["context"][CONTEXT_KEY]
         for each in (settings, *settings.get("environments", {}).values()):
             folder = os.path.normpath(each.get("pipelines_dir", "."))
-            if folder.startswith(os.pardir):
+            if Path(folder).parts[:1] == (os.pardir,):
                 each["pipelines_dir"] = str(root / folder)
     except (OSError, UnreadableJsonError, KeyError, TypeError, AttributeError):
         return  # which the copy refuses itself

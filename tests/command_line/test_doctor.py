@@ -47,11 +47,9 @@ def _needs(**changes: Any) -> AppNeeds:
 def diagnose(stubs: dict[str, Stubber]) -> Callable[..., dict[str, Check]]:
     """Check the account; returns each check by its name."""
 
-    def run(**needs: Any) -> dict[str, Check]:
-        return {
-            each.name: each
-            for each in account_checks(Aws("us-east-1", endpoint_url=None), _needs(**needs))
-        }
+    def run(*, home: str = "us-east-1", **needs: Any) -> dict[str, Check]:
+        checks = account_checks(Aws(home, endpoint_url=None), _needs(**needs))
+        return {each.name: each for each in checks}
 
     return run
 
@@ -171,6 +169,29 @@ def test_a_region_that_the_account_has_not_enabled_is_told_with_the_command(
         "bootstrap of us-east-1",
         "bootstrap of eu-central-1",
     ]
+
+
+def test_a_home_that_is_not_enabled_is_asked_nothing(
+    stubs: dict[str, Stubber],
+    diagnose: Callable[..., dict[str, Check]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = list[tuple[str, str | None]]()
+    client = Aws.client
+
+    def noted(aws: Aws, service: str, region: str | None = None) -> Any:
+        asked.append((service, region))
+        return client(aws, service, region)
+
+    monkeypatch.setattr(Aws, "client", noted)
+    stubs["sts"].add_response("get_caller_identity", {"Account": ACCOUNT})
+    found = {"Regions": [_region("ap-southeast-3", "not-opted-in")]}
+    stubs["ec2"].add_response("describe_regions", found)
+
+    checks = diagnose(home="ap-southeast-3", bootstrap=_bootstrap(regions=["ap-southeast-3"]))
+
+    assert checks["region ap-southeast-3"].state == "problem"
+    assert asked == [("sts", "us-east-1"), ("ec2", "us-east-1")]
 
 
 def test_regions_that_may_not_be_asked_for_are_not_checked(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.regions import RegionNames
 from constructs_lib.settings import Settings
-from docs import used_regions
+from docs import deployment_policy, used_regions
 from docs.costs import main as print_costs
 from docs.costs import tables
 from docs.deployment import DOCUMENT, blocks, document
@@ -79,3 +80,12 @@ def test_programs_print_what_is_of_this_app(
     printed = capsys.readouterr().out
     assert all(table in printed for table in tables(another).values())
     assert all(block in printed for block in blocks(another).values())
+
+
+def test_stacks_and_policies_have_the_name_of_the_app(another: UsedRegions) -> None:
+    named = replace(another, app_name="own-name")
+
+    assert "| `own-name-registry-na` |" in blocks(named)["stacks"]
+    policies = json.dumps(deployment_policy.policies(app_name=named.app_name))
+    assert "arn:aws:s3:::own-name-*" in policies
+    assert "model-release" not in policies
