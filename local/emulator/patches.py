@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import wraps
+from functools import cache, wraps
 from threading import Lock
 from typing import Any, Final
 
@@ -36,8 +36,12 @@ _last_versions: dict[tuple[str, str, str], int] = {}
 """The last version given in each model package group, by account, region and name."""
 
 
+@cache
 def apply_patches(service: str) -> None:
-    """Correct moto's ``service``, named as moto names it; call once per process and service."""
+    """Correct moto's ``service``, named as moto names it; once more does nothing.
+
+    Applied twice, a correction would call itself, and wait for its own lock for ever.
+    """
     for patch in _PATCHES.get(service, ()):
         patch()
 

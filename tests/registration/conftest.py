@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import boto3
@@ -32,10 +31,6 @@ from tests.registration.region import (
     registration_folder,
 )
 
-_corrected = cache(apply_patches)
-"""Moto as the embedded AWS corrects it."""
-_with_lineage = cache(add_lineage)
-
 
 @pytest.fixture
 def request_file(make_request: Callable[..., RegistrationRequest]) -> bytes:
@@ -50,8 +45,8 @@ def aws(monkeypatch: pytest.MonkeyPatch, request_file: bytes) -> Iterator[Aws]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    _corrected("s3")
-    _with_lineage()
+    apply_patches("s3")
+    add_lineage()
     with mock_aws():
         services = Aws(
             source=boto3.client("s3"),

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
@@ -28,9 +27,6 @@ from tests.security.proof import Proof
 
 _ARTIFACT = b"artifact"
 _SHA256 = hashlib.sha256(_ARTIFACT).hexdigest()
-_corrected = cache(apply_patches)
-"""Moto as the embedded AWS corrects it."""
-_with_lineage = cache(add_lineage)
 _S3_ACTIONS = {
     "AbortMultipartUpload": ["AbortMultipartUpload"],
     "CompleteMultipartUpload": ["PutObject"],
@@ -142,8 +138,8 @@ def test_staging_and_registering_make_derived_calls_only(
     events = {name: (function, event) for name, function, event in execution.events()}
     function, given = events[f"Stage-{code}"]
     stage = _with_registration_files(_of_artifact(given), proof.images)
-    _corrected("s3")
-    _with_lineage()
+    apply_patches("s3")
+    add_lineage()
     with mock_aws():
         _prepare(stage, proof.images)
         recorded = record(DescribePipelineExecution={"PipelineExecutionStatus": "Executing"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cache, wraps
 from threading import Lock
 from typing import Any, Final
 
@@ -122,6 +122,7 @@ def artifact_digest(source_uri: str) -> str:
     return hashlib.sha256(source_uri.encode()).hexdigest()[:32]
 
 
+@cache
 def add_lineage() -> None:
     """Answer the calls on artifacts and associations, and track model packages."""
     from moto.core.responses import ActionResult
