@@ -125,8 +125,8 @@ FAULTS: Final = (
     PlantedFault(
         breaks="the memory of daemons does not count",
         file=f"{_JOB}/memory.py",
-        before="counted.update((each.pid, each) for each in self._family.members())",
-        after="pass",
+        before="for each in self._family.members())",
+        after="for each in self._family.members() if each.session in sessions)",
         tests=(f"{_OVER_HTTP}::test_the_memory_of_what_cut_itself_loose_counts",),
     ),
     PlantedFault(
