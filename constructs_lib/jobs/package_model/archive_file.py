@@ -11,6 +11,7 @@ from ..common.limits import GIB, KIB, Limits
 from ..common.tar_blocks import BLOCK, ZEROS
 from .errors import RefusedError
 from .inflating import Inflate, Segment
+from .libraries import crc32
 from .reading import ByteSource
 from .tar.fields import checksum_holds
 
@@ -100,7 +101,7 @@ def verified(segments: Iterator[Segment]) -> Iterator[Segment]:
     """Return the same segments, with each gzip member's size and CRC checked."""
     crc, size = 0, 0
     for segment in segments:
-        crc, size = zlib.crc32(segment.data, crc), size + len(segment.data)
+        crc, size = crc32(segment.data, crc), size + len(segment.data)
         if segment.trailer is not None:
             if segment.trailer != (crc, size & 0xFFFFFFFF):
                 raise RefusedError("is damaged: its data does not match its CRC (copy it again)")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import zlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -10,10 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from ..common.limits import KIB
 from . import buffers
 from .errors import RefusedError
+from .libraries import ZStream
 from .reading import ByteSource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from .libraries import Library
 
 
 class Blocks(NamedTuple):
@@ -74,53 +76,18 @@ def truncated() -> RefusedError:
     return RefusedError("is truncated: its compressed data ends too early (copy it again)")
 
 
-class ZStream(ctypes.Structure):
-    """``z_stream`` of zlib.h."""
-
-    _fields_ = (
-        ("next_in", ctypes.c_void_p),
-        ("avail_in", ctypes.c_uint),
-        ("total_in", ctypes.c_ulong),
-        ("next_out", ctypes.c_void_p),
-        ("avail_out", ctypes.c_uint),
-        ("total_out", ctypes.c_ulong),
-        ("msg", ctypes.c_char_p),
-        ("state", ctypes.c_void_p),
-        ("zalloc", ctypes.c_void_p),
-        ("zfree", ctypes.c_void_p),
-        ("opaque", ctypes.c_void_p),
-        ("data_type", ctypes.c_int),
-        ("adler", ctypes.c_ulong),
-        ("reserved", ctypes.c_ulong),
-    )
-
-
 Z_NO_FLUSH, Z_BLOCK = 0, 5
 Z_OK, Z_STREAM_END, Z_BUF_ERROR = 0, 1, -5
 UNUSED_BITS, IN_LAST_BLOCK, AT_BOUNDARY = 0b11_1111, 64, 128
 """The parts of ``data_type`` that inflate() sets, see zlib.h."""
 
 
-def load_libz() -> ctypes.CDLL | None:
-    """Load the zlib that Python itself uses, for what Python does not offer: ``Z_BLOCK``."""
-    for name in ("libz.so.1", "libz.dylib"):
-        with contextlib.suppress(OSError):
-            libz = ctypes.CDLL(name)
-            libz.zlibVersion.restype = ctypes.c_char_p
-            stream = ctypes.POINTER(ZStream)
-            libz.inflateInit2_.argtypes = (stream, ctypes.c_int, ctypes.c_char_p, ctypes.c_int)
-            libz.inflate.argtypes = (stream, ctypes.c_int)
-            libz.inflateEnd.argtypes = (stream,)
-            return libz
-    return None
-
-
 class BlockInflater:
     """Inflates one deflate stream into segments that start and end at block boundaries."""
 
-    def __init__(self, libz: ctypes.CDLL, source: ByteSource) -> None:
+    def __init__(self, library: Library, source: ByteSource) -> None:
         """Start where the source stands."""
-        self._libz = libz
+        self._library = library
         self._source = source
         self._stream = ZStream()
         self._buffer = ctypes.create_string_buffer(buffers.SEGMENT_LIMIT_BYTES)
@@ -130,14 +97,12 @@ class BlockInflater:
 
     def segments(self) -> Iterator[Segment]:
         """Return the segments; the last one has ``ends_stream`` set."""
-        size = ctypes.sizeof(self._stream)
-        version = self._libz.zlibVersion()
-        if self._libz.inflateInit2_(self._stream, -zlib.MAX_WBITS, version, size) != Z_OK:
-            raise RefusedError(f"cannot be inflated: libz {version!r} refuses to start")
+        if self._library.start(self._stream) != Z_OK:
+            raise RefusedError(f"cannot be inflated: {self._library.described} refuses to start")
         try:
             yield from self._segments()
         finally:
-            self._libz.inflateEnd(self._stream)
+            self._library.end(self._stream)
 
     def _segments(self) -> Iterator[Segment]:
         at_boundary, first_bit, total = True, 0, 0
@@ -190,7 +155,7 @@ class BlockInflater:
         stream.avail_in = available = len(chunk) - at
         stream.next_out = ctypes.addressof(self._buffer) + self._produced
         stream.avail_out = room
-        status = int(self._libz.inflate(stream, flush))
+        status = int(self._library.inflate(stream, flush))
         used = available - stream.avail_in
         if status not in (Z_OK, Z_STREAM_END, Z_BUF_ERROR):
             self._source.skip(used)
@@ -204,6 +169,6 @@ class BlockInflater:
         return status
 
 
-def inflate_with_libz(libz: ctypes.CDLL) -> Inflate:
+def inflate_with(library: Library) -> Inflate:
     """Inflating that keeps the deflate blocks for copying."""
-    return lambda source: BlockInflater(libz, source).segments()
+    return lambda source: BlockInflater(library, source).segments()

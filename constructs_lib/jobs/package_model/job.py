@@ -20,8 +20,9 @@ from ..common.limits import MIB, Limits
 from .archive_file import ARCHIVE_SUFFIXES, checked, read_archive
 from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
 from .inference_code import admit_code, read_code
-from .inflating import Inflate, inflate_with_libz, inflate_with_zlib, load_libz
+from .inflating import Inflate, inflate_with, inflate_with_zlib
 from .inventory import Inventory
+from .libraries import library
 from .new_file import NewFile
 from .pickles.contents import ContentScanner
 from .pickles.findings import OFF, WARN, PickleReport
@@ -153,14 +154,14 @@ def check_entry_point(job: PackagingJob, code: Sequence[CodeMember]) -> None:
 
 
 def choose_inflate(job: PackagingJob) -> Inflate:
-    """Choose the fast way if there is a libz; say in the log which one it is."""
-    libz = None if job.recompress else load_libz()
-    if libz is None:
-        why = "as asked" if job.recompress else "no libz found"
+    """Choose the fast way if there is a library for it; say in the log which one it is."""
+    found = None if job.recompress else library()
+    if found is None:
+        why = "as asked" if job.recompress else "no zlib found"
         logger.info("method: compressing everything anew (%s)", why)
         return inflate_with_zlib
-    logger.info("method: copying compressed blocks (libz %s)", libz.zlibVersion().decode())
-    return inflate_with_libz(libz)
+    logger.info("method: copying compressed blocks (%s)", found.described)
+    return inflate_with(found)
 
 
 def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:

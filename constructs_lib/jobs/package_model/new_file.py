@@ -6,13 +6,13 @@ import collections
 import contextlib
 import hashlib
 import os
-import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..common.limits import MIB
 from .errors import UnwritableError, naming
+from .libraries import crc32
 from .reading import read_chunks
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class NewFile:
     def _write(self, item: Output | Future[bytes]) -> None:
         data = memoryview(item.result() if isinstance(item, Future) else item)
         self._digest.update(data)
-        self.crc32 = zlib.crc32(data, self.crc32)
+        self.crc32 = crc32(data, self.crc32)
         self.size_bytes += len(data)
         self._unsynced_bytes += len(data)
         with self._writing():

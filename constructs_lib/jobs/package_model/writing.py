@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..common.limits import KIB
 from . import buffers
 from .inflating import Blocks, Segment
+from .libraries import crc32
 from .tar.scanner import TarScanner
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class GzipSink:
         self._write(struct.pack("<II", self._crc, self.unpacked_bytes & 0xFFFFFFFF))
 
     def _count(self, data: bytes) -> None:
-        self._crc = zlib.crc32(data, self._crc)
+        self._crc = crc32(data, self._crc)
         self.unpacked_bytes += len(data)
 
     def _compress(self, size: int) -> None:
