@@ -14,7 +14,7 @@ from constructs_lib.serving.images import (
     InstanceTypeImageError,
     by_digest,
 )
-from constructs_lib.steps.sdk import image_uris
+from constructs_lib.steps.sdk import image_uri
 
 _MANY: Final = 12
 
@@ -99,10 +99,9 @@ def published_image(criteria: ImageCriteria) -> str:
     Raises:
         ImageNotFoundError: AWS publishes none like this.
     """
-    # The SDK makes a botocore session for each look-up: 50 ms of always the same.
     asked = {name: value for name, value in vars(criteria).items() if not name.endswith("_field")}
     try:
-        return str(image_uris.retrieve(**asked))
+        return image_uri(**asked)
     except (ValueError, KeyError) as error:
         raise _not_found(criteria, str(error)) from error
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import botocore.regions
 import pytest
 
 from constructs_lib.configs import PipelineConfigs
@@ -20,6 +22,7 @@ from constructs_lib.serving.images import (
     InstanceTypeImageError,
 )
 from constructs_lib.serving.pytorch import pytorch_criteria
+from constructs_lib.steps import sdk
 from constructs_lib.steps.images import published_image, sklearn_image
 from tests.example_pipeline import copy_example, serve_by_pytorch
 
@@ -85,6 +88,24 @@ def test_every_region_has_containers_of_pytorch_and_each_home_of_scikit_learn(re
     if region in home_regions():
         image = sklearn_image(region=region, framework_version="1.2-1", instance_type="ml.m5.large")
         assert f".ecr.{region}.amazonaws.com/" in image
+
+
+def test_the_table_of_endpoints_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has 1 MB of JSON, and the SDK would read it for each image."""
+    read, resolver = list[object](), botocore.regions.EndpointResolver
+
+    def reading(table: object) -> object:
+        read.append(table)
+        return resolver(table)
+
+    monkeypatch.setattr(botocore.regions, "EndpointResolver", reading)
+    monkeypatch.setattr(sdk, "_endpoints", cache(sdk._endpoints.__wrapped__))
+    published_image.cache_clear()
+
+    images = {_image("ml.m5.large", region=region) for region in ("us-east-1", "eu-west-1")}
+
+    assert len(images) == 2
+    assert len(read) == 1
 
 
 @pytest.mark.parametrize("instance_type", ["ml.g5g.xlarge", "ml.p6e-gb200.36xlarge"])
