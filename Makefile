@@ -70,9 +70,32 @@ first-synthesis:
 demo: setup ## Release the example model on an embedded AWS: no Docker, no account
 	@python cli.py demo
 
+# What takes minutes, or needs what is installed beside the environment, has a target of its own; a
+# test of these (tests/test_targets.py) sees that each file of tests belongs to exactly one.
+DOCUMENT_TESTS := tests/docs/test_documented_commands.py tests/docs/test_keep_upgrade_remove.py
+DEPLOYMENT_TESTS := tests/end_to_end
+BENCHMARK_TESTS := tests/benchmarks/test_smallest_forms.py
+TORCH_TESTS := tests/example/test_example_torch.py tests/example/test_hugging_face_shape.py \
+	tests/example/test_torch_models.py tests/pickles/test_torch_pickles.py
+SERVING_TESTS := tests/served
+APART := $(DOCUMENT_TESTS) $(DEPLOYMENT_TESTS) $(BENCHMARK_TESTS) $(TORCH_TESTS) $(SERVING_TESTS)
+PYTEST := python -m pytest -n 2 --max-worker-restart 0 --durations 10
+
 .PHONY: test
-test: setup ## Run all tests (no network, about 17 minutes on 2 cores)
-	@python -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(PYTEST_ARGS)
+test: setup ## Run all tests but those of the next targets (no network)
+	@$(PYTEST) --dist loadfile $(APART:%=--ignore=%) $(PYTEST_ARGS)
+
+.PHONY: test-documents
+test-documents: setup ## Run every command of the documents as they show it
+	@$(PYTEST) --dist worksteal $(DOCUMENT_TESTS) $(PYTEST_ARGS)
+
+.PHONY: test-deployments
+test-deployments: setup ## Deploy with the CDK command line to the embedded AWS, and release there
+	@$(PYTEST) --dist loadfile $(DEPLOYMENT_TESTS) $(PYTEST_ARGS)
+
+.PHONY: test-benchmarks
+test-benchmarks: setup ## Run every benchmark in its smallest form
+	@$(PYTEST) --dist worksteal $(BENCHMARK_TESTS) $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage
 
@@ -94,7 +117,7 @@ $(TORCH): $(ENVIRONMENT)
 
 .PHONY: test-torch
 test-torch: setup $(TORCH) ## Install torch beside the environment and run the tests of PyTorch models
-	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest tests/example tests/pickles $(PYTEST_ARGS)
+	@PYTHONPATH=$(CURDIR)/$(TORCH) python -m pytest --durations 10 tests/example tests/pickles $(PYTEST_ARGS)
 
 # Ray Serve as its container has it: 0.4 GB that tests of serving need, and releases here use.
 SERVING := $(VENV)/serving
@@ -109,7 +132,7 @@ serving: setup $(SERVING) ## Install Ray Serve for check-archive and run, as the
 .PHONY: test-serving
 test-serving: setup $(SERVING) $(TORCH) ## Install torch and Ray Serve beside the environment and run the tests of the container
 	@PYTHONPATH=$(abspath $(TORCH)) RAY_OF_TESTS=$(abspath $(SERVING)) \
-		python -m pytest tests/served $(PYTEST_ARGS)
+		python -m pytest --durations 10 $(SERVING_TESTS) $(PYTEST_ARGS)
 
 # The app's code, and those pipelines that bring rules of their own.
 LINTED := . $(patsubst %/ruff.toml,%,$(wildcard pipelines/*/ruff.toml))

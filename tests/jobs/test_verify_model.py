@@ -5,6 +5,7 @@ Archives are unpacked by the script under test only, below a temporary folder.
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import hashlib
 import io
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +30,7 @@ from constructs_lib.jobs.common.serving.default_functions import CSV, JSON, NPY
 from constructs_lib.jobs.package_model.command_line import main as package
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.answers.excerpts import excerpt
+from constructs_lib.jobs.verify_model.command_line import main
 from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
@@ -90,9 +93,55 @@ def script(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def compiled_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same unpacked, with its byte code: out of the archive, each process compiles it anew."""
+    folder = tmp_path_factory.mktemp("verify_model")
+    with zipfile.ZipFile(io.BytesIO(job_archive("verify_model"))) as archived:
+        archived.extractall(folder)
+    assert compileall.compile_dir(folder, quiet=1)
+    return folder
+
+
+Judged = Callable[[list[str]], tuple[str, str]]
+
+
 @pytest.fixture
-def verify(tmp_path: Path, script: Path) -> Verify:
-    """Judges files, or a ready archive, as the job does."""
+def judge_as_shipped(script: Path) -> Callable[[str], Judged]:
+    """Run the job by a Python, out of its archive; returns what it printed."""
+
+    def with_python(python: str) -> Judged:
+        def run(arguments: list[str]) -> tuple[str, str]:
+            command = [python, "-B", str(script), *arguments]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert done.returncode == 0, done.stderr
+            return done.stdout, done.stderr
+
+        return run
+
+    return with_python
+
+
+@pytest.fixture
+def judge_here(compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -> Judged:
+    """Run the job in this process; only the model has processes of its own."""
+
+    def run(arguments: list[str]) -> tuple[str, str]:
+        told, log = io.StringIO(), io.StringIO()
+        monkeypatch.setattr(sys, "argv", [str(compiled_job)])
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(log):
+            exit_code = main(arguments)
+        assert exit_code == 0, log.getvalue()
+        return told.getvalue(), log.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def verify(
+    tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str], Judged]
+) -> Verify:
+    """Judges files, or a ready archive, as the job does; as it is shipped with a Python given."""
 
     def run(
         files: Mapping[str, str] | bytes,
@@ -102,7 +151,7 @@ def verify(tmp_path: Path, script: Path) -> Verify:
         tps: int = 20,
         environment: Mapping[str, str] = {},
         payloads: Mapping[str, bytes] = PAYLOADS,
-        python: str = sys.executable,
+        python: str | None = None,
     ) -> dict[str, Any]:
         if isinstance(files, bytes):
             content = files
@@ -120,15 +169,14 @@ def verify(tmp_path: Path, script: Path) -> Verify:
         model.write_bytes(content)
         payload.write_bytes(archive(payloads))
         registration.write_text(json.dumps({"regions": {"NA": {"request": request}}}))
-        command = [python, "-B", str(script), "--model", str(model), "--payload", str(payload)]
-        command += ["--request", str(registration), "--region-code", "NA"]
-        command += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
-        command += ["--memory-limit", "500", *options]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        assert result.returncode == 0, result.stderr
+        arguments = ["--model", str(model), "--payload", str(payload)]
+        arguments += ["--request", str(registration), "--region-code", "NA"]
+        arguments += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
+        arguments += ["--memory-limit", "500", *options]
+        told, log = (judge_here if python is None else judge_as_shipped(python))(arguments)
         evaluation: dict[str, Any] = json.loads(output.read_text())
-        evaluation["log"] = result.stderr
-        evaluation["told"] = result.stdout
+        evaluation["log"] = log
+        evaluation["told"] = told
         return evaluation
 
     return run
@@ -140,7 +188,7 @@ def code(text: str) -> dict[str, str]:
 
 
 def test_a_model_that_serves_its_payloads_passes_with_numbers(verify: Verify) -> None:
-    evaluation = verify(code(GOOD))
+    evaluation = verify(code(GOOD), python=sys.executable)
 
     assert evaluation["verdict"] == "passed", evaluation["findings"]
     assert evaluation["findings"] == []
@@ -524,7 +572,7 @@ def test_the_code_imports_its_own_modules_and_none_of_the_job(verify: Verify) ->
         "print('path:', sys.argv[0] in map(os.path.realpath, sys.path)); return 0.5"
     )
 
-    evaluation = verify({**code(with_predict(report)), **modules})
+    evaluation = verify({**code(with_predict(report)), **modules}, python=sys.executable)
 
     assert evaluation["verdict"] == "passed", evaluation["findings"]
     assert "seen: " + " ".join(f"own {name}" for name in names) in evaluation["log"]
