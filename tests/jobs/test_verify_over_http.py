@@ -229,6 +229,51 @@ def test_a_model_that_does_not_load_is_told_with_what_the_code_raises(
     assert "no weights (inference.py line 5)" in evaluation["findings"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("import no_such_package", "package-missing", "no_such_package"),
+        ("raise OSError('no licence')", "import-failed", "no licence (inference.py line 1)"),
+        ("def model_fn(): pass", "handler-signature", "model_fn"),
+    ],
+)
+def test_code_that_no_server_could_serve_is_told_before_one_is_started(
+    judge: Judge, tmp_path: Path, line: str, code: str, message: str
+) -> None:
+    started = tmp_path / "started"
+    starting = f"import pathlib, time; pathlib.Path({str(started)!r}).touch(); time.sleep(60)"
+    source = f"{line}\n{GOOD}" if code != "handler-signature" else f"{GOOD}\n{line}\n"
+
+    evaluation = judge(source, serving={"entrypoint": [sys.executable, "-c", starting]})
+
+    assert evaluation["codes"] == [code]
+    assert message in evaluation["findings"][0]["message"]
+    assert not started.exists()
+
+
+def test_code_that_the_server_only_finds_packages_for_is_served(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside/of_the_server.py").touch()
+    loaded = tmp_path / "loaded"
+    note = f"    open({str(loaded)!r}, 'a').write('x')\n    return {{"
+    code = "import of_the_server\n" + GOOD.replace("    return {", note, 1)
+    in_container = starting._in_the_container
+
+    def with_packages(*given: Any) -> starting.ServerStart:
+        start = in_container(*given)
+        paths = {"PYTHONPATH": str(tmp_path / "beside")}
+        return start._replace(environment={**start.environment, **paths})
+
+    monkeypatch.setattr(starting, "_in_the_container", with_packages)
+
+    evaluation = judge(code)
+
+    assert (evaluation["verdict"], evaluation["codes"]) == ("passed", [])
+    assert loaded.read_text() == "x"  # by the server: the import that is tried loads nothing
+
+
 def test_a_server_that_ends_shows_what_it_printed(judge: Judge) -> None:
     [finding] = judge(GOOD, serving={"entrypoint": [sys.executable, "-c", "exit('no port')"]})[
         "findings"

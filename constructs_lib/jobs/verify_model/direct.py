@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,8 @@ class DirectCalls:
         self._entry_point = declared.get("SAGEMAKER_PROGRAM", "inference.py")
         self._workers: list[Worker] = []
         self.first_answer_seconds = None
+        self.python_path = os.environ.get("PYTHONPATH", "")
+        """Where the code finds packages beside those of this Python."""
         self.functions: dict[str, str] = dict.fromkeys(ARGUMENT_COUNTS, "missing")
 
     def start(self, first: Payload | None = None) -> Worker:  # noqa: ARG002 as servers are
@@ -63,20 +66,37 @@ class DirectCalls:
         Raises:
             RefusedModelError: it did not come so far.
         """
+        worker = self._new_worker()
+        self._wait_for("loaded", worker)
+        return worker
+
+    def check_import(self) -> None:
+        """Import the code in a process that ends then, and loads nothing.
+
+        Raises:
+            RefusedModelError: It cannot be imported, or not be called.
+        """
+        worker = self._new_worker()
+        self._wait_for("imported", worker)
+        worker.stop()
+
+    def _new_worker(self) -> Worker:
         module = re.sub(r"\.py$", "", self._entry_point)
-        environment = of_worker(self._declared, self._folder)
+        environment = of_worker(self._declared, self._folder, self.python_path)
         worker = Worker(self._job.program, self._folder, module, environment)
         self._workers.append(worker)
         self._memory.watch(worker)
+        return worker
+
+    def _wait_for(self, wanted: str, worker: Worker) -> None:
+        """Wait until a worker has imported the code, and loaded the model if that is wanted."""
         try:
-            self._load_model(worker)
+            self._receive_until(wanted, worker)
         except RefusedModelError as error:
             error.printed = self.printed(worker)
             raise
-        return worker
 
-    def _load_model(self, worker: Worker) -> None:
-        """Wait until a worker has imported the code and loaded the model."""
+    def _receive_until(self, wanted: str, worker: Worker) -> None:
         end = time.monotonic() + self._job.startup_timeout
         stage = "import"
         try:
@@ -91,10 +111,12 @@ class DirectCalls:
                         in_aws=is_in_aws(self._job.output),
                         container=self._container,
                     )
-                if reply["stage"] == "loaded":
+                if reply["stage"] == "imported":
+                    self._note_functions(reply)
+                if reply["stage"] == wanted:
                     return
                 stage = "model_fn"
-                self._note_functions(reply)
+                worker.load()
         except WorkerSilentError:
             raise RefusedModelError(
                 "startup-timeout",

@@ -95,7 +95,10 @@ def failure(error: BaseException, code_folder: str, told: str, default: str = ""
 
 
 def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[bytes]) -> None:
-    """Load the model, then answer requests, one JSON document per line."""
+    """Import the code, at an empty line load the model, then answer requests.
+
+    Requests and replies are JSON documents, one per line.
+    """
 
     def reply(**content: object) -> None:
         replies.write(json.dumps(content).encode("ascii") + b"\n")
@@ -112,7 +115,7 @@ def serve(model_dir: str, module_name: str, requests: IO[bytes], replies: IO[byt
     try:
         handler = ModelHandler(importlib.import_module(module_name))
         reply(stage="imported", functions=handler.describe(), problems=handler.problems())
-        if handler.problems():
+        if handler.problems() or not requests.readline():
             return
         handler.load(model_dir, stages.append)
     except Exception as error:  # noqa: BLE001 - the model's code may raise anything

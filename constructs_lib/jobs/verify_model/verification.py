@@ -168,6 +168,8 @@ class Verification:
         functions = direct if container.has_functions else None
         self._way = ServerCalls(self._job, start, self._folder, functions, self.memory)
         self._server = server_facts(container, start, "")
+        self._ticker.doing("importing the code")
+        self._way.check_import()
         return True
 
     def _try(self, asker: Asker, payload: Payload) -> bool:

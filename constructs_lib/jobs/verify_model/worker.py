@@ -99,6 +99,11 @@ class Worker:
         line, _, self._buffer = self._buffer.partition(b"\n")
         return json.loads(line)  # type: ignore[no-any-return]
 
+    def load(self) -> None:
+        """Let it load the model, for which it waits once it has imported the code."""
+        with contextlib.suppress(OSError):  # it has ended: who waits for its reply is told
+            os.write(self._requests, b"\n")
+
     def ask(self, payload: Payload, timeout_seconds: float) -> dict[str, Any]:
         """Send one request and wait for its reply."""
         self._output.forget()

@@ -28,9 +28,15 @@ def here(declared: Mapping[str, str], folder: Path) -> dict[str, str]:
     return {**os.environ, "SAGEMAKER_BASE_DIR": str(folder.parent), **moved}
 
 
-def of_worker(declared: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """Return what a process has that calls the functions itself."""
-    paths = [f"{folder}/code", str(folder), os.environ.get("PYTHONPATH", "")]
+def of_worker(declared: Mapping[str, str], folder: Path, python_path: str) -> dict[str, str]:
+    """Return what a process has that calls the functions itself.
+
+    Args:
+        declared: What is registered.
+        folder: The model folder of the serving layout.
+        python_path: Where packages are beside those of this Python.
+    """
+    paths = [f"{folder}/code", str(folder), python_path]
     return {
         **here(declared, folder),
         "PYTHONPATH": os.pathsep.join(path for path in paths if path),

@@ -13,7 +13,6 @@ from ..answers.responses import ResponseError
 from ..failures import exited_error, hangs_error
 from ..findings import RefusedModelError
 from ..layout import MODEL_FOLDER
-from ..toolkit.handler import defined_functions
 from ..worker import WorkerEndedError, WorkerSilentError, how_ended
 from .families import Family
 from .process import ContainerServer
@@ -67,8 +66,9 @@ class ServerCalls:
         self._job = job
         self._start = start
         self._folder = folder
-        self._entry_point = start.environment.get("SAGEMAKER_PROGRAM", "inference.py")
         self._direct = direct
+        if direct is not None:
+            direct.python_path = start.environment.get("PYTHONPATH", "")
         self._memory = memory
         self._server: ContainerServer | None = None
         self._explaining: Worker | None = None
@@ -77,12 +77,19 @@ class ServerCalls:
 
     @property
     def functions(self) -> dict[str, str]:
-        """Which function comes from where; of code that was not imported here, by its text."""
-        if self._direct is None:
-            return {}
-        if set(self._direct.functions.values()) != {"missing"}:
-            return self._direct.functions
-        return defined_functions((self._folder / "code" / self._entry_point).read_bytes())
+        """Which function comes from where."""
+        return self._direct.functions if self._direct is not None else {}
+
+    def check_import(self) -> None:
+        """Import the functions before the server does, which may hide why it cannot.
+
+        Ray Serve and TorchServe try again until they are given up.
+
+        Raises:
+            RefusedModelError: They cannot be imported, or not be called.
+        """
+        if self._direct is not None:
+            self._direct.check_import()
 
     def start(self, first: Payload) -> Connection:
         """Start the server, and wait for an answer to a payload.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from ...common.serving.context import ServerContext, first_gpu
@@ -32,25 +30,6 @@ HOOK_ARGUMENTS = {
     "model_warmup_fn": ("model_dir", "model"),
 }
 """What the toolkit calls before and after ``model_fn`` where the code has it."""
-
-
-def defined_functions(source: bytes) -> dict[str, str]:
-    """Return which function comes from where, as :meth:`ModelHandler.describe` does.
-
-    Args:
-        source: The entry point, which is not imported: what it makes at run time is not seen.
-    """
-    try:
-        body = ast.parse(source).body
-    except (SyntaxError, ValueError):
-        return dict.fromkeys(ARGUMENT_COUNTS, "missing")
-    names = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
-    for node in body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
-            names.update(each.asname or each.name for each in node.names)
-        elif isinstance(node, ast.Assign):
-            names.update(each.id for each in node.targets if isinstance(each, ast.Name))
-    return ModelHandler(SimpleNamespace(**dict.fromkeys(names, True))).describe()
 
 
 class ModelHandler:
