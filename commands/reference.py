@@ -66,7 +66,7 @@ it serves until it is stopped.
 | command | document |
 |---|---|
 | `new` | `{folder}` |
-| `validate` | list of `{name, pipeline, valid, error, findings: [{severity, text}]}` |
+| `validate` | list of `{name, pipeline, valid, error, findings: [{severity, text}]}`, with `endpoint: {name, waves}` where the config has one |
 | `definition` | the definition (always JSON) |
 | `diff` | `{pipelines: [{name, status, summary, replaced, changes, steps}], stacks: [{name, status, summary, count, resources}]}` |
 | `graph` | `{output, steps: [{name, type}], edges: [{from, to, kind}]}` |

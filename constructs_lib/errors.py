@@ -19,6 +19,7 @@
     ├── PipelinesFolderError         constructs_lib.configs.folder
     ├── ConfigFileError              constructs_lib.configs.problems
     ├── DeployTimeVariableError      constructs_lib.definition
+    ├── NoEndpointError              constructs_lib.deployment.settings
     ├── SourceError                  constructs_lib.diff.sources
     ├── EarlierInterfaceError        constructs_lib.errors
     ├── GitError                     constructs_lib.git

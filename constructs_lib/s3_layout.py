@@ -9,6 +9,7 @@
     <pipeline>/releases/registered/<group>/<region>/<digest>/   where this content is registered
     <pipeline>/registration/<digest>/                           what is known before any execution:
         payload.tar.gz, registration.json
+    <pipeline>/captured/<endpoint>/                             requests and answers that are kept
 
 The buckets of the other regions hold releases and registration under the same keys. Nothing of
 these two is ever written over: see :data:`WRITTEN_ONCE`.
@@ -25,6 +26,7 @@ INCOMING, TEMPORARY = RESERVED_PREFIXES
 
 _RELEASES: Final = "releases"
 _REGISTRATION: Final = "registration"
+_CAPTURED: Final = "captured"
 RESERVED_NAMES: Final = (*RESERVED_PREFIXES, _RELEASES, _REGISTRATION)
 """Names that no pipeline has: they would be taken for the folders."""
 WRITTEN_ONCE: Final = (f"*/{_RELEASES}/*", f"*/{_REGISTRATION}/*")
@@ -81,6 +83,11 @@ def registration_prefix(pipeline_name: str) -> str:
 def registration_files_prefix(pipeline_name: str, digest: str) -> str:
     """Return the prefix of one sample payload and registration request, by their digest."""
     return f"{registration_prefix(pipeline_name)}/{digest}"
+
+
+def captured_prefix(pipeline_name: str) -> str:
+    """Return the prefix of the requests and answers that a pipeline's endpoints keep."""
+    return f"{pipeline_name}/{_CAPTURED}"
 
 
 def registered_prefixes(pipeline_name: str) -> tuple[str, str]:

@@ -40,6 +40,7 @@ LAYERS: Final = (
     ("constructs_lib.steps",),
     ("constructs_lib.release",),
     ("constructs_lib.compiled_pipeline",),
+    ("constructs_lib.deployment",),
     ("constructs_lib.registration",),
     ("constructs_lib.serving",),
     (

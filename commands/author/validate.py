@@ -107,7 +107,17 @@ def _check(
         *({"severity": each.severity, "text": str(each)} for each in findings),
     ]
     result |= {"pipeline": checked.pipeline.name, "valid": valid, "error": None}
-    return {**result, "findings": told}
+    return {**result, "findings": told, **_endpoint(configs)}
+
+
+def _endpoint(configs: PipelineConfigs) -> dict[str, Any]:
+    """Return where an approved version will be served; nothing of a config that serves none."""
+    if configs.endpoint is None:
+        return {}
+    from constructs_lib.deployment.settings import endpoint_name
+
+    waves = configs.endpoint.waves_of(configs.registration.regions)
+    return {"endpoint": {"name": endpoint_name(configs), "waves": waves}}
 
 
 def _told_of_file(
@@ -131,4 +141,10 @@ def _print(result: dict[str, Any]) -> None:
     for finding in result["findings"]:
         tell_finding(f"{result['name']}: {finding['text']}")
     if result["valid"]:
-        typer.echo(f"{result['name']}: valid, pipeline {result['pipeline']}")
+        endpoint = _told_of_endpoint(result["endpoint"]) if "endpoint" in result else ""
+        typer.echo(f"{result['name']}: valid, pipeline {result['pipeline']}{endpoint}")
+
+
+def _told_of_endpoint(endpoint: dict[str, Any]) -> str:
+    waves = ", then ".join(" and ".join(wave) for wave in endpoint["waves"])
+    return f", endpoint {endpoint['name']} in {waves}"

@@ -1,4 +1,4 @@
-"""The settings of a release: seven config classes, their file, and its JSON Schema.
+"""The settings of a release: eight config classes, their file, and its JSON Schema.
 
     configs = PipelineConfigs.load("pipelines/abalone/config.json")
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES
+from constructs_lib.configs.endpoint import EndpointConfig
 from constructs_lib.configs.files import (
     ConfigFile,
     load_configs,
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigFile",
     "ConfigFileError",
     "ConfigProblem",
+    "EndpointConfig",
     "Generation",
     "Hyperparameters",
     "ModelRegistrationConfig",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.endpoint import EndpointConfig
 from constructs_lib.configs.model import PytorchModelCreationConfig
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
@@ -24,9 +25,12 @@ CONFIG_CLASSES: Final[dict[str, ConfigClass]] = {
         PackageStepConfig,
         ModelRegistrationConfig,
         PayloadConfig,
+        EndpointConfig,
     )
 }
 """Every config class by its name, as ``metadata.config_types`` names it."""
+OF_THE_CURRENT_FORMAT: Final = (EndpointConfig,)
+"""Classes that files of older formats do not know."""
 
 OTHER_CLASS_NAMES: Final = {
     "PackageConfig": "PackageStepConfig",

@@ -19,7 +19,11 @@ from pydantic_core import ErrorDetails
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import CONFIG_CLASSES, ConfigClasses
 from constructs_lib.configs.document import child_path, read_document
-from constructs_lib.configs.formats.detection import CURRENT_FORMAT, Generation
+from constructs_lib.configs.formats.detection import (
+    CURRENT_FORMAT,
+    Generation,
+    classes_of_format,
+)
 from constructs_lib.configs.formats.later_tool import what_is_read
 from constructs_lib.configs.formats.sections import DocumentContent, Section, read_content
 from constructs_lib.configs.problems import ConfigFileError, ConfigProblem, Findings
@@ -102,6 +106,7 @@ def read_config_file(
     findings = Findings(problems=problems)
     content = DocumentContent()
     if document is not None:
+        config_classes = classes_of_format(document, config_classes)
         content = read_content(document, config_classes, findings)
     sections = list(content.sections)
     _tell_unknown_fields(content, config_classes, findings)

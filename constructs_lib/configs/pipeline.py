@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Final, Self, TypeVar, cast
 
 from constructs_lib.configs.base import BasePipelineConfig
-from constructs_lib.configs.classes import CONFIG_CLASSES
+from constructs_lib.configs.classes import CONFIG_CLASSES, OF_THE_CURRENT_FORMAT
 from constructs_lib.configs.document import child_path
+from constructs_lib.configs.endpoint import (
+    LONGEST_ENDPOINT_NAME,
+    LONGEST_WAIT_SECONDS,
+    EndpointConfig,
+    unregistered,
+)
 from constructs_lib.configs.files import ConfigFile, log_warnings, read_config_file
 from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.formats.differences import differences
@@ -31,7 +37,7 @@ REQUIRED: Final = (
     ModelRegistrationConfig,
     PayloadConfig,
 )
-OPTIONAL: Final = (ProcessingStepConfigBase, PytorchTrainingConfig)
+OPTIONAL: Final = (ProcessingStepConfigBase, PytorchTrainingConfig, EndpointConfig)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +56,8 @@ class PipelineConfigs:
     processing: ProcessingStepConfigBase | None = None
     training: PytorchTrainingConfig | None = None
     """``None`` unless the pipeline trains its model."""
+    endpoint: EndpointConfig | None = None
+    """``None`` unless approved versions are served."""
     warnings: tuple[ConfigProblem, ...] = field(default=(), compare=False)
     """What is odd in the file, such as unknown fields."""
     notes: tuple[ConfigProblem, ...] = field(default=(), compare=False)
@@ -107,6 +115,7 @@ class PipelineConfigs:
             payload=_only(file, PayloadConfig),
             processing=_only_if_any(file, ProcessingStepConfigBase),
             training=training if training and training.train_in_pipeline else None,
+            endpoint=_only_if_any(file, EndpointConfig),
             warnings=(*file.warnings, *_readable_secrets(file, model)),
             notes=tuple(differences(file)),
             file=file,
@@ -132,14 +141,21 @@ def _problems(file: ConfigFile) -> tuple[ConfigProblem, ...]:
     if file.generation is Generation.LATER and missing:
         keys = (each.STEP_KEY for each in missing)
         return (what_is_missing(keys, file.unsupported, file.renamed()),)
-    return (*file.problems, *_section_problems(file), *_contradictions(file))
+    return (
+        *file.problems,
+        *_section_problems(file),
+        *_contradictions(file),
+        *_endpoint_problems(file),
+    )
 
 
 def _section_problems(file: ConfigFile) -> Iterator[ConfigProblem]:
     if file.generation is None:
         return  # what hides the sections is a problem of its own
     required = ", ".join(each.STEP_KEY for each in REQUIRED)
-    optional = ", ".join(each.STEP_KEY for each in OPTIONAL)
+    is_current = file.generation is Generation.G4
+    known = (each for each in OPTIONAL if is_current or each not in OF_THE_CURRENT_FORMAT)
+    optional = ", ".join(each.STEP_KEY for each in known)
     for config_class in CONFIG_CLASSES.values():
         steps = _steps(file, config_class)
         if not steps and config_class in REQUIRED:
@@ -168,6 +184,55 @@ def _contradictions(file: ConfigFile) -> Iterator[ConfigProblem]:
         steps = [*_steps(file, first)[:1], *_steps(file, second)[:1]]
         if len(steps) == len((first, second)) and all(step in file.configs for step in steps):
             yield from _differences(file, steps[0], steps[1], fields)
+
+
+def _endpoint_problems(file: ConfigFile) -> Iterator[ConfigProblem]:
+    """Yield what other sections allow, and an endpoint does not."""
+    for step in _steps(file, EndpointConfig):
+        endpoint = file.configs.get(step)
+        if isinstance(endpoint, EndpointConfig):
+            yield from _wrong_waves(file, step, endpoint)
+            yield from _wrong_endpoint_name(file, step, endpoint)
+            yield from _too_long_for_endpoints(file)
+
+
+def _wrong_waves(file: ConfigFile, step: str, endpoint: EndpointConfig) -> Iterator[ConfigProblem]:
+    registration = _only_if_any(file, ModelRegistrationConfig)
+    if registration is None or endpoint.waves is None:
+        return
+    path, value = file.locate(step, "waves")
+    for (wave, place), message in unregistered(endpoint.waves, registration.regions):
+        item = child_path(child_path(path, wave), place)
+        yield ConfigProblem(item, message, shown(value[wave][place]))
+
+
+def _wrong_endpoint_name(
+    file: ConfigFile, step: str, endpoint: EndpointConfig
+) -> Iterator[ConfigProblem]:
+    base = _only_if_any(file, BasePipelineConfig)
+    if base is None or endpoint.endpoint_name is not None:
+        return
+    name = base.pipeline_name
+    if len(name) > LONGEST_ENDPOINT_NAME:
+        yield ConfigProblem(
+            child_path(file.home_of(step), "endpoint_name"),
+            f"is by default the pipeline's name, {shown(name)}, which has {len(name)} characters:"
+            f" set a name of at most {LONGEST_ENDPOINT_NAME}",
+        )
+
+
+def _too_long_for_endpoints(file: ConfigFile) -> Iterator[ConfigProblem]:
+    """Yield times of the model that the container of an endpoint does not get."""
+    for step in _steps(file, PytorchModelCreationConfig):
+        for name in ("container_startup_health_check_timeout", "data_download_timeout"):
+            seconds = getattr(file.configs.get(step), name, 0)
+            if seconds > LONGEST_WAIT_SECONDS:
+                path, _ = file.locate(step, name)
+                message = (
+                    f"is more than an endpoint gives: with a section {EndpointConfig.STEP_KEY} at"
+                    f" most {LONGEST_WAIT_SECONDS} s"
+                )
+                yield ConfigProblem(path, message, shown(seconds))
 
 
 def _readable_secrets(

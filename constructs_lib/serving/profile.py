@@ -103,6 +103,10 @@ class ServingProfile(ABC):
             "workers": self.model.model_server_workers,
         }
 
+    def inference_ami_version(self, instance_type: str) -> str | None:  # noqa: ARG002
+        """Return the machine image that an endpoint of that type needs, if not the default one."""
+        return None
+
     def _refuse_all_but_x86(self, instance_type: str) -> None:
         """Refuse a type of another processor or with an accelerator, by name."""
         refuse_accelerator(instance_type, self.title, _TYPE)

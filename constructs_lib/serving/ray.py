@@ -14,9 +14,11 @@ from constructs_lib.configs.model import VARIABLE_OF_TORCHSERVE
 from constructs_lib.configs.serving import ServingContainer
 from constructs_lib.jobs.ray_serving.layout import MODULES
 from constructs_lib.jobs.verify_model.failures import IN_RAYS_CONTAINER
+from constructs_lib.service_model.instances import has_gpu
 from constructs_lib.serving.images import ImageCriteria
 from constructs_lib.serving.profile import ServingProfile
 
+_GPU_AMI: Final = "al2-ami-sagemaker-inference-gpu-3-1"
 _VERSION: Final = "1.4"
 """Of the container, as the SDK's table has it: the versions in it belong to this one."""
 
@@ -48,6 +50,14 @@ class RayProfile(ServingProfile):
             instance_type=instance_type,
             version_field="model.serving_container",
         )
+
+    def inference_ami_version(self, instance_type: str) -> str | None:
+        """Return the image with the driver that the container's CUDA needs.
+
+        Source: AWS Deep Learning Containers, Ray Serve on SageMaker: a GPU endpoint is created with
+        ``InferenceAmiVersion`` ``al2-ami-sagemaker-inference-gpu-3-1``.
+        """
+        return _GPU_AMI if has_gpu(instance_type) else None
 
     @property
     def packaging_arguments(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from constructs_lib.serving.images import (
 from constructs_lib.steps.sdk import image_uri
 
 _MANY: Final = 12
+_TYPE_OF_ENDPOINT: Final = "endpoint.instance_type"
 
 
 def serving_image(model: PytorchModelCreationConfig, region: str) -> str:
@@ -42,6 +43,7 @@ def registered_image(configs: PipelineConfigs, region: str) -> str:
         InstanceTypeImageError: AWS publishes no image for one of the types, or not the same.
     """
     _refuse_other_images(configs, region)
+    _refuse_other_image_of_endpoint(configs, region)
     return serving_image(configs.model, region)
 
 
@@ -57,6 +59,26 @@ def _refuse_other_images(configs: PipelineConfigs, region: str) -> None:
             f" PytorchModel, runs {image}; {listed}. Remove those types, or serve the"
             " model on them from a pipeline of their own.",
             "payload.inference_instance_types",
+        )
+
+
+def _refuse_other_image_of_endpoint(configs: PipelineConfigs, region: str) -> None:
+    registered_for = configs.model.inference_instance_type
+    instance_type = configs.endpoint.instance_type if configs.endpoint else None
+    if instance_type is None or instance_type == registered_for:
+        return
+    try:
+        image = image_on(instance_type, configs.model, region)
+    except InstanceTypeImageError as error:
+        raise InstanceTypeImageError(str(error), _TYPE_OF_ENDPOINT) from error
+    registered = image_on(registered_for, configs.model, region)
+    if image != registered:
+        raise InstanceTypeImageError(
+            f"A version is registered with the container of {registered_for}, the"
+            f" inference_instance_type of PytorchModel: {registered}. The endpoint's instance_type"
+            f" {instance_type} runs {image}. Leave instance_type out, or choose a type of the same"
+            " kind.",
+            _TYPE_OF_ENDPOINT,
         )
 
 

@@ -82,6 +82,21 @@ def test_validate_reports_what_sagemaker_would_refuse(app_folder: Path) -> None:
     assert "valid" not in result.stdout
 
 
+def test_validate_tells_where_an_approved_version_is_served(app_folder: Path) -> None:
+    path = app_folder / "models" / "returns_risk" / "config.json"
+    document = json.loads(path.read_text())
+    document["metadata"]["config_types"]["Endpoint"] = "EndpointConfig"
+    path.write_text(json.dumps(document))
+
+    told = CliRunner().invoke(app, ["validate"])
+    (as_json,) = json.loads(CliRunner().invoke(app, ["validate", "--json"]).stdout)
+
+    assert told.stdout == (
+        "returns_risk: valid, pipeline returns-risk, endpoint returns-risk in NA, then EU and FE\n"
+    )
+    assert as_json["endpoint"] == {"name": "returns-risk", "waves": [["NA"], ["EU", "FE"]]}
+
+
 def test_validate_checks_the_others_when_one_folder_has_no_config(app_folder: Path) -> None:
     (app_folder / "models" / "not_yet").mkdir()
 

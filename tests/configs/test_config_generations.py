@@ -167,7 +167,7 @@ def test_a_generation_is_never_guessed(problems_of: Problems, edits: list[Any]) 
             (f"{CONFIG_TYPES}.Package", "PackageStepConf"),
             f"{CONFIG_TYPES}.Package: unknown config class; known: BasePipelineConfig, "
             "PytorchTrainingConfig, PytorchModelCreationConfig, ProcessingStepConfigBase, "
-            "PackageStepConfig, ModelRegistrationConfig, PayloadConfig; "
+            "PackageStepConfig, ModelRegistrationConfig, PayloadConfig, EndpointConfig; "
             'did you mean "PackageStepConfig"? (got "PackageStepConf")',
         ),
         (

@@ -46,6 +46,7 @@ def test_the_models_take_the_examples_of_fields(container: str, tmp_path: Path) 
     configuration = document["configuration"]
     document["metadata"]["config_types"]["PytorchTraining"] = "PytorchTrainingConfig"
     configuration["specific"]["PytorchTraining"] = {"train_in_pipeline": True}
+    document["metadata"]["config_types"]["Endpoint"] = "EndpointConfig"
     for key, name in document["metadata"]["config_types"].items():
         part = "processing" if key == "Package" else "specific"
         section = configuration[part].setdefault(key, {})
@@ -69,6 +70,8 @@ def test_the_models_take_the_examples_of_fields(container: str, tmp_path: Path) 
     assert configs.warnings == ()
     assert configs.training is not None
     assert configs.training.hyperparameters.label_name == "abuse"
+    assert configs.endpoint is not None
+    assert configs.endpoint.waves == [["NA"], ["EU", "FE"]]
 
 
 def test_the_models_take_the_examples_of_settings() -> None:

@@ -13,7 +13,12 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from constructs_lib.configs.classes import ConfigClasses, find_class, is_step_key
+from constructs_lib.configs.classes import (
+    OF_THE_CURRENT_FORMAT,
+    ConfigClasses,
+    find_class,
+    is_step_key,
+)
 from constructs_lib.configs.document import child_path
 from constructs_lib.configs.formats import renamed
 from constructs_lib.configs.problems import ConfigProblem, Findings
@@ -56,6 +61,16 @@ class Generation(StrEnum):
             return {}
         later = self is Generation.LATER
         return renamed.OF_THE_LATER_TOOL if later else renamed.OF_OLDER_FILES
+
+
+def classes_of_format(document: Mapping[str, Any], config_classes: ConfigClasses) -> ConfigClasses:
+    """Return the classes that a document of its format can have: older ones lack the newest."""
+    metadata = document.get("metadata")
+    if isinstance(metadata, dict) and "format" in metadata:
+        return config_classes
+    return {
+        name: each for name, each in config_classes.items() if each not in OF_THE_CURRENT_FORMAT
+    }
 
 
 def detect(

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.classes import (
+    OF_THE_CURRENT_FORMAT,
     OTHER_CLASS_NAMES,
     ConfigClass,
     ConfigClasses,
@@ -15,7 +16,13 @@ from constructs_lib.configs.classes import (
     find_class,
 )
 from constructs_lib.configs.document import child_path
-from constructs_lib.configs.formats.detection import Generation, as_object, detect, tell_unknown
+from constructs_lib.configs.formats.detection import (
+    CURRENT_FORMAT,
+    Generation,
+    as_object,
+    detect,
+    tell_unknown,
+)
 from constructs_lib.configs.problems import ConfigProblem, Findings
 from constructs_lib.configs.processing import ProcessingStepConfigBase
 from constructs_lib.configs.registration import ModelRegistrationConfig, PayloadConfig
@@ -159,10 +166,13 @@ def _declared_step(
     config_class = find_class(class_name, config_classes)
     if config_class is None:
         known = [*config_classes, *OTHER_CLASS_NAMES]
-        message = (
-            f"unknown config class; known: {', '.join(config_classes)}"
-            f"{did_you_mean(class_name, known, cutoff=_NEAR)}"
+        newer = [each.__name__ for each in OF_THE_CURRENT_FORMAT]
+        hint = (
+            f"; {class_name} is of files in format {CURRENT_FORMAT}"
+            if class_name in newer
+            else did_you_mean(class_name, known, cutoff=_NEAR)
         )
+        message = f"unknown config class; known: {', '.join(config_classes)}{hint}"
         findings.problems.append(ConfigProblem(path, message, shown(class_name)))
         return None
     current_key = current_step_key(key, config_class)

@@ -1,0 +1,1 @@
+"""Serving approved versions: what the functions of a deployment are told."""
