@@ -60,6 +60,9 @@ class DeployTimeVariableError(ReleaseError):
 class ReleasePipeline(Pipeline):  # type: ignore[misc]
     """The SDK's pipeline, compiled offline and without members that the service does not know."""
 
+    registration_file: bytes
+    """What is released beside it, and its steps know the digest of."""
+
     def definition(self) -> str:
         """Compile to canonical JSON: the same configs give the same text."""
         with offline():
@@ -97,7 +100,7 @@ def compile_pipeline(
         name=pipeline.name,
         body=pipeline.definition(),
         registration_requests=requests,
-        registration_file=shipped_registration_file(configs, requests.values()).decode(),
+        registration_file=pipeline.registration_file.decode(),
     )
 
 
@@ -133,10 +136,11 @@ def build_pipeline(
         session: A session of the caller's own; by default one that reaches no network.
     """
     name = configs.base.pipeline_name
+    registration_file = shipped_registration_file(configs, requests.values())
     with offline():
         context = StepContext(
             pipeline_name=name,
-            registration_digest=_registration_digest(configs, requests),
+            registration_digest=_registration_digest(configs, registration_file),
             session=session or offline_session(home_region),
             parameters=PipelineParameters.create(
                 values,
@@ -147,12 +151,14 @@ def build_pipeline(
             values=values,
             home_region=home_region,
         )
-        return ReleasePipeline(
+        pipeline = ReleasePipeline(
             name=name,
             parameters=context.parameters.as_list(),
             steps=_steps(configs, requests, context),
             sagemaker_session=context.session,
         )
+        pipeline.registration_file = registration_file
+        return pipeline
 
 
 def _steps(
@@ -298,11 +304,8 @@ def _gate(
     return GateBuilder(payload=configs.payload, packaged=packaged, verified=verified, staged=staged)
 
 
-def _registration_digest(
-    configs: PipelineConfigs, requests: Mapping[RegionCode, RegistrationRequest]
-) -> str:
-    registration = shipped_registration_file(configs, requests.values())
-    content = shipped_payload(configs) + registration
+def _registration_digest(configs: PipelineConfigs, registration_file: bytes) -> str:
+    content = shipped_payload(configs) + registration_file
     return hashlib.sha256(content).hexdigest()[:16]
 
 

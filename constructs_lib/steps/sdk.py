@@ -120,6 +120,7 @@ with (
 ):
     from sagemaker.core import common_utils, image_uris
     from sagemaker.core.config.config_manager import SageMakerConfig
+    from sagemaker.core.helper import session_helper
     from sagemaker.core.helper.pipeline_variable import PipelineVariable
     from sagemaker.core.lambda_helper import Lambda
     from sagemaker.core.local.local_session import LocalSagemakerClient
@@ -244,12 +245,14 @@ class OfflinePipelineSession(PipelineSession):  # type: ignore[misc]
 
     def __init__(self, region: str = "us-east-1") -> None:
         """Build the session without looking for credentials, files or buckets."""
-        super().__init__(
-            boto_session=_boto_session_without_aws(region),
-            # Given, so that the SDK loads none from the home folder or S3. It opts out of
-            # telemetry, which calls STS and a web server.
-            sagemaker_config=_WITHOUT_TELEMETRY,
-        )
+        # Its schema is of 6,000 parts, which the SDK checks before it checks a constant by them.
+        with _replaced(session_helper, "validate_sagemaker_config", lambda _config: None):
+            super().__init__(
+                boto_session=_boto_session_without_aws(region),
+                # Given, so that the SDK loads none from the home folder or S3. It opts out of
+                # telemetry, which calls STS and a web server.
+                sagemaker_config=_WITHOUT_TELEMETRY,
+            )
 
     def default_bucket(self) -> str:
         """Name a bucket that no step uses: the SDK would list and create buckets to find one."""

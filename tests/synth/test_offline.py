@@ -245,6 +245,12 @@ def test_what_is_switched_off_in_the_sdk_changes_no_definition(
     assert validated
 
 
+def test_the_sdks_config_that_is_not_checked_anew_is_valid() -> None:
+    from sagemaker.core.config.config import validate_sagemaker_config
+
+    validate_sagemaker_config(sdk._WITHOUT_TELEMETRY)
+
+
 def test_a_known_account_makes_cdk_look_nothing_up(tmp_path: Path) -> None:
     app = copy_app(tmp_path / "app")
     environment = {"CDK_OUTDIR": str(tmp_path / "out"), "CDK_DEFAULT_ACCOUNT": "123456789012"}
