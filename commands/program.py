@@ -9,7 +9,7 @@ import sys
 import tomllib
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import PlainCommand, description, examples, name_values
-from commands.terminal.messages import coloured, tell
+from commands.terminal.messages import coloured, say, tell
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.lines import TerminalHandler
 from constructs_lib.terminal.paths import shown_path
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from typer._click import Command, Context, Parameter
+    from typer._click.exceptions import ClickException
 
 GROUPS: Final = {
     "A pipeline's folder: no AWS is needed": {
@@ -72,6 +73,23 @@ _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 class LazyCommands(TyperGroup):
     """Finds commands in the table and imports only the one that is called."""
 
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run a command, and exit.
+
+        What was typed wrong is told as every error is: Typer's frame would break long words.
+        """
+        from typer._click.exceptions import ClickException
+
+        try:
+            code = super().main(*args, **{**options, "standalone_mode": False})
+        except ClickException as error:
+            _tell_usage_error(error)
+            sys.exit(error.exit_code)
+        except typer.Abort:
+            typer.echo("Aborted.", err=True)
+            sys.exit(ExitCode.ERROR)
+        sys.exit(code or ExitCode.DONE)
+
     def get_params(self, ctx: Context) -> list[Parameter]:
         """Return the parameters, named as those of the commands."""
         params = super().get_params(ctx)
@@ -96,6 +114,20 @@ class LazyCommands(TyperGroup):
         if args[0] not in COMMANDS:
             self.commands = {name: command(name) for name in COMMANDS}
         return super().resolve_command(ctx, args)
+
+
+def _tell_usage_error(error: ClickException) -> None:
+    """Tell what is wrong, and where to read how it is right."""
+    # Typer's checks raise errors of pydantic's, which puts their Python type before them.
+    if not (
+        told := error.format_message().replace("Value error, ", "", 1)
+    ):  # the help was asked for by giving nothing
+        return
+    context = getattr(error, "ctx", None)
+    if context is not None:
+        say(context.get_usage(), err=True)
+        say(f"Try '{context.command_path} {context.help_option_names[0]}' for help.", err=True)
+    tell("error", told)
 
 
 def command(name: str) -> Command:

@@ -28,7 +28,9 @@ _NONE: Final = "-"
 def show(found: list[ModelPackage]) -> None:
     """Print one row per version; the region stands in the first row of each."""
     table = plain_table(
-        *("region", "ver", "approval", "created", *_NUMBERS, "sha256"), numbers=("ver", *_NUMBERS)
+        *("region", "ver", "approval", "created", *_NUMBERS, "sha256"),
+        numbers=("ver", *_NUMBERS),
+        whole=("region", "sha256"),
     )
     for region, versions in groupby(found, key=lambda each: each.region):
         for number, package in enumerate(versions):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -26,19 +26,21 @@ STYLES: Final = {
 """How a state is written."""
 
 
-def plain_table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
+def plain_table(*columns: str, numbers: tuple[str, ...] = (), whole: tuple[str, ...] = ()) -> Table:
     """Make a table without frames, two blanks between columns.
 
     Args:
         columns: Their titles.
         numbers: Titles of the columns to align at the right.
+        whole: Titles of the columns that stay on one line; others get narrower for them.
     """
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     for name in columns:
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if name in numbers else "left"
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=name in whole)
     return table
 
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -22,9 +23,12 @@ from commands.aws.status import _print_long, table
 from commands.executions.states import ExecutionState, StepState
 from commands.health.checks import Check
 from commands.program import COMMANDS, app
+from commands.registry.versions import show
 from commands.terminal import places
 from commands.terminal.messages import coloured
+from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.settings import SettingsError
+from constructs_lib.terminal import lines
 
 ROOT = Path(__file__).parents[2]
 RED = "\x1b[31m"
@@ -155,6 +159,74 @@ def test_help_fits_the_terminal_and_breaks_no_word(name: str, columns: int) -> N
 
 def _words(text: str) -> set[str]:
     return set(re.findall(r"[^\s│╭╮╰╯─]+", text))
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_what_is_typed_wrong_is_told_as_every_error_and_no_word_is_broken(
+    columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{'a-long-folder/' * 10}model.tar.gz"
+    monkeypatch.setattr(lines, "_width", lambda _: columns)
+
+    result = CliRunner().invoke(app, ["run", "p", "--endpoint", path])
+
+    told = result.stderr.splitlines()
+    assert result.exit_code == 2
+    assert told[0].startswith("Usage: ")
+    assert told[1].endswith("run --help' for help.")
+    assert told[2].startswith("error: Invalid value for '--endpoint'")
+    assert any(line.strip() == f"'{path}'" for line in told)
+    assert all(len(line) <= columns or line.strip() == f"'{path}'" for line in told)
+
+
+def test_what_is_typed_wrong_is_told_without_words_of_python() -> None:
+    result = CliRunner().invoke(app, ["new", "p", "--owner", "o", "--shape", "round"])
+
+    assert result.exit_code == 2
+    assert "error: Invalid value for '--shape': 'round' is not one of" in result.stderr
+
+
+def test_a_command_that_nobody_answers_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def abort(*_: object) -> None:
+        raise typer.Abort
+
+    monkeypatch.setattr(places, "read_settings", abort)
+
+    result = CliRunner().invoke(app, ["validate"])
+
+    assert (result.exit_code, result.stderr) == (1, "Aborted.\n")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_versions_of_regions_with_long_names_stay_on_a_line(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    measured = {
+        "latency_p50_in_millisecond": 12.3,
+        "latency_p99_in_millisecond": 121.8,
+        "error_rate": 0.0012,
+        "achieved_tps": 120.0,
+    }
+    package = ModelPackage(
+        region="ap-southeast-2",
+        group="g",
+        version=12,
+        arn="arn",
+        approval_status="PendingManualApproval",
+        approval_description=None,
+        creation_time="2026-11-28T12:19:51Z",
+        artifact_uri=None,
+        metadata={"artifact_sha256": "0123456789abcdef"},
+        measured=measured,
+    )
+
+    show([package])
+
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= columns
+    words = "ap-southeast-2 12 Pending 11-28 12:19 12.3 121.8 0.12% 120.0 01234567"
+    assert set(words.split()) <= set(told.split())
 
 
 LINK = "https://us-east-1.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/L-1"
