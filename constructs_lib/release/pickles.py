@@ -12,7 +12,12 @@ from constructs_lib.jobs.package_model.archive_file import checked, read_archive
 from constructs_lib.jobs.package_model.errors import RefusedError
 from constructs_lib.jobs.package_model.inflating import inflate_with_zlib
 from constructs_lib.jobs.package_model.pickles.contents import ContentScanner
-from constructs_lib.jobs.package_model.pickles.findings import OFF, WARN, PickleReport
+from constructs_lib.jobs.package_model.pickles.findings import (
+    OFF,
+    WARN,
+    PickleReport,
+    told_to_paste,
+)
 from constructs_lib.jobs.package_model.pickles.intake import ModelIntake
 from constructs_lib.jobs.package_model.pickles.regions import Region
 from constructs_lib.jobs.package_model.reading import ByteSource, read_chunks
@@ -44,10 +49,14 @@ def pickle_findings(model: Path, config: PackageStepConfig) -> list[dict[str, An
     else:
         with model.open("rb") as file:
             _scan_archive(file, scanner)
-    return [
+    shown = [
         {name: value for name, value in finding.facts(policy).items() if name in _SHOWN}
         for finding in report.findings
     ]
+    refused = report.refused(policy)
+    if names := refused and told_to_paste(refused):
+        shown[report.findings.index(refused[-1])]["fix"] += f".{names}"
+    return shown
 
 
 _SHOWN = ("severity", "code", "message", "fix")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,33 @@ def test_a_hostile_model_is_told_and_not_loaded(
         capfd.readouterr().out
     )
     assert not trace.exists()
+
+
+def test_what_would_have_to_be_allowed_is_told_once_to_paste(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    more = PROTO[2] + imported("shop.models", "Layer") + STOP
+    model = laid_out(tmp_path, {"a.pkl": UNKNOWN, "b.pkl": UNKNOWN, "c.pkl": more})
+    configs = PipelineConfigs.load(CONFIG)
+    package = configs.package.model_copy(update={"pickle_policy": "refuse"})
+
+    assert examine(replace(configs, package=package), model, load_seconds=0) == UNHEALTHY
+
+    told = capfd.readouterr().out
+    pasted = '"allowed_pickle_globals": ["shop.models.Layer", "shop.models.Net"]'
+    assert told.count(pasted) == told.count("to paste") == 1
+    names = json.loads("{" + pasted + "}")["allowed_pickle_globals"]
+    allowed = package.model_copy(update={"allowed_pickle_globals": names})
+    assert pickle_findings(model, allowed) == []
+
+
+def test_nothing_is_told_to_paste_where_that_would_not_be_enough(tmp_path: Path) -> None:
+    model = laid_out(tmp_path, {"a.pkl": UNKNOWN, "b.pkl": EVIL})
+
+    found = pickle_findings(model, PackageStepConfig(**BASE, pickle_policy="refuse"))
+
+    assert [each["severity"] for each in found] == ["error", "error"]
+    assert "paste" not in json.dumps(found)
 
 
 def test_warnings_stand_beside_the_verdict(

@@ -181,19 +181,22 @@ class PickleReport:
         Raises:
             RefusedError: names the first reason, how many there are, and what to do.
         """
-        refused = [finding for finding in self.findings if finding.is_refused(policy)]
+        refused = self.refused(policy)
         if not refused:
             return
         first = refused[0]
         count = f", the first of {len(refused):,} findings (see the log)" * (len(refused) > 1)
         advice = f"{first.kind.fix[:1].upper()}{first.kind.fix[1:]}."
-        names = names_to_allow(refused)
-        if names and len(names) == len(refused):
-            listed = json.dumps(names)
-            advice += f' All of these names, to paste: "allowed_pickle_globals": {listed}'
-        raise RefusedError(f"{first.line()}{count}. {advice}")
+        raise RefusedError(f"{first.line()}{count}. {advice}{told_to_paste(refused)}")
+
+    def refused(self, policy: str) -> list[PickleFinding]:
+        """Return why a model gets no further."""
+        return [finding for finding in self.findings if finding.is_refused(policy)]
 
 
-def names_to_allow(findings: Sequence[PickleFinding]) -> list[str]:
-    """Return what ``allowed_pickle_globals`` would have to hold."""
-    return sorted({each.name for each in findings if each.code == "pickle-global-unknown"})
+def told_to_paste(refused: Sequence[PickleFinding]) -> str:
+    """Return what the config would have to hold, after an advice; empty if that is not enough."""
+    if any(each.code != "pickle-global-unknown" for each in refused):
+        return ""
+    names = json.dumps(sorted({each.name for each in refused}))
+    return f' All of these names, to paste: "allowed_pickle_globals": {names}'
