@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from local.runner import Execution
 
 _NAMES_WIDTH: Final = 16
-_MARKS: Final = re.compile(r"""[\s'"`\\]+""")
+_MARKS: Final = re.compile(r"""[\s'"`\\/(){}$]+""")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def tell_verification(execution: Execution, console: Console) -> None:
 
 
 def _bare(text: str) -> str:
-    """Return a text without quotation marks and blanks, which differ with where it is told."""
+    """Return a text without quotation marks, brackets and blanks: they differ between places."""
     return _MARKS.sub("", text)
 
 
@@ -117,9 +117,13 @@ def tell_release(made: Release, console: Console) -> None:
         console.print()
         for name, value in _rows(package).items():
             _print_row(name, value, console)
-    for stage, arn in _registered_before(made.execution).items():
+    registered = _registered_before(made.execution)
+    for stage, arn in registered.items():
         console.print()
         print_fitted(console, Text(f"{stage}: the same content is registered as {arn}"), hang=2)
+    if registered:
+        again = "To register it once more, add: --parameter RegisterAgain=yes"
+        print_fitted(console, Text(f"\n{again}"), hang=2)
     console.print()
     if made.model:
         console.print(f"Packaged model:   {shown_path(made.model)}", soft_wrap=True)

@@ -126,7 +126,7 @@ class RegistrationRequest(BaseModel):
         ``git_commit``                 what the execution was started from, or ``unknown``
         ``evaluation_uri``             verified: S3 URI of ``evaluation.json``, in this region
         ``verdict``                    verified: ``passed`` or ``failed``
-        ``verification_summary``       verified: one line of ASCII, no quotes, no backslashes
+        ``verification_summary``       verified: one line of ASCII that needs no escapes in JSON
         ``latency_p99_in_millisecond`` verified: a number
         ``error_rate``                 verified: a number, 0 to 1
         ``achieved_tps``               verified: a number

@@ -174,9 +174,7 @@ def test_a_model_is_asked_through_the_containers_server(
     server = evaluation["server"]
     assert (server["container"], server["way"]) == ("ray", "http")
     assert server["first_answer_in_second"] > 0.7
-    assert evaluation["summary"].endswith(
-        "(over HTTP by the container's own server)".replace("'", " ")
-    )
+    assert evaluation["summary"].endswith("(over HTTP by the container's own server)")
     assert [each["ok"] for each in evaluation["payloads"]] == [True] * 4
     assert evaluation["load"]["request_count"] == 10
     assert evaluation["load"]["error_count"] == 0

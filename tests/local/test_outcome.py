@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
-from local.outcome import tell_verification
+from constructs_lib.jobs.verify_model.evaluation import summary
+from constructs_lib.jobs.verify_model.findings import ModelFinding
+from local.outcome import Release, tell_release, tell_verification
 
 EVALUATION: dict[str, Any] = {
     "verdict": "failed",
@@ -99,6 +102,31 @@ def test_a_finding_is_the_same_with_other_quotation_marks(reason: str) -> None:
     finding = {"severity": "error", "code": "odd", "message": "It takes 'instances', not 'inputs'."}
 
     assert "instances" not in _told(f"Step 'Verify' failed: {reason}", findings=[finding])
+
+
+def test_a_summary_that_is_the_reason_tells_its_finding_whatever_replaces_its_characters() -> None:
+    message = """`{"score": 1}` of "a" is without ['price'], at C:\\x for $5"""
+    finding = {"severity": "error", "code": "odd", "message": message}
+    reason = summary([ModelFinding("error", "odd", message, "")], None, None)
+
+    assert "'('score': 1)' of 'a' is without ['price'], at C:/x for 5" in reason
+    assert "score" not in _told(f"Step 'VerificationFailed' failed: {reason}.", findings=[finding])
+
+
+def test_content_that_is_registered_already_is_told_with_how_it_is_registered_again(
+    tmp_path: Path,
+) -> None:
+    stage: Any = SimpleNamespace(
+        name="Stage-NA",
+        properties={"OutputParameters": {"state": "registered", "registered": "arn:1"}},
+    )
+    execution: Any = SimpleNamespace(steps=(stage,), folder=tmp_path)
+    output = io.StringIO()
+
+    tell_release(Release(execution), Console(file=output, width=80))
+
+    assert "Stage-NA: the same content is registered as arn:1" in output.getvalue()
+    assert "add: --parameter RegisterAgain=yes" in output.getvalue()
 
 
 def test_without_a_load_no_number_is_told_that_nobody_measured() -> None:

@@ -18,6 +18,7 @@ from .findings import ModelFinding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_PLAIN = str.maketrans('"`{}\\', "''()/")
 LONGEST_SUMMARY = 420
 """Characters, without how the model was asked."""
 PACKAGES = (
@@ -51,7 +52,10 @@ def summary(
     load: Mapping[str, Any] | None,
     asked: Mapping[str, Any] | None,
 ) -> str:
-    """One line, without the characters that a pipeline's message could stumble over.
+    """One line of ASCII that JSON texts, templates and shells take as it is, but for apostrophes.
+
+    It becomes part of the message of a Fail step and of a model card. AWS does not say how the
+    former is put together.
 
     Args:
         errors: What is wrong.
@@ -68,7 +72,7 @@ def summary(
     text = text[:LONGEST_SUMMARY]
     if asked is not None:
         text = f"{text} ({asked['described']})"
-    plain = re.sub(r"[^ -~]|[\"'{}\\`$]", " ", text)
+    plain = re.sub(r"[^ -~]|\$", " ", text.translate(_PLAIN))
     return " ".join(plain.split())
 
 
