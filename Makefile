@@ -24,7 +24,12 @@ endef
 
 .PHONY: help
 help: ## List the targets
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ \
+		line = sprintf("  make %-17s", $$1); count = split($$2, words, " "); \
+		for (n = 1; n <= count; n++) { \
+			if (length(line) + length(words[n]) > 79) { print line; line = sprintf("%24s", "") } \
+			line = line " " words[n] } \
+		print line }'
 
 .PHONY: setup
 setup: $(ENVIRONMENT) $(NODE_MODULES) ## Install everything into .venv and node_modules (again: nothing)

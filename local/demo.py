@@ -62,7 +62,10 @@ def run_demo(folder: Path, console: Console) -> Release:
         execution = release(
             pipeline_name, str(model), aws=aws, state_dir=folder / "executions", console=console
         )
-        return collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
+        made = collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
+        if made.packages:
+            console.print("\nNext: a model of your own, see docs/first-hour.md", highlight=False)
+        return made
 
 
 def example_stack(assembly: CloudAssembly) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import typer
+
 from commands.terminal import places
 from commands.terminal.asking import ask
 from commands.terminal.aws import (
@@ -80,16 +82,25 @@ def definition_to_run(
     problem = _problem(aws, pipeline, deployed, warn_only=deploy_first is False)
     if deployed is not None and problem is None:
         return deployed
+    if deploy_first is None and can_ask:
+        deploy_first = _answer(f"{problem} Deploy it now?")
     if deploy_first is None:
-        if not can_ask:
-            instead = " To execute what is deployed: add --as-deployed." if deployed else ""
-            raise OtherCodeDeployedError(f"{problem} Deploy it first: add --deploy.{instead}")
-        deploy_first = ask(f"{problem} Deploy it now?", default=True)
+        instead = " To execute what is deployed: add --as-deployed." if deployed else ""
+        raise OtherCodeDeployedError(f"{problem} Deploy it first: add --deploy.{instead}")
     if deploy_first:
         deploy(aws.endpoint_url or "", console)
     elif deployed:
         tell("warning", f"{problem} What is deployed is executed.")
     return read_definition(aws, pipeline)
+
+
+def _answer(question: str) -> bool | None:
+    """Ask; None if the input ends before an answer."""
+    try:
+        return ask(question, default=True)
+    except typer.Abort:
+        typer.echo(err=True)
+        return None
 
 
 def _read_deployed(aws: Aws, pipeline: str, *, required: bool) -> dict[str, Any] | None:

@@ -47,6 +47,7 @@ def install(version: str) -> None:
     there = installed_torch()
     if there == version:
         say(f"torch {version} is there already, in {shown_path(TORCH)}.")
+        _tell_next()
         return
     say(f"Installing torch {version} into {shown_path(TORCH)} ({_SIZE})")
     new = TORCH.with_name(f"{TORCH.name}.new")
@@ -88,6 +89,16 @@ def _tell(wanted: str, installed: str | None) -> None:
             f"the containers have torch {wanted}, which there is not for this Python: verdicts say"
             " so. Another Python (make PYTHON=python3.11 setup, in a new clone) has it.",
         )
+    _tell_next()
+
+
+def _tell_next() -> None:
+    """Say how a model is made with it, which is not on Python's path by itself."""
+    say(
+        "\nNext: make the model with it, too, by your training script:\n"
+        f"  source {shown_path(Path(sys.prefix))}/bin/activate\n"
+        f"  PYTHONPATH={shown_path(TORCH)} python train.py"
+    )
 
 
 def _of_the_pipelines() -> str:

@@ -37,6 +37,7 @@ def test_it_installs_what_verdicts_name_afterwards(clone: Path) -> None:
     assert (made.returncode, made.stderr) == (0, "")
     assert "Installing torch 2.10.0 into .venv/torch" in made.stdout
     assert "torch 2.10.0: release check-archive and release run use it." in made.stdout
+    assert "PYTHONPATH=.venv/torch python train.py\n" in made.stdout
     assert called.read_text().startswith("true pip install --python ")
     assert checked.returncode == 0, checked.stderr
     assert ", torch 2.10.0" in checked.stdout.splitlines()[-1]
@@ -61,4 +62,7 @@ def test_a_download_that_fails_fails_it(clone: Path) -> None:
 
 
 def test_make_help_tells_of_it(clone: Path) -> None:
-    assert "make torch " in _run(clone, "make", "help").stdout
+    told = _run(clone, "make", "help").stdout
+
+    assert "make torch " in told
+    assert max(map(len, told.splitlines())) <= 80

@@ -167,6 +167,18 @@ def test_at_a_terminal_it_is_asked_and_yes_is_the_default(
     assert bool(deployments) is deploys
 
 
+@pytest.mark.usefixtures("deployed_app")
+def test_input_that_ends_instead_of_an_answer_is_told_what_to_add(
+    deployments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _change_code()
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+
+    with pytest.raises(OtherCodeDeployedError, match=r"add --deploy\..*add --as-deployed"):
+        _to_run(can_ask=True)
+    assert deployments == []
+
+
 def test_what_is_wrong_with_another_folder_does_not_matter(deployed_app: dict[str, Any]) -> None:
     (places.ROOT / "pipelines" / "not_yet").mkdir()
 
