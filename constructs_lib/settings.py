@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from constructs_lib.errors import ReleaseError
-from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
+from constructs_lib.fields.json_texts import UnreadableJsonError, members_once, read_json
 from constructs_lib.fields.regions import HomeRegion, OwnRegionNames
 from constructs_lib.fields.rules import did_you_mean, field_names, message_of, shown
 from constructs_lib.fields.setting_types import (
@@ -390,7 +390,7 @@ def read_context(file: Path) -> dict[str, Any]:
         SettingsError: There is no such file, it is not JSON, or it holds no context.
     """
     try:
-        document = read_json(file.read_bytes())
+        document = read_json(file.read_bytes(), object_pairs_hook=members_once)
     except OSError as error:
         raise SettingsError(f"Cannot read {file}: {error.strerror}.") from error
     except UnreadableJsonError as error:
@@ -408,7 +408,7 @@ def _given(get: Callable[[str], Any]) -> dict[str, Any]:
     given = get(CONTEXT_KEY) or {}
     if isinstance(given, str):  # cdk --context model-release='{"app_name": "x"}'
         try:
-            given = read_json(given)
+            given = read_json(given, object_pairs_hook=members_once)
         except UnreadableJsonError as error:
             raise SettingsError(f"Context '{CONTEXT_KEY}' {error}. Got {shown(given)}.") from error
     if not isinstance(given, dict):

@@ -51,6 +51,20 @@ def read_json(
         raise UnreadableJsonError(f"{place}is nested too deeply for a JSON reader") from None
 
 
+def members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its members, as an ``object_pairs_hook`` of :func:`read_json`.
+
+    Raises:
+        UnreadableJsonError: One is there more than once, of which readers take the last.
+    """
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = ", ".join(json.dumps(each) for each in members if names.count(each) > 1)
+        raise UnreadableJsonError(f"names {twice} more than once in one object: keep one of them")
+    return members
+
+
 def utf8_text(content: bytes) -> str:
     """Decode a text, without the byte order mark before it.
 

@@ -154,6 +154,17 @@ def test_a_byte_order_mark_is_read_over_as_the_cdk_does(tmp_path: Path) -> None:
     assert read_context(file) == {"environment": "dev"}
 
 
+def test_a_name_that_is_given_twice_is_told(tmp_path: Path) -> None:
+    settings = '{"app_name": "a", "home_region": "eu-west-1", "home_region": "us-west-2"}'
+    file = tmp_path / "cdk.json"
+    file.write_text('{"context": {"model-release": ' + settings + "}}")
+
+    with pytest.raises(SettingsError, match='names "home_region" more than once'):
+        read_context(file)
+    with pytest.raises(SettingsError, match='names "home_region" more than once'):
+        _settings(settings)
+
+
 @pytest.mark.parametrize("wrong", [[], "text", 7, {"of": "another kind"}, None])
 @pytest.mark.parametrize("name", Settings.model_fields)
 def test_what_is_wrong_is_said_without_words_of_python(name: str, wrong: Any) -> None:
