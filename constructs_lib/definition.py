@@ -89,6 +89,9 @@ def compile_pipeline(
         ReleaseError: The configs name something that does not exist or cannot be deployed.
     """
     refuse_variables(configs)
+    regions = [home_region, *(code.aws_region for code in configs.registration.regions)]
+    if error := serving_profile(configs.model).missing_images(regions):
+        raise error
     requests = registration_requests(configs)
     pipeline = build_pipeline(
         configs,
@@ -184,7 +187,7 @@ def _steps(
     ).create_packaging_step(
         model_data=source_artifact,
         inference_code_uri=_code_uri(configs.model, values.inference_code_key, values),
-        entry_point=configs.model.inference_entry_point,
+        entry_point=serving_profile(configs.model).entry_point,
         serving_arguments=serving_profile(configs.model).packaging_arguments,
         # The cache compares URIs. Train writes each artifact to a new one; an artifact that a user
         # gives may be overwritten in place, and a reused result would register the old model.

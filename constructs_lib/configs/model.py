@@ -109,8 +109,15 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     inference_instance_type: InstanceType = Field(
         "ml.m5.large", description="Instance type that serves the model"
     )
+    serving_contract: Contract | None = Field(
+        None,
+        description="How your own image serves: handlers (default) calls the functions of the"
+        " inference script as the PyTorch container does, http answers in its own way",
+    )
     inference_entry_point: EntryPoint = Field(
-        "inference.py", description="Inference script, at the root of source_dir"
+        "inference.py",
+        description="Inference script, at the root of source_dir; none is needed where"
+        " serving_contract is http",
     )
     initial_instance_count: int = Field(
         1, ge=1, description=f"Instances that serve the model; {UNUSED}"
@@ -160,11 +167,6 @@ class PytorchModelCreationConfig(BasePipelineConfig):
     serving_entrypoint: Entrypoint | None = Field(
         None, description="Command that starts the server of your own image"
     )
-    serving_contract: Contract | None = Field(
-        None,
-        description="How your own image serves: handlers (default) calls the functions of the"
-        " inference script as the PyTorch container does, http answers in its own way",
-    )
 
     def container_environment(self, aws_region: str) -> dict[str, str]:
         """Return the environment of the inference container in an AWS region such as ``eu-west-1``.
@@ -205,6 +207,8 @@ class PytorchModelCreationConfig(BasePipelineConfig):
                 " the serving container imports a module of this name, and serves by its default"
                 " functions when it finds none"
             )
+        if info.data.get("serving_contract") == "http":
+            return value  # such a server calls no functions
         return check_entry_point(value, info, "source_dir")
 
     @field_validator("container_startup_health_check_timeout")

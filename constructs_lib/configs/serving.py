@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field
 
 from constructs_lib.confinement.versions import RAY_CONTAINER_PYTHON, RAY_CONTAINER_TORCH
-from constructs_lib.fields.rules import TextRule, broken_rules, shown
+from constructs_lib.fields.rules import TextRule, broken_rule, broken_rules, shown
 from constructs_lib.suggestions import suggestion
 
 if TYPE_CHECKING:
@@ -38,8 +38,24 @@ AwsRegionName = Annotated[str, TextRule(_REGION, 'an AWS region, for example "us
 ImageDigest = Annotated[
     str, TextRule(_DIGEST, "the digest of an image: sha256: and 64 hexadecimal digits")
 ]
+
+
+def _refuse_tag(image: str) -> str:
+    """Refuse a tag beside a digest, which Docker takes.
+
+    Source: SageMaker API reference, ContainerDefinition: ``[:tag]`` or ``[@digest]``.
+    """
+    name, _, digest = image.partition("@")
+    if digest and ":" in name.rpartition("/")[2]:
+        raise broken_rule(
+            "has a tag and a digest, and SageMaker takes one of them: leave the tag out"
+        )
+    return image
+
+
 ImageByDigest = Annotated[
     str,
+    AfterValidator(_refuse_tag),
     TextRule(
         _IMAGE,
         "an image in Amazon ECR by its digest, such as"
@@ -150,6 +166,9 @@ def _wrong(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
 
 
 def _wrong_of_custom(model: PytorchModelCreationConfig) -> Iterator[tuple[str, Any, str]]:
+    if not re.fullmatch(r"py3\d+", model.py_version):
+        message = 'is the Python of your own image, written as "py312" for 3.12'
+        yield "py_version", model.py_version, message
     for name in _NEEDED_BY_CUSTOM:
         if getattr(model, name) is None:
             yield name, None, 'is required for serving_container "custom"'

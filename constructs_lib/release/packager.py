@@ -184,13 +184,15 @@ def _other_arguments(configs: PipelineConfigs, folder: Path) -> list[str]:
     code.write_bytes(folder_archive(_code_folder(configs)))
     payload, request = write_registration_files(configs, configs.registration.regions, folder)
     released = folder / "released"
+    profile = serving_profile(configs.model)
     return [
-        *("--code", str(code), "--entry-point", configs.model.inference_entry_point),
+        *("--code", str(code)),
+        *(["--entry-point", profile.entry_point] if profile.entry_point is not None else []),
         *("--manifest", str(released / MANIFEST)),
         *("--copy", str(payload), str(released / payload.name)),
         *("--copy", str(request), str(released / request.name)),
         *(["--progress-seconds", str(_PROGRESS_SECONDS)] * configs.package.uses_own_script),
-        *serving_profile(configs.model).packaging_arguments,
+        *profile.packaging_arguments,
         *configs.package.pickle_arguments,
         *configs.package.script_arguments,
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -11,6 +12,7 @@ from constructs_lib.configs.serving import WORKERS_VARIABLE, Contract, ServingCo
 from constructs_lib.service_model.instances import is_arm64
 from constructs_lib.serving.images import (
     ImageCriteria,
+    ImageError,
     InstanceTypeImageError,
     refuse_accelerator,
 )
@@ -55,6 +57,18 @@ class ServingProfile(ABC):
         Raises:
             ImageError: There is none.
         """
+
+    def missing_images(self, regions: Iterable[str]) -> ImageError | None:  # noqa: ARG002
+        """Return the error for AWS regions that have no image, if the config has to name them.
+
+        Where AWS publishes images, its tables tell of each.
+        """
+        return None
+
+    @property
+    def entry_point(self) -> str | None:
+        """The file that the inference code has to have at its root; None if it needs none."""
+        return self.model.inference_entry_point
 
     @property
     def contract(self) -> Contract:

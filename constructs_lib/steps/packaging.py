@@ -80,7 +80,7 @@ class MIMSPackagingStepBuilder:
         *,
         model_data: object,
         inference_code_uri: str,
-        entry_point: str,
+        entry_point: str | None,
         serving_arguments: Sequence[str],
         cache_config: CacheConfig | None,
     ) -> PackagedModel:
@@ -89,7 +89,8 @@ class MIMSPackagingStepBuilder:
         Args:
             model_data: S3 URI of the artifact to repack.
             inference_code_uri: S3 URI of the archive (or folder) with the inference code.
-            entry_point: File that the inference code must contain, for example ``inference.py``.
+            entry_point: File that the inference code must contain, for example ``inference.py``;
+                None if it needs none.
             serving_arguments: What the script is told of the container that will serve the model.
             cache_config: When an earlier result may be reused. SageMaker compares the URI of
                 ``model_data``, not the content: give one only where a URI has one content.
@@ -167,11 +168,11 @@ class MIMSPackagingStepBuilder:
             s3_output(_MANIFEST.output_name, folder(_STEP_NAME), _MANIFEST_OUTPUT),
         ]
 
-    def _arguments(self, entry_point: str, serving_arguments: Sequence[str]) -> list[str]:
+    def _arguments(self, entry_point: str | None, serving_arguments: Sequence[str]) -> list[str]:
         arguments = {
             "--model": _MODEL_INPUT,
             "--code": _CODE_INPUT,
-            "--entry-point": entry_point,
+            **({} if entry_point is None else {"--entry-point": entry_point}),
             "--output": f"{_MODEL_OUTPUT}/{MODEL}",
             # What the pipeline reads, and what is released; a second copy lies beside the model.
             "--manifest": f"{_MANIFEST_OUTPUT}/{_MANIFEST.path}",

@@ -179,10 +179,13 @@ def _refuse_old_python(model: PytorchModelCreationConfig) -> None:
     minor = re.fullmatch(r"py3(\d+)", model.py_version)
     if minor is None or (3, int(minor[1])) < _OLDEST_PYTHON:
         oldest = ".".join(map(str, _OLDEST_PYTHON))
+        container = f"the container of PyTorch {model.framework_version}"
+        fix = "Serve it with PyTorch 1.9 or later"
+        if model.serving_container == "custom":
+            container, fix = "your own image", "Put a newer Python into the image"
         raise VerificationPythonError(
-            f"The model cannot be verified in the container of PyTorch {model.framework_version}"
-            f" with {model.py_version}: verification needs Python {oldest}. Serve it with PyTorch"
-            ' 1.9 or later, or set verification in Payload to "off".'
+            f"The model cannot be verified in {container} with {model.py_version}: verification"
+            f' needs Python {oldest}. {fix}, or set verification in Payload to "off".'
         )
 
 

@@ -14,6 +14,7 @@ from constructs_lib.confinement.versions import Versions
 from constructs_lib.definition import compile_pipeline
 from constructs_lib.infrastructure.iam.images import repository_arn
 from constructs_lib.linter import lint
+from constructs_lib.release.packager import package
 from constructs_lib.service_model import max_length
 from constructs_lib.serving import serving_profile
 from constructs_lib.serving.images import ImageNotFoundError, InstanceTypeImageError
@@ -150,12 +151,38 @@ def test_a_pinned_image_for_cpus_is_not_registered_for_types_with_gpus(serve: Se
         registered_image(configs, "us-east-1")
 
 
-def test_a_region_that_an_own_image_lacks_is_told(serve: Serve) -> None:
+def test_all_regions_that_an_own_image_lacks_are_told_at_once(serve: Serve) -> None:
     images = {"us-east-1": OWN_IMAGES["us-east-1"]}
     configs = serve("custom", serving_images=images)
+    missing = "no image for ap-south-1, eu-west-1, us-west-2: .*It has us-east-1"
 
-    with pytest.raises(ImageNotFoundError, match=r"no image for eu-west-1.*It has us-east-1"):
-        compile_pipeline(configs)
+    with pytest.raises(ImageNotFoundError, match=missing):
+        compile_pipeline(configs, home_region="ap-south-1")
+
+
+def test_a_server_that_calls_no_functions_needs_no_file_of_them(
+    serve: Serve, write: Write, tmp_path: Path
+) -> None:
+    without = {"serving_contract": "http", "inference_entry_point": "none.py"}
+    configs = serve("custom", **without)
+
+    (step,) = [
+        each
+        for each in json.loads(compile_pipeline(configs).body)["Steps"]
+        if each["Name"] == "Package"
+    ]
+    told = step["Arguments"]["AppSpecification"]["ContainerArguments"]
+    model = tmp_path / "model"
+    model.mkdir()
+    (model / "weights.bin").touch()
+    packaged = package(
+        configs, model, tmp_path / "out", on_read=lambda _: None, on_line=lambda _: None
+    )
+
+    assert "--entry-point" not in told
+    assert packaged.model.is_file()
+    with pytest.raises(ConfigFileError, match="no file"):
+        PipelineConfigs.load(write("custom", **{**without, "serving_contract": "handlers"}))
 
 
 @pytest.mark.parametrize(
@@ -272,6 +299,12 @@ def test_a_config_on_ray_is_the_same_after_saving(write: Write, tmp_path: Path) 
             "custom",
             {"serving_images": {"eu-west-1": OWN_IMAGES["us-east-1"]}},
             "is in us-east-1: SageMaker takes an image from the region of the model",
+        ),
+        ("custom", {"py_version": "3.12"}, 'written as "py312" for 3.12'),
+        (
+            "custom",
+            {"serving_images": {"us-east-1": OWN_IMAGES["us-east-1"].replace("@", ":1@")}},
+            "has a tag and a digest",
         ),
         ("custom", {"serving_image_digests": {"us-east-1": DIGEST}}, "have their digests"),
         (
