@@ -21,7 +21,7 @@ from constructs_lib.infrastructure.iam.policies import (
     service_for_this_account,
 )
 from constructs_lib.infrastructure.log_groups import log_group
-from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS, s3_prefix_list_name
+from constructs_lib.regions.prefix_lists import s3_prefix_list, s3_prefix_list_name
 from constructs_lib.settings import ExistingVpc, Settings
 from stacks.storage import StorageStack
 
@@ -296,7 +296,7 @@ class NetworkStack(Stack):
 
 def _s3_prefix_list(settings: Settings) -> str:
     region = settings.home_region
-    found = settings.s3_prefix_list or S3_PREFIX_LISTS.get(region)
+    found = s3_prefix_list(region, settings.s3_prefix_list)
     if found is None:
         raise UnknownPrefixListError(
             f"The app does not know the prefix list of Amazon S3 in {region}, which the jobs'"

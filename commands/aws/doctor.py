@@ -135,11 +135,11 @@ def _needs(settings: Settings, pipelines: Mapping[str, PipelineConfigs]) -> AppN
 
 def _prefix_list(settings: Settings) -> str | None:
     """Return the prefix list that synthesis takes, where it is worth a look in the account."""
-    from constructs_lib.regions.prefix_lists import S3_PREFIX_LISTS
+    from constructs_lib.regions.prefix_lists import s3_prefix_list
 
     if settings.s3_prefix_list is None and settings.home_code in EARLIER_NAMES:
         return None
-    return settings.s3_prefix_list or S3_PREFIX_LISTS.get(settings.home_region)
+    return s3_prefix_list(settings.home_region, settings.s3_prefix_list)
 
 
 def _instances(

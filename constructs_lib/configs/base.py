@@ -201,8 +201,8 @@ class BasePipelineConfig(BaseModel):
         names = names_in(info)
         if value in names.regions.values():
             raise broken_rule(
-                f"takes the business code, not the AWS region: use {shown(names.of(str(value)))} "
-                f"(allowed: {', '.join(names.regions)})"
+                "takes the name of a region that has one, because names of pipelines hold it: use"
+                f" {shown(names.of(str(value)))}"
             )
         return value
 

@@ -32,6 +32,16 @@ S3_PREFIX_LISTS: Final = {
 """By AWS region. Prefix lists of different regions may have one id."""
 
 
+def s3_prefix_list(region: str, given: str | None) -> str | None:
+    """Return the id of a region's prefix list of Amazon S3; None where nobody has told it.
+
+    Args:
+        region: AWS region.
+        given: What the settings say it is, if they do.
+    """
+    return given or S3_PREFIX_LISTS.get(region)
+
+
 def s3_prefix_list_name(region: str) -> str:
     """Return what a region's prefix list of Amazon S3 is called.
 

@@ -135,7 +135,7 @@ def test_null_does_not_stand_for_a_mandatory_value(problems_of: Problems) -> Non
         (
             f"{SHARED}.region",
             "eu-west-1",
-            'takes the business code, not the AWS region: use "EU" (allowed: NA, EU, FE)',
+            'takes the name of a region that has one, because names of pipelines hold it: use "EU"',
         ),
         (
             f"{SHARED}.aws_region",
