@@ -9,6 +9,7 @@ from types import MappingProxyType
 from benchmarks.faults.definition import PIPELINE, ReleaseDecisions
 from benchmarks.faults.world import HOME, Content, Faults, Functions, Outcome, World
 from constructs_lib.regions import RegionCode
+from constructs_lib.s3_layout import bucket_and_key
 
 NO_FAULTS: Faults = MappingProxyType({})
 
@@ -53,7 +54,7 @@ class FunctionRelease:
     def write(self, name: str, content: bytes) -> None:
         """Write a file as its job does, where the definition has the function read it."""
         uri = self.decisions.arguments(f"Stage-{HOME}")[name]
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket, key = bucket_and_key(uri)
         self.world.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=content)
 
     def run(self, faults: Faults = NO_FAULTS) -> list[Outcome]:

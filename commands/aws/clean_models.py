@@ -17,6 +17,7 @@ from commands.terminal.messages import say
 from commands.terminal.options import Pipeline, Yes, print_json
 
 _SUCCEEDED: Final = frozenset({"Succeeded"})
+_ENDED_SO: Final = {"Succeeded": "succeeded", "Failed": "failed", "Stopped": "was stopped"}
 
 
 @with_aws_options
@@ -78,7 +79,7 @@ def _tell_of_others(count: int) -> None:
 def _show(models: Mapping[str, str], kept: Mapping[str, str]) -> None:
     for name, status in models.items():
         stays = f", stays: the endpoint configuration {kept[name]} uses it" if name in kept else ""
-        say(f"{name}  of an execution that is {status}{stays}", err=True)
+        say(f"{name}  of an execution that {_ENDED_SO[status]}{stays}", err=True)
 
 
 def _question(count: int) -> str:

@@ -122,7 +122,7 @@ def evaluation_of(configs: PipelineConfigs, model: Path, folder: Path) -> dict[s
     )
     if done.returncode not in (HEALTHY, UNHEALTHY):
         told = done.stderr.strip().removeprefix("error: ") or "the script failed"
-        raise ArchiveDoctorError(f"{model} could not be examined: {told}")
+        raise ArchiveDoctorError(f"{shown_path(model)} could not be examined: {told}")
     evaluation: dict[str, Any] = json.loads(done.stdout)
     return evaluation
 
@@ -209,7 +209,7 @@ def _refusal(error: ReleaseError) -> dict[str, str]:
         "severity": "error",
         "code": "packaging-refused",
         "message": f"Package refuses it: {error}",
-        "fix": "Do what the message says; the Package step would say the same.",
+        "fix": "Correct what it names; the Package step in AWS refuses the same.",
     }
 
 

@@ -69,7 +69,7 @@ def test_models_of_executions_that_succeeded_are_deleted(
         "kept": [{"name": DEPLOYED, "endpoint_config": "live"}],
     }
     assert models() == {FAILED, DEPLOYED, *OTHERS}
-    assert f"{DEPLOYED}  of an execution that is Succeeded, stays: " in result.stderr
+    assert f"{DEPLOYED}  of an execution that succeeded, stays: " in result.stderr
     assert "Left: 1 model of executions that failed" in result.stderr
     assert "add --every-ended to delete it" in result.stderr
 
@@ -93,7 +93,7 @@ def test_nothing_is_deleted_before_the_answer(
 
     assert result.exit_code == ExitCode.ERROR
     assert "Delete this model?" in result.stderr
-    assert f"{SUCCEEDED}  of an execution that is Succeeded" in result.stderr
+    assert f"{SUCCEEDED}  of an execution that succeeded" in result.stderr
     assert models() == before
 
 

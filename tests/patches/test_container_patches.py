@@ -343,5 +343,9 @@ def test_the_doctor_says_when_all_are_patched(
     monkeypatch.setenv("SOURCE_DATE_EPOCH", str(BEFORE_ANY_END))
 
     assert list(container_checks({"one": configs(**PATCHED)}, "refuse")) == [
-        Check("containers", "ok", "of none AWS tells an end of patches within half a year")
+        Check(
+            "containers",
+            "ok",
+            "none reaches its end of patches within half a year, as far as AWS tells",
+        )
     ]
