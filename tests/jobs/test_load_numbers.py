@@ -89,7 +89,7 @@ def test_a_summary_holds_nothing_that_a_pipelines_message_could_stumble_over() -
 
     text = summary([ModelFinding("error", "handler-raised", said, "")], None, None)
 
-    assert text == "raises AWS::Region a"
+    assert text == "raises '(AWS::Region)' / '('a')'"
 
 
 @pytest.mark.parametrize("asked", [None, {"described": "over HTTP"}])

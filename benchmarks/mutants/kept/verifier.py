@@ -104,8 +104,8 @@ FAULTS: Final = (
     PlantedFault(
         breaks="what a model says reaches the pipeline's message unescaped",
         file=f"{_JOB}/evaluation.py",
-        before='[\\"\'{}\\\\`$]", " ", text)',
-        after='[\\"\'{}\\\\`]", " ", text)',
+        before='()/", "$")',
+        after='()/")',
         tests=(_NUMBERS,),
     ),
     PlantedFault(

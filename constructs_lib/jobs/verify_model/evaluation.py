@@ -18,7 +18,7 @@ from .findings import ModelFinding
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_PLAIN = str.maketrans('"`{}\\', "''()/")
+_PLAIN = str.maketrans('"`{}\\', "''()/", "$")
 LONGEST_SUMMARY = 420
 """Characters, without how the model was asked."""
 PACKAGES = (
@@ -72,7 +72,7 @@ def summary(
     text = text[:LONGEST_SUMMARY]
     if asked is not None:
         text = f"{text} ({asked['described']})"
-    plain = re.sub(r"[^ -~]|\$", " ", text.translate(_PLAIN))
+    plain = re.sub(r"[^ -~]", " ", text.translate(_PLAIN))
     return " ".join(plain.split())
 
 
