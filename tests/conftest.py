@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from constructs_lib.compilation import parent as compilation
+from tests import warm_compiler
 from tests.example_pipeline import CONFIG
 from tests.synth.app_copy import BEFORE_ANY_END, copy_app
 
@@ -66,6 +68,14 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect_locally)
         patch.setattr(socket, "getaddrinfo", look_up_locally)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiler_that_is_warm() -> Iterator[None]:
+    """Compile in copies of one process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "_start_compiler", warm_compiler.start)
         yield
 
 

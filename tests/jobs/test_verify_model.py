@@ -138,9 +138,7 @@ def judge_here(compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -> Judged:
 
 
 @pytest.fixture
-def verify(
-    tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str], Judged]
-) -> Verify:
+def verify(tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str], Judged]) -> Verify:
     """Judges files, or a ready archive, as the job does; as it is shipped with a Python given."""
 
     def run(

@@ -26,6 +26,7 @@ from constructs_lib.definition import compile_pipeline
 from constructs_lib.regions import RegionNames
 from tests.example_pipeline import copy_example, serve_by_pytorch
 from tests.synth.app_copy import copy_app, run
+from tests.warm_compiler import start_as_the_app_does
 
 HOME = "us-east-1"
 
@@ -44,9 +45,11 @@ def _compile(configs: PipelineConfigs, cache: Path | None) -> CheckedPipeline:
 def compiled_once(
     example_config: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[CheckedPipeline, Path]:
-    """The example as a compiler gives it, and its entry in a cache."""
+    """The example as a compiler gives it that the app has started, and its entry in a cache."""
     cache = tmp_path_factory.mktemp("cache")
-    compiled = _compile(PipelineConfigs.load(example_config), cache)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compilation, "_start_compiler", start_as_the_app_does)
+        compiled = _compile(PipelineConfigs.load(example_config), cache)
     (entry,) = cache.glob("*.json")
     return compiled, entry
 
