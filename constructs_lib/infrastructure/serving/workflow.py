@@ -1,0 +1,294 @@
+"""The workflow of a deployment, as a document of the Amazon States Language (JSONPath).
+
+    Begin -> Resolve -> Resolved -+-> Waves -> Record
+               ^                  |     +-- fails -> TakeBackEverywhere -> RecordFailure -> Failed
+               +- PauseToResolve -+-> RecordNothingToDo            (serves already, or superseded)
+                                  +-> RemoveEverywhere -> RecordRemoval                (undeploy)
+
+    Waves, one after the other: Regions -> JudgeWave -> Bake -> LookAgainEverywhere
+    Regions, all of a wave at once: Prepare -> Update -> PauseToLook -> Look -> Try
+
+Every task is one call of the deployment function, which says by ``action`` what to do; the workflow
+waits, repeats and decides what comes next. A region that fails does not stop the others of its
+wave: a call that is under way cannot be stopped, and would change an endpoint after it was looked
+at for taking back. Everything goes back once all of them are at their end.
+
+Source: "Using Amazon States Language to define Step Functions workflows" in the AWS Step Functions
+developer guide; its "Service quotas" for the 25,000 events of an execution's history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from constructs_lib.infrastructure.serving.states import (
+    TRY_HARD,
+    FunctionCalls,
+    Pace,
+    State,
+    States,
+    all_targets,
+    collect_failures,
+    each_of,
+    first_failure,
+    if_any_failed,
+    until_done,
+    when,
+)
+
+
+def deployment_workflow(function_arn: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the definition of a pipeline's workflow.
+
+    Args:
+        function_arn: The deployment function.
+        settings: What it needs to know of the endpoint: the settings document.
+    """
+    tasks = FunctionCalls(function_arn, Pace(settings))
+    return {
+        "Comment": f"Serves a version of {settings['pipeline_name']} in every region, or in none",
+        "QueryLanguage": "JSONPath",
+        "StartAt": "Begin",
+        "TimeoutSeconds": tasks.pace.longest,
+        "States": {
+            **_beginning(tasks, settings),
+            **_change(tasks),
+            **_way_back(tasks),
+            **_removal(tasks),
+        },
+    }
+
+
+def _beginning(tasks: FunctionCalls, settings: Mapping[str, Any]) -> States:
+    """Find out what is to be done, once it is this execution's turn."""
+    return {
+        "Begin": {
+            "Type": "Pass",
+            "Parameters": {
+                "settings": dict(settings),
+                "request.$": "$",
+                "execution": {
+                    "arn.$": "$$.Execution.Id",
+                    "started_at.$": "$$.Execution.StartTime",
+                },
+                # What a failure tells of, as long as there is nothing.
+                "plan": None,
+                "results": [],
+            },
+            "Next": "Resolve",
+        },
+        "Resolve": tasks.call(
+            "resolve",
+            {},
+            result="plan",
+            then="Resolved",
+            otherwise=("RecordFailure", "error"),
+        ),
+        "Resolved": {
+            "Type": "Choice",
+            "Choices": [
+                when("$.plan.status", "wait", "PauseToResolve"),
+                when("$.plan.status", "unchanged", "RecordNothingToDo"),
+                when("$.plan.status", "superseded", "RecordNothingToDo"),
+                when("$.request.action", "undeploy", "RemovalTargets"),
+            ],
+            "Default": "Waves",
+        },
+        "PauseToResolve": {"Type": "Wait", "Seconds": tasks.pace.of_turns, "Next": "Resolve"},
+        "RecordNothingToDo": _record(tasks, "RecordFailure", "results"),
+    }
+
+
+def _change(tasks: FunctionCalls) -> States:
+    """Change one wave after the other."""
+    return {
+        "Waves": {
+            **each_of("$.plan.waves", "wave", _wave(tasks), start="Regions", most=1),
+            "ResultPath": "$.waves",
+            "Catch": [
+                {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "TakeBackTargets"}
+            ],
+            "Next": "Record",
+        },
+        "Record": _record(tasks, "TakeBackTargets", "waves[*][*]"),
+    }
+
+
+def _record(tasks: FunctionCalls, otherwise: str, results: str) -> State:
+    return tasks.call(
+        "record",
+        {"plan": "plan", "results": results},
+        result="record",
+        then=None,
+        otherwise=(otherwise, "error"),
+        retry=TRY_HARD,
+    )
+
+
+def _wave(tasks: FunctionCalls) -> States:
+    return {
+        "Regions": {
+            **each_of("$.wave", "target", _region(tasks), start="Prepare"),
+            "ResultPath": "$.regions",
+            "Next": "JudgeWave",
+        },
+        "JudgeWave": collect_failures("$.regions", then="WaveJudged"),
+        "WaveJudged": if_any_failed("FirstFailure", otherwise="Bake"),
+        "FirstFailure": first_failure("$.failed", then="WaveFailed"),
+        "WaveFailed": {"Type": "Fail", "Error": "WaveFailed", "CausePath": "$.failed.Cause"},
+        "Bake": {
+            "Type": "Wait",
+            "SecondsPath": "$.settings.bake_seconds",
+            "Next": "LookAgainEverywhere",
+        },
+        "LookAgainEverywhere": {
+            **each_of("$.regions", "target", _second_look(tasks), start="LookAgain"),
+            "ResultPath": None,
+            "OutputPath": "$.regions",
+            "End": True,
+        },
+    }
+
+
+def _region(tasks: FunctionCalls) -> States:
+    """Bring one region to the version; ends as the target with what was done, or its error."""
+    failed = ("RegionFailed", "target.error")
+    done = {"target": "target", "prepared": "target.prepared", "updated": "target.updated"}
+    return {
+        "Prepare": tasks.call(
+            "prepare",
+            {"target": "target"},
+            result="target.prepared",
+            then="Update",
+            otherwise=failed,
+        ),
+        "Update": tasks.call(
+            "update",
+            {"target": "target", "prepared": "target.prepared"},
+            result="target.updated",
+            then="PauseToLook",
+            otherwise=failed,
+        ),
+        "PauseToLook": tasks.pause("Look"),
+        "Look": tasks.call("look", done, result="look", then="Looked", otherwise=failed),
+        "Looked": until_done("$.look.status", again="PauseToLook", then="Try"),
+        "Try": tasks.call(
+            "try",
+            {"target": "target", "prepared": "target.prepared"},
+            result="tried",
+            then="RegionServes",
+            otherwise=failed,
+        ),
+        "RegionServes": {
+            "Type": "Pass",
+            "InputPath": "$.tried.answers",
+            "ResultPath": "$.target.answers",
+            "OutputPath": "$.target",
+            "End": True,
+        },
+        "RegionFailed": {"Type": "Pass", "OutputPath": "$.target", "End": True},
+    }
+
+
+def _second_look(tasks: FunctionCalls) -> States:
+    """Look whether a region still serves the version after the wave's bake time."""
+    done = {"target": "target", "prepared": "target.prepared", "updated": "target.updated"}
+    return {
+        "LookAgain": tasks.call("look", done, result="look", then="LookedAgain", otherwise=None),
+        "LookedAgain": until_done("$.look.status", again="PauseToLookAgain", then="StillServes"),
+        "PauseToLookAgain": tasks.pause("LookAgain"),
+        "StillServes": {"Type": "Succeed"},
+    }
+
+
+def _way_back(tasks: FunctionCalls) -> States:
+    """Take back what was changed, in every region, and tell how that ended."""
+    return {
+        "TakeBackTargets": all_targets("TakeBackEverywhere"),
+        "TakeBackEverywhere": {
+            **each_of("$.targets.all", "target", _taking_back(tasks), start="TakeBack"),
+            "ResultPath": "$.results",
+            "Next": "RecordFailure",
+        },
+        "RecordFailure": tasks.call(
+            "record_failure",
+            {"plan": "plan", "results": "results", "error": "error"},
+            result="failure",
+            then="Failed",
+            otherwise=("FailedUnrecorded", "unrecorded"),
+            retry=TRY_HARD,
+        ),
+        "Failed": {
+            "Type": "Fail",
+            "ErrorPath": "$.failure.status",
+            "CausePath": "$.failure.reason",
+        },
+        "FailedUnrecorded": {
+            "Type": "Fail",
+            "Error": "needs_person",
+            "CausePath": (
+                "States.Format('{} This was not recorded, and nobody was told: {}',"
+                " $.error.Cause, $.unrecorded.Cause)"
+            ),
+        },
+    }
+
+
+def _taking_back(tasks: FunctionCalls) -> States:
+    return {
+        "TakeBack": tasks.call(
+            "take_back",
+            {"target": "target"},
+            result="target.taken_back",
+            then="LookedBack",
+            otherwise=("NotTakenBack", "error"),
+            retry=TRY_HARD,
+        ),
+        "LookedBack": until_done(
+            "$.target.taken_back.status", again="PauseToTakeBack", then="TakenBack"
+        ),
+        "PauseToTakeBack": tasks.pause("TakeBack"),
+        "NotTakenBack": {
+            "Type": "Pass",
+            "Parameters": {"status": "needs_person", "reason.$": "$.error.Cause"},
+            "ResultPath": "$.target.taken_back",
+            "Next": "TakenBack",
+        },
+        "TakenBack": {"Type": "Pass", "OutputPath": "$.target", "End": True},
+    }
+
+
+def _removal(tasks: FunctionCalls) -> States:
+    """Remove the endpoint of every region; one that cannot be removed does not stop the others."""
+    return {
+        "RemovalTargets": all_targets("RemoveEverywhere"),
+        "RemoveEverywhere": {
+            **each_of("$.targets.all", "target", _removing(tasks), start="Remove"),
+            "ResultPath": "$.results",
+            "Next": "JudgeRemoval",
+        },
+        "JudgeRemoval": collect_failures("$.results", then="RemovalJudged"),
+        "RemovalJudged": if_any_failed("RemovalFailed", otherwise="RecordRemoval"),
+        "RemovalFailed": first_failure("$.error", then="RecordFailure"),
+        "RecordRemoval": _record(tasks, "RecordFailure", "results"),
+    }
+
+
+def _removing(tasks: FunctionCalls) -> States:
+    return {
+        "Remove": tasks.call(
+            "remove",
+            {"target": "target"},
+            result="target.removed",
+            then="LookedForRemoval",
+            otherwise=("NotRemoved", "target.error"),
+            retry=TRY_HARD,
+        ),
+        "LookedForRemoval": until_done(
+            "$.target.removed.status", again="PauseToRemove", then="Removed"
+        ),
+        "PauseToRemove": tasks.pause("Remove"),
+        "NotRemoved": {"Type": "Pass", "OutputPath": "$.target", "End": True},
+        "Removed": {"Type": "Pass", "OutputPath": "$.target", "End": True},
+    }
