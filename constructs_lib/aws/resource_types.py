@@ -11,7 +11,15 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+CUSTOM_RESOURCE: Final = "AWS::CloudFormation::CustomResource"
+_CUSTOM: Final = "Custom::"
+
+
+def published_type(resource_type: str) -> str:
+    """Return the type that AWS publishes: those of custom resources are one, however called."""
+    return CUSTOM_RESOURCE if resource_type.startswith(_CUSTOM) else resource_type
 
 
 @cache
@@ -19,11 +27,12 @@ def schema_of(resource_type: str) -> Mapping[str, Any]:
     """Return the registry's schema of a resource type, such as ``AWS::KMS::Key``.
 
     Raises:
-        KeyError: AWS publishes none: a custom resource, for example.
+        KeyError: AWS publishes none.
         ModuleNotFoundError: cfn-lint is not installed.
     """
     folder = _schemas_folder()
-    digest = json.loads((folder / "providers" / "us-east-1.json").read_text())[resource_type]
+    digests = json.loads((folder / "providers" / "us-east-1.json").read_text())
+    digest = digests[published_type(resource_type)]
     schema: Mapping[str, Any] = json.loads((folder / "resources" / f"{digest}.json").read_text())
     return schema
 

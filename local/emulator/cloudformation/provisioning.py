@@ -18,7 +18,7 @@ from local.emulator.cloudformation.errors import (
     TemplateError,
 )
 from local.emulator.cloudformation.functions import Scope, condition_holds, resolve
-from local.emulator.cloudformation.handlers import HANDLERS
+from local.emulator.cloudformation.handlers import handler_of
 from local.emulator.cloudformation.resources import (
     Context,
     Identity,
@@ -71,19 +71,26 @@ def deploy(
 
 
 def delete(stack: Stack) -> None:
-    """Delete the stack's resources, dependants first; ``stack.status`` tells whether all went."""
+    """Delete the stack's resources, dependants first; ``stack.status`` tells whether all went.
+
+    What a resource that stays depends on stays, too.
+    """
     stack.set_status("DELETE_IN_PROGRESS", "User Initiated")
+    failed: list[str] = []
+    needed: set[str] = set()
     for resource in reversed(list(stack.resources.values())):
-        try:
-            _delete_resource(stack, resource)
-        except ProvisioningError:
-            continue
-        del stack.resources[resource.logical_id]
-    if stack.resources:
-        failed = ", ".join(stack.resources)
-        stack.set_status(
-            "DELETE_FAILED", f"The following resource(s) failed to delete: [{failed}]."
-        )
+        if resource.logical_id not in needed:
+            try:
+                _delete_resource(stack, resource)
+            except ProvisioningError:
+                failed.append(resource.logical_id)
+            else:
+                del stack.resources[resource.logical_id]
+                continue
+        needed |= stack.template.needed_by(resource.logical_id)
+    if failed:
+        names = ", ".join(failed)
+        stack.set_status("DELETE_FAILED", f"The following resource(s) failed to delete: [{names}].")
         return
     stack.outputs, stack.imports = (), frozenset()
     stack.deleted = datetime.now(UTC)
@@ -270,7 +277,7 @@ def _check_exports(
 
 
 def _create_resource(stack: Stack, wanted: Resource, operation: str = "CREATE") -> Resource:
-    create = HANDLERS[wanted.type].create
+    create = handler_of(wanted.type).create
     with _recorded(stack, wanted, operation):
         _check(wanted)
         identity = create(_context(stack, wanted), wanted.properties)
@@ -284,7 +291,7 @@ def _update_resource(
     *,
     on_start: Callable[[], None] = lambda: None,
 ) -> Resource:
-    update = HANDLERS[wanted.type].update
+    update = handler_of(wanted.type).update
     with _recorded(stack, current, "UPDATE"):
         _check(wanted)
         if update is None:
@@ -299,7 +306,7 @@ def _update_resource(
 
 def _check(wanted: Resource) -> None:
     check_properties(wanted.type, wanted.properties)
-    applied = HANDLERS[wanted.type].applied
+    applied = handler_of(wanted.type).applied
     if applied is not None:
         refuse_unapplied(wanted.type, wanted.properties, applied)
 
@@ -316,7 +323,7 @@ def _delete_resource(stack: Stack, resource: Resource) -> None:
         return
     with _recorded(stack, resource, "DELETE"):
         try:
-            HANDLERS[resource.type].delete(_context(stack, resource), resource)
+            handler_of(resource.type).delete(_context(stack, resource), resource)
         except ClientError as error:
             if not is_missing(error):
                 raise
@@ -324,7 +331,7 @@ def _delete_resource(stack: Stack, resource: Resource) -> None:
 
 
 def _context(stack: Stack, resource: Resource) -> Context:
-    return Context(stack.place, stack.name, resource.logical_id)
+    return Context(stack.place, stack.name, stack.stack_id, resource.logical_id, resource.type)
 
 
 @contextmanager

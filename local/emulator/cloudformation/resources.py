@@ -13,7 +13,7 @@ from typing import Any, Final
 from botocore.exceptions import BotoCoreError, ClientError
 
 from constructs_lib.aws.handle import AccessKey, AwsHandle
-from local.emulator.clients import ONE_ATTEMPT
+from local.emulator.clients import ONE_ATTEMPT, WAIT_FOR_FUNCTIONS
 from local.emulator.cloudformation.errors import ProvisioningError
 
 Properties = Mapping[str, Any]
@@ -41,7 +41,9 @@ class Context:
 
     place: Place
     stack_name: str
+    stack_id: str
     logical_id: str
+    resource_type: str
 
     @property
     def region(self) -> str:
@@ -133,7 +135,8 @@ _CALLER: Final[dict[str, AccessKey]] = {}
 
 @cache
 def _client(service: str, region: str, endpoint_url: str) -> Any:
-    return AwsHandle(region, endpoint_url, _CALLER["key"]).client(service, config=ONE_ATTEMPT)
+    config = ONE_ATTEMPT.merge(WAIT_FOR_FUNCTIONS)
+    return AwsHandle(region, endpoint_url, _CALLER["key"]).client(service, config=config)
 
 
 def act_as(key: AccessKey) -> None:

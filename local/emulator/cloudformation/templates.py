@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator.cloudformation.errors import TemplateError
 from local.emulator.cloudformation.functions import references_in
-from local.emulator.cloudformation.handlers import HANDLERS
+from local.emulator.cloudformation.handlers import is_handled
 from local.emulator.cloudformation.resources import Place
 
 _SSM_PARAMETER: Final = "AWS::SSM::Parameter::Value<"
@@ -123,6 +123,10 @@ class Template:
             for name, text in texts.items()
         }
 
+    def needed_by(self, logical_id: str) -> set[str]:
+        """Name the resources that a resource refers to, or says that it depends on."""
+        return self._dependencies(logical_id) if logical_id in self.resources else set()
+
     def _section(self, name: str) -> Mapping[str, Any]:
         return self.sections.get(name) or {}
 
@@ -139,13 +143,12 @@ class Template:
                 "Template format error: At least one Resources member must be defined."
             )
         types = {definition.get("Type", "none") for definition in self.resources.values()}
-        unknown = sorted(types - HANDLERS.keys())
+        unknown = sorted(each for each in types if not is_handled(each))
         if unknown:
             raise TemplateError(
                 f"Template format error: Unrecognized resource types: [{', '.join(unknown)}]. The "
                 f"embedded AWS has no such types. Add a handler to local/emulator/cloudformation/"
-                f"handlers, or do without; custom resources (Custom::*) run code while deploying "
-                f"and are never available"
+                f"handlers, or do without"
             )
 
     def _check_references(self) -> None:

@@ -106,8 +106,8 @@ def test_a_refused_template_leaves_the_stack_as_it_was(
 ) -> None:
     stack.deploy_resources(One=parameter("1"))
 
-    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[Custom::Thing\]"):
-        stack.propose({"Resources": {"One": parameter("2"), "Two": {"Type": "Custom::Thing"}}})
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \[AWS::EKS::Cluster\]"):
+        stack.propose({"Resources": {"One": parameter("2"), "Two": {"Type": "AWS::EKS::Cluster"}}})
 
     assert stack.status == "CREATE_COMPLETE"
     assert value_of(aws, stack.physical_id("One")) == "1"

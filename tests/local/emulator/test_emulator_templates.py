@@ -18,12 +18,13 @@ def parse(**sections: Any) -> Template:
 
 
 def test_types_it_does_not_have_are_refused_and_all_named() -> None:
-    with pytest.raises(TemplateError, match=r"\[AWS::EKS::Cluster, Custom::S3AutoDelete\]"):
+    with pytest.raises(TemplateError, match=r"\[AWS::EKS::Cluster, AWS::Glue::Job\]"):
         parse(
             Resources={
                 "Bucket": BUCKET,
                 "Cluster": {"Type": "AWS::EKS::Cluster"},
                 "Cleaner": {"Type": "Custom::S3AutoDelete"},
+                "Job": {"Type": "AWS::Glue::Job"},
             }
         )
 
