@@ -77,7 +77,9 @@ NARROWER: Final = {
             "constructs_lib.confinement",
             "constructs_lib.errors",
             "constructs_lib.graph",
+            "constructs_lib.jobs",
             "constructs_lib.language",
+            "constructs_lib.service_model",
             "constructs_lib.terminal",
             "constructs_lib.release.incoming",
         }
@@ -85,8 +87,8 @@ NARROWER: Final = {
 }
 """What rooms may import of other folders, where that is less than all that stands below.
 
-Scripts of jobs run without the app. The embedded AWS knows what any client of AWS could know: no
-builders and no configs.
+Scripts of jobs run without the app. The embedded AWS knows what any client of AWS could know, and
+serves models by what verification has: no builders and no configs.
 """
 
 

@@ -49,6 +49,10 @@ def emulator(
         bool,
         typer.Option("--no-permissions", help="Allow every call; by default policies decide."),
     ] = False,
+    time_scale: Annotated[
+        float | None,
+        typer.Option(min=1, help="Seconds that services wait, in one of this machine."),
+    ] = None,
     as_json: Annotated[
         bool,
         typer.Option("--json", help="Print one line of JSON when it is ready, instead of text."),
@@ -59,12 +63,16 @@ def emulator(
     It starts empty, and what is in it is gone when it stops. Its access key is in
     .local/emulator.json, where the other commands find it.
 
+    What services wait for is shortened: where an update of an endpoint waits ten minutes, two
+    seconds pass, unless --time-scale says otherwise; 1 is real time.
+
     Examples:
         release emulator
         release emulator --port 5000
     """
     from constructs_lib.aws.handle import AwsHandle
     from local.emulator import DEFAULT_REGION
+    from local.emulator.pace import TIME_SCALE
     from local.emulator.server import Started, serve
 
     def tell(started: Started) -> None:
@@ -83,6 +91,7 @@ def emulator(
         port=port,
         log_file=places.STATE / "emulator.log",
         permissions=not no_permissions,
+        time_scale=time_scale or TIME_SCALE,
         on_ready=tell,
     )
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Final
 
+from local.emulator.pace import TIME_SCALE
 from local.emulator.server import serve
+
+_SCALE: Final = "seconds that services wait, in one of this machine"
 
 
 def main() -> None:
@@ -14,12 +18,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--log-file", type=Path, default=Path("emulator.log"))
     parser.add_argument("--no-permissions", action="store_true", help="allow every signed call")
+    parser.add_argument("--time-scale", type=float, default=TIME_SCALE, help=_SCALE)
     parser.add_argument("--stop-at-end-of-input", action="store_true")
     arguments = parser.parse_args()
     serve(
         port=arguments.port,
         log_file=arguments.log_file,
         permissions=not arguments.no_permissions,
+        time_scale=arguments.time_scale,
         stop_at_end_of_input=arguments.stop_at_end_of_input,
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from constructs_lib.aws.handle import AccessKey, AwsHandle, without_aws_variables
 from constructs_lib.errors import ReleaseError
 from local.emulator.house_calls import HouseCalls
+from local.emulator.pace import TIME_SCALE
 
 ACCOUNT_ID: Final = "123456789012"
 """The account of every embedded AWS."""
@@ -45,6 +46,7 @@ class EmbeddedAws:
         log_file: Path | None = None,
         region: str = DEFAULT_REGION,
         permissions: bool = True,
+        time_scale: float = TIME_SCALE,
     ) -> None:
         """Prepare.
 
@@ -53,12 +55,14 @@ class EmbeddedAws:
             region: The region of clients for which none is named.
             permissions: Whether calls are decided by the deployed policies; false for what has
                 no policies, because it is about something else.
+            time_scale: Seconds that services wait, in one of this machine; 1 is real time.
         """
         self.region = region
         self.endpoint_url = ""
         self.key = AccessKey("", "")
         """The administrator's access key."""
         self._permissions = permissions
+        self._time_scale = time_scale
         self._log_file = log_file
         self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -83,6 +87,7 @@ class EmbeddedAws:
         log_file = self._log_file or Path(self._folder.name, "emulator.log")
         log_file.parent.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "local.emulator", "--stop-at-end-of-input"]
+        command += ["--time-scale", str(self._time_scale)]
         if not self._permissions:
             command.append("--no-permissions")
         with log_file.open("ab") as log:

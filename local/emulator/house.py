@@ -13,6 +13,7 @@ from local.emulator.authorization.policies import key_arn
 from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller, Sessions
 from local.emulator.authorization.uses import Use
 from local.emulator.background import Background
+from local.emulator.endpoints.faults import EndpointFaults
 from local.emulator.events.clock import Clock
 from local.emulator.events.sagemaker_events import SageMakerEvents
 from local.emulator.house_calls import HOUSE_PATH
@@ -29,6 +30,7 @@ class House:
     background: Background
     clock: Clock
     events: SageMakerEvents
+    faults: EndpointFaults
 
     def application(self) -> Flask:
         """Make the application."""
@@ -36,6 +38,7 @@ class House:
         for name, view in {
             "clock": self._turn_clock,
             "decisions": self._decide,
+            "endpoint-faults": self._ask_for_fault,
             "end-pipeline-execution": self._end_execution,
             "pipeline-execution-steps": self._tell_of_step,
             "pipeline-executions": _list_executions,
@@ -107,6 +110,15 @@ class House:
         """Take ``AdvanceSeconds``: turn the clock of schedules; answers what was due until then."""
         due = self.clock.advance(request.get_json(force=True)["AdvanceSeconds"])
         return jsonify(Now=self.clock.now.isoformat(), Due=due)
+
+    def _ask_for_fault(self) -> Response | tuple[Response, HTTPStatus]:
+        """Take ``EndpointArn`` and ``Fault``: let something happen to an endpoint once."""
+        document = request.get_json(force=True)
+        try:
+            self.faults.ask(document["EndpointArn"], document["Fault"])
+        except ValueError as error:
+            return jsonify(Message=str(error)), HTTPStatus.BAD_REQUEST
+        return Response(status=HTTPStatus.NO_CONTENT)
 
     def _settle(self) -> Response:
         """Wait until events are delivered and functions have ended; tells whether they have."""

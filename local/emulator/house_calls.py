@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from botocore.auth import SigV4Auth
@@ -58,6 +59,16 @@ class HouseCalls:
         self.settle()
         due: list[str] = document["Due"]
         return due
+
+    def ask_for_fault(self, endpoint_arn: str, fault: str) -> None:
+        """Let a fault of :mod:`local.emulator.endpoints.faults` happen to an endpoint, once.
+
+        Raises:
+            ValueError: There is no such fault.
+        """
+        answer = self.call("endpoint-faults", {"EndpointArn": endpoint_arn, "Fault": fault})
+        if answer.status_code != HTTPStatus.NO_CONTENT:
+            raise ValueError(json.loads(answer.content)["Message"])
 
     def executions_to_run(self) -> list[str]:
         """List the ARNs of executions that were started and have not ended."""

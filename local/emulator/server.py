@@ -27,6 +27,12 @@ from local.emulator.clients import Clients
 from local.emulator.cloudformation.resources import act_as
 from local.emulator.cloudformation.service import CloudFormation
 from local.emulator.embedded import ACCOUNT_ID
+from local.emulator.endpoints.artifact import ModelReader
+from local.emulator.endpoints.faults import EndpointFaults
+from local.emulator.endpoints.fleet import remove_files
+from local.emulator.endpoints.invocations import Invocations
+from local.emulator.endpoints.rollout import Rollout
+from local.emulator.endpoints.service import EndpointService
 from local.emulator.events.clock import Clock
 from local.emulator.events.delivery import EventDelivery
 from local.emulator.events.s3_events import install_s3_events
@@ -35,6 +41,7 @@ from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
 from local.emulator.network_validation import NetworkValidation
+from local.emulator.pace import TIME_SCALE, Pace
 from local.emulator.sagemaker.execution_steps import ExecutionSteps
 from local.emulator.services import Services
 from local.processes import kill_children
@@ -68,6 +75,7 @@ def serve(
     port: int,
     log_file: Path,
     permissions: bool = True,
+    time_scale: float = TIME_SCALE,
     stop_at_end_of_input: bool = False,
     on_ready: Callable[[Started], None] = _print,
 ) -> None:
@@ -77,6 +85,7 @@ def serve(
         port: 0 takes a free one.
         log_file: Appended to.
         permissions: Whether calls are decided by the deployed policies.
+        time_scale: Seconds of a service's waits in one of this machine.
         stop_at_end_of_input: Stop, too, when standard input ends: a process that starts this one
             with a pipe takes it along however it dies.
         on_ready: Called once connections are accepted; prints URL and key as JSON by default.
@@ -94,7 +103,7 @@ def serve(
         }
     )
     endpoint_url = f"http://localhost:{server.port}"
-    server.app = _gate(endpoint_url, sessions)
+    server.app = _gate(endpoint_url, sessions, Pace(time_scale))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     if stop_at_end_of_input:
@@ -104,24 +113,31 @@ def serve(
     server.serve_forever()
 
 
-def _gate(endpoint_url: str, sessions: Sessions) -> RequestGate:
+def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
     CloudFormation.endpoint_url = endpoint_url
     act_as(sessions.identities.emulator)
-    background = Background()
+    background, faults = Background(), EndpointFaults()
     delivery = EventDelivery(Clients(endpoint_url), sessions, background)
-    clock, events = Clock(delivery), SageMakerEvents(delivery, ExecutionSteps())
+    clock, events = Clock(delivery, pace), SageMakerEvents(delivery, ExecutionSteps())
+    rollout = Rollout(ModelReader(delivery.clients, sessions), pace, faults)
+    endpoints = EndpointService(rollout, sessions, events.endpoint_changed)
     services = Services(
         {
             "awslambda": [FunctionService(delivery.clients, sessions, background).install],
             "events": [delivery.install, clock.watch_rules],
             "s3": [partial(install_s3_events, delivery)],
-            "sagemaker": [events.install, NetworkValidation(sessions.decisions).install],
+            "sagemaker": [
+                events.install,
+                NetworkValidation(sessions.decisions).install,
+                endpoints.install,
+            ],
+            "sagemakerruntime": [Invocations(ACCOUNT_ID).install],
             "scheduler": [clock.watch_schedules],
         }
     )
     return RequestGate(
         DomainDispatcherApplication(services.create_application),
-        House(sessions, background, clock, events).application(),
+        House(sessions, background, clock, events, faults).application(),
         sessions.identities,
         sessions.decisions,
     )
@@ -143,5 +159,6 @@ def _exit(_signal: int, _frame: Any) -> None:
 
 def _end() -> None:
     kill_children()
+    remove_files()
     # Not SystemExit: tearing all of moto's modules down takes a second, and nothing is kept.
     os._exit(0)

@@ -15,6 +15,7 @@ from local.emulator.events.delivery import EventDelivery, iso_time
 from local.emulator.events.inputs import input_for
 from local.emulator.events.schedules import Recurrence
 from local.emulator.events.targets import Sender
+from local.emulator.pace import Pace
 
 _TICK_SECONDS: Final = 1.0
 
@@ -32,9 +33,10 @@ class Due:
 class Clock:
     """Runs what is due: the schedules of EventBridge Scheduler, and rules with one."""
 
-    def __init__(self, delivery: EventDelivery) -> None:
-        """Begin now, without looking back."""
+    def __init__(self, delivery: EventDelivery, pace: Pace) -> None:
+        """Begin now, without looking back; ``pace`` is turned along."""
         self._delivery = delivery
+        self._pace = pace
         self._turned = timedelta()
         self._looked = datetime.now(UTC)
         self._watched: list[Callable[[datetime, datetime], Iterator[Due]]] = []
@@ -72,6 +74,7 @@ class Clock:
 
     def advance(self, seconds: float) -> list[str]:
         """Turn the clock forward; returns the ARNs of what was due until then, in its order."""
+        self._pace.turn(seconds)
         with self._lock:
             self._turned += timedelta(seconds=seconds)
             return self._run_due()

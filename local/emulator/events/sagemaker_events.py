@@ -7,18 +7,21 @@ guide.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any, Final
 
+from local.emulator.endpoints.endpoint import ServedEndpoint
 from local.emulator.events.delivery import EventDelivery, iso_time
 from local.emulator.sagemaker.execution_steps import ExecutionSteps, Step, find_execution
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
+_ENDPOINT: Final = "SageMaker Endpoint State Change"
 _RETRIABLE: Final = ("Failed", "Stopped")
 _UPDATED: Final = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties")
 
@@ -146,6 +149,14 @@ class SageMakerEvents:
         region = execution_arn.split(":")[3]
         self._emit(_STEP, region, [pipeline_arn, execution_arn], detail)
 
+    def endpoint_changed(self, endpoint: ServedEndpoint) -> None:
+        """Tell of the new state of an endpoint, which events write in capitals."""
+        described = endpoint.response_object
+        described["EndpointStatus"] = _capitals(described["EndpointStatus"])
+        described["Tags"] = {tag["Key"]: tag["Value"] for tag in endpoint.tags}
+        detail = json.loads(json.dumps(described, default=_milliseconds))
+        self._emit(_ENDPOINT, endpoint.arn.split(":")[3], [endpoint.arn], detail)
+
     def _package_changed(self, response: Any, arn: str, updated: Any) -> None:
         package = response.sagemaker_backend.describe_model_package(arn)
         detail = json.loads(json.dumps(package.gen_response_object(), default=_as_text))
@@ -160,6 +171,15 @@ class SageMakerEvents:
 
 def _utc(time: datetime) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _capitals(status: str) -> str:
+    """Write ``RollingBack`` as ``ROLLING_BACK``."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status).upper()
+
+
+def _milliseconds(time: datetime) -> int:
+    return int(_utc(time).timestamp() * 1000)
 
 
 def _as_text(value: object) -> str:

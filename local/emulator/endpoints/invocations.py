@@ -1,0 +1,128 @@
+"""InvokeEndpoint: which fleet answers, and how its answer, or its failure, is told.
+
+Source: InvokeEndpoint in the Amazon SageMaker Runtime API reference; limits of its requests and
+answers in its service model.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+from constructs_lib.jobs.verify_model.payloads import Payload
+from constructs_lib.service_model import service_model
+from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
+from local.emulator.endpoints.fleet import ModelAnswer, ModelFailedError
+
+_PREFIX: Final = "X-Amzn-SageMaker-"
+_OCTETS: Final = "application/octet-stream"
+_DEFAULT_ACCEPT: Final = "application/json"
+_ANYTHING: Final = ("", "*/*")
+"""What a toolkit's server takes for JSON."""
+_NOT_UNDERSTOOD: Final = 415
+_MOST_MESSAGE: Final = 2048
+
+Answered = tuple[int, Mapping[str, str], bytes | str]
+
+
+@dataclass(frozen=True)
+class Invocations:
+    """Answers InvokeEndpoint in place of moto, which answers the same to everything."""
+
+    account: str
+
+    def install(self) -> None:
+        """Take over from moto."""
+        from moto.sagemakerruntime.responses import SageMakerRuntimeResponse
+
+        SageMakerRuntimeResponse.invoke_endpoint = lambda response: self.answer(
+            response.region, response.path, response.headers, response.body
+        )
+
+    def answer(
+        self, region: str, path: str, headers: Mapping[str, str], body: bytes | str
+    ) -> Answered:
+        """Answer one request."""
+        content = body.encode() if isinstance(body, str) else body
+        name = unquote(path.split("/")[2])
+        if len(content) > _most_bytes():
+            message = f"The request has {len(content):,} bytes; {_most_bytes():,} are allowed."
+            return _error(413, "ValidationError", {"Message": message})
+        endpoint = self._endpoint(region, name)
+        variant = headers.get(f"{_PREFIX}Target-Variant")
+        chosen = None if endpoint is None else endpoint.choose(variant)
+        if endpoint is None or chosen is None:
+            what = f"Variant {variant} of endpoint" if endpoint and variant else "Endpoint"
+            message = f"{what} {name} of account {self.account} not found."
+            return _error(400, "ValidationError", {"Message": message})
+        return self._ask(endpoint, chosen, headers, content)
+
+    def _endpoint(self, region: str, name: str) -> ServedEndpoint | None:
+        from moto.sagemaker.models import sagemaker_backends
+
+        found: ServedEndpoint | None = sagemaker_backends[self.account][region].endpoints.get(name)
+        return found
+
+    def _ask(
+        self,
+        endpoint: ServedEndpoint,
+        chosen: tuple[Deployment, RunningVariant],
+        headers: Mapping[str, str],
+        content: bytes,
+    ) -> Answered:
+        _, variant = chosen
+        assert variant.fleet is not None  # noqa: S101  # it is in service
+        kind = headers.get("Content-Type") or _OCTETS
+        accept = headers.get("Accept") or ""
+        if accept in _ANYTHING:
+            accept = _DEFAULT_ACCEPT
+        payload = Payload("invocation", content, kind, accept)
+        try:
+            answer = variant.fleet.ask(payload)
+            _refuse_large(answer)
+        except ModelFailedError as error:
+            return self._model_error(endpoint, error)
+        return (
+            200,
+            {
+                "Content-Type": answer.content_type,
+                "x-Amzn-Invoked-Production-Variant": variant.name,
+            },
+            answer.body,
+        )
+
+    def _model_error(self, endpoint: ServedEndpoint, error: ModelFailedError) -> Answered:
+        region = endpoint.arn.split(":")[3]
+        group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
+        said = str(error)
+        whose = "client" if error.status == _NOT_UNDERSTOOD else "server"
+        message = (
+            f'Received {whose} error ({error.status}) from primary with message "{said}". See the'
+            f" log group {group} in account {self.account}, region {region}, for more information."
+        )
+        members = {
+            "Message": message[:_MOST_MESSAGE],
+            "OriginalMessage": said[:_MOST_MESSAGE],
+            "OriginalStatusCode": error.status,
+            "LogStreamArn": f"arn:aws:logs:{region}:{self.account}:log-group:{group}",
+        }
+        return _error(424, "ModelError", members)
+
+
+def _error(status: int, code: str, members: Mapping[str, Any]) -> Answered:
+    # moto reads the status of an answer there
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code, "status": str(status)}
+    return status, headers, json.dumps(members)
+
+
+def _most_bytes() -> int:
+    return int(service_model("sagemaker-runtime").shape_for("BodyBlob").metadata["max"])
+
+
+def _refuse_large(answer: ModelAnswer) -> None:
+    if len(answer.body) > _most_bytes():
+        message = f"The answer has {len(answer.body):,} bytes; {_most_bytes():,} are allowed."
+        raise ModelFailedError(500, message)
