@@ -8,6 +8,7 @@ the machine do not know the access key.
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from io import BytesIO
@@ -133,9 +134,8 @@ def _refuse(refused: RefusedError, request: Any, start_response: Any) -> Iterabl
     signature = read_signature(request)
     service = service_name(request, signature) if signature else None
     status, headers, body = serialize(refused, request, service)
-    start_response(
-        f"{status} {refused.code}", [*headers.items(), ("Content-Length", str(len(body)))]
-    )
+    own = {"Content-Length": str(len(body)), "x-amzn-RequestId": str(uuid.uuid4())}
+    start_response(f"{status} {refused.code}", [*headers.items(), *own.items()])
     return [b"" if request.method == "HEAD" else body]
 
 

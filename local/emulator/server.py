@@ -44,6 +44,8 @@ from local.emulator.network_validation import NetworkValidation
 from local.emulator.pace import TIME_SCALE, Pace
 from local.emulator.sagemaker.execution_steps import ExecutionSteps
 from local.emulator.services import Services
+from local.emulator.workflows.executions import Workflows
+from local.emulator.workflows.identities import WorkflowIdentities
 from local.processes import kill_children
 
 _HOST: Final = "127.0.0.1"
@@ -121,6 +123,7 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
     clock, events = Clock(delivery, pace), SageMakerEvents(delivery, ExecutionSteps())
     rollout = Rollout(ModelReader(delivery.clients, sessions), pace, faults)
     endpoints = EndpointService(rollout, sessions, events.endpoint_changed)
+    workflows = Workflows(WorkflowIdentities(endpoint_url, sessions), delivery, pace)
     services = Services(
         {
             "awslambda": [FunctionService(delivery.clients, sessions, background).install],
@@ -133,6 +136,7 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
             ],
             "sagemakerruntime": [Invocations(ACCOUNT_ID).install],
             "scheduler": [clock.watch_schedules],
+            "stepfunctions": [workflows.install],
         }
     )
     return RequestGate(

@@ -31,7 +31,7 @@ _ACTIONS: Final = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
 }
 """Actions that are not named like their operation."""
-_ROLE_PARAMETERS: Final = frozenset({"ExecutionRoleArn", "Role", "RoleARN", "RoleArn"})
+_ROLE_PARAMETERS: Final = frozenset({"ExecutionRoleArn", "Role", "RoleARN", "RoleArn", "roleArn"})
 _HAND_OVER: Final = ("Create", "Execute", "Put", "Register", "Update")
 """Operations that hand a role over to a service begin with one of these."""
 

@@ -17,6 +17,7 @@ _PARAMETERS: Final = {
     "RoleNameWithPath": ("RoleName",),
     "RuleName": ("Name", "Rule"),
     "ScheduleName": ("Name",),
+    "StateMachineName": ("name",),
     "TopicName": ("Name",),
 }
 """Parameters that hold a variable of an ARN under another name."""

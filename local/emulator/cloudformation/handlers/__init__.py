@@ -18,6 +18,7 @@ from local.emulator.cloudformation.handlers import (
     s3,
     sagemaker,
     scheduler,
+    stepfunctions,
 )
 from local.emulator.cloudformation.resources import Handler
 
@@ -33,6 +34,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     **s3.HANDLERS,
     **sagemaker.HANDLERS,
     **scheduler.HANDLERS,
+    **stepfunctions.HANDLERS,
 }
 
 

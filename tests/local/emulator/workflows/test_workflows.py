@@ -1,0 +1,321 @@
+"""State machines run as their roles, at the pace of the embedded AWS."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.emulator import EmbeddedAws
+from tests.local.emulator.conftest import StackDriver
+from tests.local.emulator.policies import allow, document
+from tests.waiting import wait_until
+
+STATES = {"Service": "states.amazonaws.com"}
+HOURS = 36_000
+ECHO = """
+    def handler(event, context):
+        if "fail" in event:
+            raise ValueError(event["fail"])
+        return event
+"""
+Run = Callable[..., dict[str, Any]]
+
+
+def task(function: str, **members: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke",
+        "Parameters": {"FunctionName": function, "Payload.$": "$"},
+        "OutputPath": "$.Payload",
+        "End": True,
+        **members,
+    }
+
+
+def wait(seconds: int) -> dict[str, Any]:
+    return {"Type": "Wait", "Seconds": seconds, "End": True}
+
+
+def definition(state: dict[str, Any], **others: dict[str, Any]) -> str:
+    return json.dumps({"StartAt": "First", "States": {"First": state, **others}})
+
+
+@pytest.fixture
+def function(create_function: Callable[..., str]) -> str:
+    return create_function(ECHO)
+
+
+@pytest.fixture
+def role(create_role: Callable[..., str]) -> str:
+    return create_role(allow("lambda:InvokeFunction", "*"), trusts=STATES)
+
+
+@pytest.fixture
+def machine(aws: EmbeddedAws, role: str) -> Callable[..., str]:
+    """Create a state machine of one or more states; returns its ARN."""
+
+    def create(state: dict[str, Any], *, as_role: str | None = None, **others: Any) -> str:
+        answer = aws.client("stepfunctions").create_state_machine(
+            name=f"machine-{uuid.uuid4().hex[:8]}",
+            definition=definition(state, **others),
+            roleArn=as_role or role,
+        )
+        return str(answer["stateMachineArn"])
+
+    return create
+
+
+@pytest.fixture
+def run(aws: EmbeddedAws) -> Run:
+    """Run a state machine to its end; returns the description of the execution."""
+
+    def run_machine(arn: str, **options: Any) -> dict[str, Any]:
+        client = aws.client("stepfunctions")
+        execution = client.start_execution(stateMachineArn=arn, **options)["executionArn"]
+        end = time.monotonic() + 120
+        while (told := client.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            assert time.monotonic() < end, told
+            time.sleep(0.05)
+        return dict(told)
+
+    return run_machine
+
+
+def test_a_task_invokes_a_function_as_the_role(
+    machine: Callable[..., str], function: str, run: Run
+) -> None:
+    told = run(machine(task(function)), input='{"x": 1}')
+
+    assert told["status"] == "SUCCEEDED"
+    assert json.loads(told["output"]) == {"x": 1}
+    assert told["stopDate"] >= told["startDate"]
+
+
+def test_a_function_that_the_role_may_not_invoke_is_an_error_of_the_task(
+    machine: Callable[..., str], function: str, create_role: Callable[..., str], run: Run
+) -> None:
+    denied = create_role(trusts=STATES)
+    catch = [{"ErrorEquals": ["Lambda.AccessDeniedException"], "Next": "Caught"}]
+    caught = {"Type": "Pass", "Result": "caught", "End": True}
+
+    told = run(machine(task(function), as_role=denied))
+    answered = run(machine(task(function, Catch=catch), as_role=denied, Caught=caught))
+
+    assert (told["status"], told["error"]) == ("FAILED", "Lambda.AccessDeniedException")
+    assert "not authorized to perform: lambda:InvokeFunction" in told["cause"]
+    assert answered["output"] == '"caught"'
+
+
+def test_an_error_leaves_a_map_with_its_name(
+    machine: Callable[..., str], function: str, run: Run
+) -> None:
+    each = {"StartAt": "Task", "States": {"Task": task(function)}}
+    mapped = {"Type": "Map", "MaxConcurrency": 1, "ItemProcessor": each, "End": True}
+
+    told = run(machine(mapped), input='[{"x": 1}, {"fail": "so it is"}]')
+
+    assert (told["status"], told["error"]) == ("FAILED", "ValueError")
+    assert "so it is" in told["cause"]
+
+
+def test_a_reserved_error_leaves_a_map_with_its_name(
+    machine: Callable[..., str], create_function: Callable[..., str], run: Run
+) -> None:
+    slow = create_function("import time\n\ndef handler(event, context):\n    time.sleep(60)")
+    each = {"StartAt": "Task", "States": {"Task": task(slow, TimeoutSeconds=1)}}
+    mapped = {"Type": "Map", "ItemProcessor": each, "End": True}
+
+    told = run(machine(mapped), input="[{}]")
+
+    assert (told["status"], told["error"]) == ("FAILED", "States.Timeout")
+
+
+def test_waits_and_intervals_of_retries_are_shortened(
+    machine: Callable[..., str], function: str, run: Run
+) -> None:
+    retry = {
+        "ErrorEquals": ["ValueError"],
+        "IntervalSeconds": 300,
+        "MaxAttempts": 1,
+        "BackoffRate": 1,
+    }
+    waits = {**wait(600), "End": None, "Next": "Task"}
+    del waits["End"]
+    began = time.monotonic()
+
+    told = run(machine(waits, Task=task(function, Retry=[retry])), input='{"fail": "twice"}')
+
+    assert told["error"] == "ValueError"
+    assert 3 <= time.monotonic() - began < 60
+
+
+def test_turning_the_clock_ends_waits(aws: EmbeddedAws, machine: Callable[..., str]) -> None:
+    client = aws.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=machine(wait(HOURS)))["executionArn"]
+
+    def kinds() -> list[str]:
+        return [each["type"] for each in client.get_execution_history(executionArn=arn)["events"]]
+
+    wait_until(lambda: "WaitStateEntered" in kinds())
+    before = client.describe_execution(executionArn=arn)["status"]
+
+    aws.house.advance_clock(HOURS)
+
+    assert before == "RUNNING"
+    wait_until(lambda: client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
+
+
+def test_a_role_that_does_not_trust_step_functions_is_refused(
+    machine: Callable[..., str], create_role: Callable[..., str]
+) -> None:
+    other = create_role(trusts={"Service": "lambda.amazonaws.com"})
+
+    with pytest.raises(ClientError, match="Neither the global service principal states") as raised:
+        machine(wait(1), as_role=other)
+
+    assert raised.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+def test_a_trust_that_is_withdrawn_ends_tasks(
+    aws: EmbeddedAws, machine: Callable[..., str], function: str, role: str, run: Run
+) -> None:
+    arn = machine(task(function))
+    run(arn)
+    statement = {**allow("sts:AssumeRole", "*"), "Principal": {"Service": "lambda.amazonaws.com"}}
+    del statement["Resource"]
+    name = role.rpartition("/")[2]
+    aws.client("iam").update_assume_role_policy(RoleName=name, PolicyDocument=document(statement))
+
+    told = run(arn)
+
+    assert told["status"] == "FAILED"
+    assert "Neither the global service principal" in told["cause"]
+
+
+def test_an_execution_is_stopped_with_its_reason(
+    aws: EmbeddedAws, machine: Callable[..., str]
+) -> None:
+    client = aws.client("stepfunctions")
+    arn = client.start_execution(stateMachineArn=machine(wait(HOURS)))["executionArn"]
+
+    client.stop_execution(executionArn=arn, error="Late", cause="nobody waits")
+
+    told = client.describe_execution(executionArn=arn)
+    assert (told["status"], told["error"], told["cause"]) == ("ABORTED", "Late", "nobody waits")
+    assert told["stopDate"]
+
+
+def test_executions_have_names_of_their_own_and_the_newest_is_listed_first(
+    aws: EmbeddedAws, machine: Callable[..., str]
+) -> None:
+    client, arn = aws.client("stepfunctions"), machine(wait(HOURS))
+    first, second, named = (
+        client.start_execution(stateMachineArn=arn, **options)["executionArn"]
+        for options in ({}, {}, {"name": "given"})
+    )
+
+    again = client.start_execution(stateMachineArn=arn, name="given")["executionArn"]
+    with pytest.raises(ClientError, match="ExecutionAlreadyExists"):
+        client.start_execution(stateMachineArn=arn, name="given", input='{"other": 1}')
+
+    listed = client.list_executions(stateMachineArn=arn, statusFilter="RUNNING")["executions"]
+    assert [each["executionArn"] for each in listed] == [named, second, first]
+    assert again == named
+    for each in listed:
+        client.stop_execution(executionArn=each["executionArn"])
+
+
+def test_calls_on_executions_are_decided(
+    machine: Callable[..., str],
+    create_role: Callable[..., str],
+    client_as: Callable[..., Any],
+    role: str,
+) -> None:
+    arn = machine(wait(1))
+    nobody = client_as(create_role(), "stepfunctions")
+    starter = client_as(create_role(allow("states:StartExecution", arn)), "stepfunctions")
+    creator = client_as(
+        create_role(allow("states:CreateStateMachine", f"{arn.rpartition(':')[0]}:own-*")),
+        "stepfunctions",
+    )
+
+    with pytest.raises(ClientError, match=f"states:StartExecution on resource: {arn}"):
+        nobody.start_execution(stateMachineArn=arn)
+    execution = starter.start_execution(stateMachineArn=arn)["executionArn"]
+    for call in (starter.describe_execution, starter.get_execution_history, starter.stop_execution):
+        with pytest.raises(ClientError, match=f"on resource: {execution}"):
+            call(executionArn=execution)
+    with pytest.raises(ClientError, match=f"iam:PassRole on resource: {role}"):
+        creator.create_state_machine(name="own-1", definition=definition(wait(1)), roleArn=role)
+
+
+def test_a_rule_starts_an_execution_and_its_end_is_told(
+    aws: EmbeddedAws, machine: Callable[..., str], create_role: Callable[..., str]
+) -> None:
+    arn, name = machine({"Type": "Pass", "End": True}), f"rule-{uuid.uuid4().hex[:8]}"
+    events, sqs = aws.client("events"), aws.client("sqs")
+    starts = create_role(
+        allow("states:StartExecution", arn), trusts={"Service": "events.amazonaws.com"}
+    )
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue = f"arn:aws:sqs:us-east-1:{aws.account_id}:{name}"
+    policy = {**allow("sqs:SendMessage", queue), "Principal": {"Service": "events.amazonaws.com"}}
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(policy)})
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
+    events.put_targets(Rule=name, Targets=[{"Id": "machine", "Arn": arn, "RoleArn": starts}])
+    pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [arn]}}
+    events.put_rule(Name=f"{name}-ends", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=f"{name}-ends", Targets=[{"Id": "queue", "Arn": queue}])
+
+    entry = {"Source": name, "DetailType": "anything", "Detail": '{"given": 1}'}
+    events.put_events(Entries=[entry])
+
+    told: list[dict[str, Any]] = []
+
+    def has_ended() -> bool:
+        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+            "Messages", ()
+        ):
+            told.append(json.loads(message["Body"])["detail"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return any(each["status"] == "SUCCEEDED" for each in told)
+
+    wait_until(has_ended)
+    assert {each["status"] for each in told} == {"RUNNING", "SUCCEEDED"}
+    [ended] = [each for each in told if each["status"] == "SUCCEEDED"]
+    assert json.loads(ended["output"])["detail"] == {"given": 1}
+
+
+def test_a_stack_has_a_state_machine(
+    aws: EmbeddedAws, stack: StackDriver, role: str, run: Run
+) -> None:
+    def resource(result: str) -> dict[str, Any]:
+        return {
+            "Type": "AWS::StepFunctions::StateMachine",
+            "Properties": {
+                "DefinitionString": definition({"Type": "Pass", "Result": result, "End": True}),
+                "RoleArn": role,
+                "StateMachineName": stack.name,
+                "Tags": [{"Key": "of", "Value": result}],
+                "TracingConfiguration": {"Enabled": True},
+            },
+        }
+
+    status = stack.deploy_resources(Machine=resource("one"))
+    arn = stack.physical_id("Machine")
+    first = run(arn)["output"]
+    stack.deploy_resources(Machine=resource("two"))
+
+    assert status == "CREATE_COMPLETE"
+    assert [first, run(arn)["output"]] == ['"one"', '"two"']
+    tags = aws.client("stepfunctions").list_tags_for_resource(resourceArn=arn)["tags"]
+    assert tags == [{"key": "of", "value": "two"}]
+    stack.delete()
+    with pytest.raises(ClientError, match="StateMachineDoesNotExist"):
+        aws.client("stepfunctions").describe_state_machine(stateMachineArn=arn)
