@@ -18,6 +18,8 @@ from local.emulator.s3_checksums import tell_checksums
 from local.emulator.s3_writes import check_writes
 from local.emulator.sagemaker.lineage import add_lineage
 from local.emulator.sagemaker.load_tests import add_load_tests
+from local.emulator.sagemaker.packages import check_package_updates
+from local.emulator.sagemaker.scaling import install_scaling
 
 # What CreateModelPackage accepts and DescribeModelPackage answers, but moto drops.
 _DROPPED_PACKAGE_MEMBERS: Final = (
@@ -360,6 +362,7 @@ def _name_the_administrator() -> None:
 
 
 _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
+    "applicationautoscaling": (install_scaling,),
     "iam": (_answer_iam_requests_one_by_one,),
     "s3": (
         _leave_bucket_policies_to_the_gate,
@@ -378,6 +381,7 @@ _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
         _let_executions_last,
         _update_only_given_package_members,
         _add_package_deletion,
+        check_package_updates,
         add_load_tests,
         add_lineage,
     ),

@@ -83,13 +83,42 @@ def _messages(operation: Operation) -> Iterator[Use]:
     yield from message_key_uses(needed[0], operation.region)
 
 
+def _scaling(operation: Operation) -> Iterator[Use]:
+    """Ask for what Application Auto Scaling does to an endpoint and with its alarms, too.
+
+    Source: "Permissions required for API actions on target services and CloudWatch" in the
+    Application Auto Scaling user guide.
+    """
+    yield from _named(operation)
+    if operation.parameters.get("ServiceNamespace") != "sagemaker":
+        return
+    place = f"{operation.region}:{operation.account}"
+    endpoint = "/".join((operation.text("ResourceId") or "").split("/")[:2])
+    resources = {
+        "sagemaker": f"arn:aws:sagemaker:{place}:{endpoint}",
+        "cloudwatch": f"arn:aws:cloudwatch:{place}:alarm:TargetTracking-{endpoint}",
+    }
+    for action in _OF_SCALING.get(operation.name, ()):
+        yield Use(action, resources[action.partition(":")[0]])
+
+
 def _trusted(operation: Operation) -> Iterator[Use]:
     """Ask for nothing where AWS STS answers everybody."""
     if operation.name != "GetCallerIdentity":
         yield from _named(operation)
 
 
+_OF_SCALING: Final = {
+    "DeleteScalingPolicy": ("cloudwatch:DeleteAlarms",),
+    "DeregisterScalableTarget": ("cloudwatch:DeleteAlarms",),
+    "PutScalingPolicy": ("cloudwatch:DescribeAlarms", "cloudwatch:PutMetricAlarm"),
+    "RegisterScalableTarget": (
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
+    ),
+}
 _OF_SERVICE: Final[Mapping[str, Callable[[Operation], Iterator[Use]]]] = {
+    "application-autoscaling": _scaling,
     "s3": s3_uses,
     "sagemaker": _sagemaker,
     "sns": _messages,

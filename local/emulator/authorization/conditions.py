@@ -23,6 +23,8 @@ _PRINCIPAL_TYPES: Final = {
     Kind.USER: "User",
 }
 _MEMBERS: Final = {
+    "application-autoscaling:scalable-dimension": ("ScalableDimension",),
+    "application-autoscaling:service-namespace": ("ServiceNamespace",),
     "cloudformation:ChangeSetName": ("ChangeSetName",),
     "cloudformation:RoleArn": ("RoleARN",),
     "cloudwatch:namespace": ("Namespace",),
@@ -30,6 +32,7 @@ _MEMBERS: Final = {
     "events:source": ("Source",),
     "kms:GrantOperations": ("Operations",),
     "kms:GranteePrincipal": ("GranteePrincipal",),
+    "sagemaker:CustomerMetadataPropertiesToRemove": ("CustomerMetadataPropertiesToRemove",),
     "sagemaker:InstanceTypes": ("InstanceType",),
     "sagemaker:InterContainerTrafficEncryption": (
         "EnableInterContainerTrafficEncryption",
@@ -37,7 +40,8 @@ _MEMBERS: Final = {
     ),
     "sagemaker:MaxRuntimeInSeconds": ("MaxRuntimeInSeconds",),
     "sagemaker:ModelApprovalStatus": ("ModelApprovalStatus",),
-    "sagemaker:ModelArn": ("ModelName",),
+    "sagemaker:ModelLifeCycle:Stage": ("Stage",),
+    "sagemaker:ModelLifeCycle:StageStatus": ("StageStatus",),
     "sagemaker:NetworkIsolation": ("EnableNetworkIsolation",),
     "sagemaker:OutputKmsKeyArn": ("KmsKeyId",),
     "sagemaker:VolumeKmsKeyArn": ("VolumeKmsKeyId",),
@@ -108,6 +112,14 @@ def _of_request(operation: Operation) -> Context:
         values = [text for name in names for text in _texts(operation.parameters, name)]
         if values:
             context[key] = values
+    metadata = operation.parameters.get("CustomerMetadataProperties")
+    if isinstance(metadata, Mapping):
+        prefix = "sagemaker:CustomerMetadataProperties/"
+        context.update({f"{prefix}{key}": str(value) for key, value in metadata.items()})
+    models = list(_texts(operation.parameters.get("ProductionVariants"), "ModelName"))
+    if models:
+        place = f"arn:aws:sagemaker:{operation.region}:{operation.account}:model/"
+        context["sagemaker:ModelArn"] = [place + name for name in models]
     tags = dict(_tags(operation.parameters))
     if tags:
         context["aws:TagKeys"] = sorted(tags)

@@ -115,6 +115,12 @@ class ServedEndpoint:
         deployment = self.serving or self.coming
         return deployment.configuration.endpoint_config_name if deployment else ""
 
+    @property
+    def variant_names(self) -> list[str]:
+        """The production variants that serve, or are the first to."""
+        deployment = self.serving or self.coming
+        return [variant.name for variant in deployment.variants] if deployment else []
+
     def choose(self, variant: str | None) -> tuple[Deployment, RunningVariant] | None:
         """Choose which fleet answers the next request: by turns, so that shares come out."""
         with self.lock:

@@ -23,7 +23,12 @@ _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
 _ENDPOINT: Final = "SageMaker Endpoint State Change"
 _RETRIABLE: Final = ("Failed", "Stopped")
-_UPDATED: Final = ("ModelApprovalStatus", "ApprovalDescription", "CustomerMetadataProperties")
+_UPDATED: Final = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "CustomerMetadataProperties",
+    "ModelLifeCycle",
+)
 
 
 @dataclass(frozen=True)
