@@ -20,6 +20,8 @@ PROCESS_BORDERS = {
     ("local/emulator/functions/bootstrap.py", "main"): "an error is the function's answer",
     ("constructs_lib/jobs/ray_serving/ray_model_app.py", "answer"): "an error is the answer",
     ("local/emulator/gate.py", "__call__"): "answers a defect once, as a service does",
+    ("local/emulator/endpoints/service.py", "_do"): "nobody waits for it: the endpoint tells it",
+    ("local/emulator/monitoring/alarms.py", "_watch"): "the other alarms go on being evaluated",
     ("local/emulator/background.py", "_run"): "nobody waits for it: a defect goes to the log",
     ("benchmarks/fuzz/tarfile_reader.py", "read_with_tarfile"): "an error is a reader's answer",
     ("benchmarks/faults/function_process.py", "_invoke"): "counts a defect as one, and goes on",

@@ -40,6 +40,7 @@ from local.emulator.events.sagemaker_events import SageMakerEvents
 from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
+from local.emulator.monitoring.alarms import AlarmWatch
 from local.emulator.network_validation import NetworkValidation
 from local.emulator.pace import TIME_SCALE, Pace
 from local.emulator.sagemaker.execution_steps import ExecutionSteps
@@ -127,6 +128,7 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
     services = Services(
         {
             "awslambda": [FunctionService(delivery.clients, sessions, background).install],
+            "cloudwatch": [AlarmWatch(delivery, pace).install],
             "events": [delivery.install, clock.watch_rules],
             "s3": [partial(install_s3_events, delivery)],
             "sagemaker": [

@@ -7,6 +7,7 @@ answers in its service model.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,7 @@ from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.service_model import service_model
 from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
 from local.emulator.endpoints.fleet import ModelAnswer, ModelFailedError
+from local.emulator.monitoring.endpoint_metrics import InvocationRecord
 
 _PREFIX: Final = "X-Amzn-SageMaker-"
 _OCTETS: Final = "application/octet-stream"
@@ -73,26 +75,29 @@ class Invocations:
         headers: Mapping[str, str],
         content: bytes,
     ) -> Answered:
-        _, variant = chosen
+        deployment, variant = chosen
         assert variant.fleet is not None  # noqa: S101  # it is in service
-        kind = headers.get("Content-Type") or _OCTETS
-        accept = headers.get("Accept") or ""
-        if accept in _ANYTHING:
-            accept = _DEFAULT_ACCEPT
-        payload = Payload("invocation", content, kind, accept)
+        began, status = time.monotonic(), 200
         try:
-            answer = variant.fleet.ask(payload)
+            answer = variant.fleet.ask(_payload(headers, content))
             _refuse_large(answer)
         except ModelFailedError as error:
+            status = error.status
             return self._model_error(endpoint, error)
-        return (
-            200,
-            {
-                "Content-Type": answer.content_type,
-                "x-Amzn-Invoked-Production-Variant": variant.name,
-            },
-            answer.body,
-        )
+        finally:
+            InvocationRecord(
+                endpoint_name=endpoint.endpoint_name,
+                variant_name=variant.name,
+                configuration_name=deployment.configuration.endpoint_config_name,
+                region=endpoint.arn.split(":")[3],
+                status=status,
+                seconds=time.monotonic() - began,
+            ).publish(self.account)
+        told = {
+            "Content-Type": answer.content_type,
+            "x-Amzn-Invoked-Production-Variant": variant.name,
+        }
+        return 200, told, answer.body
 
     def _model_error(self, endpoint: ServedEndpoint, error: ModelFailedError) -> Answered:
         region = endpoint.arn.split(":")[3]
@@ -110,6 +115,11 @@ class Invocations:
             "LogStreamArn": f"arn:aws:logs:{region}:{self.account}:log-group:{group}",
         }
         return _error(424, "ModelError", members)
+
+
+def _payload(headers: Mapping[str, str], content: bytes) -> Payload:
+    kind, accept = headers.get("Content-Type") or _OCTETS, headers.get("Accept") or ""
+    return Payload("invocation", content, kind, _DEFAULT_ACCEPT if accept in _ANYTHING else accept)
 
 
 def _error(status: int, code: str, members: Mapping[str, Any]) -> Answered:

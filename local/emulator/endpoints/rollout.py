@@ -98,7 +98,7 @@ class Rollout:
                 variant.instance_count = asked.get("DesiredInstanceCount", variant.instance_count)
         endpoint.set("InService")
 
-    def remove(self, endpoint: ServedEndpoint, forget: Callable[[], None]) -> None:
+    def remove(self, endpoint: ServedEndpoint, forget: Callable[[], object]) -> None:
         """End all processes of an endpoint, and then the endpoint itself."""
         for deployment in (endpoint.serving, endpoint.coming):
             if deployment is not None:

@@ -8,8 +8,10 @@ DeleteEndpoint in the Amazon SageMaker API reference.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from threading import Thread
 from typing import Any, Final
 
@@ -92,7 +94,7 @@ class EndpointService:
         if backend.endpoints.setdefault(name, endpoint) is not endpoint:
             raise already_existing(arn)
         self.told(endpoint)
-        _begin(self.rollout.create, backend, endpoint)
+        _begin(endpoint, self.rollout.create, backend, endpoint)
         return arn
 
     def _update(self, backend: Any, request: Mapping[str, Any]) -> str:
@@ -122,7 +124,7 @@ class EndpointService:
             endpoint.set("Updating")
         if abandoned is not None:  # of a rollback that failed
             abandoned.stop()
-        _begin(self.rollout.update, backend, endpoint, config)
+        _begin(endpoint, self.rollout.update, backend, endpoint, config)
         return endpoint.arn
 
     def _check_alarms(
@@ -163,14 +165,16 @@ class EndpointService:
                         f' endpoint configuration "{endpoint.configuration_name}".'
                     )
             endpoint.set("Updating")
-        _begin(self.rollout.resize, endpoint, {each["VariantName"]: each for each in asked})
+        wanted = {each["VariantName"]: each for each in asked}
+        _begin(endpoint, self.rollout.resize, endpoint, wanted)
         return endpoint.arn
 
     def _delete(self, backend: Any, name: str) -> None:
         endpoint = found_endpoint(backend, name)
         with _changing(endpoint):
             endpoint.set("Deleting")
-        _begin(self.rollout.remove, endpoint, lambda: backend.endpoints.pop(name, None))
+        forget = partial(backend.endpoints.pop, name, None)
+        _begin(endpoint, self.rollout.remove, endpoint, forget)
 
 
 class _changing:  # noqa: N801  # a context, as contextlib names them
@@ -205,8 +209,16 @@ def found_endpoint(backend: Any, name: str) -> ServedEndpoint:
     return found
 
 
-def _begin(work: Callable[..., object], *arguments: Any) -> None:
-    Thread(target=work, args=arguments, name=work.__name__, daemon=True).start()
+def _begin(endpoint: ServedEndpoint, work: Callable[..., object], *arguments: Any) -> None:
+    Thread(target=_do, args=(endpoint, work, *arguments), daemon=True).start()
+
+
+def _do(endpoint: ServedEndpoint, work: Callable[..., object], *arguments: Any) -> None:
+    try:
+        work(*arguments)
+    except Exception as defect:
+        logging.getLogger(__name__).exception("defect: endpoint %s", endpoint.endpoint_name)
+        endpoint.set("Failed", f"The embedded AWS cannot do this: {defect!r}")
 
 
 def _now() -> Any:

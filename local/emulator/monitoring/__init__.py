@@ -1,0 +1,1 @@
+"""Amazon CloudWatch: alarms that are evaluated, and the metrics of endpoints."""

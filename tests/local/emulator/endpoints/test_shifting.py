@@ -1,0 +1,273 @@
+"""Updates shift traffic in steps, and alarms take them back."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.emulator.endpoints.policies import Shift, shifts
+from tests.local.emulator.endpoints.conftest import SAGEMAKER, Served, permissions
+from tests.waiting import wait_until
+
+HOUR = 3600
+SLOW = """
+    import json, time
+
+    def model_fn(model_dir):
+        return None
+
+    def transform_fn(model, data, content_type, accept):
+        time.sleep(0.3)
+        return json.dumps({"model": "slow"})
+"""
+
+
+def percent(value: int) -> dict[str, Any]:
+    return {"Type": "CAPACITY_PERCENT", "Value": value}
+
+
+def blue_green(kind: str, interval: int, last: int = 0, **sizes: Any) -> dict[str, Any]:
+    routing = {"Type": kind, "WaitIntervalInSeconds": interval, **sizes}
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": last}
+    return {"BlueGreenUpdatePolicy": policy}
+
+
+def rolling(size: dict[str, Any], interval: int) -> dict[str, Any]:
+    return {"RollingUpdatePolicy": {"MaximumBatchSize": size, "WaitIntervalInSeconds": interval}}
+
+
+@pytest.mark.parametrize(
+    ("config", "count", "expected"),
+    [
+        (None, 1, [(1.0, 0)]),
+        ({"AutoRollbackConfiguration": {"Alarms": []}}, 1, [(1.0, 0)]),
+        (blue_green("ALL_AT_ONCE", 0, 300), 1, [(1.0, 300)]),
+        (blue_green("CANARY", 600, 300, CanarySize=percent(10)), 1, [(0.1, 600), (1.0, 300)]),
+        (
+            blue_green("CANARY", 600, CanarySize={"Type": "INSTANCE_COUNT", "Value": 1}),
+            4,
+            [(0.25, 600), (1.0, 0)],
+        ),
+        (
+            blue_green("LINEAR", 60, 300, LinearStepSize=percent(25)),
+            1,
+            [(0.25, 60), (0.5, 60), (0.75, 60), (1.0, 300)],
+        ),
+        (
+            blue_green("LINEAR", 60, LinearStepSize=percent(33)),
+            1,
+            [(0.33, 60), (0.66, 60), (0.99, 60), (1.0, 0)],
+        ),
+        (rolling(percent(50), 120), 4, [(0.5, 120), (1.0, 120)]),
+    ],
+)
+def test_a_configuration_says_the_steps(
+    config: dict[str, Any] | None, count: int, expected: list[tuple[float, int]]
+) -> None:
+    assert shifts(config, count) == [Shift(*step) for step in expected]
+
+
+def test_a_canary_gets_its_share_of_the_traffic_and_then_all(served: Served) -> None:
+    served.create(served.version("one"))
+    canary = blue_green("CANARY", HOUR, CanarySize=percent(20))
+    served.begin_update(served.version("two"), DeploymentConfig=canary)
+    wait_until(lambda: served.answer() == "two")
+
+    answers = Counter(served.answer() for _ in range(20))
+    described = served.describe()
+
+    assert 3 <= answers["two"] <= 5
+    assert answers["one"] + answers["two"] == 20
+    weights = [
+        each["ProductionVariants"][0]["CurrentWeight"]
+        for each in (described, described["PendingDeploymentSummary"])
+    ]
+    assert weights == [0.8, 0.2]
+    served.aws.house.advance_clock(HOUR)
+    served.settled()
+    assert {served.answer() for _ in range(10)} == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (blue_green("CANARY", 60), "CanarySize is required"),
+        (blue_green("ALL_AT_ONCE", 60, CanarySize=percent(10)), "CanarySize cannot be specified"),
+        (blue_green("CANARY", 60, CanarySize=percent(51)), "between 1 and 50 percent"),
+        (blue_green("LINEAR", 60, LinearStepSize=percent(5)), "between 10 and 50 percent"),
+        (rolling(percent(60), 60), "between 5 and 50 percent"),
+        (rolling(percent(50), 3601), "less than or equal to 3600"),
+        (
+            {**rolling(percent(50), 60), **blue_green("ALL_AT_ONCE", 0)},
+            "only one can be specified",
+        ),
+    ],
+)
+def test_a_policy_that_the_service_refuses_is_refused(
+    served: Served, config: dict[str, Any], message: str
+) -> None:
+    first = served.version("one")
+    served.create(first)
+
+    with pytest.raises(ClientError, match=message):
+        served.update(first, DeploymentConfig=config)
+
+
+def test_the_time_of_a_deployment_has_to_be_enough_for_its_waits(served: Served) -> None:
+    first = served.version("one")
+    served.create(first)
+    config = blue_green("CANARY", 600, 600, CanarySize=percent(10))
+    config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 1200
+
+    with pytest.raises(ClientError, match="total waiting time of the deployment, 1200 seconds"):
+        served.update(first, DeploymentConfig=config)
+
+
+def test_other_names_of_variants_are_not_deployed_with_a_policy(served: Served) -> None:
+    served.create(served.version("one"))
+
+    with pytest.raises(ClientError, match="have to be the same"):
+        served.update(
+            served.version("two", VariantName="Other"),
+            DeploymentConfig=blue_green("ALL_AT_ONCE", 0),
+        )
+
+
+class Alarms:
+    """Alarms of a test on the fleet of one configuration."""
+
+    def __init__(self, served: Served) -> None:
+        self.client = served.aws.client("cloudwatch")
+        self._served = served
+
+    def create(self, configuration: str, metric: str, **members: Any) -> str:
+        name = f"alarm-{uuid.uuid4().hex[:8]}"
+        dimensions = {
+            "EndpointName": self._served.name,
+            "VariantName": "AllTraffic",
+            "EndpointConfigName": configuration,
+        }
+        self.client.put_metric_alarm(
+            **{
+                "AlarmName": name,
+                "Namespace": "AWS/SageMaker",
+                "MetricName": metric,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
+                "Period": 300,  # a second of this machine
+                "EvaluationPeriods": 1,
+                "Threshold": 100_000.0,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "notBreaching",
+                **members,
+            }
+        )
+        return name
+
+    def state(self, name: str) -> str:
+        [alarm] = self.client.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        return str(alarm["StateValue"])
+
+
+@pytest.fixture
+def alarms(served: Served) -> Alarms:
+    return Alarms(served)
+
+
+def baking(*alarm_names: str) -> dict[str, Any]:
+    return {
+        **blue_green("CANARY", HOUR, CanarySize=percent(50)),
+        "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": each} for each in alarm_names]},
+    }
+
+
+def test_a_slow_version_trips_its_alarm_and_goes_back(served: Served, alarms: Alarms) -> None:
+    first, second = served.version("one"), served.configuration(SLOW)
+    served.create(first)
+    slow = alarms.create(second, "ModelLatency", ExtendedStatistic="p99")
+    old = alarms.create(first, "ModelLatency", ExtendedStatistic="p99", Threshold=5_000_000.0)
+
+    served.begin_update(second, DeploymentConfig=baking(slow, old))
+    wait_until(lambda: served.answer() == "slow")
+    wait_until(lambda: served.answer() and served.describe()["EndpointStatus"] != "Updating", 60)
+    ended = served.settled()
+
+    assert (ended["EndpointStatus"], ended["EndpointConfigName"]) == ("InService", first)
+    assert "FailureReason" not in ended
+    assert {served.answer() for _ in range(4)} == {"one"}
+    assert alarms.state(old) != "ALARM"
+
+
+def test_errors_of_a_version_are_a_rate(served: Served, alarms: Alarms) -> None:
+    first = served.version("one")
+    second = served.configuration(
+        SLOW.replace("time.sleep(0.3)", 'raise ValueError("always")'),
+    )
+    served.create(first)
+    rate = alarms.create(second, "Invocation5XXErrors", Statistic="Average", Threshold=0.05)
+    served.begin_update(second, DeploymentConfig=baking(rate))
+
+    def has_gone_back() -> bool:
+        with suppress(ClientError):
+            served.answer()
+        return bool(served.describe()["EndpointStatus"] != "Updating")
+
+    wait_until(has_gone_back, 60)
+    assert served.settled()["EndpointConfigName"] == first
+
+
+def test_an_alarm_that_is_set_by_hand_takes_an_update_back(served: Served, alarms: Alarms) -> None:
+    first, second = served.version("one"), served.version("two")
+    served.create(first)
+    name = alarms.create(second, "ModelLatency", Statistic="Average")
+    served.begin_update(second, DeploymentConfig=baking(name))
+    wait_until(lambda: served.answer() == "two")
+
+    alarms.client.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="by hand")
+
+    ended = served.settled()
+    assert (ended["EndpointStatus"], ended["EndpointConfigName"]) == ("InService", first)
+
+
+def test_alarms_have_to_be_there_and_the_role_has_to_see_them(
+    served: Served, alarms: Alarms, create_role: Callable[..., str]
+) -> None:
+    first = served.version("one")
+    served.create(first)
+    blind = create_role(*permissions(served.bucket)[:-1], trusts=SAGEMAKER)
+    second = served.configuration("", ModelName=served.model("", role=blind))
+
+    with pytest.raises(ClientError, match=r"Could not find CloudWatch alarm\(s\) none"):
+        served.update(first, DeploymentConfig=baking("none"))
+    with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:DescribeAlarms"):
+        served.update(
+            second, DeploymentConfig=baking(alarms.create(second, "ModelLatency", Statistic="Sum"))
+        )
+
+
+def test_invocations_are_counted_for_the_endpoint_and_for_each_fleet(served: Served) -> None:
+    configuration = served.version("one")
+    served.create(configuration)
+    served.answer()
+    with pytest.raises(ClientError):
+        served.invoke({"y": 1})
+
+    metrics = served.aws.client("cloudwatch").list_metrics(
+        Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": served.name}]
+    )["Metrics"]
+
+    named = {(each["MetricName"], len(each["Dimensions"])) for each in metrics}
+    counted = ("Invocations", "Invocation4XXErrors", "Invocation5XXErrors", "ModelLatency")
+    assert {(name, number) for name in counted for number in (2, 3)} <= named
+    fleets = [
+        each["Value"]
+        for metric in metrics
+        for each in metric["Dimensions"]
+        if each["Name"] == "EndpointConfigName"
+    ]
+    assert set(fleets) == {configuration}

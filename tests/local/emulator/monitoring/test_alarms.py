@@ -1,0 +1,174 @@
+"""Alarms are evaluated on what was published, and tell of their states."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.emulator import EmbeddedAws
+from local.emulator.monitoring.datapoints import UnknownMathError, expression_value, statistic
+from tests.local.emulator.policies import allow, document
+from tests.waiting import wait_until
+
+PERIOD = 600
+"""Two seconds of this machine."""
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Average", 2.5), ("Maximum", 4), ("Minimum", 1), ("SampleCount", 4), ("Sum", 10), ("p50", 2)],
+)
+def test_statistics(name: str, expected: float) -> None:
+    assert statistic([3, 1, 4, 2], name) == expected
+
+
+def test_a_percentile_of_many() -> None:
+    assert statistic([float(number) for number in range(1, 201)], "p99") == 198
+    assert statistic([], "p99") is None
+    with pytest.raises(UnknownMathError):
+        statistic([1.0], "tm90")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("errors / requests", 0.25),
+        ("100 * errors / requests", 25),
+        ("IF(requests > 10, errors / requests, 0)", 0),
+        ("FILL(absent, 3) - -1", 4),
+        ("absent + 1", None),
+        ("errors / (requests - 8)", None),
+    ],
+)
+def test_expressions(text: str, expected: float | None) -> None:
+    values = {"errors": 2.0, "requests": 8.0, "absent": None}
+
+    assert expression_value(text, values) == expected
+
+
+@pytest.mark.parametrize("text", ["ANOMALY_DETECTION_BAND(errors, 2)", "errors +", "other", "'a'"])
+def test_other_expressions_are_not_evaluated(text: str) -> None:
+    with pytest.raises(UnknownMathError):
+        expression_value(text, {"errors": 1.0})
+
+
+@pytest.fixture
+def alarm(aws: EmbeddedAws) -> Callable[..., str]:
+    """Create an alarm on a metric of the test; returns its name, which is the namespace, too."""
+
+    def create(**members: Any) -> str:
+        name = f"alarm-{uuid.uuid4().hex[:8]}"
+        given = {
+            "Namespace": name,
+            "MetricName": "Errors",
+            "Statistic": "Sum",
+            "Period": PERIOD,
+            "EvaluationPeriods": 1,
+            "Threshold": 1.0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            **members,
+        }
+        put = {key: value for key, value in given.items() if value is not None}
+        if "Metrics" in put:
+            put["Metrics"] = json.loads(json.dumps(put["Metrics"]).replace("NAMESPACE", name))
+        aws.client("cloudwatch").put_metric_alarm(AlarmName=name, **put)
+        return name
+
+    return create
+
+
+def state(aws: EmbeddedAws, name: str) -> str:
+    [found] = aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    return str(found["StateValue"])
+
+
+def publish(aws: EmbeddedAws, namespace: str, **values: float) -> None:
+    data = [{"MetricName": name, "Value": value} for name, value in values.items()]
+    aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
+
+
+def test_an_alarm_follows_its_metric_and_missing_data_ends_it(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    name = alarm(TreatMissingData="notBreaching")
+    quiet = alarm()
+
+    publish(aws, name, Errors=2)
+
+    wait_until(lambda: state(aws, name) == "ALARM")
+    wait_until(lambda: state(aws, name) == "OK")
+    assert state(aws, quiet) == "OK"  # it never had data
+
+
+def test_missing_data_is_insufficient_unless_told_otherwise(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    name, breaching = alarm(), alarm(TreatMissingData="breaching")
+
+    for each in (name, breaching):
+        publish(aws, each, Errors=0)
+
+    wait_until(lambda: state(aws, name) == "INSUFFICIENT_DATA")
+    wait_until(lambda: state(aws, breaching) == "ALARM")
+
+
+def test_a_rate_is_an_expression(aws: EmbeddedAws, alarm: Callable[..., str]) -> None:
+    def metric(name: str) -> dict[str, Any]:
+        stat = {
+            "Metric": {"Namespace": "NAMESPACE", "MetricName": name},
+            "Period": PERIOD,
+            "Stat": "Sum",
+        }
+        return {"Id": name.lower(), "MetricStat": stat, "ReturnData": False}
+
+    expression = {"Id": "rate", "Expression": "errors / requests", "ReturnData": True}
+    name = alarm(
+        Namespace=None,
+        MetricName=None,
+        Statistic=None,
+        Period=None,
+        Threshold=0.1,
+        TreatMissingData="notBreaching",
+        Metrics=[metric("Errors"), metric("Requests"), expression],
+    )
+
+    publish(aws, name, Errors=1, Requests=5)
+
+    wait_until(lambda: state(aws, name) == "ALARM")
+
+
+def test_a_new_state_is_published_to_its_topic(aws: EmbeddedAws, alarm: Callable[..., str]) -> None:
+    sns, sqs, name = aws.client("sns"), aws.client("sqs"), f"told-{uuid.uuid4().hex[:8]}"
+    topic = sns.create_topic(Name=name)["TopicArn"]
+    queue = f"arn:aws:sqs:us-east-1:{aws.account_id}:{name}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    for service, action, arn, keep in (
+        ("cloudwatch", "sns:Publish", topic, "topic"),
+        ("sns", "sqs:SendMessage", queue, "queue"),
+    ):
+        principal = {"Service": f"{service}.amazonaws.com"}
+        policy = document({**allow(action, arn), "Principal": principal})
+        if keep == "topic":
+            sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+        else:
+            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    watched = alarm(AlarmActions=[topic])
+
+    aws.client("cloudwatch").set_alarm_state(
+        AlarmName=watched, StateValue="ALARM", StateReason="tried"
+    )
+
+    found: list[dict[str, Any]] = []
+
+    def is_told() -> bool:
+        for message in sqs.receive_message(QueueUrl=url).get("Messages", ()):
+            found.append(json.loads(json.loads(message["Body"])["Message"]))
+        return bool(found)
+
+    wait_until(is_told)
+    assert (found[0]["AlarmName"], found[0]["NewStateValue"]) == (watched, "ALARM")
