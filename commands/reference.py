@@ -84,6 +84,9 @@ it serves until it is stopped.
 | `logs` | `{step, log, lines}` |
 | `stop`, `retry` | `{pipeline, id, arn}`; `retry` with `--wait` that of `status`, with `--local` that of `run` |
 | `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
+| `deploy`, `rollback`, `undeploy` | `{pipeline, id, arn, action, status, result, version, start_time, end_time, duration_in_second, failure_reason, regions, report}`, `regions` as `endpoints` prints them; with `--no-wait` `{pipeline, arn}` |
+| `endpoints` | list of `{pipeline, endpoint, region_code, aws_region, wave, status, version, approval_status, content, since, endpoint_config_name, instance_type, instance_count, desired_count, failure_reason, changed_by_hand, differs}` |
+| `invoke` | list of `{region_code, aws_region, endpoint, version, error, milliseconds, content_type, body or body_base64}` |
 | `clean-models` | `{deleted: [name], kept: [{name, endpoint_config}]}` |
 | `execution-document` | `{document, step_configs: {step: STEP_CONFIG}}` |
 | `doctor` | list of `{name, state, detail, fix}`, `state` one of `ok`, `warning`, `problem`, `unknown` |

@@ -3,11 +3,13 @@
     ReleaseError
     ├── MoveRefusedError             commands.author.move
     ├── NewPipelineError             commands.author.new
+    ├── RequestFileError             commands.aws.endpoints
     ├── WrongStatusError             commands.aws.executions
     ├── OtherCodeDeployedError       commands.local.deployed
     ├── PortError                    commands.local.embedded
     ├── TorchError                   commands.local.torch
     ├── FolderGoneError              commands.program
+    ├── NotApprovedError             commands.serving.versions
     ├── NoAnswerError                commands.terminal.asking
     ├── AwsCallError                 commands.terminal.aws
     ├── UnknownNameError             commands.terminal.aws
@@ -21,6 +23,7 @@
     ├── DeployTimeVariableError      constructs_lib.definition
     ├── NoEndpointError              constructs_lib.deployment.settings
     ├── SourceError                  constructs_lib.diff.sources
+    ├── NotServedError               constructs_lib.endpoints.workflow
     ├── EarlierInterfaceError        constructs_lib.errors
     ├── GitError                     constructs_lib.git
     ├── GraphError                   constructs_lib.graph.dag
@@ -59,6 +62,7 @@
     ├── SynthesisError               local.deployment
     ├── EmulatorError                local.emulator.embedded
     ├── NotRunningError              local.release
+    ├── DeploymentRecordError        local.report.deployments.page
     ├── CallDeniedError              local.runner.language.errors
     ├── DefinitionError              local.runner.language.errors
     │   └── UnsupportedStepError     local.runner.language.errors

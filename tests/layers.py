@@ -23,6 +23,7 @@ LAYERS: Final = (
     ("commands.local",),
     ("commands.author",),
     ("commands.health",),
+    ("commands.serving",),
     ("commands.executions", "commands.registry"),
     ("commands.terminal",),
     ("local.demo",),
@@ -42,7 +43,7 @@ LAYERS: Final = (
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.deployment",),
     ("constructs_lib.registration",),
-    ("constructs_lib.serving",),
+    ("constructs_lib.serving", "constructs_lib.endpoints"),
     (
         "constructs_lib.aws",
         "constructs_lib.configs",
@@ -75,6 +76,7 @@ NARROWER: Final = {
         {
             "constructs_lib.aws",
             "constructs_lib.confinement",
+            "constructs_lib.endpoints",
             "constructs_lib.errors",
             "constructs_lib.graph",
             "constructs_lib.jobs",

@@ -8,8 +8,9 @@ import typer
 
 from commands.registry.registry import packages as read_packages
 from commands.registry.registry import set_approval, with_medians
+from commands.serving.found import how_it_starts, workflow_if_any
 from commands.terminal.asking import confirm
-from commands.terminal.aws import Aws, UnknownNameError
+from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
 from commands.terminal.aws_options import AwsOptions, with_aws_options
 from commands.terminal.messages import say
 from commands.terminal.options import Pipeline, RegistryRegion, Yes, print_json
@@ -85,7 +86,9 @@ def approve(
     """
     aws = options.aws()
     chosen = _chosen(aws, pipeline, version, in_region)
-    _decide(aws, chosen, _APPROVED, comment, yes=yes, as_json=options.as_json)
+    done = _decide(aws, chosen, _APPROVED, comment, yes=yes, as_json=options.as_json)
+    if not options.as_json:
+        _tell_how_to_serve(aws, pipeline, done)
 
 
 @with_aws_options
@@ -130,7 +133,7 @@ def _decide(
     *,
     yes: bool,
     as_json: bool,
-) -> None:
+) -> list[ModelPackage]:
     # A comment is kept with the version though its status stays.
     changes = [each for each in chosen if comment or each.approval_status != status]
     _show(chosen, changes, status)
@@ -144,6 +147,7 @@ def _decide(
             done.append(package)
     finally:  # when a region refuses, too: what was done before is done
         _tell(done, status, as_json=as_json)
+    return done
 
 
 def _show(chosen: list[ModelPackage], changes: list[ModelPackage], status: str) -> None:
@@ -159,15 +163,20 @@ def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
         print_json([{**package.as_json(), "approval_status": status} for package in done])
     elif done:
         say(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
-        if status == _APPROVED:
-            _tell_how_to_serve(done)
 
 
-def _tell_how_to_serve(approved: list[ModelPackage]) -> None:
-    """Say how whoever serves the model gets it.
+def _tell_how_to_serve(aws: Aws, pipeline: str, approved: list[ModelPackage]) -> None:
+    """Say how the version gets to answer: by a deployment, or by whoever serves the model.
 
     Source: "Deploy a Model from the Registry" in the Amazon SageMaker Developer Guide.
     """
+    try:
+        workflow = workflow_if_any(aws, pipeline)
+    except AwsCallError:  # who approves need not be allowed to read workflows
+        workflow = None
+    if workflow is not None:
+        say(f"\n{how_it_starts(workflow)}", err=True)
+        return
     say("\nWho serves it, creates a model of the version in the same region:", err=True)
     for each in approved:
         typer.echo(

@@ -1,4 +1,4 @@
-"""``report``: the page about a local execution."""
+"""``report``: the page about a local execution or deployment."""
 
 from __future__ import annotations
 
@@ -15,27 +15,31 @@ _RECORD: Final = "execution.json"
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a local execution's records.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder of a local execution's or deployment's records.")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Write the page about a local execution again.
+    """Write the page of a local execution or deployment anew.
 
-    One HTML file that needs nothing else. The commands run and demo write it, too.
+    One HTML file that needs nothing else. The commands run, demo and deploy write it, too.
 
     Examples:
         release report .local/demo/executions/EXECUTION
     """
-    from local.report import write_report
+    from local.report import DEPLOYMENT_RECORD, write_deployment_report, write_report
 
-    if not (folder / _RECORD).is_file():
+    writers = {_RECORD: write_report, DEPLOYMENT_RECORD: write_deployment_report}
+    write = next((each for name, each in writers.items() if (folder / name).is_file()), None)
+    if write is None:
         raise places.OutputError(
-            f"{shown_path(folder)} holds no record of an execution ({_RECORD}). Give one of"
-            f" the folders that run and demo leave in {shown_path(places.STATE)}, such as"
-            f" {shown_path(places.STATE)}/executions/EXECUTION."
+            f"{shown_path(folder)} holds no record of an execution ({_RECORD}) or of a deployment"
+            f" ({DEPLOYMENT_RECORD}). Give one of the folders that run, demo and deploy leave in"
+            f" {shown_path(places.STATE)}, such as {shown_path(places.STATE)}/executions/EXECUTION."
         )
     try:
-        page = shown_path(write_report(folder))
+        page = shown_path(write(folder))
     except OSError as error:
         raise places.OutputError(
             f"Cannot write the report of {shown_path(folder)}: {error.strerror}."

@@ -89,7 +89,7 @@ def versions_of(
         if region in (None, each)
     }
     wanted = set(versions)
-    _refuse_unknown(wanted, {version for each in listed.values() for version in each})
+    refuse_unknown(wanted, {version for each in listed.values() for version in each})
     return [
         _describe(aws, each, arn)
         for each, arns in listed.items()
@@ -105,7 +105,12 @@ def _summaries(aws: Aws, region: str, group: str) -> dict[int, str]:
         return version_arns(client, group)
 
 
-def _refuse_unknown(wanted: set[int], known: set[int]) -> None:
+def refuse_unknown(wanted: set[int], known: set[int]) -> None:
+    """Refuse a version that no region has.
+
+    Raises:
+        UnknownNameError: Names it, and those there are.
+    """
     for version in sorted(wanted - known):
         raise UnknownNameError(
             f"Nothing is registered as version {version}."

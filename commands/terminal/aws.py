@@ -189,10 +189,21 @@ def read_definition(aws: Aws, pipeline: str) -> dict[str, Any]:
         UnknownNameError: There is no such pipeline; names those there are.
         AwsCallError: AWS refused.
     """
+    definition: dict[str, Any] = json.loads(read_pipeline(aws, pipeline)["PipelineDefinition"])
+    return definition
+
+
+def read_pipeline(aws: Aws, pipeline: str) -> dict[str, Any]:
+    """Read the description of a deployed pipeline.
+
+    Raises:
+        UnknownNameError: There is no such pipeline; names those there are.
+        AwsCallError: AWS refused.
+    """
     sagemaker = aws.client("sagemaker")
     with calls(f"Cannot read the pipeline {pipeline!r}"):
         try:
-            description = sagemaker.describe_pipeline(PipelineName=pipeline)
+            description: dict[str, Any] = sagemaker.describe_pipeline(PipelineName=pipeline)
         except sagemaker.exceptions.ClientError as error:
             if not _says_unknown(error):
                 raise
@@ -202,8 +213,7 @@ def read_definition(aws: Aws, pipeline: str) -> dict[str, Any]:
                 f"There is no pipeline {pipeline!r} in {aws.home_region}."
                 f"{suggestion(pipeline, names) if names else _nothing_deployed(aws)}"
             ) from error
-    definition: dict[str, Any] = json.loads(description["PipelineDefinition"])
-    return definition
+    return description
 
 
 def _nothing_deployed(aws: Aws) -> str:

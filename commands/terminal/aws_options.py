@@ -46,10 +46,13 @@ def with_aws_options(command: Callable[..., None]) -> Callable[..., None]:
 
     Args:
         command: Takes them as one, by the keyword ``options``. Typer reads the signature of what
-            this returns, which has the single options in its place.
+            this returns, which has the single options in its place. One that the command declares
+            itself means something else there, and is no part of ``options``.
     """
     signature = inspect.signature(command, eval_str=True)
-    single = inspect.signature(AwsOptions, eval_str=True).parameters.values()
+    bundled = [each.name for each in fields(AwsOptions) if each.name not in signature.parameters]
+    known = inspect.signature(AwsOptions, eval_str=True).parameters
+    single = [known[name] for name in bundled]
     parameters = [
         each
         for parameter in signature.parameters.values()
@@ -58,7 +61,7 @@ def with_aws_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(*arguments: Any, **values: Any) -> None:
-        options = AwsOptions(**{each.name: values.pop(each.name) for each in fields(AwsOptions)})
+        options = AwsOptions(**{name: values.pop(name) for name in bundled})
         command(*arguments, options=options, **values)
 
     called.__dict__["__signature__"] = signature.replace(parameters=parameters)

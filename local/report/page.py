@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from local.report.comparison import show_comparison
+from local.report.document import ReportSection, compose_document, write_document
 from local.report.evaluation import Evaluation, find_evaluation, versions_told
 from local.report.formats import code_of, duration, time_of, value_of
 from local.report.graph import draw_graph
@@ -24,13 +23,6 @@ from local.report.verification import show_verification
 from local.runner.records import Execution, ExecutionStatus, StepStatus, read_execution
 
 REPORT_NAME: Final = "report.html"
-_STYLE_PATH: Final = Path(__file__).with_name("style.css")
-
-
-class _ReportSection(NamedTuple):
-    id: str
-    title: str
-    content: Html | None
 
 
 def write_report(execution_folder: Path) -> Path:
@@ -47,45 +39,16 @@ def write_report(execution_folder: Path) -> Path:
     """
     execution = read_execution(execution_folder)
     page = compose_page(execution, read_observations(execution_folder))
-    path = execution_folder / REPORT_NAME
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
-    return path
+    return write_document(execution_folder / REPORT_NAME, page)
 
 
 def compose_page(execution: Execution, observations: Observations) -> str:
     """Compose the page."""
-    sections = [each for each in _sections(execution, observations) if each.content is not None]
-    body = element(
-        "body",
-        element("a", "Skip to the content", href="#content", class_="skip"),
+    return compose_document(
+        f"{execution.pipeline_name} {execution.id}: {execution.status}",
         _header(execution),
-        element(
-            "nav",
-            *(element("a", each.title, href=f"#{each.id}") for each in sections),
-            aria_label="Sections",
-        ),
-        element("main", *map(_section, sections), id="content", tabindex="-1"),
-        element("footer", element("p", "Run report of pytorch-model-release, from local records.")),
-    )
-    return f"<!DOCTYPE html>\n{element('html', _head(execution), body, lang='en', dir='ltr')}\n"
-
-
-def _head(execution: Execution) -> Html:
-    style = _STYLE_PATH.read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    title = f"{execution.pipeline_name} {execution.id}: {execution.status}"
-    return element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", http_equiv="Content-Security-Policy", content=policy),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("meta", name="referrer", content="no-referrer"),
-        element("title", title),
-        element("style", Html(style)),
+        _sections(execution, observations),
+        "Run report of pytorch-model-release, from local records.",
     )
 
 
@@ -124,36 +87,25 @@ def _failure(execution: Execution) -> Html | None:
     )
 
 
-def _section(section: _ReportSection) -> Html:
-    title_id = f"{section.id}-title"
-    return element(
-        "section",
-        element("h2", section.title, id=title_id),
-        section.content,
-        id=section.id,
-        aria_labelledby=title_id,
-    )
-
-
-def _sections(execution: Execution, observations: Observations) -> Iterator[_ReportSection]:
+def _sections(execution: Execution, observations: Observations) -> Iterator[ReportSection]:
     evaluation = find_evaluation(execution.steps)
     warnings = list(_warnings(execution, observations, evaluation and evaluation[1]))
-    yield _ReportSection("failed-logs", "Logs of failed steps", _failed_logs(execution))
+    yield ReportSection("failed-logs", "Logs of failed steps", _failed_logs(execution))
     if any(step.depends_on for step in execution.steps):
-        yield _ReportSection("graph", "Graph", draw_graph(execution.steps))
-    yield _ReportSection("timeline", "Timeline", draw_timeline(execution))
-    yield _ReportSection("warnings", "Warnings", _list(warnings) if warnings else None)
-    yield _ReportSection(
+        yield ReportSection("graph", "Graph", draw_graph(execution.steps))
+    yield ReportSection("timeline", "Timeline", draw_timeline(execution))
+    yield ReportSection("warnings", "Warnings", _list(warnings) if warnings else None)
+    yield ReportSection(
         "verification",
         "Verification",
         _verification(execution, *evaluation)
         if evaluation
         else element("p", _WITHOUT_VERIFICATION),
     )
-    yield _ReportSection("packages", "Registered packages", show_packages(observations.packages))
-    yield _ReportSection("steps", "Steps", show_steps(execution, observations))
-    yield _ReportSection("parameters", "Parameters", _parameters(execution))
-    yield _ReportSection("environment", "Environment", _environment(observations, evaluation))
+    yield ReportSection("packages", "Registered packages", show_packages(observations.packages))
+    yield ReportSection("steps", "Steps", show_steps(execution, observations))
+    yield ReportSection("parameters", "Parameters", _parameters(execution))
+    yield ReportSection("environment", "Environment", _environment(observations, evaluation))
 
 
 def _verification(execution: Execution, step: str, evaluation: Evaluation | str) -> Html:

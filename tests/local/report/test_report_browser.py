@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.report import write_report
+from local.report import write_deployment, write_report
+from tests.endpoints.histories import deployed, taken_back
 
 if TYPE_CHECKING:
     from tests.local.report.conftest import Browser, Samples
@@ -78,10 +79,20 @@ def pages(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[st
         "stopped": samples.stopped(folder / "stopped"),
         "long": samples.changed(long, folder=folder / "long"),
     }
-    return {name: write_report(samples.write(execution)) for name, execution in executions.items()}
+    deployments = {"deployed": deployed(), "taken-back": taken_back()}
+    return {
+        **{name: write_report(samples.write(each)) for name, each in executions.items()},
+        **{
+            name: write_deployment(folder / name, each.description, each.events)
+            for name, each in deployments.items()
+        },
+    }
 
 
-@pytest.mark.parametrize("name", ["succeeded", "failed", "stopped", "long"])
+PAGES = ["succeeded", "failed", "stopped", "long", "deployed", "taken-back"]
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_the_page_loads_nothing_else_and_complains_of_nothing(
     name: str, chromium: Browser, pages: dict[str, Path]
 ) -> None:
@@ -110,7 +121,7 @@ def test_the_policy_keeps_out_whatever_a_text_could_smuggle_in(
 
 
 @pytest.mark.parametrize("width", [320, 375, 768, 1280])
-@pytest.mark.parametrize("name", ["succeeded", "failed", "stopped", "long"])
+@pytest.mark.parametrize("name", PAGES)
 def test_nothing_runs_out_of_the_window(
     name: str, width: int, chromium: Browser, pages: dict[str, Path]
 ) -> None:
@@ -144,7 +155,7 @@ def test_one_of_the_two_graphs_is_shown(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["succeeded", "failed", "stopped"])
+@pytest.mark.parametrize("name", ["succeeded", "failed", "stopped", "deployed", "taken-back"])
 def test_every_text_has_enough_contrast(
     name: str, scheme: str, chromium: Browser, pages: dict[str, Path]
 ) -> None:

@@ -1,0 +1,86 @@
+"""The workflow that deploys a pipeline's versions, or what to do where there is none."""
+
+from __future__ import annotations
+
+from commands.terminal.aws import Aws, calls, read_pipeline
+from constructs_lib.endpoints.workflow import (
+    NotServedError,
+    ServedRegion,
+    Workflow,
+    find_workflow,
+    list_workflows,
+)
+from constructs_lib.suggestions import suggestion
+
+
+def workflow_of(aws: Aws, pipeline: str) -> Workflow:
+    """Find the workflow of a pipeline.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        NotServedError: It has none: says whether its config or only the deployment lacks it.
+        AwsCallError: AWS refused.
+    """
+    found = workflow_if_any(aws, pipeline)
+    if found is None:
+        raise NotServedError(f"Nothing serves {pipeline} in {aws.home_region}: {_why(aws)}")
+    return found
+
+
+def workflow_if_any(aws: Aws, pipeline: str) -> Workflow | None:
+    """Find the workflow of a pipeline; None when nothing deploys its versions.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        AwsCallError: AWS refused.
+    """
+    arn = read_pipeline(aws, pipeline)["PipelineArn"]
+    with calls(f"Cannot read the workflow that deploys {pipeline}"):
+        return find_workflow(aws, arn)
+
+
+def workflows(aws: Aws, pipeline: str | None) -> list[Workflow]:
+    """Find the workflow of a pipeline, or those of all.
+
+    Raises:
+        UnknownNameError: There is no such pipeline.
+        NotServedError: There is none.
+        AwsCallError: AWS refused.
+    """
+    if pipeline is not None:
+        return [workflow_of(aws, pipeline)]
+    with calls("Cannot list the workflows that deploy versions"):
+        found = list_workflows(aws)
+    if not found:
+        raise NotServedError(f"Nothing serves any pipeline in {aws.home_region}: {_why(aws)}")
+    return found
+
+
+def chosen_regions(workflow: Workflow, name: str | None) -> tuple[ServedRegion, ...]:
+    """Return the regions of a workflow, or the one of that name.
+
+    Raises:
+        NotServedError: It has no endpoint there.
+    """
+    if name is None:
+        return workflow.regions
+    found = workflow.region(name)
+    if found is None:
+        names = [each.code for each in workflow.regions]
+        raise NotServedError(
+            f"{workflow.pipeline} has no endpoint in {name!r}.{suggestion(name, names)}"
+        )
+    return (found,)
+
+
+def how_it_starts(workflow: Workflow) -> str:
+    """Say what lets an approved version answer."""
+    return f"To let it answer in every region: release deploy {workflow.pipeline}"
+
+
+def _why(aws: Aws) -> str:
+    deploy = "release deploy-local" if aws.is_embedded else "cdk deploy --all"
+    return (
+        "its config has no section Endpoint, or that is not deployed yet. Add the section"
+        f" (docs/serve.md), then {deploy}."
+    )

@@ -1,0 +1,120 @@
+"""The version to serve: there and approved in every region, before anything is started."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from commands.registry.registry import refuse_unknown
+from commands.terminal.aws import Aws, calls
+from constructs_lib.aws.registry import ModelPackage, describe_version, version_arns
+from constructs_lib.endpoints.workflow import ServedRegion, Workflow
+from constructs_lib.errors import ReleaseError
+
+_APPROVED: Final = "Approved"
+_REJECTED: Final = "Rejected"
+_TOLD: Final = 5
+"""How many of the newest versions to name when none will do."""
+
+
+class NotApprovedError(ReleaseError):
+    """A version may not serve: nobody approved it, or somebody rejected it."""
+
+
+def approved_version(aws: Aws, workflow: Workflow, number: int | None) -> ModelPackage:
+    """Find a version that may serve in every region of a workflow.
+
+    Args:
+        aws: Where it is registered.
+        workflow: That would deploy it.
+        number: That of the lead region's group; None is the newest that is approved there.
+
+    Returns:
+        The lead region's package.
+
+    Raises:
+        UnknownNameError: There is no such version.
+        NotApprovedError: It is not approved, or missing, in one of the regions; names them.
+        AwsCallError: AWS refused.
+    """
+    arns = _arns(aws, workflow.lead)
+    if number is None:
+        chosen = _newest_approved(aws, workflow, arns)
+    else:
+        refuse_unknown({number}, set(arns))
+        chosen = _described(aws, workflow.lead, arns[number])
+        _refuse(workflow, chosen, {workflow.lead: chosen})
+    others = [region for region in workflow.regions if region != workflow.lead]
+    found = {region: _same_content(aws, region, chosen) for region in others}
+    _refuse(workflow, chosen, found)
+    return chosen
+
+
+def _newest_approved(aws: Aws, workflow: Workflow, arns: dict[int, str]) -> ModelPackage:
+    seen = []
+    for arn in arns.values():
+        package = _described(aws, workflow.lead, arn)
+        if package.approval_status == _APPROVED:
+            return package
+        seen.append(f"{package.version} ({package.approval_status})")
+    pipeline = workflow.pipeline
+    if not seen:
+        raise NotApprovedError(
+            f"{pipeline} has registered nothing yet in {workflow.lead.aws_region}: release start"
+            f" {pipeline} --model FILE, then release approve {pipeline}."
+        )
+    raise NotApprovedError(
+        f"No version of {pipeline} is approved in {workflow.lead.aws_region}. There are:"
+        f" {', '.join(seen[:_TOLD])}{' and older ones' if len(seen) > _TOLD else ''}."
+        f" Look at them: release packages {pipeline}. Then: release approve {pipeline}."
+    )
+
+
+def _refuse(
+    workflow: Workflow, chosen: ModelPackage, found: dict[ServedRegion, ModelPackage | None]
+) -> None:
+    """Refuse a version that one of these regions may not serve."""
+    version = f"Version {chosen.version} of {workflow.pipeline}"
+    status = {region: each.approval_status for region, each in found.items() if each}
+    pipeline, number = workflow.pipeline, chosen.version
+    if missing := [region.aws_region for region in found if region not in status]:
+        raise NotApprovedError(
+            f"{version} is not registered in {', '.join(missing)} with the same content (SHA-256"
+            f" {chosen.artifact_sha256}). See what is: release packages {pipeline}. Release it"
+            " again, or choose another with --version."
+        )
+    if rejected := _with(status, _REJECTED):
+        raise NotApprovedError(
+            f"{version} is rejected in {', '.join(rejected)}, and a rejected version never serves."
+            f" See the others: release packages {pipeline}. If that was a mistake: release approve"
+            f" {pipeline} --version {number}."
+        )
+    if pending := [each.aws_region for each in status if status[each] != _APPROVED]:
+        raise NotApprovedError(
+            f"{version} is not approved in {', '.join(pending)}: release approve {pipeline}"
+            f" --version {number}."
+        )
+
+
+def _with(statuses: dict[ServedRegion, str], status: str) -> list[str]:
+    return [each.aws_region for each, found in statuses.items() if found == status]
+
+
+def _same_content(aws: Aws, region: ServedRegion, chosen: ModelPackage) -> ModelPackage | None:
+    """Find a version by its content; most regions have it under the same number."""
+    arns = _arns(aws, region)
+    first = [arns.pop(chosen.version)] if chosen.version in arns else []
+    for arn in [*first, *arns.values()]:
+        package = _described(aws, region, arn)
+        if package.artifact_sha256 == chosen.artifact_sha256:
+            return package
+    return None
+
+
+def _arns(aws: Aws, region: ServedRegion) -> dict[int, str]:
+    with calls(f"Cannot list the packages of {region.group} in {region.aws_region}"):
+        return version_arns(aws.client("sagemaker", region.aws_region), region.group)
+
+
+def _described(aws: Aws, region: ServedRegion, arn: str) -> ModelPackage:
+    with calls(f"Cannot read {arn}"):
+        return describe_version(aws.client("sagemaker", region.aws_region), arn)
