@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from commands.terminal import places
 from commands.terminal.aws import Aws, calls, read_pipeline
+from commands.terminal.names import folder_of
 from constructs_lib.endpoints.workflow import (
+    EndpointRegion,
     NotServedError,
-    ServedRegion,
     Workflow,
     find_workflow,
     list_workflows,
 )
+from constructs_lib.errors import ReleaseError
 from constructs_lib.suggestions import suggestion
+
+if TYPE_CHECKING:
+    from constructs_lib.configs import EndpointConfig
 
 
 def workflow_of(aws: Aws, pipeline: str) -> Workflow:
@@ -23,7 +31,9 @@ def workflow_of(aws: Aws, pipeline: str) -> Workflow:
     """
     found = workflow_if_any(aws, pipeline)
     if found is None:
-        raise NotServedError(f"Nothing serves {pipeline} in {aws.home_region}: {_why(aws)}")
+        raise NotServedError(
+            f"Nothing serves {pipeline} in {aws.home_region}: {_why(aws, pipeline)}"
+        )
     return found
 
 
@@ -56,7 +66,7 @@ def workflows(aws: Aws, pipeline: str | None) -> list[Workflow]:
     return found
 
 
-def chosen_regions(workflow: Workflow, name: str | None) -> tuple[ServedRegion, ...]:
+def chosen_regions(workflow: Workflow, name: str | None) -> tuple[EndpointRegion, ...]:
     """Return the regions of a workflow, or the one of that name.
 
     Raises:
@@ -74,13 +84,35 @@ def chosen_regions(workflow: Workflow, name: str | None) -> tuple[ServedRegion, 
 
 
 def how_it_starts(workflow: Workflow) -> str:
-    """Say what lets an approved version answer."""
-    return f"To let it answer in every region: release deploy {workflow.pipeline}"
+    """Say what lets an approved version answer, by the config of the pipeline's folder."""
+    pipeline = workflow.pipeline
+    section = _section(pipeline)
+    if section is not None and section.deploy_on == "approval":
+        regions = ", ".join(each.code for each in workflow.regions)
+        return (
+            f"Its deployment starts by itself once it is approved in {regions}. Follow it: release"
+            f" endpoints {pipeline} --watch"
+        )
+    return f"To let it answer in every region: release deploy {pipeline}"
 
 
-def _why(aws: Aws) -> str:
+def _why(aws: Aws, pipeline: str | None = None) -> str:
+    """Say what is missing, the section or only its deployment, and what to do."""
     deploy = "release deploy-local" if aws.is_embedded else "cdk deploy --all"
+    if pipeline is not None and _section(pipeline) is not None:
+        return f"its config has a section Endpoint, which is not deployed. Deploy it: {deploy}."
     return (
-        "its config has no section Endpoint, or that is not deployed yet. Add the section"
-        f" (docs/serve.md), then {deploy}."
+        "no section Endpoint is deployed. Add it to the config"
+        f" (docs/serve.md tells how), then {deploy}."
     )
+
+
+def _section(pipeline: str) -> EndpointConfig | None:
+    """Return the section Endpoint of a pipeline; None if its folder is elsewhere or has none."""
+    folder = folder_of(pipeline)
+    if folder is None:
+        return None
+    try:
+        return places.load_configs(places.read_settings(), folder).endpoint
+    except ReleaseError:
+        return None

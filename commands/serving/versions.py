@@ -7,7 +7,7 @@ from typing import Final
 from commands.registry.registry import refuse_unknown
 from commands.terminal.aws import Aws, calls
 from constructs_lib.aws.registry import ModelPackage, describe_version, version_arns
-from constructs_lib.endpoints.workflow import ServedRegion, Workflow
+from constructs_lib.endpoints.workflow import EndpointRegion, Workflow
 from constructs_lib.errors import ReleaseError
 
 _APPROVED: Final = "Approved"
@@ -70,7 +70,7 @@ def _newest_approved(aws: Aws, workflow: Workflow, arns: dict[int, str]) -> Mode
 
 
 def _refuse(
-    workflow: Workflow, chosen: ModelPackage, found: dict[ServedRegion, ModelPackage | None]
+    workflow: Workflow, chosen: ModelPackage, found: dict[EndpointRegion, ModelPackage | None]
 ) -> None:
     """Refuse a version that one of these regions may not serve."""
     version = f"Version {chosen.version} of {workflow.pipeline}"
@@ -95,11 +95,11 @@ def _refuse(
         )
 
 
-def _with(statuses: dict[ServedRegion, str], status: str) -> list[str]:
+def _with(statuses: dict[EndpointRegion, str], status: str) -> list[str]:
     return [each.aws_region for each, found in statuses.items() if found == status]
 
 
-def _same_content(aws: Aws, region: ServedRegion, chosen: ModelPackage) -> ModelPackage | None:
+def _same_content(aws: Aws, region: EndpointRegion, chosen: ModelPackage) -> ModelPackage | None:
     """Find a version by its content; most regions have it under the same number."""
     arns = _arns(aws, region)
     first = [arns.pop(chosen.version)] if chosen.version in arns else []
@@ -110,11 +110,11 @@ def _same_content(aws: Aws, region: ServedRegion, chosen: ModelPackage) -> Model
     return None
 
 
-def _arns(aws: Aws, region: ServedRegion) -> dict[int, str]:
+def _arns(aws: Aws, region: EndpointRegion) -> dict[int, str]:
     with calls(f"Cannot list the packages of {region.group} in {region.aws_region}"):
         return version_arns(aws.client("sagemaker", region.aws_region), region.group)
 
 
-def _described(aws: Aws, region: ServedRegion, arn: str) -> ModelPackage:
+def _described(aws: Aws, region: EndpointRegion, arn: str) -> ModelPackage:
     with calls(f"Cannot read {arn}"):
         return describe_version(aws.client("sagemaker", region.aws_region), arn)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from constructs_lib.aws.registry import ModelPackage, describe_version
-from constructs_lib.endpoints.workflow import AwsClients, ServedRegion, Workflow
+from constructs_lib.endpoints.workflow import AwsClients, EndpointRegion, Workflow
 
 _ABSENT: Final = "none"
 _MISSING: Final = ("Could not find", "does not exist")
@@ -69,7 +69,7 @@ def read_states(clients: AwsClients, workflow: Workflow) -> list[ServedState]:
     return _compared([_read(clients, workflow, region) for region in workflow.regions])
 
 
-def _read(clients: AwsClients, workflow: Workflow, region: ServedRegion) -> ServedState:
+def _read(clients: AwsClients, workflow: Workflow, region: EndpointRegion) -> ServedState:
     sagemaker = clients.client("sagemaker", region.aws_region)
     state = ServedState(
         pipeline=workflow.pipeline,
@@ -113,7 +113,7 @@ def _package(sagemaker: Any, model_name: str | None) -> ModelPackage | None:
     return describe_version(sagemaker, arns[0]) if arns else None
 
 
-def _of_package(package: ModelPackage | None, region: ServedRegion) -> dict[str, Any]:
+def _of_package(package: ModelPackage | None, region: EndpointRegion) -> dict[str, Any]:
     if package is None or package.group != region.group:
         return {}
     return {
@@ -125,7 +125,7 @@ def _of_package(package: ModelPackage | None, region: ServedRegion) -> dict[str,
 
 
 def _is_recorded(
-    package: ModelPackage | None, region: ServedRegion, config_name: str | None
+    package: ModelPackage | None, region: EndpointRegion, config_name: str | None
 ) -> bool:
     if package is None or package.group != region.group:
         return False

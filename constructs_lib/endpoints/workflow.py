@@ -28,7 +28,7 @@ class NotServedError(ReleaseError):
     """A pipeline has no deployed workflow, so that nothing serves its versions."""
 
 
-class ServedRegion(NamedTuple):
+class EndpointRegion(NamedTuple):
     """A region that a pipeline's endpoint is in."""
 
     wave: int
@@ -59,32 +59,32 @@ class Workflow:
         return str(self.settings["endpoint_name"])
 
     @property
-    def regions(self) -> tuple[ServedRegion, ...]:
+    def regions(self) -> tuple[EndpointRegion, ...]:
         """The regions of all waves, in their order."""
         return tuple(self._regions())
 
     @property
-    def lead(self) -> ServedRegion:
+    def lead(self) -> EndpointRegion:
         """The region whose numbers name the versions."""
         lead = str(self.settings["lead_region"])
         found = next((each for each in self.regions if each.aws_region == lead), None)
         # It may have no endpoint: the name of the group is the same in every region.
-        return found or ServedRegion(0, lead, lead, self.regions[0].group)
+        return found or EndpointRegion(0, lead, lead, self.regions[0].group)
 
-    def region(self, name: str) -> ServedRegion | None:
+    def region(self, name: str) -> EndpointRegion | None:
         """Return a region by either of its names, in any case."""
         names = name.casefold()
         known = self.regions
         return next((each for each in known if names in _names(each)), None)
 
-    def _regions(self) -> Iterator[ServedRegion]:
+    def _regions(self) -> Iterator[EndpointRegion]:
         for number, wave in enumerate(self.settings["waves"], 1):
             for each in wave:
                 group = each["model_package_group_name"]
-                yield ServedRegion(number, each["region_code"], each["aws_region"], group)
+                yield EndpointRegion(number, each["region_code"], each["aws_region"], group)
 
 
-def _names(region: ServedRegion) -> tuple[str, str]:
+def _names(region: EndpointRegion) -> tuple[str, str]:
     return region.code.casefold(), region.aws_region.casefold()
 
 

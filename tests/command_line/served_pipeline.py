@@ -8,7 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.endpoints.histories import ARN, DEFINITION, EXECUTION, History
+from tests.endpoints.histories import ARN, DEFINITION, EXECUTION, NAME, History
 
 
 class FakeWorkflow:
@@ -80,3 +80,37 @@ class FakeRuntime:
             "ContentType": request.get("Accept", "application/json"),
             "InvokedProductionVariant": "AllTraffic",
         }
+
+
+class WithEndpoint:
+    """SageMaker of one region, with an endpoint that the embedded AWS need not start."""
+
+    def __init__(self, sagemaker: Any, *, is_there: bool) -> None:
+        self._sagemaker = sagemaker
+        self._is_there = is_there
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sagemaker, name)
+
+    def describe_endpoint(self, *, EndpointName: str) -> dict[str, Any]:  # noqa: N803
+        if not self._is_there:
+            message = f'Could not find endpoint "{EndpointName}".'
+            error = {"Code": "ValidationException", "Message": message}
+            raise ClientError({"Error": error}, "DescribeEndpoint")
+        running = {"CurrentInstanceCount": 1, "DesiredInstanceCount": 1}
+        return {
+            "EndpointStatus": "InService",
+            "EndpointConfigName": "config-2",
+            "ProductionVariants": [running],
+        }
+
+    def describe_endpoint_config(self, *, EndpointConfigName: str) -> dict[str, Any]:  # noqa: N803
+        assert EndpointConfigName == "config-2"
+        variant = {"ModelName": "model-2", "InstanceType": "ml.m5.large"}
+        return {"ProductionVariants": [variant]}
+
+    def describe_model(self, *, ModelName: str) -> dict[str, Any]:  # noqa: N803
+        region = self._sagemaker.meta.region_name
+        assert ModelName == "model-2"
+        package = f"arn:aws:sagemaker:{region}:123456789012:model-package/{NAME}/2"
+        return {"PrimaryContainer": {"ModelPackageName": package}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,8 @@ from commands.terminal.exit_codes import ExitCode
 from constructs_lib.endpoints.workflow import NotServedError
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION
-from tests.command_line.served_pipeline import FakeRuntime, FakeWorkflow
+from tests.command_line.served_pipeline import FakeRuntime, FakeWorkflow, WithEndpoint
 from tests.endpoints.histories import NAME, REGIONS, deployed, taken_back
-
-ROLE = "arn:aws:iam::123456789012:role/serving"
 
 
 @pytest.fixture(scope="module")
@@ -74,8 +73,15 @@ def silent() -> set[str]:
 
 
 @pytest.fixture
+def served() -> set[str]:
+    """AWS regions with an endpoint."""
+    return set()
+
+
+@pytest.fixture
 def run(
     registered: EmbeddedAws,
+    served: set[str],
     workflow: FakeWorkflow,
     asked: list[dict[str, Any]],
     silent: set[str],
@@ -93,45 +99,35 @@ def run(
             return workflow
         if service == "sagemaker-runtime":
             return FakeRuntime(region or aws.home_region, asked, silent)
-        return made(aws, service, region)
+        found = made(aws, service, region)
+        if service == "sagemaker":
+            return WithEndpoint(found, is_there=(region or aws.home_region) in served)
+        return found
 
-    # Before: where the embedded AWS was started, not where this test keeps its state.
     monkeypatch.setattr(Aws, "client", client)
     return lambda *arguments: CliRunner().invoke(app, list(arguments))
 
 
 @pytest.fixture
-def serving(registered: EmbeddedAws) -> Iterator[None]:
+def serving(registered: EmbeddedAws, served: set[str]) -> Iterator[None]:
     """Version 2 answers in two regions, as recorded in one of them; the third has no endpoint."""
-    for region in ("eu-west-1", "us-east-1"):
-        sagemaker = registered.client("sagemaker", region)
-        package = f"arn:aws:sagemaker:{region}:123456789012:model-package/{NAME}/2"
-        sagemaker.create_model(
-            ModelName="model-2",
-            ExecutionRoleArn=ROLE,
-            PrimaryContainer={"ModelPackageName": package},
-        )
-        variant = {"VariantName": "AllTraffic", "ModelName": "model-2", "InitialInstanceCount": 1}
-        sagemaker.create_endpoint_config(
-            EndpointConfigName="config-2",
-            ProductionVariants=[{**variant, "InstanceType": "ml.m5.large"}],
-        )
-        sagemaker.create_endpoint(EndpointName=NAME, EndpointConfigName="config-2")
-        recorded = "config-2" if region == "eu-west-1" else "config-1"
-        sagemaker.update_model_package(
-            ModelPackageArn=package,
-            CustomerMetadataProperties={
-                "artifact_sha256": "2" * 64,
-                "served_with": recorded,
-                "served_since": "2026-11-02T12:00:00Z",
-            },
-        )
+    recorded = {"eu-west-1": "config-2", "us-east-1": "config-1"}
+    content = {"artifact_sha256": "2" * 64}
+    for region, config in recorded.items():
+        since = {"served_with": config, "served_since": "2026-11-02T12:00:00Z"}
+        _note(registered, region, {**content, **since})
+        served.add(region)
     yield
-    for region in ("eu-west-1", "us-east-1"):
-        sagemaker = registered.client("sagemaker", region)
-        sagemaker.delete_endpoint(EndpointName=NAME)
-        sagemaker.delete_endpoint_config(EndpointConfigName="config-2")
-        sagemaker.delete_model(ModelName="model-2")
+    for region in recorded:
+        _note(registered, region, content)
+
+
+def _note(aws: EmbeddedAws, region: str, metadata: dict[str, str]) -> None:
+    """Write the metadata of version 2."""
+    aws.client("sagemaker", region).update_model_package(
+        ModelPackageArn=f"arn:aws:sagemaker:{region}:123456789012:model-package/{NAME}/2",
+        CustomerMetadataProperties=metadata,
+    )
 
 
 def _words(result: Result) -> str:
@@ -252,11 +248,8 @@ def test_what_may_not_serve_is_refused_before_anything_starts(
 def test_a_version_whose_content_a_region_lacks_is_refused(
     run: Callable[..., Result], workflow: FakeWorkflow, registered: EmbeddedAws
 ) -> None:
-    sagemaker = registered.client("sagemaker", "us-west-2")
-    package = f"arn:aws:sagemaker:us-west-2:123456789012:model-package/{NAME}/2"
     for digest, fails in (("f" * 64, True), ("2" * 64, False)):
-        metadata = {"artifact_sha256": digest}
-        sagemaker.update_model_package(ModelPackageArn=package, CustomerMetadataProperties=metadata)
+        _note(registered, "us-west-2", {"artifact_sha256": digest})
         result = run("deploy", "returns-risk", "--version", "2", "--no-wait")
         assert isinstance(result.exception, NotApprovedError) is fails
     assert len(workflow.started) == 1
@@ -293,6 +286,43 @@ def test_a_pipeline_without_a_workflow_says_what_is_missing(
     assert isinstance(result.exception, NotServedError)
     assert "Nothing serves returns-risk in us-east-1" in _words(result)
     assert "release deploy-local" in _words(result)
+
+
+def _serve(own_app: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, deploy_on: str) -> None:
+    """Let the commands read an app whose example has a section Endpoint."""
+    shutil.copytree(own_app / "pipelines", folder / "pipelines")
+    shutil.copy(own_app / "cdk.json", folder)
+    config = folder / "pipelines" / "returns_risk" / "config.json"
+    document = json.loads(config.read_text())
+    document["metadata"]["config_types"]["Endpoint"] = "EndpointConfig"
+    document["configuration"]["specific"]["Endpoint"] = {"deploy_on": deploy_on}
+    config.write_text(json.dumps(document))
+    monkeypatch.setattr(places, "ROOT", folder)
+
+
+def test_a_section_that_is_not_deployed_is_told_apart(
+    run: Callable[..., Result],
+    workflow: FakeWorkflow,
+    own_app: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workflow.is_deployed = False
+    _serve(own_app, tmp_path, monkeypatch, "command")
+
+    result = run("deploy", "returns-risk")
+
+    assert "has a section Endpoint, which is not deployed. Deploy it: release" in _words(result)
+
+
+def test_approve_says_when_the_deployment_starts_by_itself(
+    run: Callable[..., Result], own_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _serve(own_app, tmp_path, monkeypatch, "approval")
+
+    result = run("approve", "returns-risk", "--version", "2", "--yes")
+
+    assert "starts by itself once it is approved in EU, NA, FE" in _words(result)
 
 
 def test_rollback_leaves_the_choice_to_the_workflow(
