@@ -68,7 +68,7 @@ it serves until it is stopped.
 | `new` | `{folder}` |
 | `validate` | list of `{name, pipeline, valid, error, findings: [{severity, text}]}`, with `endpoint: {name, waves}` where the config has one |
 | `definition` | the definition (always JSON) |
-| `diff` | `{pipelines: [{name, status, summary, replaced, changes, steps}], stacks: [{name, status, summary, count, resources}]}` |
+| `diff` | `{pipelines: [{name, status, summary, replaced, changes, steps}], stacks: [{name, status, summary, count, resources}], serving: [{name, status, summary, changes}]}` |
 | `graph` | `{output, steps: [{name, type}], edges: [{from, to, kind}]}` |
 | `payloads` | `{archive, payloads: {member: text}}` |
 | `package` | `{model, manifest}` and the members of `manifest.json`: digests, sizes, counts |
@@ -121,7 +121,8 @@ def _parameters(found: Any) -> Iterator[tuple[str, str]]:
             yield f"`{names if parameter.required else f'[{names}]'}`", parameter.help or ""
         else:
             value = f" {parameter.metavar}" if parameter.metavar else ""
-            yield ", ".join(f"`{each}{value}`" for each in parameter.opts), parameter.help or ""
+            names = (*parameter.opts, *parameter.secondary_opts)
+            yield ", ".join(f"`{each}{value}`" for each in names), parameter.help or ""
 
 
 if __name__ == "__main__":

@@ -48,6 +48,8 @@ PRICES: Final = {
     "ml.m5.xlarge": Price(Decimal("0.23"), "hour of `ml.m5.xlarge`", "Amazon SageMaker AI"),
     "ml.m5.large": Price(Decimal("0.115"), "hour of `ml.m5.large`", "Amazon SageMaker AI"),
     "volume": Price(Decimal("0.14"), "GB of job volume and month", "Amazon SageMaker AI"),
+    "served data": Price(Decimal("0.016"), "GB to or from an endpoint", "Amazon SageMaker AI"),
+    "transition": Price(Decimal("0.000025"), "state transition", "AWS Step Functions"),
     "function": Price(Decimal("0.0000166667"), "GB-second", "AWS Lambda"),
 }
 
@@ -180,6 +182,43 @@ LOAD_TEST: Final = (
 )
 
 
+def served(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what endpoints cost a month: one small instance in each region."""
+    count = len(regions.registered)
+    return (
+        Line(
+            "endpoints, one `ml.m5.large` in each region",
+            (_of(count, "regions"), _of(1, "instance"), _of(_MONTH_HOURS, "h")),
+            "ml.m5.large",
+        ),
+    )
+
+
+SERVED_DATA: Final = (
+    Line("a million requests and answers of 2 KB", (_of(4, "GB"),), "served data"),
+)
+_DEPLOYMENT_MINUTES: Final = 15
+"""For which both fleets of a region run: a fleet's start, its trial, and the termination wait."""
+
+
+def deployment(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what it costs that a version takes over from another one."""
+    count = len(regions.registered)
+    return (
+        Line(
+            "the second fleet, while it starts and takes over",
+            (_of(count, "regions"), _of(1, "instance"), _minutes(_DEPLOYMENT_MINUTES)),
+            "ml.m5.large",
+        ),
+        Line("the workflow", (_of(count, "regions"), _of(100, "transitions")), "transition"),
+        Line(
+            "its function",
+            (_of(count, "regions"), _of(40, "calls"), _of(5, "s"), _of("0.5", "GB")),
+            "function",
+        ),
+    )
+
+
 def tables(regions: UsedRegions = EXAMPLE) -> dict[str, str]:
     """Return each table by its name in the document."""
     return {
@@ -196,6 +235,14 @@ def tables(regions: UsedRegions = EXAMPLE) -> dict[str, str]:
                 _total("a release", release(regions), 2),
                 *_lines(kept(regions), 3),
                 *_lines(LOAD_TEST, 3),
+            ]
+        ),
+        "endpoints": _table(
+            [
+                *_lines(served(regions), 2),
+                *_lines(SERVED_DATA, 2),
+                *_lines(deployment(regions), 4),
+                _total("a deployment", deployment(regions), 2),
             ]
         ),
         "prices": _price_table(),

@@ -83,8 +83,9 @@ def diff(
         sides = _commits(commits[0] or "HEAD", commits[1])
     found = diffs.compare_apps(*sides, _rules_of_replacement())
     if name is not None:
-        suffix = f"-pipeline-{folder_named(name).replace('_', '-')}"
-        found = found.of_pipeline(pipeline_named(name), suffix)
+        folder = folder_named(name).replace("_", "-")
+        suffixes = (f"-pipeline-{folder}", f"-serving-{folder}")
+        found = found.of_pipeline(pipeline_named(name), suffixes)
     if options.as_json:
         typer.echo(diffs.as_json(found))
     elif markdown:

@@ -14,7 +14,7 @@ from commands.terminal.aws_options import AwsOptions
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.messages import say, tell
 from commands.terminal.options import print_json
-from constructs_lib.endpoints.deployment import Deployment
+from constructs_lib.endpoints.deployment import DeploymentExecution
 from constructs_lib.endpoints.state import ServedState, read_states
 from constructs_lib.endpoints.watch import follow
 from constructs_lib.endpoints.workflow import Action, Workflow, running_executions, start_workflow
@@ -64,7 +64,7 @@ def _tell_how_to_follow(workflow: Workflow, options: AwsOptions) -> None:
     say(f"Follow it: {again}", err=options.as_json)
 
 
-def _follow(aws: Aws, arn: str, options: AwsOptions) -> tuple[Deployment, Path | None]:
+def _follow(aws: Aws, arn: str, options: AwsOptions) -> tuple[DeploymentExecution, Path | None]:
     from rich.console import Console
 
     reports: list[Path] = []
@@ -88,7 +88,7 @@ def _follow(aws: Aws, arn: str, options: AwsOptions) -> tuple[Deployment, Path |
 
 def _tell_end(
     workflow: Workflow,
-    deployment: Deployment,
+    deployment: DeploymentExecution,
     states: list[ServedState],
     report: Path | None,
     options: AwsOptions,

@@ -4,6 +4,7 @@ sources    where the apps come from: a commit, the working tree, AWS
 deployed   lets a deployed definition be compared with a compiled one
 pipelines  the comparison of pipelines, step by step
 resources  what comes, goes and is replaced beside them
+serving    the endpoints: instances, regions, what they cost
 render     for people, as Markdown, as JSON
 """
 

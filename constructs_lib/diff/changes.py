@@ -121,28 +121,55 @@ class StackDiff:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServingDiff:
+    """What changes for the endpoints of one pipeline."""
+
+    name: str
+    """Of the pipeline."""
+    status: Status
+    changes: tuple[Change, ...]
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        if self.status == "removed":
+            return (
+                "no longer deployed by the app; endpoints that are there go on, and cost: release"
+                f" undeploy {self.name}, before the stack is deleted"
+            )
+        if self.status == "added":
+            return "new; nothing runs before the first release deploy"
+        return counted(len(self.changes), "change")
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppDiff:
     """What changes for an app."""
 
     pipelines: tuple[PipelineDiff, ...]
     stacks: tuple[StackDiff, ...]
     """Those with something to tell."""
+    serving: tuple[ServingDiff, ...] = ()
+    """Those with something to tell."""
 
     @property
     def changed(self) -> bool:
         """Whether there is anything to tell."""
-        return bool(self.stacks) or any(each.status != "unchanged" for each in self.pipelines)
+        return bool(self.stacks or self.serving) or any(
+            each.status != "unchanged" for each in self.pipelines
+        )
 
-    def of_pipeline(self, name: str, stack_suffix: str) -> AppDiff:
-        """Return what changes for one pipeline and its stack.
+    def of_pipeline(self, name: str, stack_suffixes: tuple[str, ...]) -> AppDiff:
+        """Return what changes for one pipeline and its stacks.
 
         Args:
             name: The pipeline, as it is called on the new side.
-            stack_suffix: What the name of its stack ends with.
+            stack_suffixes: What the names of its stacks end with.
         """
         return AppDiff(
             pipelines=tuple(each for each in self.pipelines if each.name == name),
-            stacks=tuple(each for each in self.stacks if each.name.endswith(stack_suffix)),
+            stacks=tuple(each for each in self.stacks if each.name.endswith(stack_suffixes)),
+            serving=tuple(each for each in self.serving if each.name == name),
         )
 
 
@@ -151,6 +178,7 @@ def to_json(diff: AppDiff) -> dict[str, Any]:
     return {
         "pipelines": [{**asdict(each), "summary": each.summary} for each in diff.pipelines],
         "stacks": [{**asdict(each), "summary": each.summary} for each in diff.stacks],
+        "serving": [{**asdict(each), "summary": each.summary} for each in diff.serving],
     }
 
 

@@ -53,6 +53,10 @@ def as_text(diff: AppDiff) -> Text:
             text.append(f"  {_line(change)}\n", _style(change))
         for step in pipeline.steps:
             _append_step(text, step)
+    for served in diff.serving:
+        text.append(f"{served.name}, served", "bold").append(f": {served.summary}\n")
+        for change in served.changes:
+            text.append(f"  {_line(change)}\n", _style(change))
     for stack in diff.stacks:
         text.append(f"stack {stack.name}", "bold").append(f": {stack.summary}\n")
         for resource in stack.resources:
@@ -168,6 +172,10 @@ def as_markdown(diff: AppDiff) -> str:
     """Write Markdown for a comment on a pull request."""
     lines = [f"**{summary(diff)}**"]
     lines += [line for pipeline in diff.pipelines for line in _markdown(pipeline)]
+    for served in diff.serving:
+        lines += ["", f"### `{served.name}`, served: {_escaped(served.summary)}", ""]
+        lines += ["| what | before | after |", "|---|---|---|"]
+        lines += [_row("", change).removeprefix("|  ") for change in served.changes]
     if diff.stacks:
         lines += ["", "### Stacks", ""]
         lines += [line for stack in diff.stacks for line in _stack_markdown(stack)]

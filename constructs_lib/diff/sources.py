@@ -19,6 +19,7 @@ from constructs_lib.diff.changes import AppDiff
 from constructs_lib.diff.deployed import with_variables
 from constructs_lib.diff.pipelines import ComparedPipeline, as_deployed, compare_pipelines
 from constructs_lib.diff.resources import Replacing, Template, compare_stacks
+from constructs_lib.diff.serving import compare_serving
 from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.git import GitError, git
@@ -57,6 +58,7 @@ def compare_apps(old: App, new: App, replacing: Replacing) -> AppDiff:
     return AppDiff(
         pipelines=tuple(compare_pipelines(old.pipelines, new.pipelines)),
         stacks=tuple(compare_stacks(old.templates, new.templates, replacing)),
+        serving=tuple(compare_serving(old.templates, new.templates)),
     )
 
 

@@ -55,7 +55,7 @@ class DeploymentTask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deployment:
+class DeploymentExecution:
     """An execution, as far as it has come."""
 
     arn: str
@@ -134,19 +134,6 @@ class Deployment:
         }
 
 
-def read_deployment(states: Any, arn: str) -> Deployment:
-    """Read an execution.
-
-    Args:
-        states: A client of Step Functions in the home region.
-        arn: The execution's ARN.
-
-    Raises:
-        botocore.exceptions.ClientError: AWS refused.
-    """
-    return deployment_of(*read_execution_history(states, arn))
-
-
 def read_execution_history(states: Any, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Read an execution's description and the events of its history, in their order.
 
@@ -161,7 +148,7 @@ def read_execution_history(states: Any, arn: str) -> tuple[dict[str, Any], list[
 
 def deployment_of(
     description: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
-) -> Deployment:
+) -> DeploymentExecution:
     """Understand an execution's description and history.
 
     Source: GetExecutionHistory in the AWS Step Functions API Reference, for tasks that call a
@@ -170,7 +157,7 @@ def deployment_of(
     status = description["status"]
     ended = status != _RUNNING
     output = description.get("output")
-    return Deployment(
+    return DeploymentExecution(
         arn=description["executionArn"],
         status=status,
         start_time=description["startDate"],

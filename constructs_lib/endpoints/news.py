@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from constructs_lib.endpoints.deployment import Deployment, DeploymentTask
+from constructs_lib.endpoints.deployment import DeploymentExecution, DeploymentTask
 
 _SHORT_DIGEST: Final = 8
 _ALL: Final = ""
@@ -40,13 +40,13 @@ class News(NamedTuple):
     is_bad: bool = False
 
 
-def news_of(deployment: Deployment) -> list[News]:
+def news_of(deployment: DeploymentExecution) -> list[News]:
     """Return what happened, in order; what is read later of the same execution only adds to it."""
     told = [*_news(deployment)]
     return sorted(told, key=lambda each: each.number)
 
 
-def _news(deployment: Deployment) -> Iterator[News]:
+def _news(deployment: DeploymentExecution) -> Iterator[News]:
     seen: set[tuple[str | None, str, str]] = set()
     waves = _Waves(deployment)
     for task in deployment.tasks:
@@ -72,7 +72,7 @@ _SEEN_ONCE: Final = frozenset({"resolve", "look", "take_back", "remove"})
 class _Waves:
     """Tells when the next wave begins, and for how long it bakes."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: DeploymentExecution) -> None:
         self._deployment = deployment
         self._begun = 0
 
@@ -102,7 +102,7 @@ def _codes(wave: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _ended(
-    deployment: Deployment, task: DeploymentTask, outcome: Mapping[str, Any]
+    deployment: DeploymentExecution, task: DeploymentTask, outcome: Mapping[str, Any]
 ) -> Iterator[News]:
     number, status = task.end_number or task.number, str(outcome.get("status", ""))
     match task.action, status:
@@ -147,7 +147,7 @@ def _failed(task: DeploymentTask) -> News:
     return _line(task, task.end_number or task.number, "failed", reason, is_bad=True)
 
 
-def _plan(deployment: Deployment, plan: Mapping[str, Any]) -> str:
+def _plan(deployment: DeploymentExecution, plan: Mapping[str, Any]) -> str:
     regions = ", ".join(code for wave in plan.get("waves", []) for code in _codes(wave))
     if deployment.action == "undeploy":
         return f"The endpoints go: {regions}"

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from constructs_lib.endpoints.deployment import Deployment, deployment_of, read_execution_history
+from constructs_lib.endpoints.deployment import (
+    DeploymentExecution,
+    deployment_of,
+    read_execution_history,
+)
 from constructs_lib.endpoints.news import News, news_of
 from constructs_lib.terminal.lines import print_fitted
 
@@ -39,7 +43,7 @@ def follow(
     *,
     poll_seconds: float,
     record: Callable[[dict[str, Any], list[dict[str, Any]]], None] | None = None,
-) -> Deployment:
+) -> DeploymentExecution:
     """Read an execution until it has ended, and print what happens.
 
     Args:
@@ -69,7 +73,7 @@ def follow(
     return deployment
 
 
-def ended_words(deployment: Deployment) -> str:
+def ended_words(deployment: DeploymentExecution) -> str:
     """Say in words how a deployment has ended."""
     if not deployment.has_succeeded:
         return "Failed" if deployment.status == "FAILED" else deployment.status.capitalize()
@@ -78,7 +82,7 @@ def ended_words(deployment: Deployment) -> str:
     return f"{_ENDS.get(status, status)}{version}"
 
 
-def _codes(deployment: Deployment) -> list[str]:
+def _codes(deployment: DeploymentExecution) -> list[str]:
     waves = deployment.settings.get("waves", [])
     return [str(each["region_code"]) for wave in waves for each in wave]
 
@@ -98,7 +102,7 @@ def _print(console: Console, news: News, width: int) -> None:
     print_fitted(console, Text.assemble(time_text, name, state, news.text), hang=hang)
 
 
-def _print_end(console: Console, deployment: Deployment) -> None:
+def _print_end(console: Console, deployment: DeploymentExecution) -> None:
     from rich.text import Text
 
     end = deployment.end_time or deployment.start_time

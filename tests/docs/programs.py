@@ -83,7 +83,8 @@ def _release(arguments: list[str]) -> None:
     if name is not None and name not in COMMANDS:
         raise NoSuchCommandError(f"release has no command {name!r}")
     found = get_command(app) if name is None else command(name)
-    known = {"--help", *(option for each in found.params for option in each.opts)}
+    options = (each.opts + each.secondary_opts for each in found.params)
+    known = {"--help", *(option for each in options for option in each)}
     _refuse_unknown(arguments, known, f"release {name or ''}")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from constructs_lib.endpoints.deployment import Deployment, deployment_of
+from constructs_lib.endpoints.deployment import DeploymentExecution, deployment_of
 from constructs_lib.endpoints.news import news_of
 from constructs_lib.endpoints.watch import follow
 from tests.endpoints.histories import (
@@ -22,7 +22,7 @@ from tests.endpoints.histories import (
 )
 
 
-def _read(history: History) -> Deployment:
+def _read(history: History) -> DeploymentExecution:
     return deployment_of(history.description, history.events)
 
 

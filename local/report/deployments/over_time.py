@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from constructs_lib.endpoints.deployment import Deployment, DeploymentTask
+from constructs_lib.endpoints.deployment import DeploymentExecution, DeploymentTask
 
 Kind = Literal["former", "new", "changing", "absent", "unclear"]
 
@@ -27,7 +27,7 @@ class _Change(NamedTuple):
     words: str
 
 
-def spans_of(deployment: Deployment, target: Mapping[str, Any]) -> list[ServedSpan]:
+def spans_of(deployment: DeploymentExecution, target: Mapping[str, Any]) -> list[ServedSpan]:
     """Return what a region served, from the begin of a deployment to its end.
 
     Args:

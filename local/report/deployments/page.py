@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from constructs_lib.endpoints.deployment import Deployment, deployment_of
+from constructs_lib.endpoints.deployment import DeploymentExecution, deployment_of
 from constructs_lib.endpoints.news import News, news_of
 from constructs_lib.endpoints.watch import ended_words
 from constructs_lib.errors import ReleaseError
@@ -91,7 +91,7 @@ def _with_times(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     return {**document, **times}
 
 
-def compose_deployment_page(deployment: Deployment) -> str:
+def compose_deployment_page(deployment: DeploymentExecution) -> str:
     """Compose the page about a deployment."""
     name = str(deployment.settings.get("pipeline_name", ""))
     return compose_document(
@@ -102,7 +102,7 @@ def compose_deployment_page(deployment: Deployment) -> str:
     )
 
 
-def _header(name: str, deployment: Deployment) -> Html:
+def _header(name: str, deployment: DeploymentExecution) -> Html:
     state = _BADGES.get(deployment.status, "Failed")
     version = deployment.version
     content = ((deployment.plan or {}).get("version") or {}).get("content")
@@ -126,12 +126,12 @@ def _header(name: str, deployment: Deployment) -> Html:
     )
 
 
-def _asked_for(deployment: Deployment) -> Html:
+def _asked_for(deployment: DeploymentExecution) -> Html:
     version = deployment.request.get("version")
     return value_of(deployment.action if version is None else f"{deployment.action} {version}")
 
 
-def _sections(deployment: Deployment) -> Iterator[ReportSection]:
+def _sections(deployment: DeploymentExecution) -> Iterator[ReportSection]:
     waves = (deployment.plan or {}).get("waves", [])
     spans = {each["region_code"]: spans_of(deployment, each) for wave in waves for each in wave}
     yield ReportSection("over-time", "Versions over time", _over_time(deployment, spans))
@@ -141,7 +141,7 @@ def _sections(deployment: Deployment) -> Iterator[ReportSection]:
     yield ReportSection("settings", "Settings", _settings(deployment.settings))
 
 
-def _over_time(deployment: Deployment, spans: Mapping[str, list[ServedSpan]]) -> Html:
+def _over_time(deployment: DeploymentExecution, spans: Mapping[str, list[ServedSpan]]) -> Html:
     if not spans:
         return element("p", "No region was to be changed.")
     total = max(deployment.duration_in_second or 0, 0.001)
@@ -157,7 +157,7 @@ def _over_time(deployment: Deployment, spans: Mapping[str, list[ServedSpan]]) ->
     )
 
 
-def _bar(deployment: Deployment, spans: Sequence[ServedSpan], total: float) -> Html:
+def _bar(deployment: DeploymentExecution, spans: Sequence[ServedSpan], total: float) -> Html:
     """Draw a bar for the eye; the next column tells the same in words."""
     parts = [element("rect", width="100%", height="100%", rx=3, class_="track")]
     for each in spans:
@@ -177,7 +177,7 @@ def _bar(deployment: Deployment, spans: Sequence[ServedSpan], total: float) -> H
     return element("svg", *parts, class_="bar", aria_hidden="true")
 
 
-def _in_words(deployment: Deployment, spans: Sequence[ServedSpan]) -> Html:
+def _in_words(deployment: DeploymentExecution, spans: Sequence[ServedSpan]) -> Html:
     lines = []
     for each in spans:
         after = (each.start - deployment.start_time).total_seconds()
@@ -212,7 +212,7 @@ def _version(former: Mapping[str, Any] | None) -> str:
     return "no endpoint" if version is None else f"version {version}"
 
 
-def _answers(deployment: Deployment) -> Html | None:
+def _answers(deployment: DeploymentExecution) -> Html | None:
     tried = [each for each in deployment.tasks if each.action == "try" and each.end_time]
     if not tried:
         return None
@@ -241,7 +241,7 @@ def _answers_of(answers: Sequence[Mapping[str, Any]], region: str) -> Html:
     return table(columns, rows, caption=f"The version's own sample requests, in {region}")
 
 
-def _events(deployment: Deployment) -> Html:
+def _events(deployment: DeploymentExecution) -> Html:
     rows = [
         [
             element("span", f"{each.time:%H:%M:%S}", class_="number"),
