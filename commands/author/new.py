@@ -181,11 +181,9 @@ def _ask_for_shape(*, asks: bool) -> CodeShape:
 
 def _shape(text: str) -> CodeShape:
     try:
-        return CodeShape(text.strip().lower().replace("_", "-"))
+        return CodeShape("-".join(text.lower().replace("_", " ").split()))
     except ValueError as error:
-        raise typer.BadParameter(
-            f"{text!r} is none of {', '.join(CodeShape)}, such as {CodeShape.TORCHSCRIPT.value}"
-        ) from error
+        raise typer.BadParameter(f"{text!r} is none of {', '.join(CodeShape)}") from error
 
 
 def _variables(given: list[str] | None, option: str = "") -> list[tuple[str, str]]:
@@ -213,6 +211,7 @@ def _tell(folder: Path, told: NewPipeline, *, as_json: bool) -> None:
         f"  1. put your code into {files}\n"
         f"  2. adapt {folder}/config.json: {', '.join([*assumed, 'content types and limits'])} are"
         " the template's\n"
-        f"  3. release validate {folder.name}",
+        f"  3. release validate {folder.name}\n"
+        f"  4. release check-archive {folder.name} MODEL --with-code, after make torch",
         hang=3,
     )

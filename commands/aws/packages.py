@@ -177,7 +177,7 @@ def _tell_how_to_serve(aws: Aws, pipeline: str, approved: list[ModelPackage]) ->
     if workflow is not None:
         say(f"\n{how_it_starts(workflow)}", err=True)
         return
-    say("\nWho serves it, creates a model of the version in the same region:", err=True)
+    say("\nWhoever serves it creates a model of the version, in the same region:", err=True)
     for each in approved:
         typer.echo(
             f"  aws sagemaker create-model --region {each.region} --model-name NAME"

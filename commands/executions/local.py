@@ -15,6 +15,7 @@ from commands.executions.states import (
 from commands.terminal import places
 from commands.terminal.aws import UnknownNameError
 from commands.terminal.messages import tell
+from commands.terminal.names import is_known
 from constructs_lib.errors import ReleaseError
 from constructs_lib.suggestions import suggestion
 from constructs_lib.terminal.paths import shown_path
@@ -106,10 +107,11 @@ def _unknown_local_execution(
             f"{pipeline} has no local execution {execution!r}.{suggestion(execution, known)}"
         )
     others = {record.pipeline_name for record in records}
+    named = pipeline if is_known(pipeline) else "PIPELINE"
     return UnknownNameError(
         f"No local execution of {pipeline!r} is recorded in {shown_path(places.STATE)}."
         f"{suggestion(pipeline, others) if others else ''}"
-        f" Start one: release run {pipeline} --model FILE."
+        f" Start one: release run {named} --model FILE."
     )
 
 

@@ -238,6 +238,14 @@ def test_a_mistyped_name_of_a_local_execution_gets_a_suggestion(
     assert hint in str(error)
 
 
+def test_nobody_is_told_to_run_a_pipeline_that_there_is_not(state: Path) -> None:
+    write_record(state / "executions" / "abc123")
+
+    error = CliRunner().invoke(app, ["status", "nothing-like-it", "--local"]).exception
+
+    assert "Start one: release run PIPELINE --model FILE." in str(error)
+
+
 def test_a_report_of_nothing_says_where_executions_are(state: Path) -> None:
     error = CliRunner().invoke(app, ["report", str(state)]).exception
 

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from commands.author.new import NewPipelineError
+from commands.author.new import NewPipelineError, _shape
 from commands.author.new_files import CodeShape
 from commands.program import app
 from commands.terminal import places
@@ -218,6 +218,11 @@ def _lint(folder: Path) -> list[str]:
         [*command, *options, str(folder / "inference")], capture_output=True, text=True, check=False
     )
     return [] if result.returncode == 0 else [result.stdout]
+
+
+@pytest.mark.parametrize("answer", ["state-dict", " State dict ", "state_dict"])
+def test_a_shape_may_be_answered_as_people_write_it(answer: str) -> None:
+    assert _shape(answer) is CodeShape.STATE_DICT
 
 
 def test_a_state_dict_is_loaded_into_a_class_beside_the_code(folder: Path) -> None:
