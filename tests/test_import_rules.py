@@ -121,7 +121,9 @@ def test_jobs_share_one_folder_and_nothing_else(module: Path) -> None:
             assert node.level <= len(here) + 1
             # Package writes what Ray Serve's container runs.
             of_ray = ("ray_serving",) if here[0] == "package_model" else ()
-            assert target[0] in (here[0], "common", *of_ray), target
+            # What is deployed is proven as it was registered, and judged as it was verified.
+            of_both = ("register_model", "verify_model") if here[0] == "deploy_model" else ()
+            assert target[0] in (here[0], "common", *of_ray, *of_both), target
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
 _SCRIPTS: Final = Path(__file__).parents[1] / "jobs"
+_ROOMS: Final = {
+    "deploy_model": (
+        *("common/errors.py", "common/texts.py", "common/serving", "register_model"),
+        *("verify_model/answers", "verify_model/findings.py", "verify_model/payloads.py"),
+    ),
+}
+"""What a package imports of other jobs, and is shipped with."""
 _RUNTIME: Final = lambda_.Runtime.PYTHON_3_13
 _LAMBDA: Final = iam.ServicePrincipal("lambda.amazonaws.com")
 _TESTED_RUNTIME: Final = {
@@ -81,7 +88,7 @@ def job_function(
         "Function",
         description=spec.description,
         runtime=_RUNTIME,
-        handler=f"{Path(spec.script).stem}.handler",
+        handler=_handler(spec.script),
         code=_code(spec.script),
         role=role.without_policy_updates(),
         timeout=Duration.minutes(spec.timeout_minutes),
@@ -96,22 +103,41 @@ def job_function(
     return function
 
 
+def _handler(script: str) -> str:
+    """Name the entry point: a package that needs others is one of the package of jobs.
+
+    Source: AWS Lambda Developer Guide, "Define Lambda function handler in Python": a file in a
+    folder is named by its path, and the runtime imports that.
+    """
+    name = f"{Path(script).stem}.handler"
+    return f"{_SCRIPTS.name}.{name}" if script in _ROOMS else name
+
+
 def _code(script: str) -> lambda_.Code:
-    files = _files(script)
+    root = _SCRIPTS.parent if script in _ROOMS else _SCRIPTS
+    files = {file.relative_to(root): file for file in script_files(script)}
+    folders = {parent.as_posix() for path in files for parent in path.parents} - {"."}
+    shipped = [*sorted(folders), *(path.as_posix() for path in files)]
     return lambda_.Code.from_asset(
-        str(_SCRIPTS),
-        exclude=["*", f"!{script}", *(f"!{name}" for name in files)],
+        str(root),
+        exclude=["*", *(f"!{name}" for name in shipped)],
         ignore_mode=IgnoreMode.GIT,
         # As in ``assets.py``.
-        asset_hash=_digest(files.values()),
+        asset_hash=_digest(file.read_bytes() for file in files.values()),
     )
 
 
-def _files(script: str) -> dict[str, bytes]:
-    """Read a script, or the modules of a package, by their paths below the folder."""
+def script_files(script: str) -> list[Path]:
+    """Find a script, or the modules of a package and what it needs of others, in their order."""
     path = _SCRIPTS / script
-    files = sorted(path.glob("*.py")) if path.is_dir() else [path]
-    return {file.relative_to(_SCRIPTS).as_posix(): file.read_bytes() for file in files}
+    files = set(path.glob("*.py")) if path.is_dir() else {path}
+    for room in _ROOMS.get(script, ()):
+        other = _SCRIPTS / room
+        files |= set(other.rglob("*.py")) if other.is_dir() else {other}
+    if script in _ROOMS:
+        folders = {folder for file in files for folder in file.parents}
+        files |= {each / "__init__.py" for each in folders if each.is_relative_to(_SCRIPTS)}
+    return sorted(files)
 
 
 def _digest(contents: Iterable[bytes]) -> str:

@@ -1,0 +1,1 @@
+"""Deployments of approved versions in three emulated regions, under faults."""

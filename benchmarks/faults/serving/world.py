@@ -1,0 +1,257 @@
+"""Three emulated regions with registered versions, and the settings of their deployments."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import itertools
+import json
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+from unittest.mock import patch
+
+import boto3
+from moto import mock_aws
+
+from benchmarks.faults.serving.endpoints import FakeServices
+from constructs_lib.jobs.register_model.artifacts import PackagedArtifact, put_artifact
+from constructs_lib.jobs.register_model.clients import RegionClients
+from constructs_lib.jobs.register_model.events import Copy
+from constructs_lib.jobs.register_model.objects import S3Object
+from local.emulator.patches import apply_patches
+
+HOME: Final = "us-east-1"
+REGIONS: Final = {"NA": HOME, "EU": "eu-west-1", "FE": "us-west-2"}
+WAVES: Final = (("NA",), ("EU", "FE"))
+PIPELINE: Final = "returns-risk"
+TOPIC: Final = f"arn:aws:sns:{HOME}:123456789012:told"
+MACHINE: Final = f"arn:aws:states:{HOME}:123456789012:stateMachine:{PIPELINE}-deployment"
+_ENVIRONMENT: Final = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": HOME,
+}
+_groups: Final = itertools.count(1)
+_CSV: Final = "payload_text_csv_0.csv"
+
+
+def bucket_of(code: str) -> str:
+    """Return the bucket of a region's releases."""
+    return f"releases-{code.lower()}"
+
+
+@dataclass
+class ServingWorld:
+    """The regions; entering the context starts them."""
+
+    services: FakeServices = field(default_factory=FakeServices)
+    versions: int = 0
+    group: str = field(default_factory=lambda: f"group-{next(_groups)}")
+    """The embedded AWS never gives a number of a group twice, in no world."""
+
+    def settings(self, **changes: Any) -> dict[str, Any]:
+        """Return the settings document; members may be given."""
+        waves = [
+            [
+                {
+                    "region_code": code,
+                    "aws_region": REGIONS[code],
+                    "model_package_group_name": self.group,
+                    "role_arn": f"arn:aws:iam::123456789012:role/serving-{code}",
+                    "key_arn": f"arn:aws:kms:{REGIONS[code]}:123456789012:key/1234abcd",
+                    "bucket_name": bucket_of(code),
+                }
+                for code in wave
+            ]
+            for wave in WAVES
+        ]
+        return {
+            "schema_version": 1,
+            "pipeline_name": PIPELINE,
+            "endpoint_name": PIPELINE,
+            "home_region": HOME,
+            "lead_region": HOME,
+            "waves": waves,
+            "instance_type": "ml.m5.large",
+            "instance_count": 1,
+            "encrypts_volumes": True,
+            "inference_ami_version": None,
+            "model_environment": {},
+            "variant_name": "AllTraffic",
+            "autoscaling": None,
+            "data_capture": None,
+            "kept_versions": 3,
+            "bake_seconds": 60,
+            "termination_wait_seconds": 120,
+            "maximum_execution_timeout_seconds": 3120,
+            "startup_timeout_seconds": 300,
+            "download_timeout_seconds": 900,
+            "verification": "enforce",
+            "topic_arn": TOPIC,
+            "is_isolated": True,
+            **changes,
+        }
+
+    @contextmanager
+    def running(self) -> Iterator[ServingWorld]:
+        """Emulate AWS."""
+        for service in ("s3", "sagemaker"):
+            apply_patches(service)
+        with patch.dict(os.environ, _ENVIRONMENT), mock_aws():
+            for code, region in REGIONS.items():
+                place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+                s3 = _client("s3", region)
+                s3.create_bucket(Bucket=bucket_of(code), **(place if region != HOME else {}))
+                self.sagemaker(code).create_model_package_group(ModelPackageGroupName=self.group)
+            with self.services.installed():
+                yield self
+
+    def sagemaker(self, code: str) -> Any:
+        """Return SageMaker of a region."""
+        return _client("sagemaker", REGIONS[code])
+
+    def register(self, *, approved: bool = True, verdict: str = "passed") -> int:
+        """Register a new content in each region; returns the number of the version."""
+        self.versions += 1
+        content = f"artifact {self.versions}".encode() * 100
+        for code in REGIONS:
+            self._register_in(code, content, verdict)
+            if approved:
+                self.decide(self.versions, "Approved", code)
+        return self.versions
+
+    def _register_in(self, code: str, content: bytes, verdict: str) -> None:
+        sha256, folder = hashlib.sha256(content).hexdigest(), f"{PIPELINE}/releases/{self.versions}"
+        self._put_artifact(code, content, f"{folder}/model.tar.gz")
+        registration = f"{PIPELINE}/registration/{'ab' * 8}"
+        s3 = _client("s3", REGIONS[code])
+        evaluation = {"verdict": verdict, "artifact": {"sha256": sha256}}
+        files = {
+            f"{folder}/manifest.json": json.dumps(_manifest(content)).encode(),
+            f"{folder}/evaluation.json": json.dumps(evaluation).encode(),
+            f"{registration}/registration.json": json.dumps(_registration()).encode(),
+            f"{registration}/payload.tar.gz": _payloads(),
+        }
+        for key, body in files.items():
+            s3.put_object(Bucket=bucket_of(code), Key=key, Body=body)
+        base = f"s3://{bucket_of(code)}"
+        self.sagemaker(code).create_model_package(
+            ModelPackageGroupName=self.group,
+            ModelApprovalStatus="PendingManualApproval",
+            SamplePayloadUrl=f"{base}/{registration}/payload.tar.gz",
+            InferenceSpecification={
+                "Containers": [{"Image": "image", "ModelDataUrl": f"{base}/{folder}/model.tar.gz"}],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["application/json"],
+            },
+            CustomerMetadataProperties={
+                "artifact_sha256": sha256,
+                "registration_request": f"{base}/{registration}/registration.json",
+                "packaging_manifest": f"{base}/{folder}/manifest.json",
+                "evaluation": f"{base}/{folder}/evaluation.json",
+                "verification_verdict": verdict,
+            },
+        )
+
+    def _put_artifact(self, code: str, content: bytes, key: str) -> None:
+        source = S3Object(bucket_of("NA"), f"tmp/{key}")
+        _client("s3", HOME).put_object(Bucket=source.bucket, Key=source.key, Body=content)
+        put_artifact(
+            Copy(source, S3Object(bucket_of(code), key)),
+            PackagedArtifact.from_manifest(_manifest(content)),
+            clients=_clients_of(code),
+            kms_key_id="alias/key",
+        )
+
+    def arn(self, number: int, code: str) -> str:
+        """Return the ARN of a version."""
+        return f"arn:aws:sagemaker:{REGIONS[code]}:123456789012:model-package/{self.group}/{number}"
+
+    def decide(self, number: int, status: str, *codes: str) -> None:
+        """Approve or reject a version, by default in each region."""
+        for code in codes or REGIONS:
+            self.sagemaker(code).update_model_package(
+                ModelPackageArn=self.arn(number, code),
+                ModelApprovalStatus=status,
+                CustomerMetadataProperties=self.metadata(number, code),
+            )
+
+    def metadata(self, number: int, code: str) -> Mapping[str, str]:
+        """Return the metadata of a version."""
+        package = self.sagemaker(code).describe_model_package(
+            ModelPackageName=self.arn(number, code)
+        )
+        metadata: Mapping[str, str] = package.get("CustomerMetadataProperties", {})
+        return metadata
+
+    def serving(self) -> dict[str, int | str | None]:
+        """Return the number of the version that each region serves, or its endpoint's status."""
+        return {code: self._serving_in(code) for code in REGIONS}
+
+    def _serving_in(self, code: str) -> int | str | None:
+        endpoint = self.services.endpoint(REGIONS[code])
+        if endpoint is None:
+            return None
+        if endpoint.status != "InService":
+            return endpoint.status
+        return self.version_with(endpoint.configuration, code)
+
+    def version_with(self, configuration: str, code: str) -> int:
+        """Return the number of the version that a configuration serves."""
+        sagemaker = self.sagemaker(code)
+        described = sagemaker.describe_endpoint_config(EndpointConfigName=configuration)
+        model = sagemaker.describe_model(ModelName=described["ProductionVariants"][0]["ModelName"])
+        return int(model["PrimaryContainer"]["ModelPackageName"].rpartition("/")[2])
+
+    def configurations(self, code: str) -> set[str]:
+        """Return the names of the configurations of a region."""
+        listed = self.sagemaker(code).list_endpoint_configs()["EndpointConfigs"]
+        return {each["EndpointConfigName"] for each in listed}
+
+
+@cache
+def _client(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region)
+
+
+def _clients_of(code: str) -> RegionClients:
+    sagemaker = _client("sagemaker", REGIONS[code])
+    return RegionClients(
+        home_s3=_client("s3", HOME),
+        home_sagemaker=_client("sagemaker", HOME),
+        s3=_client("s3", REGIONS[code]),
+        sagemaker=sagemaker,
+        lineage=sagemaker,
+    )
+
+
+def _manifest(content: bytes) -> dict[str, Any]:
+    return {
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "crc32": f"{zlib.crc32(content):08x}",
+        "size_bytes": len(content),
+    }
+
+
+def _registration() -> dict[str, Any]:
+    request = {
+        "content_types": ["text/csv"],
+        "response_types": ["application/json"],
+        "output_variables": [["legacy-score", "NUMERIC"]],
+    }
+    return {"schema_version": 1, "regions": {code: {"request": request} for code in REGIONS}}
+
+
+def _payloads() -> bytes:
+    buffer, line = io.BytesIO(), b"1.0,changed_mind\n"
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        member = tarfile.TarInfo(_CSV)
+        member.size = len(line)
+        archive.addfile(member, io.BytesIO(line))
+    return buffer.getvalue()

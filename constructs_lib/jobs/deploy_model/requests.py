@@ -1,0 +1,132 @@
+"""What SageMaker is asked for: models, configurations and endpoints, named by what is in them.
+
+Nothing here calls a service: the same requests are checked when the app is synthesized.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+Document = Mapping[str, Any]
+
+_PREFIX_CHARACTERS: Final = 46
+_DIGEST_CHARACTERS: Final = 16
+"""With a hyphen between them, together 63: EntityName of the service."""
+_CAPTURED: Final = ("Input", "Output")
+
+
+def model_request(settings: Document, target: Document) -> dict[str, Any]:
+    """Return the arguments of CreateModel for a version in a region, without tags."""
+    container: dict[str, Any] = {"ModelPackageName": target["model_package_arn"]}
+    if settings["model_environment"]:
+        container["Environment"] = dict(settings["model_environment"])
+    arguments = {
+        "PrimaryContainer": container,
+        "ExecutionRoleArn": target["role_arn"],
+        "EnableNetworkIsolation": settings["is_isolated"],
+    }
+    return {"ModelName": _named(settings, arguments), **arguments}
+
+
+def configuration_request(settings: Document, target: Document, model_name: str) -> dict[str, Any]:
+    """Return the arguments of CreateEndpointConfig, without tags.
+
+    No key is named beside instances with disks of their own (API reference, CreateEndpointConfig,
+    KmsKeyId).
+    """
+    variant = {
+        "VariantName": settings["variant_name"],
+        "ModelName": model_name,
+        "InstanceType": settings["instance_type"],
+        "InitialInstanceCount": settings["instance_count"],
+        "InitialVariantWeight": 1.0,
+        "ModelDataDownloadTimeoutInSeconds": settings["download_timeout_seconds"],
+        "ContainerStartupHealthCheckTimeoutInSeconds": settings["startup_timeout_seconds"],
+    }
+    if settings["inference_ami_version"]:
+        variant["InferenceAmiVersion"] = settings["inference_ami_version"]
+    arguments: dict[str, Any] = {"ProductionVariants": [variant]}
+    if settings["encrypts_volumes"]:
+        arguments["KmsKeyId"] = target["key_arn"]
+    if settings["data_capture"]:
+        arguments["DataCaptureConfig"] = _data_capture(settings["data_capture"], target)
+    return {"EndpointConfigName": _named(settings, arguments), **arguments}
+
+
+def endpoint_request(settings: Document, configuration_name: str) -> dict[str, Any]:
+    """Return the arguments of CreateEndpoint: a first fleet has none to take over from."""
+    return {
+        "EndpointName": settings["endpoint_name"],
+        "EndpointConfigName": configuration_name,
+        "Tags": [{"Key": "release:pipeline", "Value": settings["pipeline_name"]}],
+    }
+
+
+def update_request(settings: Document, configuration_name: str) -> dict[str, Any]:
+    """Return the arguments of UpdateEndpoint: blue/green, all at once.
+
+    What autoscaling has made of the number of instances stays, and nothing else of the former
+    variant: capturing of data is the new configuration's (API reference, UpdateEndpoint).
+    """
+    retained: dict[str, Any] = {"RetainAllVariantProperties": False}
+    if settings["autoscaling"]:
+        excluded = ("DataCaptureConfig", "DesiredWeight")
+        retained = {
+            "RetainAllVariantProperties": True,
+            "ExcludeRetainedVariantProperties": [
+                {"VariantPropertyType": each} for each in excluded
+            ],
+        }
+    return {
+        "EndpointName": settings["endpoint_name"],
+        "EndpointConfigName": configuration_name,
+        **retained,
+        "DeploymentConfig": {
+            "BlueGreenUpdatePolicy": {
+                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+                "TerminationWaitInSeconds": settings["termination_wait_seconds"],
+                "MaximumExecutionTimeoutInSeconds": settings["maximum_execution_timeout_seconds"],
+            }
+        },
+    }
+
+
+def tags(settings: Document, target: Document, content: str) -> list[dict[str, str]]:
+    """Return the tags of a model and of a configuration."""
+    values = {
+        "release:pipeline": settings["pipeline_name"],
+        "release:content": content,
+        "release:version": str(target["version"]),
+    }
+    return [{"Key": name, "Value": value} for name, value in values.items()]
+
+
+def is_own_name(settings: Document, name: str) -> bool:
+    """Tell whether a model or a configuration is named as those of this endpoint are."""
+    digest = f"[0-9a-f]{{{_DIGEST_CHARACTERS}}}"
+    return re.fullmatch(f"{re.escape(name_prefix(settings))}{digest}", name) is not None
+
+
+def name_prefix(settings: Document) -> str:
+    """Return how the names of models and configurations of this endpoint begin."""
+    return f"{settings['endpoint_name'][:_PREFIX_CHARACTERS]}-"
+
+
+def _named(settings: Document, arguments: Document) -> str:
+    text = json.dumps(arguments, sort_keys=True, separators=(",", ":"))
+    digest = hashlib.sha256(text.encode()).hexdigest()[:_DIGEST_CHARACTERS]
+    return f"{name_prefix(settings)}{digest}"
+
+
+def _data_capture(capture: Document, target: Document) -> dict[str, Any]:
+    return {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": capture["percentage"],
+        "DestinationS3Uri": f"s3://{target['bucket_name']}/{capture['prefix']}",
+        "KmsKeyId": target["key_arn"],
+        "CaptureOptions": [{"CaptureMode": mode} for mode in _CAPTURED],
+    }
