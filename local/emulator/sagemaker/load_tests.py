@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-NOT_TESTED: Final = "The embedded AWS has no endpoints to test: load tests run in AWS only."
+NOT_TESTED: Final = "The embedded AWS measures no load: load tests run in AWS only."
 
 
 def add_load_tests() -> None:

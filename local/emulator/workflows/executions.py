@@ -19,7 +19,12 @@ from typing import Any, Final
 from local.emulator.events.delivery import EventDelivery
 from local.emulator.pace import Pace
 from local.emulator.workflows.identities import WorkflowIdentities
-from local.emulator.workflows.interpreter import log_less, pass_reserved_errors_on, wait_at
+from local.emulator.workflows.interpreter import (
+    log_less,
+    pass_reserved_errors_on,
+    tell_times_as_text,
+    wait_at,
+)
 
 _CHANGE: Final = "Step Functions Execution Status Change"
 _STARTING_SECONDS: Final = 5.0
@@ -40,6 +45,7 @@ class Workflows:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
         self.identities.install()
         wait_at(self.pace)
+        tell_times_as_text()
         pass_reserved_errors_on()
         log_less()
         self._check_roles()

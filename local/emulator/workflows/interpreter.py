@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -13,17 +15,48 @@ _TELLING_EVERYTHING: Final = "moto.stepfunctions.parser.asl.component.eval_compo
 
 
 def wait_at(pace: Pace) -> None:
-    """Let Wait states and the intervals of retries pass at our pace."""
+    """Let Wait states and the intervals of retries pass at our pace.
+
+    The start of the execution, as states are told it, moves back by what a Wait state was shortened
+    by: whoever compares it with the time finds that as much has passed as would have in AWS.
+    """
     from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
     from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import (
         WaitFunction,
     )
 
     def wait_interval(_function: Any, env: Any, wait_seconds: int) -> None:
+        began, began_here = pace.now(), time.monotonic()
         pace.wait(wait_seconds, lambda: not env.is_running())
+        passed, passed_here = pace.now() - began, time.monotonic() - began_here
+        execution = env.states.context_object.context_object_data["Execution"]
+        execution["StartTime"] = _earlier(execution["StartTime"], passed - passed_here)
 
     WaitFunction._wait_interval = wait_interval
     retrier_decl.time = SimpleNamespace(sleep=pace.wait)
+
+
+def tell_times_as_text() -> None:
+    """Let states find the start of their execution as text, as AWS has it: moto has no JSON."""
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+
+    make = ExecutionWorker._get_evaluation_environment
+
+    def get_evaluation_environment(worker: Any) -> Any:
+        environment = make(worker)
+        execution = environment.states.context_object.context_object_data["Execution"]
+        execution["StartTime"] = _as_text(execution["StartTime"])
+        return environment
+
+    ExecutionWorker._get_evaluation_environment = get_evaluation_environment
+
+
+def _earlier(text: str, seconds: float) -> str:
+    return _as_text(datetime.fromisoformat(text) - timedelta(seconds=max(seconds, 0)))
+
+
+def _as_text(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03}Z"
 
 
 def pass_reserved_errors_on() -> None:
