@@ -136,7 +136,7 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
                 NetworkValidation(sessions.decisions).install,
                 endpoints.install,
             ],
-            "sagemakerruntime": [Invocations(ACCOUNT_ID).install],
+            "sagemakerruntime": [Invocations(ACCOUNT_ID, background).install],
             "scheduler": [clock.watch_schedules],
             "stepfunctions": [workflows.install],
         }

@@ -12,4 +12,5 @@ own, and comes and goes by the states that the service documents::
     artifact.py     what a container needs, read with the model's execution role
     fleet.py        the process of a production variant
     invocations.py  InvokeEndpoint
+    capture.py      requests and answers that are kept in Amazon S3
 """

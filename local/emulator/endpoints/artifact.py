@@ -24,6 +24,7 @@ from local.emulator.authorization.identities import CallerIdentity
 from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller, Sessions
 from local.emulator.authorization.uses import Use
 from local.emulator.clients import Clients
+from local.emulator.endpoints.capture import DataCapture
 from local.emulator.endpoints.fleet import ServedFiles, new_folder
 from local.emulator.endpoints.logs import EndpointLog
 from local.emulator.endpoints.words import CannotServeError, unhealthy, unreadable
@@ -120,6 +121,14 @@ class ModelReader:
             self._unpack(model, key, files.model)
             _refuse_foreign_server(model, files.model, variant)
         return files
+
+    def capture(
+        self, model: ContainerModel, variant: str, endpoint_name: str, config: Mapping[str, Any]
+    ) -> DataCapture:
+        """Prepare the capture of what a variant is asked and answers, written with its role."""
+        key, _ = self._assume_role(model)
+        s3 = self.clients.client("s3", model.region, key)
+        return DataCapture(s3, f"{endpoint_name}/{variant}", config)
 
     def _assume_role(self, model: ContainerModel) -> tuple[AccessKey, CallerIdentity]:
         caller = ServiceCaller(service=_SERVICE, region=model.region, source_arn=model.arn)

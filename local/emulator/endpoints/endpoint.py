@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any, Final
 
+from local.emulator.endpoints.capture import DataCapture
 from local.emulator.endpoints.fleet import Fleet
 from local.emulator.endpoints.stored import EndpointConfiguration
 from local.emulator.endpoints.words import MOST_CHARACTERS, arn_of
@@ -33,6 +34,7 @@ class RunningVariant:
     instance_count: int
     fleet: Fleet | None = None
     """None before it has started."""
+    capture: DataCapture | None = None
     answered: int = 0
 
     @classmethod

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.service_model import service_model
+from local.emulator.background import Background
 from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
 from local.emulator.endpoints.fleet import ModelAnswer, ModelFailedError
 from local.emulator.monitoring.endpoint_metrics import InvocationRecord
@@ -35,6 +36,7 @@ class Invocations:
     """Answers InvokeEndpoint in place of moto, which answers the same to everything."""
 
     account: str
+    background: Background
 
     def install(self) -> None:
         """Take over from moto."""
@@ -77,9 +79,9 @@ class Invocations:
     ) -> Answered:
         deployment, variant = chosen
         assert variant.fleet is not None  # noqa: S101  # it is in service
-        began, status = time.monotonic(), 200
+        began, status, payload = time.monotonic(), 200, _payload(headers, content)
         try:
-            answer = variant.fleet.ask(_payload(headers, content))
+            answer = variant.fleet.ask(payload)
             _refuse_large(answer)
         except ModelFailedError as error:
             status = error.status
@@ -93,6 +95,9 @@ class Invocations:
                 status=status,
                 seconds=time.monotonic() - began,
             ).publish(self.account)
+        if variant.capture is not None and variant.capture.is_due():
+            inference_id = headers.get(f"{_PREFIX}Inference-Id")
+            self.background.do(variant.capture.keep, payload, answer, inference_id)
         told = {
             "Content-Type": answer.content_type,
             "x-Amzn-Invoked-Production-Variant": variant.name,

@@ -115,6 +115,10 @@ class Rollout:
             fleet = Fleet(variant.name, files, seconds)
             fleet.start()
             variant.fleet = fleet
+            config = coming.configuration.data_capture
+            if config is not None and config.get("EnableCapture"):
+                name = endpoint.endpoint_name
+                variant.capture = self.reader.capture(model, variant.name, name, config)
 
     def _shift(
         self, endpoint: ServedEndpoint, coming: Deployment, config: DeploymentConfig | None

@@ -24,7 +24,12 @@ def test_a_wait_lasts_as_long_as_the_scale_says() -> None:
 
 def test_turning_the_clock_ends_waits_that_are_over_by_then() -> None:
     pace, ended = Pace(scale=1), list[int]()
-    waits = [Thread(target=lambda n=n: pace.wait(n) and ended.append(n)) for n in (100, 300)]
+
+    def wait(seconds: int) -> None:
+        if pace.wait(seconds):
+            ended.append(seconds)
+
+    waits = [Thread(target=wait, args=(seconds,)) for seconds in (100, 300)]
     for thread in waits:
         thread.start()
 
