@@ -28,8 +28,8 @@ _SUBJECT_CHARACTERS: Final = 99
 """Amazon SNS API Reference, Publish: a subject has "less than 100 characters"."""
 _MESSAGE_BYTES: Final = 262_144
 """The same: a message has at most 256 KB."""
-_UNTOLD_FIELDS: Final = {"CustomerMetadataProperties"}
-"""Of a model package; a load test writes its result there, long after the version was told of."""
+_UNTOLD_FIELDS: Final = {"CustomerMetadataProperties", "ModelLifeCycle"}
+"""Of a model package; load tests and deployments write there what became of a version."""
 _CONSOLE_PAGES: Final = {"processing-job": "processing-jobs", "training-job": "jobs"}
 _LOG_GROUPS: Final = {
     "processing-job": "/aws/sagemaker/ProcessingJobs",

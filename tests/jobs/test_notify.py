@@ -187,7 +187,7 @@ def test_a_decision_is_told_with_its_remark(topic: Topic, status: str) -> None:
 
 
 def test_metadata_that_changes_alone_is_not_told(topic: Topic) -> None:
-    fields = ["CustomerMetadataProperties"]
+    fields = ["CustomerMetadataProperties", "ModelLifeCycle"]
 
     assert handler(package_changed("Approved", UpdatedModelPackageFields=fields), None) == {}
     assert topic.published == []
