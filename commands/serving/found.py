@@ -44,9 +44,9 @@ def workflow_if_any(aws: Aws, pipeline: str) -> Workflow | None:
         UnknownNameError: There is no such pipeline.
         AwsCallError: AWS refused.
     """
-    arn = read_pipeline(aws, pipeline)["PipelineArn"]
+    described = read_pipeline(aws, pipeline)
     with calls(f"Cannot read the workflow that deploys {pipeline}"):
-        return find_workflow(aws, arn)
+        return find_workflow(aws, described["PipelineName"], described["PipelineArn"])
 
 
 def workflows(aws: Aws, pipeline: str | None) -> list[Workflow]:

@@ -130,6 +130,8 @@ def _is_recorded(
     if package is None or package.group != region.group:
         return False
     metadata = package.metadata
+    if metadata.get("deploying_with") == config_name:
+        return True  # by a deployment that did not come to its end
     return metadata.get("served_with") == config_name and "served_until" not in metadata
 
 

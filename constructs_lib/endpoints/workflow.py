@@ -88,19 +88,21 @@ def _names(region: EndpointRegion) -> tuple[str, str]:
     return region.code.casefold(), region.aws_region.casefold()
 
 
-def find_workflow(clients: AwsClients, pipeline_arn: str) -> Workflow | None:
+def find_workflow(clients: AwsClients, pipeline: str, pipeline_arn: str) -> Workflow | None:
     """Read the workflow of a pipeline; None when it has none.
 
     Args:
         clients: Of the AWS where the pipeline is.
-        pipeline_arn: ARN of the deployed pipeline, which tells partition, region and account.
+        pipeline: Its name.
+        pipeline_arn: ARN of anything of the deployed pipeline, which tells partition, region and
+            account. It has the name in lower case.
 
     Raises:
         botocore.exceptions.ClientError: AWS refused.
     """
-    partition, _, region, account, path = pipeline_arn.split(":", 5)[1:]
-    name = f"{path.partition('/')[2]}{_SUFFIX}"
-    return read_workflow(clients, f"arn:{partition}:states:{region}:{account}:stateMachine:{name}")
+    partition, _, region, account = pipeline_arn.split(":")[1:5]
+    machine = f"stateMachine:{pipeline}{_SUFFIX}"
+    return read_workflow(clients, f"arn:{partition}:states:{region}:{account}:{machine}")
 
 
 def read_workflow(clients: AwsClients, arn: str) -> Workflow | None:
