@@ -74,6 +74,7 @@
     ├── PipelineNotFoundError        local.runner.language.errors
     ├── ReferenceResolutionError     local.runner.language.errors
     ├── RoleNotAssumedError          local.runner.language.errors
+    ├── NotServingError              local.serving
     ├── SubnetRangesError            stacks.network
     └── UnknownPrefixListError       stacks.network
 

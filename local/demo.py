@@ -1,4 +1,4 @@
-"""The demo: deploys the app to an embedded AWS and releases the example model."""
+"""The demo: deploys the app to an embedded AWS, releases the example model, and serves it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from local.deployment import stack_output
 from local.emulator import EmbeddedAws
 from local.outcome import Release
 from local.release import collect, deploy_app, release
+from local.serving import serve
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
 _MODEL: Final = "pipelines/returns_risk/model/model.tar.gz"
@@ -32,7 +33,7 @@ class NoExampleError(ReleaseError):
 
 
 def run_demo(folder: Path, console: Console) -> Release:
-    """Deploy the app, release the example model and show what was registered.
+    """Deploy the app, release the example model, show what was registered, and let it answer.
 
     Args:
         folder: Emptied; holds logs, records and the packaged model afterwards.
@@ -42,7 +43,8 @@ def run_demo(folder: Path, console: Console) -> Release:
         What came of the execution, failed or not.
 
     Raises:
-        ReleaseError: A part before the execution failed; says which, why and where its log is.
+        ReleaseError: A part before or after the execution failed; says which, why and where its
+            log is.
     """
     model = _ROOT / _MODEL
     if not model.is_file():
@@ -63,6 +65,7 @@ def run_demo(folder: Path, console: Console) -> Release:
             pipeline_name, str(model), aws=aws, state_dir=folder / "executions", console=console
         )
         made = collect(execution, aws, console, save_model_to=folder / "model.tar.gz")
+        serve(made, aws, folder / "deployments", console)
         if made.packages:
             console.print("\nNext: a model of your own, see docs/first-hour.md", highlight=False)
         return made

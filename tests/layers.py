@@ -28,6 +28,7 @@ LAYERS: Final = (
     ("commands.terminal",),
     ("local.demo",),
     ("local.release",),
+    ("local.serving",),
     ("local.outcome",),
     ("local.cdk", "local.deployment", "local.releases", "local.report"),
     ("local.runner",),
