@@ -129,11 +129,12 @@ def invoke(
     regions = [each.code for each in chosen_regions(workflow, region)]
     states = [each for each in _read(aws, [workflow]) if each.region_code in regions]
     answers = []
+    width = max(len(each.region_code) for each in states)
     for state in states:
         answer, failure = _ask(aws, state, body, kind, accept)
         answers.append(_as_json(state, answer, failure))
         if not options.as_json:
-            _show(state, answer, failure)
+            _show(state, answer, failure, width)
     if options.as_json:
         print_json(answers)
     failed = any(each["error"] for each in answers)
@@ -187,11 +188,13 @@ def _ask(
     return answer, None
 
 
-def _show(state: ServedState, answer: EndpointAnswer | None, failure: str | None) -> None:
+def _show(
+    state: ServedState, answer: EndpointAnswer | None, failure: str | None, width: int
+) -> None:
     if answer is None:
         tell("error", f"{state.region_code}: {failure}")
         return
-    region = f"{state.region_code:<{len('us-east-1')}}  {state.aws_region}"
+    region = f"{state.region_code:{width}}  {state.aws_region}"
     version = "?" if state.version is None else state.version
     typer.echo(f"{region}  version {version}  {answer.milliseconds:.0f} ms  {answer.content_type}")
     typer.echo(f"  {_text(answer)}")

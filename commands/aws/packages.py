@@ -88,7 +88,7 @@ def approve(
     chosen = _chosen(aws, pipeline, version, in_region)
     done = _decide(aws, chosen, _APPROVED, comment, yes=yes, as_json=options.as_json)
     if not options.as_json:
-        _tell_how_to_serve(aws, pipeline, done)
+        _tell_how_to_serve(aws, pipeline, done, options.again())
 
 
 @with_aws_options
@@ -165,7 +165,7 @@ def _tell(done: list[ModelPackage], status: str, *, as_json: bool) -> None:
         say(f"{status}: {', '.join(f'{each.region} {each.version}' for each in done)}")
 
 
-def _tell_how_to_serve(aws: Aws, pipeline: str, approved: list[ModelPackage]) -> None:
+def _tell_how_to_serve(aws: Aws, pipeline: str, approved: list[ModelPackage], again: str) -> None:
     """Say how the version gets to answer: by a deployment, or by whoever serves the model.
 
     Source: "Deploy a Model from the Registry" in the Amazon SageMaker Developer Guide.
@@ -175,7 +175,7 @@ def _tell_how_to_serve(aws: Aws, pipeline: str, approved: list[ModelPackage]) ->
     except AwsCallError:  # who approves need not be allowed to read workflows
         workflow = None
     if workflow is not None:
-        say(f"\n{how_it_starts(workflow)}", err=True)
+        say(f"\n{how_it_starts(workflow, again)}", err=True)
         return
     say("\nWhoever serves it creates a model of the version, in the same region:", err=True)
     for each in approved:

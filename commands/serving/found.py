@@ -83,17 +83,22 @@ def chosen_regions(workflow: Workflow, name: str | None) -> tuple[EndpointRegion
     return (found,)
 
 
-def how_it_starts(workflow: Workflow) -> str:
-    """Say what lets an approved version answer, by the config of the pipeline's folder."""
+def how_it_starts(workflow: Workflow, again: str) -> str:
+    """Say what lets an approved version answer, by the config of the pipeline's folder.
+
+    Args:
+        workflow: That would deploy it.
+        again: The options that let another command talk to the same AWS.
+    """
     pipeline = workflow.pipeline
     section = _section(pipeline)
     if section is not None and section.deploy_on == "approval":
         regions = ", ".join(each.code for each in workflow.regions)
         return (
             f"Its deployment starts by itself once it is approved in {regions}. Follow it: release"
-            f" endpoints {pipeline} --watch"
+            f" endpoints {pipeline} --watch{again}"
         )
-    return f"To let it answer in every region: release deploy {pipeline}"
+    return f"To let it answer in every region: release deploy {pipeline}{again}"
 
 
 def _why(aws: Aws, pipeline: str | None = None) -> str:

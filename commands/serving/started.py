@@ -59,9 +59,8 @@ def start_deployment(
 
 
 def _tell_how_to_follow(workflow: Workflow, options: AwsOptions) -> None:
-    local = " --local" if options.local else ""
-    again = f"release endpoints {workflow.pipeline} --watch{options.again()}{local}"
-    say(f"Follow it: {again}", err=options.as_json)
+    follow_it = f"release endpoints {workflow.pipeline} --watch{options.again()}"
+    say(f"Follow it: {follow_it}", err=options.as_json)
 
 
 def _follow(aws: Aws, arn: str, options: AwsOptions) -> tuple[DeploymentExecution, Path | None]:

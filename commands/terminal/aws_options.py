@@ -34,7 +34,8 @@ class AwsOptions:
             "--region": self.region,
             "--environment": self.environment,
         }
-        return "".join(f" {name} {value}" for name, value in given.items() if value)
+        local = " --local" if self.local else ""
+        return "".join(f" {name} {value}" for name, value in given.items() if value) + local
 
     def aws(self) -> Aws:
         """Choose the AWS, and say on stderr which it is."""

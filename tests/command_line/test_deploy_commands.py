@@ -460,7 +460,7 @@ def test_a_request_that_cannot_be_sent_is_told(
 
 
 def test_approve_names_the_deployment(run: Callable[..., Result]) -> None:
-    result = run("approve", "returns-risk", "--version", "2", "--yes")
+    result = run("approve", "returns-risk", "--version", "2", "--yes", "--local")
 
-    assert "release deploy returns-risk" in result.stderr
+    assert "release deploy returns-risk --local\n" in result.stderr
     assert "create-model" not in result.stderr
