@@ -12,9 +12,10 @@ from commands.terminal import places
 from commands.terminal.aws import Aws, calls
 from commands.terminal.aws_options import AwsOptions
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.messages import say, tell
+from commands.terminal.messages import in_one_place, say, tell
 from commands.terminal.options import print_json
 from constructs_lib.endpoints.deployment import DeploymentExecution
+from constructs_lib.endpoints.news import news_of
 from constructs_lib.endpoints.state import ServedState, read_states
 from constructs_lib.endpoints.watch import follow
 from constructs_lib.endpoints.workflow import Action, Workflow, running_executions, start_workflow
@@ -106,5 +107,10 @@ def _tell_end(
         show_states(states)
         if report is not None:
             say(f"\nDeployment report: {shown_path(report)}")
-    if deployment.failure is not None:
+    if deployment.failure is not None and not _was_read(deployment, deployment.failure):
         tell("error", deployment.failure)
+
+
+def _was_read(deployment: DeploymentExecution, reason: str) -> bool:
+    """Whether a reason stands among what happened, where whoever reads errors has read it."""
+    return in_one_place() and reason in {each.text for each in news_of(deployment)}

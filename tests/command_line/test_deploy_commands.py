@@ -20,7 +20,7 @@ from constructs_lib.endpoints.workflow import NotServedError
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION
 from tests.command_line.served_pipeline import FakeRuntime, FakeWorkflow, WithEndpoint
-from tests.endpoints.histories import NAME, REGIONS, deployed, taken_back
+from tests.endpoints.histories import NAME, REGIONS, History, deployed, taken_back
 
 
 @pytest.fixture(scope="module")
@@ -173,6 +173,23 @@ def test_a_deployment_that_is_taken_back_exits_with_1(
     assert workflow.started[0]["input"]["overwrite"] is True
     assert "error: us-east-1: there is no capacity. Every region serves" in result.stderr
     assert "returns-risk: endpoint returns-risk" in result.stdout
+
+
+def test_a_reason_that_was_read_is_not_told_again(
+    run: Callable[..., Result], workflow: FakeWorkflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(action="rollback", version=None)
+    history.fail("resolve", None, "No version was good before.")
+    workflow.next = history.give_up("No version was good before.")
+
+    apart = run("rollback", "returns-risk")
+    monkeypatch.setattr("commands.serving.started.in_one_place", lambda: True)
+    together = run("rollback", "returns-risk")
+
+    assert "error: No version was good before." in apart.stderr
+    assert "No version was good before." in together.stdout
+    assert "error" not in together.stderr
+    assert together.exit_code == apart.exit_code == ExitCode.ERROR
 
 
 def test_one_document_tells_of_a_deployment(
