@@ -6,6 +6,7 @@ own, and comes and goes by the states that the service documents::
 
     service.py      the calls: create, update, describe, delete
     stored.py       models and configurations, as they were given
+    listing.py      the lists of them, and of endpoints
     endpoint.py     one endpoint: its state, what serves it and what is coming
     rollout.py      a configuration comes into service, step by step, or goes back
     policies.py     how traffic moves: the steps of a DeploymentConfig

@@ -55,6 +55,8 @@ class Deployment:
 
     configuration: EndpointConfiguration
     variants: Sequence[RunningVariant]
+    capture: Mapping[str, Any] | None = None
+    """DataCaptureConfig: the configuration's, unless an update retains the former one."""
     status: str = "Creating"
     """Of its variants: ``Creating``, ``ActivatingTraffic`` or ``Baking``."""
     answered: int = field(default=0)
@@ -174,9 +176,8 @@ class ServedEndpoint:
             yield "FailureReason", self.failure_reason
         if self.serving is not None:
             yield "ProductionVariants", self._variants(self.serving, 1 - self.share)
-            capture = self.serving.configuration.data_capture
-            if capture is not None:
-                yield "DataCaptureConfig", _capture(capture)
+            if self.serving.capture is not None:
+                yield "DataCaptureConfig", _capture(self.serving.capture)
         if self.coming is not None and self.serving is not None:
             yield "PendingDeploymentSummary", self._pending(self.coming)
         if self.last_config is not None:

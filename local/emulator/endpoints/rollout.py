@@ -50,7 +50,7 @@ class Rollout:
             except CannotServeError:
                 image = ""  # told when it is to start
             variants.append(RunningVariant.of(given, image))
-        return Deployment(configuration, variants)
+        return Deployment(configuration, variants, configuration.data_capture)
 
     def create(self, backend: Any, endpoint: ServedEndpoint) -> None:
         """Let a new endpoint come into service."""
@@ -115,10 +115,9 @@ class Rollout:
             fleet = Fleet(variant.name, files, seconds)
             fleet.start()
             variant.fleet = fleet
-            config = coming.configuration.data_capture
-            if config is not None and config.get("EnableCapture"):
+            if coming.capture is not None and coming.capture.get("EnableCapture"):
                 name = endpoint.endpoint_name
-                variant.capture = self.reader.capture(model, variant.name, name, config)
+                variant.capture = self.reader.capture(model, variant.name, name, coming.capture)
 
     def _shift(
         self, endpoint: ServedEndpoint, coming: Deployment, config: DeploymentConfig | None

@@ -20,6 +20,7 @@ from local.emulator.authorization.uses import Use
 from local.emulator.endpoints import policies
 from local.emulator.endpoints.alarms import missing_alarms
 from local.emulator.endpoints.endpoint import CHANGING, Deployment, ServedEndpoint, Told
+from local.emulator.endpoints.listing import install_listings
 from local.emulator.endpoints.rollout import Rollout
 from local.emulator.endpoints.stored import (
     found_configuration,
@@ -53,6 +54,7 @@ class EndpointService:
 
         install_models()
         install_configurations()
+        install_listings()
 
         def create_endpoint(response: Any) -> Any:
             check_request("CreateEndpoint", request_of(response))
@@ -272,3 +274,5 @@ def _retain(serving: Deployment, coming: Deployment, excluded: Iterable[Mapping[
         for name, attribute in _RETAINED.items():
             if former is not None and name not in left_out:
                 setattr(variant, attribute, getattr(former, attribute))
+    if "DataCaptureConfig" not in left_out:
+        coming.capture = serving.capture

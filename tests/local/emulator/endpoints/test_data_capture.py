@@ -96,3 +96,20 @@ def test_what_the_role_may_not_write_is_lost(
 
     assert served.answer() == "one"
     assert captured(served) == []
+
+
+def test_what_is_captured_is_retained_unless_it_is_excluded(
+    served: Served, configuration: Callable[..., str]
+) -> None:
+    served.create(configuration(100))
+    plain = served.version("two")
+
+    retained = served.update(plain, RetainAllVariantProperties=True)
+    excluded = served.update(
+        plain,
+        RetainAllVariantProperties=True,
+        ExcludeRetainedVariantProperties=[{"VariantPropertyType": "DataCaptureConfig"}],
+    )
+
+    assert retained["DataCaptureConfig"]["CurrentSamplingPercentage"] == 100
+    assert "DataCaptureConfig" not in excluded

@@ -186,3 +186,39 @@ def test_a_model_of_a_package_is_served_only_once_that_is_approved(served: Serve
 
     assert client.describe_model(ModelName=group)["Containers"] == request["Containers"]
     assert served.answer() == "packaged"
+
+
+def test_lists_are_by_name_the_newest_first_and_page_by_page(served: Served) -> None:
+    prefix = f"list-{uuid.uuid4().hex[:8]}"
+    names = [f"{prefix}-{number}" for number in range(3)]
+    for name in names:
+        served.client.create_model(
+            ModelName=name, ExecutionRoleArn=served.role, PrimaryContainer={"Image": IMAGE}
+        )
+        variant = {**VARIANT, "ModelName": name}
+        served.client.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+
+    for call, member, key in (
+        (served.client.list_models, "Models", "ModelName"),
+        (served.client.list_endpoint_configs, "EndpointConfigs", "EndpointConfigName"),
+    ):
+        first = call(NameContains=prefix, MaxResults=2)
+        rest = call(NameContains=prefix, MaxResults=2, NextToken=first["NextToken"])
+        by_name = call(NameContains=prefix, SortBy="Name", SortOrder="Ascending")[member]
+        old = call(NameContains=prefix, CreationTimeBefore=first[member][1]["CreationTime"])[member]
+
+        assert [each[key] for each in first[member]] == [names[2], names[1]]
+        assert [each[key] for each in rest[member]] == [names[0]]
+        assert "NextToken" not in rest
+        assert [each[key] for each in by_name] == names
+        assert [each[key] for each in old] == [names[0]]
+
+
+def test_endpoints_are_listed_by_status(served: Served) -> None:
+    served.create(served.version("one"))
+
+    def listed(status: str) -> list[str]:
+        found = served.client.list_endpoints(NameContains=served.name, StatusEquals=status)
+        return [each["EndpointName"] for each in found["Endpoints"]]
+
+    assert (listed("InService"), listed("Failed")) == ([served.name], [])
