@@ -207,8 +207,10 @@ class PytorchModelCreationConfig(BasePipelineConfig):
                 " the serving container imports a module of this name, and serves by its default"
                 " functions when it finds none"
             )
-        if info.data.get("serving_contract") == "http":
-            return value  # such a server calls no functions
+        if info.data.get("serving_contract") == "http":  # such a server calls no functions
+            if info.data.get("source_dir", "") is None:
+                raise broken_rule("needs source_dir: the folder that becomes code/ of the archive")
+            return value
         return check_entry_point(value, info, "source_dir")
 
     @field_validator("container_startup_health_check_timeout")

@@ -179,6 +179,10 @@ def test_a_server_that_calls_no_functions_needs_no_file_of_them(
         configs, model, tmp_path / "out", on_read=lambda _: None, on_line=lambda _: None
     )
 
+    path = write("custom", **without)
+    path.write_text(path.read_text().replace('"source_dir": "inference",', ""))
+    with pytest.raises(ConfigFileError, match=r"entry_point: needs source_dir: .* code/"):
+        PipelineConfigs.load(path)
     assert "--entry-point" not in told
     assert packaged.model.is_file()
     with pytest.raises(ConfigFileError, match="no file"):
