@@ -265,7 +265,7 @@ def test_new_asks_again_after_a_wrong_answer(
     assert "'risk:FLOAT' is not of the form" in result.stderr
     assert "allowed are the names NA, EU, FE, and the AWS regions" in result.stderr
     assert "no region is given; give one or more, such as NA EU" in result.stderr
-    assert "'onnx' is none of torchscript, state-dict, hugging-face, such as" in result.stderr
+    assert "'onnx' is none of torchscript, state-dict, hugging-face\n" in result.stderr
 
 
 @pytest.mark.parametrize("option", ["--variable", "--output"])
