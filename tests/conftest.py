@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from constructs_lib.compilation import parent as compilation
 from tests import warm_compiler
@@ -68,6 +70,23 @@ def no_network() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", connect_locally)
         patch.setattr(socket, "getaddrinfo", look_up_locally)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def service_models_are_read_once() -> Iterator[None]:
+    """Keep what botocore reads: each session parses megabytes of JSON.
+
+    Not of S3: clients take the buckets out of its paths, which moto has to find there.
+    """
+    load = JSONFileLoader.load_file
+    kept = cache(partial(load, JSONFileLoader()))
+
+    def load_or_keep(loader: JSONFileLoader, path: str) -> Any:
+        return load(loader, path) if "/s3" in path else kept(path)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_or_keep)
         yield
 
 
