@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 from typer.testing import CliRunner
 
+from cli import main
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
@@ -33,6 +37,26 @@ def _cli(
         text=True,
         check=False,
     )
+
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The same program in this process: what it prints, and what it ends with."""
+    monkeypatch.setattr(places, "ROOT", ROOT)
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", [str(ROOT / "cli.py"), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(
+            arguments, cast("int", ended.value.code), *capsys.readouterr()
+        )
+
+    return run
 
 
 @pytest.fixture
@@ -225,13 +249,13 @@ def test_wrong_settings_are_named(app_folder: Path, content: str, message: str) 
     ],
 )
 def test_a_document_that_cannot_be_filled_is_left_as_it_is(
-    tmp_path: Path, content: str | None, message: str
+    cli: Command, tmp_path: Path, content: str | None, message: str
 ) -> None:
     document = tmp_path / "document.json"
     if content is not None:
         document.write_text(content)
 
-    result = _cli("execution-document", str(document), "--pipeline", "returns-risk")
+    result = cli("execution-document", str(document), "--pipeline", "returns-risk")
 
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
@@ -248,17 +272,15 @@ def test_an_embedded_aws_that_does_not_run_is_named(command: list[str]) -> None:
     assert "Traceback" not in result.stderr
 
 
-def test_a_parameter_without_a_value_is_a_usage_error() -> None:
-    result = _cli("run", "returns-risk", "--parameter", "ModelApprovalStatus")
+def test_a_parameter_without_a_value_is_a_usage_error(cli: Command) -> None:
+    result = cli("run", "returns-risk", "--parameter", "ModelApprovalStatus")
 
     assert result.returncode == 2
     assert "NAME=VALUE" in result.stderr
 
 
-def test_a_model_given_twice_is_a_usage_error() -> None:
-    result = _cli(
-        "run", "returns-risk", "--model", "m.tar.gz", "--parameter", "ModelS3Uri=s3://b/m"
-    )
+def test_a_model_given_twice_is_a_usage_error(cli: Command) -> None:
+    result = cli("run", "returns-risk", "--model", "m.tar.gz", "--parameter", "ModelS3Uri=s3://b/m")
 
     assert result.returncode == 2
     assert "not both" in result.stderr
@@ -268,18 +290,22 @@ def test_a_model_given_twice_is_a_usage_error() -> None:
     ("region", "told"),
     [("mars", "ap-southeast-2"), ("eu-west-11", '"eu-west-1"'), ("cn-north-1", "aws-cn")],
 )
-def test_a_region_that_the_app_does_not_know_is_a_usage_error(region: str, told: str) -> None:
-    result = _cli("run", "returns-risk", "--region", region)
+def test_a_region_that_the_app_does_not_know_is_a_usage_error(
+    cli: Command, region: str, told: str
+) -> None:
+    result = cli("run", "returns-risk", "--region", region)
 
     assert result.returncode == 2
     assert told in result.stderr
 
 
-def test_a_file_for_an_embedded_aws_that_does_not_run_is_not_uploaded(tmp_path: Path) -> None:
+def test_a_file_for_an_embedded_aws_that_does_not_run_is_not_uploaded(
+    cli: Command, tmp_path: Path
+) -> None:
     model = tmp_path / "model.tar.gz"
     model.write_bytes(b"model")
 
-    result = _cli("run", "any", "--model", str(model), "--endpoint", "http://localhost:1")
+    result = cli("run", "any", "--model", str(model), "--endpoint", "http://localhost:1")
 
     assert result.returncode == ExitCode.AWS
     assert "No embedded AWS answers at http://localhost:1" in result.stderr
