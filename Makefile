@@ -79,11 +79,12 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 # test of these (tests/test_targets.py) sees that each file of tests belongs to exactly one.
 DOCUMENT_TESTS := tests/docs/test_documented_commands.py tests/docs/test_keep_upgrade_remove.py
 DEPLOYMENT_TESTS := tests/end_to_end
-BENCHMARK_TESTS := tests/benchmarks/test_smallest_forms.py
+BENCHMARK_TESTS := tests/benchmarks
+FAULT_TESTS := tests/faults tests/jobs/test_archive_fuzz.py tests/pickles/test_pickle_fuzz.py
 TORCH_TESTS := tests/example/test_example_torch.py tests/example/test_hugging_face_shape.py \
 	tests/example/test_torch_models.py tests/pickles/test_torch_pickles.py
 SERVING_TESTS := tests/served
-APART := $(DOCUMENT_TESTS) $(DEPLOYMENT_TESTS) $(BENCHMARK_TESTS) $(TORCH_TESTS) $(SERVING_TESTS)
+APART := $(DOCUMENT_TESTS) $(DEPLOYMENT_TESTS) $(BENCHMARK_TESTS) $(FAULT_TESTS) $(TORCH_TESTS) $(SERVING_TESTS)
 PYTEST := python -m pytest -n 2 --max-worker-restart 0 --durations 10
 
 .PHONY: test
@@ -99,8 +100,12 @@ test-deployments: setup ## Deploy with the CDK command line to the embedded AWS,
 	@$(PYTEST) --dist loadfile $(DEPLOYMENT_TESTS) $(PYTEST_ARGS)
 
 .PHONY: test-benchmarks
-test-benchmarks: setup ## Run every benchmark in its smallest form
+test-benchmarks: setup ## Run every benchmark in its smallest form, and plant faults in a small project
 	@$(PYTEST) --dist worksteal $(BENCHMARK_TESTS) $(PYTEST_ARGS)
+
+.PHONY: test-faults
+test-faults: setup ## Run samples of what make faults and make fuzz do
+	@$(PYTEST) --dist loadfile $(FAULT_TESTS) $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage
 
