@@ -18,6 +18,7 @@ from botocore.loaders import JSONFileLoader
 from constructs_lib.compilation import parent as compilation
 from tests import warm_compiler
 from tests.example_pipeline import CONFIG
+from tests.scheduling import RoomScheduling
 from tests.synth.app_copy import BEFORE_ANY_END, copy_app
 
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
@@ -45,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--update-architecture", action="store_true", help="rewrite the table of rooms"
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RoomScheduling | None:
+    """Keep a room together where files would be kept together."""
+    return RoomScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 class NetworkUsedError(AssertionError):
