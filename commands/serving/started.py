@@ -52,7 +52,12 @@ def start_deployment(
         if options.as_json:
             print_json({"pipeline": workflow.pipeline, "arn": arn})
         raise typer.Exit(ExitCode.DONE)
-    deployment, report = _follow(aws, arn, options)
+    try:
+        deployment, report = _follow(aws, arn, options)
+    except KeyboardInterrupt:
+        say("\nThe deployment goes on by itself.", err=True)
+        _tell_how_to_follow(workflow, options)
+        raise
     with calls(f"Cannot read the endpoints of {workflow.pipeline}"):
         states = read_states(aws, workflow)
     _tell_end(workflow, deployment, states, report, options)

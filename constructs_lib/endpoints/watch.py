@@ -97,7 +97,7 @@ def _print(console: Console, news: News, width: int) -> None:
         return
     style = "bold red" if news.is_bad else _STYLES.get(news.state, "")
     name = f"{news.region:{width}}  "
-    state = (f"{news.state:{_STATE_WIDTH}}  ", style)
+    state = (f"{news.state:{_STATE_WIDTH}}  " if news.text else news.state, style)
     hang = 10 + len(name) + _STATE_WIDTH + 2
     print_fitted(console, Text.assemble(time_text, name, state, news.text), hang=hang)
 

@@ -219,6 +219,22 @@ def test_a_deployment_that_is_only_started_says_how_to_follow_it(
     assert set(document) == {"pipeline", "arn"}
 
 
+def test_ctrl_c_leaves_the_deployment_and_says_so(
+    run: Callable[..., Result], workflow: FakeWorkflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("commands.serving.started.follow", interrupted)
+
+    result = run("deploy", "returns-risk")
+
+    assert result.exit_code == ExitCode.INTERRUPTED
+    assert "The deployment goes on by itself." in result.stderr
+    assert "Follow it: release endpoints returns-risk --watch" in result.stdout
+    assert len(workflow.started) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "told"),
     [
