@@ -27,6 +27,8 @@
     ├── EarlierInterfaceError        constructs_lib.errors
     ├── GitError                     constructs_lib.git
     ├── GraphError                   constructs_lib.graph.dag
+    ├── SharedEndpointError          constructs_lib.infrastructure.serving.names
+    ├── WorkflowNameError            constructs_lib.infrastructure.serving.names
     ├── RefusedAppError              constructs_lib.infrastructure.template_findings
     ├── TriggerError                 constructs_lib.infrastructure.triggers
     ├── DefinitionTooLargeError      constructs_lib.pipeline

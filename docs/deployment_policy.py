@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from constructs_lib.aws.resource_types import schema_of
+from constructs_lib.aws.resource_types import CUSTOM_RESOURCE, published_type, schema_of
 from docs.used_regions import UsedRegions, wants_this_app
 from docs.writing import ROOT, write_if_changed
 
@@ -55,6 +55,8 @@ RESOURCE_TYPES: Final = (
     "AWS::SageMaker::Pipeline",
     "AWS::Scheduler::Schedule",
     "AWS::Scheduler::ScheduleGroup",
+    "AWS::StepFunctions::StateMachine",
+    "Custom::Endpoints",
 )
 """Every type in the app's templates, with everything switched on."""
 
@@ -77,6 +79,7 @@ _SERVICES: Final[dict[str, list[str]]] = {
     "sns": [f"arn:aws:sns:*:*:{APP_NAME}-*"],
     "sqs": [f"arn:aws:sqs:*:*:{APP_NAME}-*"],
     "ssm": ["arn:aws:ssm:*:*:parameter/cdk-bootstrap/*"],
+    "states": ["arn:aws:states:*:*:stateMachine:*-deployment"],
 }
 """The services of the types, each with the resources that the app's names begin with. Handlers name
 actions of others too, for features that the app does not use: S3 tables, file systems, streams."""
@@ -93,17 +96,23 @@ _FILES: Final = {
         "scheduler",
         "sns",
         "sqs",
+        "states",
     ),
 }
 _ACTION: Final = re.compile(r"[a-z0-9]+:(?P<verb>[A-Z][a-z]+)[A-Za-z]+")
 _READING: Final = {"Describe", "Get", "List"}
 _OF_NOBODY: Final = re.compile(r"iam:(At|De)tach(Group|User)Policy")
 """The app has no groups and users to attach its policies to."""
+_ASK: Final = "lambda:InvokeFunction"
+"""AWS CloudFormation User Guide, "Custom resources": its function is invoked for the caller."""
 _BOOTSTRAP_VERSION: Final = "ssm:GetParameters"
 
 
 def needed_actions(resource_type: str) -> Iterator[str]:
     """Yield what CloudFormation needs to create, read, change and delete a resource."""
+    if published_type(resource_type) == CUSTOM_RESOURCE:
+        yield _ASK
+        return
     handlers = schema_of(resource_type)["handlers"]
     for name in _HANDLERS:
         for action in handlers.get(name, {}).get("permissions", ()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from aws_cdk import Annotations, App, Environment, Stack
 
@@ -20,6 +21,9 @@ from stacks.network import JobNetwork, NetworkStack, NetworkUse, given_network
 from stacks.pipeline import PipelineRelease, PipelineStack
 from stacks.registry import RegistryStack
 from stacks.storage import StorageStack
+
+if TYPE_CHECKING:
+    from stacks.serving import ServingStack
 
 
 def add_stacks(
@@ -48,7 +52,9 @@ def add_stacks(
     # What is above is done beside the compiler, which goes on beside what is below.
     for name, configs in pipelines.items():
         release.add_pipeline(name, configs, compilation[name])
+    release.add_serving()
     release.add_notifications()
+    release.add_forwarding()
     release.add_delivery()
     release.tag()
     release.protect()
@@ -78,6 +84,9 @@ class _ReleaseStacks:
         self._registries = {code: self._add_registry(code) for code in ordered}
         self._pipelines: dict[str, PipelineStack] = {}
         self._groups: dict[RegionCode, list[str]] = {code: [] for code in self._registries}
+        self._served: dict[str, PipelineRelease] = {}
+        self._serving: list[ServingStack] = []
+        self._awaited: dict[RegionCode, list[str]] = {}
         self.findings: list[Finding] = []
 
     def _create_network(self, pipelines: Collection[PipelineConfigs]) -> JobNetwork:
@@ -108,13 +117,14 @@ class _ReleaseStacks:
         compiled = checked.pipeline.with_default(
             "ModelApprovalStatus", settings.model_approval_status
         )
+        release = PipelineRelease(
+            configs=configs, compiled=compiled, files=release_files(configs, compiled)
+        )
         stack = PipelineStack(
             self._app,
             f"{settings.app_name}-pipeline-{name.replace('_', '-')}",
             settings=settings,
-            release=PipelineRelease(
-                configs=configs, compiled=compiled, files=release_files(configs, compiled)
-            ),
+            release=release,
             network=self._network,
             storage=self._storage,
             description=f"Release pipeline {compiled.name}",
@@ -125,6 +135,8 @@ class _ReleaseStacks:
             self._registries[code].add_model_package_group(request.model_package_group_name)
             self._groups[code].append(request.model_package_group_name)
             stack.add_stack_dependency(self._registries[code])
+        if configs.endpoint is not None:
+            self._served[name] = release
         tag_pipeline(stack, compiled.name)
         self._add_operations(name, stack, compiled)
         _annotate(stack, checked.findings)
@@ -149,8 +161,43 @@ class _ReleaseStacks:
             topic_name=self._settings.topic_name if self._settings.notifications else None,
         )
 
+    def add_serving(self) -> None:
+        """Serve the approved versions of the pipelines whose configs ask for it."""
+        if not self._served:
+            return
+        from constructs_lib.infrastructure.serving.names import refuse_shared_endpoints
+
+        for folder, release in self._served.items():
+            self._serving.append(self._serve(folder, release))
+        stacks = self._serving
+        refuse_shared_endpoints(each.pipeline for each in stacks)
+        keyed = {code for each in stacks if each.pipeline.encrypts_volumes for code in each.regions}
+        for code in self._settings.region_names.ordered(keyed):
+            self._registries[code].allow_endpoints()
+
+    def _serve(self, folder: str, release: PipelineRelease) -> ServingStack:
+        from stacks.serving import ServingStack
+
+        settings, compiled = self._settings, release.compiled
+        stack = ServingStack(
+            self._app,
+            f"{settings.app_name}-serving-{folder.replace('_', '-')}",
+            settings=settings,
+            folder=folder,
+            release=release,
+            storage=self._storage,
+            description=f"Serves approved versions of {compiled.name}",
+            env=self._home,
+        )
+        stack.add_stack_dependency(self._pipelines[compiled.name])
+        tag_pipeline(stack, compiled.name)
+        for code, request in compiled.registration_requests.items():
+            if stack.starts_on_approval and code.aws_region in stack.pipeline.version_regions:
+                self._awaited.setdefault(code, []).append(request.model_package_group_name)
+        return stack
+
     def add_notifications(self) -> None:
-        """Tell of all pipelines from the home region; the others forward their events to it."""
+        """Tell of all pipelines from the home region."""
         settings = self._settings
         if settings.notifications is None:
             return
@@ -169,13 +216,20 @@ class _ReleaseStacks:
             description="Tells people of failed executions and of model packages to approve",
             env=self._home,
         )
-        for stack in self._pipelines.values():
+        for stack in [*self._pipelines.values(), *self._serving]:
             stack.add_stack_dependency(notifications)
-        for code, names in self._groups.items():
-            if code != settings.home_code:
-                self._forward_notifications(code, names)
 
-    def _forward_notifications(self, code: RegionCode, group_names: Iterable[str]) -> None:
+    def add_forwarding(self) -> None:
+        """Let the other regions send home what is told of there, or what is waited for.
+
+        One stack per region does both: two rules would have people told of everything twice.
+        """
+        is_told = self._settings.notifications is not None
+        for code, names in (self._groups if is_told else self._awaited).items():
+            if code != self._settings.home_code:
+                self._forward(code, names)
+
+    def _forward(self, code: RegionCode, group_names: Iterable[str]) -> None:
         from stacks.notifications import ForwardingStack
 
         settings = self._settings

@@ -42,8 +42,9 @@ class RegistryStack(Stack):
         self._removal_policy = (
             RemovalPolicy.RETAIN if settings.retain_data else RemovalPolicy.DESTROY
         )
+        self._encryption_key: DataKey | None = None
         if aws_region != settings.home_region:
-            self._add_artifacts(settings, aws_region)
+            self._encryption_key = self._add_artifacts(settings, aws_region)
 
     def add_model_package_group(self, name: str) -> None:
         """Create the group in which a pipeline registers its models here.
@@ -59,7 +60,12 @@ class RegistryStack(Stack):
         )
         group.apply_removal_policy(self._removal_policy)
 
-    def _add_artifacts(self, settings: Settings, aws_region: str) -> None:
+    def allow_endpoints(self) -> None:
+        """Let the volumes of endpoints be under the region's key; at home that is the app's."""
+        if self._encryption_key is not None:
+            self._encryption_key.allow_volumes()
+
+    def _add_artifacts(self, settings: Settings, aws_region: str) -> DataKey:
         key = DataKey(
             self,
             "EncryptionKey",
@@ -83,3 +89,4 @@ class RegistryStack(Stack):
             ],
             removal_policy=self._removal_policy,
         )
+        return key

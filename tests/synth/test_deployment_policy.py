@@ -22,7 +22,8 @@ from tests.synth.example_copies import named_copy
 def resource_types(synthesize: Synthesize, tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The types in the templates with everything switched on."""
     folder = tmp_path_factory.mktemp("pipelines")
-    named_copy(folder / "uploaded", Payload={"load_test_in_aws": True})
+    endpoint = {"deploy_on": "approval"}
+    named_copy(folder / "uploaded", Payload={"load_test_in_aws": True}, Endpoint=endpoint)
     on_two_instances = {**TRAINING, "training_instance_count": 2}
     named_copy(folder / "trained", PytorchTraining=on_two_instances)
     schedule = {"expression": "rate(7 days)", "parameters": {}}

@@ -38,7 +38,7 @@ class AllowedNetwork:
             **self.where_named(),
             "Null": {_GROUPS: "false", _SUBNETS: "false"},
         }
-        return {**conditions, "Bool": {_ISOLATION: "true"}} if isolated else conditions
+        return {**conditions, **without_network()} if isolated else conditions
 
     def where_named(self) -> dict[str, Any]:
         """Return the conditions of a request that may leave the network to what it refers to."""
@@ -48,6 +48,11 @@ class AllowedNetwork:
                 _SUBNETS: list(self.subnet_ids),
             }
         }
+
+
+def without_network() -> dict[str, Any]:
+    """Return the conditions of a request for containers without network and credentials."""
+    return {"Bool": {_ISOLATION: "true"}}
 
 
 def approval_up_to(status: str) -> dict[str, Any]:
