@@ -137,6 +137,27 @@ ATTACKERS: Final = (
         "LoadTestJobRole",
         reaches="Endpoints of the account, which it may create, call and delete",
     ),
+    Attacker(
+        "the code of a served version, if it got the credentials that its isolation keeps from it",
+        "the endpoint's container",
+        "operated",
+        "ServingRole",
+        reaches="This pipeline's releases in that region, to read; what the endpoint is asked",
+    ),
+    Attacker(
+        "the input of a deployment",
+        "the function that deploys",
+        "operated",
+        "DeploymentRole",
+        reaches="An approved version of this pipeline serves, or none",
+    ),
+    Attacker(
+        "the workflow's definition",
+        "the workflow of deployments",
+        "operated",
+        "WorkflowRole",
+        reaches="The function that deploys, with an input of their own",
+    ),
 )
 
 

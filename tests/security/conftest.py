@@ -153,6 +153,17 @@ def _training_and_load_tests(**training: Any) -> Callable[[dict[str, Any]], None
     return change
 
 
+def _serving(document: dict[str, Any]) -> None:
+    """Serve approved versions, with all that an endpoint can have."""
+    document["configuration"]["specific"]["Endpoint"] = {
+        "deploy_on": "approval",
+        "data_capture_percentage": 5,
+        "max_instance_count": 3,
+        "invocations_per_instance": 100,
+    }
+    document["metadata"]["config_types"]["Endpoint"] = "EndpointConfig"
+
+
 @pytest.fixture(scope="session")
 def at_home(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
     """The app with a pipeline that registers in the home region only."""
@@ -186,11 +197,13 @@ def _changed_pipelines(folder: Path, change: Callable[[dict[str, Any]], None]) -
 
 @pytest.fixture(scope="session")
 def operated(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """The app with everything around a pipeline switched on, and deployed from GitHub."""
+    """The app with everything around a pipeline switched on, served, and deployed from GitHub."""
+    folder = tmp_path_factory.mktemp("operated")
     schedule = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
     operations = {"start_on_upload": True, "schedule": schedule, "monitoring": True}
     return _synthesize(
-        tmp_path_factory.mktemp("operated"),
+        folder / "cdk.out",
+        pipelines_dir=_changed_pipelines(folder, _serving),
         pipelines={"returns_risk": operations},
         notifications={"emails": ["ml@example.com"]},
         environment="dev",

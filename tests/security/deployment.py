@@ -22,6 +22,7 @@ _ARNS = {
     "AWS::SageMaker::Pipeline": "arn:aws:sagemaker:{region}:{account}:pipeline/{name}",
     "AWS::SNS::Topic": "arn:aws:sns:{region}:{account}:{name}",
     "AWS::SQS::Queue": "arn:aws:sqs:{region}:{account}:{name}",
+    "AWS::StepFunctions::StateMachine": "arn:aws:states:{region}:{account}:stateMachine:{name}",
 }
 _NAMES = {
     "AWS::IAM::OIDCProvider": "Url",
@@ -29,9 +30,10 @@ _NAMES = {
     "AWS::S3::Bucket": "BucketName",
     "AWS::SageMaker::Pipeline": "PipelineName",
     "AWS::SNS::Topic": "TopicName",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
 """The property that gives a resource its name, by type; other names are CloudFormation's."""
-_KNOWN_BY_ARN = {"AWS::IAM::OIDCProvider", "AWS::SNS::Topic"}
+_KNOWN_BY_ARN = {"AWS::IAM::OIDCProvider", "AWS::SNS::Topic", "AWS::StepFunctions::StateMachine"}
 """Types whose ``Ref`` is an ARN."""
 
 

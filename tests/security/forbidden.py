@@ -89,6 +89,8 @@ _OTHER_CONDITIONS: Context = {
     "iam:PassedToService": "ec2.amazonaws.com",
     "kms:GrantIsForAWSResource": "false",
     "kms:ResourceAliases": ["alias/another"],
+    "application-autoscaling:scalable-dimension": "dynamodb:table:ReadCapacityUnits",
+    "application-autoscaling:service-namespace": "dynamodb",
     "cloudwatch:namespace": "Another",
     "s3:prefix": "another-pipeline/",
     "sagemaker:ModelApprovalStatus": "Approved",
@@ -102,9 +104,12 @@ _LEFT_OUT = ("s3:prefix", *(key for key in _OTHER_CONDITIONS if key.startswith("
 _WHOLE_LISTS = ("sagemaker:VpcSecurityGroupIds", "sagemaker:VpcSubnets")
 """Keys of which every value must be allowed: another one beside those that are is refused."""
 _ANY_NAME = re.compile(
-    r"^arn:aws:(ec2:|sagemaker:[^:]*:[^:]*:(artifact/|(endpoint|endpoint-config|model)/sm-epc-))"
+    r"^arn:aws:(ec2:|application-autoscaling:|"
+    r"sagemaker:[^:]*:[^:]*:(artifact/|(endpoint|endpoint-config|model)/sm-epc-))"
 )
 """Resources that AWS names, so that a policy cannot tell them from others."""
+_ANY_OF_THESE = ("GuardRole", "sagemaker:DescribeEndpoint")
+"""Role and action: it looks for endpoints that the config does not name any more."""
 
 
 @dataclass(frozen=True)
@@ -166,9 +171,14 @@ class ForbiddenCalls:
                 there = call.resource.replace(ACCOUNT, OTHER_ACCOUNT)
                 yield dataclasses.replace(call, resource=there, account=OTHER_ACCOUNT)
             named = "kms:ResourceAliases" in call.context or _ANY_NAME.match(call.resource)
-            if not named:
+            if not named and not self._may_look_at_any(call):
                 for resource in _others(call.resource):
                     yield dataclasses.replace(call, resource=resource, in_vpc=False)
+
+    def _may_look_at_any(self, call: Call) -> bool:
+        role, action = _ANY_OF_THESE
+        name = next(each.logical_id for each in self.proof.roles if each.arn == call.caller)
+        return name.startswith(role) and call.action == action
 
     def _conditions(self) -> Iterator[Call]:
         for call in self._needed_by_roles():
@@ -183,7 +193,7 @@ class ForbiddenCalls:
                 yield dataclasses.replace(call, context=context)
 
     def _assume(self) -> Iterator[Call]:
-        services = ("ec2", "events", "lambda", "sagemaker", "scheduler", "vpc-flow-logs")
+        services = ("ec2", "events", "lambda", "sagemaker", "scheduler", "states", "vpc-flow-logs")
         calls = ServiceCalls(self.proof.deployment)
         for role in self.proof.roles:
             assume = Call(
@@ -361,7 +371,7 @@ def _others(arn: str) -> Iterator[str]:
             yield f"{prefix}:::{bucket}/another/secret.bin"
         return
     *start, name = arn.split(":", 5)
-    kind = re.match(r"(log-group:|function:|[a-z-]+/)?", name)
+    kind = re.match(r"((log-group|function|stateMachine|execution|alarm):|[a-z-]+/)?", name)
     assert kind is not None
     rest = name[kind.end() :]
     tail = rest[len(re.split(r"[:/]" if "log-group" not in kind[0] else ":", rest)[0]) :]

@@ -63,6 +63,10 @@ class AttachedPolicy:
         """Replace one statement."""
         return self._with([*self.statements[:index], statement, *self.statements[index + 1 :]])
 
+    def joined(self, other: AttachedPolicy) -> AttachedPolicy:
+        """Add the statements of another policy of the same role, which IAM decides by together."""
+        return self._with([*self.statements, *other.statements])
+
     def _with(self, statements: list[dict[str, Any]]) -> AttachedPolicy:
         return AttachedPolicy(self.kind, self.owner, {**self.document, "Statement": statements})
 
@@ -108,10 +112,11 @@ class Policies:
 
     @cached_property
     def _by_key(self) -> dict[tuple[str, str], AttachedPolicy]:
-        policies = {}
+        policies: dict[tuple[str, str], AttachedPolicy] = {}
         for policy in self._read():
-            assert policy.key not in policies, f"{policy.key} has two policies"
-            policies[policy.key] = policy
+            earlier = policies.get(policy.key)
+            assert earlier is None or policy.kind == "role", f"{policy.key} has two policies"
+            policies[policy.key] = policy if earlier is None else earlier.joined(policy)
         return policies
 
     def _read(self) -> Iterator[AttachedPolicy]:

@@ -27,6 +27,7 @@ from tests.security.policies import (
     listed,
 )
 from tests.security.service_calls import ServiceCalls
+from tests.security.serving_calls import GuardCalls, StartDeploymentCalls, WorkflowCalls
 from tests.security.step_calls import PipelineExecution
 
 PIPELINE_STACK = "model-release-pipeline-returns-risk"
@@ -135,6 +136,7 @@ class Proof:
             *(call for execution in self.executions for call in execution.calls()),
             *(call for execution in self.executions for call in self._invoked(execution)),
             *self._event_functions(),
+            *self._serving(),
             *runtime_calls(self.deployment),
             *ServiceCalls(self.deployment).calls(),
         ]
@@ -190,10 +192,26 @@ class Proof:
         regions = set(self.deployment.regions.values())
         return {region: image.replace(self.home, region) for region in regions}
 
+    def _serving(self) -> Iterator[Call]:
+        for machine in self.deployment.of_type("AWS::StepFunctions::StateMachine"):
+            calls = WorkflowCalls(
+                machine=machine,
+                region=self.home,
+                key_arn=self.key.arn,
+                registry_alias=REGISTRY_ALIAS,
+                images=self.images,
+                functions=self.deployment.by_arn,
+            )
+            yield from calls.calls()
+        for guard in self.deployment.of_type("Custom::Endpoints"):
+            function = self.deployment.by_arn[guard.properties["ServiceToken"]]
+            yield from GuardCalls(**self.common(function, guard.logical_id)).calls(guard.properties)
+
     def _event_functions(self) -> Iterator[Call]:
-        kinds: dict[str, type[StartReleaseCalls | NotifyCalls]] = {
+        kinds: dict[str, type[StartReleaseCalls | NotifyCalls | StartDeploymentCalls]] = {
             "start_release.handler": StartReleaseCalls,
             "notify.handler": NotifyCalls,
+            "start_deployment.handler": StartDeploymentCalls,
         }
         for rule in self.deployment.of_type("AWS::Events::Rule"):
             for target in rule.properties["Targets"]:

@@ -156,6 +156,7 @@ class ServiceCalls:
             "AWS::Lambda::Function": "lambda",
             "AWS::SageMaker::Pipeline": "sagemaker",
             "AWS::Scheduler::Schedule": "scheduler",
+            "AWS::StepFunctions::StateMachine": "states",
         }
         found = {
             users[each.type]
@@ -165,6 +166,9 @@ class ServiceCalls:
         for pipeline in self.deployment.of_type("AWS::SageMaker::Pipeline"):
             definition = pipeline.properties["PipelineDefinition"]["PipelineDefinitionBody"]
             if f'"{role.arn}"' in definition:  # of its jobs
+                found.add("sagemaker")
+        for machine in self.deployment.of_type("AWS::StepFunctions::StateMachine"):
+            if f'"{role.arn}"' in machine.properties["DefinitionString"]:  # of endpoints
                 found.add("sagemaker")
         for function in self.deployment.of_type("AWS::Lambda::Function"):
             variables = function.properties.get("Environment", {}).get("Variables", {})

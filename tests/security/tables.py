@@ -21,9 +21,12 @@ from tests.security.removals import Removals
 _DESCRIBED = {
     "shipped": "as it ships",
     "extended": "trains, load-tests, own data and key, endpoints",
-    "operated": "triggers, alarms, notifications, GitHub",
+    "operated": "triggers, alarms, notifications, endpoints that serve, GitHub",
     "existing_vpc": "into an existing VPC",
 }
+
+
+_EACH_REGION = "ServingRole"
 
 
 def table(header: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
@@ -161,8 +164,9 @@ def _conditions(statement: Mapping[str, Any]) -> list[str]:
 
 
 def role_name(policy: AttachedPolicy) -> str:
-    """The role's logical id without its hash."""
-    return _without_hash(policy.owner.logical_id)
+    """The role's logical id without its hash, and for roles of one region each without that."""
+    name = _without_hash(policy.owner.logical_id)
+    return _EACH_REGION if name.startswith(_EACH_REGION) else name
 
 
 def _without_hash(logical_id: str) -> str:

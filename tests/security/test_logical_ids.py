@@ -36,6 +36,8 @@ STATEFUL = {
     "AWS::SageMaker::Pipeline",
     "AWS::Scheduler::Schedule",
     "AWS::Scheduler::ScheduleGroup",
+    "AWS::StepFunctions::StateMachine",
+    "Custom::Endpoints",
 }
 _STATELESS = {
     "AWS::CloudWatch::Alarm",

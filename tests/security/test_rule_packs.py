@@ -55,6 +55,7 @@ def test_the_rule_packs_look_at_every_stack(synthesized: dict[str, Synthesized])
         "registry-eu",
         "registry-fe",
         "registry-na",
+        "serving-returns-risk",
         "storage",
     }
 
