@@ -11,7 +11,9 @@ package of every region is looked at. The exit code is 1 when an invariant is br
 from __future__ import annotations
 
 import argparse
+import json
 import queue
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
+from typing import Any
 
 from benchmarks.faults import deployed, scenarios, sequences
 from benchmarks.faults.deadlines import deadline
@@ -42,7 +45,13 @@ broken        scenarios after which an invariant did not hold:
               - what was replaced between two steps is not registered
               - no region lacks the model without a failed step that names it
               - after a rerun without faults, every region has the content, once, and its lineage
-                says what it was made of"""
+                says what it was made of
+              of a deployment (succeeded: a region that fails takes all others back):
+              - no region serves a version that is not approved
+              - every region serves the new or the former version, all of them the same one, unless
+                a person was told otherwise
+              - the configuration that a rollback needs is there
+              - a rerun without faults deploys it everywhere"""
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,7 @@ def _results(*, every_call: bool, smallest: bool) -> Iterator[tuple[str, Scenari
     for scenario in chain.from_iterable(islice(kind, of_each) for kind in kinds):
         todo.put(scenario)
     work: list[Callable[[], list[tuple[str, ScenarioResult]]]] = [
+        lambda: _run_deployments(every_call=every_call, most=of_each),
         lambda: _run_deployed(RUNNER_FAULTS[:of_each]),
         lambda: _run_sequences(of_each),
         *(lambda: _run_function(todo) for _ in range(_WORLDS)),
@@ -125,6 +135,27 @@ def _run_function(todo: queue.SimpleQueue[Scenario]) -> list[tuple[str, Scenario
                 results.append((scenario.row, scenarios.run(world, scenario)))
             if (left := todo.qsize()) % _PROGRESS_SCENARIOS == 0:
                 sys.stderr.write(f"{left} scenarios of the function left\n")
+
+
+def _run_deployments(*, every_call: bool, most: int | None) -> list[tuple[str, ScenarioResult]]:
+    """Run the scenarios of deployments, in a process of their own."""
+    options = [
+        *(["--every-call"] if every_call else []),
+        *(["--most", str(most)] if most is not None else []),
+    ]
+    told = subprocess.run(
+        [sys.executable, "-m", "benchmarks.faults.serving", *options],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    lines = [json.loads(line) for line in told.stdout.splitlines()]
+    return [(line["row"], _read(line["result"])) for line in lines]
+
+
+def _read(result: dict[str, Any]) -> ScenarioResult:
+    texts = {name: tuple(result[name]) for name in ("violations", "reasons")}
+    return ScenarioResult(**{**result, **texts})
 
 
 def _run_deployed(faults: Iterable[RunnerFault]) -> list[tuple[str, ScenarioResult]]:

@@ -7,7 +7,14 @@ from typing import Final
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
+from constructs_lib.deployment.settings import ServingPlace, deployment_settings, serving_waves
 from constructs_lib.findings import Finding
+from constructs_lib.jobs.deploy_model.requests import (
+    configuration_request,
+    endpoint_request,
+    model_request,
+    update_request,
+)
 from constructs_lib.linter import lint, lint_request
 from constructs_lib.registration.load_test_request import load_test_request
 from constructs_lib.registration.model_package import model_package_arguments
@@ -21,6 +28,11 @@ _GIVEN_BY_A_RELEASE: Final = {
     "JobName": "load-test",
     "RoleArn": "arn:aws:iam::123456789012:role/load-test",
 }
+_GIVEN_BY_THE_STACK: Final = ServingPlace(
+    role_arn="arn:aws:iam::123456789012:role/serving",
+    key_arn="arn:aws:kms:us-east-1:123456789012:key/1234abcd",
+    bucket_name="releases",
+)
 _PACKAGE: Final = "arn:aws:sagemaker:us-east-1:123456789012:model-package/group/1"
 
 
@@ -45,6 +57,8 @@ def pipeline_findings(configs: PipelineConfigs, compiled: CompiledPipeline) -> l
     if configs.payload.load_test_in_aws:
         # The same in every region: only the home region's version is tested.
         findings += load_test_findings(next(iter(compiled.registration_requests.values())))
+    if configs.endpoint is not None:
+        findings += endpoint_findings(configs)
     return findings
 
 
@@ -67,3 +81,34 @@ def load_test_findings(request: RegistrationRequest) -> list[Finding]:
     complete = {**arguments, **_GIVEN_BY_A_RELEASE, "InputConfig": config}
     found = lint_request("CreateInferenceRecommendationsJob", complete)
     return [dataclasses.replace(finding, step="LoadTest") for finding in found]
+
+
+def endpoint_findings(configs: PipelineConfigs) -> list[Finding]:
+    """List what SageMaker would reject of a deployment: the requests that its function makes.
+
+    Args:
+        configs: One model's configs, with a section ``Endpoint``.
+    """
+    waves = serving_waves(configs)
+    settings = deployment_settings(
+        configs,
+        home_region=waves[0][0],
+        places={region: _GIVEN_BY_THE_STACK for wave in waves for region in wave},
+        topic_arn=None,
+    )
+    # The same in every region, but for names that the service takes.
+    target = {**settings["waves"][0][0], "model_package_arn": _PACKAGE}
+    model = model_request(settings, target)
+    configuration = configuration_request(settings, target, model["ModelName"])
+    name = configuration["EndpointConfigName"]
+    requests = {
+        "CreateModel": model,
+        "CreateEndpointConfig": configuration,
+        "CreateEndpoint": endpoint_request(settings, name),
+        "UpdateEndpoint": update_request(settings, name),
+    }
+    return [
+        dataclasses.replace(finding, step="Endpoint")
+        for operation, arguments in requests.items()
+        for finding in lint_request(operation, arguments)
+    ]

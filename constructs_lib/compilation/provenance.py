@@ -145,6 +145,23 @@ _GATE: Final[Table] = {
         "payload.expected_tps",
     ),
 }
+_ENDPOINT: Final[Table] = {
+    "": ("endpoint",),
+    "DataCaptureConfig": ("endpoint.data_capture_percentage",),
+    "DeploymentConfig": ("endpoint.termination_wait_seconds",),
+    "EndpointConfigName": ("endpoint.endpoint_name", "base.pipeline_name"),
+    "EndpointName": ("endpoint.endpoint_name", "base.pipeline_name"),
+    "ModelName": ("endpoint.endpoint_name", "base.pipeline_name"),
+    "ProductionVariants.0.ContainerStartupHealthCheckTimeoutInSeconds": (
+        "model.container_startup_health_check_timeout",
+    ),
+    "ProductionVariants.0.InitialInstanceCount": ("endpoint.instance_count",),
+    "ProductionVariants.0.InstanceType": (
+        "endpoint.instance_type",
+        "model.inference_instance_type",
+    ),
+    "ProductionVariants.0.ModelDataDownloadTimeoutInSeconds": ("model.data_download_timeout",),
+}
 ORIGINS: Final[Table] = {
     f"{step}:{path}": origins
     for step, table in {
@@ -165,6 +182,10 @@ Keys are ``step:path``: the step's name without its region code, and a path in i
 longest path that fits is taken. An empty path stands for the rest of the step, an empty step for
 the rest of the definition. An origin that names a section only stands for several of its fields."""
 
+ORIGINS_OF_ENDPOINT: Final[Table] = {f"Endpoint:{path}": of for path, of in _ENDPOINT.items()}
+"""The same of the requests of a deployment, which are in no definition."""
+_ALL_ORIGINS: Final[Table] = {**ORIGINS, **ORIGINS_OF_ENDPOINT}
+
 _KEY: Final = re.compile(r"\.(\w+)|\[(\d+)\]|\['(.*?)'\]")
 _OF_A_REGION: Final = re.compile(r"(Registration|Stage)-.+")
 _STEP_ENTRY: Final = re.compile(r"\$.*(?:Steps|ForEachBody)\[\d+\](?P<rest>.*)")
@@ -180,7 +201,7 @@ def traced(findings: Iterable[Finding], configs: PipelineConfigs) -> list[Findin
     if configs.file is None:
         return list(findings)
     return [
-        replace(finding, cause=_cause(finding, ORIGINS[rule_of(finding)], configs))
+        replace(finding, cause=_cause(finding, _ALL_ORIGINS[rule_of(finding)], configs))
         for finding in findings
     ]
 
@@ -203,12 +224,12 @@ def placed(error: ReleaseError, configs: PipelineConfigs) -> str:
 
 
 def rule_of(finding: Finding) -> str:
-    """Return the key in :data:`ORIGINS` of what a finding's value comes from."""
+    """Return the key in the tables of origins of what a finding's value comes from."""
     step, keys = _place(finding)
-    if f"{step}:" not in ORIGINS:
+    if f"{step}:" not in _ALL_ORIGINS:
         return ":"
     paths = (".".join(keys[:length]) for length in range(len(keys), -1, -1))
-    return next(rule for path in paths if (rule := f"{step}:{path}") in ORIGINS)
+    return next(rule for path in paths if (rule := f"{step}:{path}") in _ALL_ORIGINS)
 
 
 def _place(finding: Finding) -> tuple[str, Keys]:

@@ -97,6 +97,8 @@ class FakeEndpoint:
 class Call:
     """A call of a service."""
 
+    action: str
+    """Of the function."""
     operation: str
     region: str
     arguments: Mapping[str, Any]
@@ -118,6 +120,8 @@ class FakeServices:
     executions: list[dict[str, Any]] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     fault: Fault | None = None
+    action: str = ""
+    """What the function is asked for at the time."""
     messages: list[dict[str, Any]] = field(default_factory=list)
 
     @contextmanager
@@ -126,7 +130,7 @@ class FakeServices:
         original = BaseClient._make_api_call
 
         def make(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
-            call = Call(operation, client.meta.region_name, arguments)
+            call = Call(self.action, operation, client.meta.region_name, arguments)
             self.calls.append(call)
 
             def answer() -> Any:

@@ -16,7 +16,9 @@ from benchmarks.faults.serving.endpoints import FunctionKilledError
 from benchmarks.faults.serving.world import MACHINE, ServingWorld
 from constructs_lib.jobs.deploy_model import DeploymentError, handler
 
-_MOST_WAITS: Final = 40
+_MOST_WAITS: Final = 80
+_WAIT: Final = timedelta(minutes=5)
+"""As the function's deadlines see a wait; the workflow looks more often."""
 _ATTEMPTS: Final = 6
 _PERSISTENT: Final = ("take_back", "record", "record_failure", "remove")
 """What the workflow calls again after a function was killed."""
@@ -65,6 +67,8 @@ class DeploymentRun:
     """Other than the world's."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    waited: timedelta = timedelta()
+
     def __post_init__(self) -> None:
         """Begin to run."""
         executions = self.world.services.executions
@@ -84,15 +88,21 @@ class DeploymentRun:
         finally:
             self.entry["status"] = "ENDED"
 
+    def stop(self) -> None:
+        """End it as a person does: nothing is taken back."""
+        self.entry["status"] = "ABORTED"
+        self.world.services.at_rest()
+
     def call(self, action: str, **members: Any) -> dict[str, Any]:
         """Call the function, as a state does."""
         event = {
             "action": action,
             "settings": self.settings or self.world.settings(),
             "request": self.asked,
-            "execution": {"arn": self.arn, "started_at": self.started.isoformat()},
+            "execution": {"arn": self.arn, "started_at": (self.started - self.waited).isoformat()},
             **members,
         }
+        self.world.services.action = action
         for _ in range(_ATTEMPTS if action in _PERSISTENT else 1):
             try:
                 # As documents: what cannot be one fails here, too.
@@ -128,6 +138,7 @@ class DeploymentRun:
             if answer["status"] != again:
                 return answer
             self.world.services.pass_time()
+            self.waited += _WAIT
         raise StateFailedError("States.Timeout", f"{action} has not ended.")
 
     def _wave(self, wave: list[dict[str, Any]]) -> list[dict[str, Any]]:
