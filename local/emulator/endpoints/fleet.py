@@ -10,7 +10,6 @@ container answers within 60 seconds.
 from __future__ import annotations
 
 import base64
-import json
 import os
 import shutil
 import signal
@@ -37,6 +36,7 @@ from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, Wo
 from local.emulator.endpoints import worker_program
 from local.emulator.endpoints.logs import EndpointLog
 from local.emulator.endpoints.words import unhealthy
+from local.emulator.endpoints.worker_program import VARIABLE, packed
 
 _ANSWER_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
@@ -141,7 +141,7 @@ def _remove(folder: Path) -> None:
 
 
 class _FleetCalls(DirectCalls):
-    """Starts workers as verification does; of a fleet, whose environment is not this process's."""
+    """Starts workers as verification does: by a program that puts them behind walls."""
 
     def __init__(self, files: ServedFiles, startup_seconds: float) -> None:
         job = VerificationJob(
@@ -151,23 +151,11 @@ class _FleetCalls(DirectCalls):
             program=Path(worker_program.__file__),
             startup_timeout=startup_seconds,
         )
+        worker = packed(files.command(), files.environment(), str(files.printed))
+        told = {**files.declared, VARIABLE: worker}
         memory = MemorySampler(None)
         memory.stop()  # nobody counts it
-        found = FoundProblems([])
-        super().__init__(job, files.declared, files.model, found, memory, container="pytorch")
-        self._files = files
-
-    def start(self, first: Payload | None = None) -> Worker:  # noqa: ARG002  # as verification's
-        environment = {
-            **self._files.environment(),
-            worker_program.COMMAND: json.dumps(self._files.command()),
-            worker_program.PRINTED: str(self._files.printed),
-        }
-        module = self._entry_point.removesuffix(".py")
-        worker = Worker(self._job.program, self._folder, module, environment)
-        self._workers.append(worker)
-        self._load_model(worker)
-        return worker
+        super().__init__(job, told, files.model, FoundProblems([]), memory, container="pytorch")
 
     def kill(self) -> None:
         """Kill the processes; whoever waits for one is told that it has ended."""
@@ -194,7 +182,7 @@ class Fleet:
         self._requests: SimpleQueue[tuple[Payload, Future[ModelAnswer]] | None] = SimpleQueue()
         self._has_started = Event()
         self._is_stopping = Event()
-        self._failure: str | None = None
+        self._failure: str | None = "It did not start."
         self._logged_bytes = 0
         # The worker's walls end with the thread that has put them up: it lives as long as the fleet
         self._thread = Thread(target=self._run, name=f"fleet {variant}", daemon=True)
@@ -237,6 +225,7 @@ class Fleet:
         while not self._is_stopping.is_set():
             try:
                 worker = self._calls.start()
+                self._failure = None
             except RefusedModelError as error:
                 self._failure = str(error).replace(str(self.files.model), MODEL_FOLDER)
                 break
