@@ -78,16 +78,17 @@ def test_a_function_that_stalls_tells_where_it_stands(world: World) -> None:
     release.end()
 
 
-def test_a_call_that_nobody_answers_is_made_again_within_seconds(world: World) -> None:
+def test_a_call_that_nobody_answers_is_made_again_before_the_function_is_given_up(
+    world: World,
+) -> None:
     release = FunctionRelease(world, world.content())
     held = [{**matching("UploadPartCopy"), "latency": NEVER_MILLISECONDS, "times": 1}]
-    began = time.monotonic()
 
     outcome = release.stage(HOME, {f"Stage-{HOME}": {"rules": held}})
 
     assert outcome.succeeded
     assert outcome.faults == 1
-    assert LONGEST_ANSWER_SECONDS < time.monotonic() - began < 60
+    assert outcome.calls.count("UploadPartCopy") == 2
     release.end()
 
 
