@@ -91,6 +91,15 @@ PYTEST := python -m pytest -n 2 --max-worker-restart 0 --durations 10
 test: setup ## Run all tests but those of the next targets (no network)
 	@$(PYTEST) --dist loadfile $(APART:%=--ignore=%) $(PYTEST_ARGS)
 
+# What needs neither a synthesis nor an emulator nor processes of its own, without what tries hundreds
+# of made-up values.
+QUICK_TESTS := tests/aws tests/configs tests/execution_document tests/graph tests/language tests/linter tests/serving \
+	--ignore=tests/configs/test_config_saving.py --ignore=tests/configs/test_environment_variables.py \
+	--ignore=tests/linter/test_lint_robustness.py
+.PHONY: test-quick
+test-quick: setup ## Run what takes seconds of these, while you edit: configs, linter, graphs (PATHS=tests/diff: others)
+	@$(PYTEST) --dist loadfile $(or $(PATHS),$(QUICK_TESTS)) $(PYTEST_ARGS)
+
 .PHONY: test-documents
 test-documents: setup ## Run every command of the documents as they show it
 	@$(PYTEST) --dist worksteal $(DOCUMENT_TESTS) $(PYTEST_ARGS)
