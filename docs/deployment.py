@@ -61,7 +61,8 @@ def _stacks(regions: UsedRegions) -> str:
             (
                 f"notifications-{code.lower()}",
                 code.aws_region,
-                "only with `notifications`: a rule that sends events to the home region",
+                "only with `notifications`, or an `Endpoint` with `deploy_on: approval`: a rule that"
+                " sends events to the home region",
             )
             for code in regions.others
         ),
@@ -70,6 +71,13 @@ def _stacks(regions: UsedRegions) -> str:
             "home",
             "pipeline, its role and that of its jobs, functions, assets; triggers, dashboard and"
             " alarms where asked for",
+        ),
+        (
+            "serving-<folder>",
+            "home",
+            "only with a section `Endpoint`: the workflow of deployments and its function, the"
+            " serving role of each region; a guard, which is deleted first and refuses as long as"
+            " there are endpoints",
         ),
         ("delivery", "home", "only with `delivery`: roles for GitHub Actions"),
     ]

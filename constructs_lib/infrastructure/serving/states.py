@@ -42,7 +42,7 @@ TRY_HARD: Final = (
 """For what has to be done whatever happens: a function that was killed is called again."""
 
 
-class Pace:
+class LookIntervals:
     """How often is looked, so that the history of an execution holds every look."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
@@ -74,7 +74,7 @@ def _interval(seconds: int, loops: int) -> int:
 class FunctionCalls:
     """Makes the states that call the function, and those that wait between two calls."""
 
-    def __init__(self, function_arn: str, pace: Pace) -> None:
+    def __init__(self, function_arn: str, pace: LookIntervals) -> None:
         """Keep what every call is made with.
 
         Args:

@@ -25,7 +25,7 @@ from typing import Any
 from constructs_lib.infrastructure.serving.states import (
     TRY_HARD,
     FunctionCalls,
-    Pace,
+    LookIntervals,
     State,
     States,
     all_targets,
@@ -45,7 +45,7 @@ def deployment_workflow(function_arn: str, settings: Mapping[str, Any]) -> dict[
         function_arn: The deployment function.
         settings: What it needs to know of the endpoint: the settings document.
     """
-    tasks = FunctionCalls(function_arn, Pace(settings))
+    tasks = FunctionCalls(function_arn, LookIntervals(settings))
     return {
         "Comment": f"Serves a version of {settings['pipeline_name']} in every region, or in none",
         "QueryLanguage": "JSONPath",
