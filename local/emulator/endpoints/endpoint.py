@@ -67,6 +67,12 @@ class Deployment:
             if variant.fleet is not None:
                 variant.fleet.stop()
 
+    def retire(self) -> None:
+        """End its processes once they have answered what they were asked."""
+        for variant in self.variants:
+            if variant.fleet is not None:
+                variant.fleet.retire()
+
     def variant(self, name: str | None) -> RunningVariant | None:
         """Return a variant by its name, or the one whose turn it is by the weights."""
         if name is not None:
@@ -124,6 +130,11 @@ class ServedEndpoint:
         """The production variants that serve, or are the first to."""
         deployment = self.serving or self.coming
         return [variant.name for variant in deployment.variants] if deployment else []
+
+    def is_served_by(self, deployment: Deployment) -> bool:
+        """Whether a deployment still gets traffic."""
+        with self.lock:
+            return deployment is self.serving or deployment is self.coming
 
     def choose(self, variant: str | None) -> tuple[Deployment, RunningVariant] | None:
         """Choose which fleet answers the next request: by turns, so that shares come out."""

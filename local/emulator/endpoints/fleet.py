@@ -56,6 +56,10 @@ class ModelFailedError(Exception):
         self.status = status
 
 
+class FleetEndedError(ModelFailedError):
+    """A fleet that is no more; its requests are another one's, if there is one."""
+
+
 @dataclass(frozen=True)
 class ModelAnswer:
     """What a model answers to a request."""
@@ -212,6 +216,12 @@ class Fleet:
                 return future.result(_LOOK_SECONDS)
         raise _no_more()
 
+    def retire(self) -> None:
+        """Answer the requests that wait, and end."""
+        self._requests.put(None)
+        self._thread.join(_ANSWER_SECONDS)
+        self.stop()
+
     def stop(self) -> None:
         """End the process, and remove its files; requests that wait are not answered."""
         self._is_stopping.set()
@@ -232,16 +242,17 @@ class Fleet:
             finally:
                 self._keep_log()
                 self._has_started.set()
-            self._answer(worker)
+            if not self._answer(worker):
+                break
         self._calls.stop()
         self._refuse_the_rest()
 
-    def _answer(self, worker: Worker) -> None:
-        """Answer requests with a worker until it ends, or the fleet does."""
+    def _answer(self, worker: Worker) -> bool:
+        """Answer requests with a worker until it ends, or the fleet does; whether it goes on."""
         while not self._is_stopping.is_set():
             request = self._requests.get()
             if request is None:
-                return
+                return False
             payload, future = request
             try:
                 future.set_result(_answer_of(worker.ask(payload, _ANSWER_SECONDS)))
@@ -252,11 +263,12 @@ class Fleet:
             except WorkerSilentError:
                 future.set_exception(_timed_out())
                 worker.stop()
-                return
+                return True
             except WorkerEndedError:
                 future.set_exception(ModelFailedError(500, f"The worker {worker.how_it_ended()}."))
                 worker.stop()
-                return
+                return True
+        return False
 
     def _keep_log(self) -> None:
         """Add to the log what the code has printed since the last time."""
@@ -274,8 +286,8 @@ class Fleet:
                 request[1].set_exception(_no_more())
 
 
-def _no_more() -> ModelFailedError:
-    return ModelFailedError(503, "The container has ended.")
+def _no_more() -> FleetEndedError:
+    return FleetEndedError(503, "The container has ended.")
 
 
 def _timed_out() -> ModelFailedError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote
@@ -17,7 +18,7 @@ from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.service_model import service_model
 from local.emulator.background import Background
 from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
-from local.emulator.endpoints.fleet import ModelAnswer, ModelFailedError
+from local.emulator.endpoints.fleet import FleetEndedError, ModelAnswer, ModelFailedError
 from local.emulator.monitoring.endpoint_metrics import InvocationRecord
 
 _PREFIX: Final = "X-Amzn-SageMaker-"
@@ -55,14 +56,14 @@ class Invocations:
         if len(content) > _most_bytes():
             message = f"The request has {len(content):,} bytes; {_most_bytes():,} are allowed."
             return _error(413, "ValidationError", {"Message": message})
-        endpoint = self._endpoint(region, name)
         variant = headers.get(f"{_PREFIX}Target-Variant")
-        chosen = None if endpoint is None else endpoint.choose(variant)
-        if endpoint is None or chosen is None:
-            what = f"Variant {variant} of endpoint" if endpoint and variant else "Endpoint"
-            message = f"{what} {name} of account {self.account} not found."
-            return _error(400, "ValidationError", {"Message": message})
-        return self._ask(endpoint, chosen, headers, content)
+        endpoint = self._endpoint(region, name)
+        while endpoint is not None and (chosen := endpoint.choose(variant)) is not None:
+            with suppress(FleetEndedError):  # another one has taken its place
+                return self._ask(endpoint, chosen, headers, content)
+        what = f"Variant {variant} of endpoint" if endpoint and variant else "Endpoint"
+        message = f"{what} {name} of account {self.account} not found."
+        return _error(400, "ValidationError", {"Message": message})
 
     def _endpoint(self, region: str, name: str) -> ServedEndpoint | None:
         from moto.sagemaker.models import sagemaker_backends
@@ -79,14 +80,9 @@ class Invocations:
     ) -> Answered:
         deployment, variant = chosen
         assert variant.fleet is not None  # noqa: S101  # it is in service
-        began, status, payload = time.monotonic(), 200, _payload(headers, content)
-        try:
-            answer = variant.fleet.ask(payload)
-            _refuse_large(answer)
-        except ModelFailedError as error:
-            status = error.status
-            return self._model_error(endpoint, error)
-        finally:
+        began, payload = time.monotonic(), _payload(headers, content)
+
+        def publish(status: int) -> None:
             InvocationRecord(
                 endpoint_name=endpoint.endpoint_name,
                 variant_name=variant.name,
@@ -95,6 +91,16 @@ class Invocations:
                 status=status,
                 seconds=time.monotonic() - began,
             ).publish(self.account)
+
+        try:
+            answer = variant.fleet.ask(payload)
+            _refuse_large(answer)
+        except ModelFailedError as error:
+            if isinstance(error, FleetEndedError) and not endpoint.is_served_by(deployment):
+                raise
+            publish(error.status)
+            return self._model_error(endpoint, error)
+        publish(200)
         if variant.capture is not None and variant.capture.is_due():
             inference_id = headers.get(f"{_PREFIX}Inference-Id")
             self.background.do(variant.capture.keep, payload, answer, inference_id)

@@ -84,7 +84,7 @@ class Rollout:
             endpoint.last_config = config or endpoint.last_config
         endpoint.shift(0.0)
         if former is not None:
-            former.stop()
+            former.retire()
         endpoint.set("InService")
 
     def resize(self, endpoint: ServedEndpoint, wanted: Mapping[str, Mapping[str, Any]]) -> None:
@@ -148,5 +148,5 @@ class Rollout:
         endpoint.shift(0.0)
         with endpoint.lock:
             endpoint.coming = None
-        coming.stop()
+        coming.retire()
         endpoint.set("InService")

@@ -6,6 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -92,6 +93,30 @@ def test_a_canary_gets_its_share_of_the_traffic_and_then_all(served: Served) -> 
     served.aws.house.advance_clock(HOUR)
     served.settled()
     assert {served.answer() for _ in range(10)} == {"two"}
+
+
+def test_no_request_is_lost_while_fleets_change(served: Served) -> None:
+    served.create(served.version("one"))
+    stop, answers = Event(), list[str]()
+
+    def invoke() -> None:
+        while not stop.is_set():
+            answers.append(served.answer())  # what raises ends the thread, and is missed below
+
+    threads = [Thread(target=invoke) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: answers)
+    served.update(served.version("two"))
+    after = len(answers)
+    wait_until(lambda: len(answers) > after + 10)
+    lost = [thread for thread in threads if not thread.is_alive()]
+    stop.set()
+    for thread in threads:
+        thread.join()
+
+    assert lost == []
+    assert (answers[0], set(answers[after + 10 :])) == ("one", {"two"})
 
 
 @pytest.mark.parametrize(
