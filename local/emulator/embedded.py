@@ -94,7 +94,8 @@ class EmbeddedAws:
             self._process = subprocess.Popen(
                 [*command, "--log-file", str(log_file.resolve())],
                 cwd=_PROJECT_ROOT,
-                env=without_aws_variables(os.environ),
+                # Gone with its folder, even where it was killed and could remove nothing.
+                env={**without_aws_variables(os.environ), "TMPDIR": self._folder.name},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -75,3 +75,5 @@ def test_the_death_of_the_server_leaves_no_process(own: EmbeddedAws, folder: str
     os.kill(own._process.pid, signal.SIGKILL)
 
     wait_until(lambda: not is_used(folder))
+    own.stop()
+    assert not Path(folder).exists()
