@@ -68,19 +68,25 @@ class Story:
         """Let calls meet a fault, and count how often it did."""
 
         def counted(call: Call, make: Callable[[], object]) -> object:
-            is_made = False
+            times, refusal = 0, None
 
             def made() -> object:
-                nonlocal is_made
-                self.faults += is_made
-                is_made = True
-                return make()
+                nonlocal times, refusal
+                times += 1
+                try:
+                    return make()
+                except ClientError as error:
+                    refusal = error
+                    raise
 
             try:
                 return fault(call, made)
-            except (BotoCoreError, ClientError, FunctionKilledError, KeyboardInterrupt):
-                self.faults += 1
+            except (BotoCoreError, ClientError, FunctionKilledError, KeyboardInterrupt) as error:
+                # What the service itself refuses is none.
+                self.faults += error is not refusal
                 raise
+            finally:
+                self.faults += times > 1
 
         self.world.services.fault = counted
         try:
