@@ -199,4 +199,5 @@ def told_to_paste(refused: Sequence[PickleFinding]) -> str:
     if any(each.code != "pickle-global-unknown" for each in refused):
         return ""
     names = json.dumps(sorted({each.name for each in refused}))
-    return f' All of these names, to paste: "allowed_pickle_globals": {names}'
+    told = "All of these names, to paste into Package of the config"
+    return f' {told}: "allowed_pickle_globals": {names}'
