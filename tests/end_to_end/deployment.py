@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,3 +148,13 @@ class Deployment:
         arns = [each["ModelPackageArn"] for each in listed["ModelPackageSummaryList"]]
         described = [client.describe_model_package(ModelPackageName=arn) for arn in arns]
         return sorted(described, key=lambda each: int(each["ModelPackageVersion"]))
+
+
+def example_with_another_file(name: str = "another.txt") -> bytes:
+    """Return the example's model with one more file in it, which is another content."""
+    content = io.BytesIO()
+    with tarfile.open(MODEL) as source, tarfile.open(fileobj=content, mode="w:gz") as target:
+        for member in source:
+            target.addfile(member, source.extractfile(member))
+        target.addfile(tarfile.TarInfo(name))
+    return content.getvalue()

@@ -19,8 +19,12 @@ from botocore.exceptions import ClientError
 
 from local.deployment import stack_output
 from local.runner import EmulatedAws, Execution, ExecutionStatus, StepExecution, StepStatus
-from tests.end_to_end.deployment import REGIONS, ROOT, Deployment
-from tests.example_pipeline import MODEL
+from tests.end_to_end.deployment import (
+    REGIONS,
+    ROOT,
+    Deployment,
+    example_with_another_file,
+)
 from tests.security.secrets_scan import findings
 
 
@@ -74,15 +78,6 @@ def test_the_other_regions_copies_are_under_their_own_key(deployment: Deployment
         assert f":kms:{region}:" in head["SSEKMSKeyId"]
 
 
-def _example_with_another_file(name: str = "another.txt") -> bytes:
-    content = io.BytesIO()
-    with tarfile.open(MODEL) as source, tarfile.open(fileobj=content, mode="w:gz") as target:
-        for member in source:
-            target.addfile(member, source.extractfile(member))
-        target.addfile(tarfile.TarInfo(name))
-    return content.getvalue()
-
-
 def test_the_numbers_that_were_measured_are_on_the_model_package(deployment: Deployment) -> None:
     for region in REGIONS:
         (package,) = deployment.packages(region)
@@ -133,7 +128,7 @@ def test_a_model_that_fails_its_verification_is_registered_nowhere(
 
 
 def test_another_model_under_the_same_key_is_packaged_anew(deployment: Deployment) -> None:
-    uri = deployment.put_model("incoming/returns-risk/model.tar.gz", _example_with_another_file())
+    uri = deployment.put_model("incoming/returns-risk/model.tar.gz", example_with_another_file())
 
     execution = deployment.release(uri, ModelApprovalStatus="Rejected")
 
@@ -160,7 +155,7 @@ def test_a_start_parameter_leads_to_no_other_network_and_approves_nothing(
 ) -> None:
     before = {region: len(deployment.packages(region)) for region in REGIONS}
     uri = deployment.put_model(
-        "incoming/returns-risk/model.tar.gz", _example_with_another_file(f"{name}.txt")
+        "incoming/returns-risk/model.tar.gz", example_with_another_file(f"{name}.txt")
     )
 
     execution = deployment.release(uri, **{name: value})
@@ -306,7 +301,7 @@ def test_executions_of_the_earlier_definition_keep_their_files_after_a_deploymen
     deployment: Deployment,
 ) -> None:
     uri = deployment.put_model(
-        "incoming/returns-risk/model.tar.gz", _example_with_another_file("kept.txt")
+        "incoming/returns-risk/model.tar.gz", example_with_another_file("kept.txt")
     )
     stopped = _stop_at_package(deployment, uri)
 
@@ -375,7 +370,7 @@ def test_policies_as_they_once_were_fail_a_step_with_the_call_that_they_lack(
     reason: str,
 ) -> None:
     uri = deployment.put_model(
-        "incoming/returns-risk/model.tar.gz", _example_with_another_file("once.txt")
+        "incoming/returns-risk/model.tar.gz", example_with_another_file("once.txt")
     )
     with deployment.changed_statement(sid, change):
         failed = deployment.release(uri)
@@ -394,7 +389,7 @@ def test_a_region_without_its_registry_keeps_the_model_out_of_every_region(
         s3.delete_object(Bucket=bucket, Key=each["Key"], VersionId=each["VersionId"])
     s3.delete_bucket(Bucket=bucket)
     uri = deployment.put_model(
-        "incoming/returns-risk/model.tar.gz", _example_with_another_file("third.txt")
+        "incoming/returns-risk/model.tar.gz", example_with_another_file("third.txt")
     )
 
     execution = deployment.release(uri)

@@ -1,0 +1,135 @@
+"""From an approved version to answers in three regions, back, and away: commands and workflow.
+
+The tests run in this order on one deployment of the app by the CDK CLI.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from commands.program import app
+from commands.terminal import places
+from local.emulator import ACCOUNT_ID, EmbeddedAws
+from tests.end_to_end.deployment import REGIONS, Deployment, example_with_another_file
+from tests.example_pipeline import MODEL, copy_pipelines
+
+Release = Callable[..., Any]
+WAVES = [["EU"], ["NA", "FE"]]
+REQUEST = {
+    "order_amount": 1.0,
+    "days_to_return": 1.0,
+    "orders_last_year": 1.0,
+    "returns_last_year": 1.0,
+    "account_age_days": 1.0,
+    "return_reason": "changed_mind",
+    "customer_comment": "The box was empty",
+}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The app with endpoints for its pipeline, which has released a version."""
+    folder = tmp_path_factory.mktemp("served")
+    config = copy_pipelines(folder) / "returns_risk" / "config.json"
+    document = json.loads(config.read_text())
+    document["metadata"]["config_types"]["Endpoint"] = "EndpointConfig"
+    sections = document["configuration"]["specific"]
+    sections["Endpoint"] = {"waves": WAVES, "bake_seconds": 60}
+    sections["Payload"]["verification_load_seconds"] = 1
+    config.write_text(json.dumps(document, indent=1))
+    with EmbeddedAws(log_file=folder / "emulator.log") as server:
+        deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
+        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
+        deployment.deploy()
+        assert deployment.release(str(MODEL)).failure_reason is None
+        yield deployment
+
+
+@pytest.fixture
+def release(served: Deployment, monkeypatch: pytest.MonkeyPatch) -> Release:
+    """Run a command that prints a document; returns it."""
+    for name, value in served.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(places, "STATE", served.folder / "state")
+
+    def run(*arguments: str, exit_code: int = 0) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == exit_code, result.output
+        return json.loads(result.stdout)
+
+    return run
+
+
+def _served(states: list[dict[str, Any]]) -> dict[str, tuple[str, int | None]]:
+    return {each["region_code"]: (each["status"], each["version"]) for each in states}
+
+
+def _everywhere(version: int) -> dict[str, tuple[str, int]]:
+    return {code: ("InService", version) for wave in WAVES for code in wave}
+
+
+def test_an_approved_version_answers_in_every_region(release: Release, tmp_path: Path) -> None:
+    release("approve", "returns-risk", "--yes")
+
+    deployed = release("deploy", "returns-risk")
+
+    assert (deployed["result"], deployed["version"]) == ("deployed", 1)
+    assert _served(deployed["regions"]) == _everywhere(1)
+    assert not any(each["changed_by_hand"] or each["differs"] for each in deployed["regions"])
+    assert all(each["since"] for each in deployed["regions"])
+    page = Path(deployed["report"]).read_text()
+    assert "Wave 2 of 2: NA, FE" in page
+    (tmp_path / "request.json").write_text(json.dumps(REQUEST))
+    answers = release("invoke", "returns-risk", str(tmp_path / "request.json"))
+    assert [(each["region_code"], each["version"]) for each in answers] == [
+        ("EU", 1),
+        ("NA", 1),
+        ("FE", 1),
+    ]
+    assert {json.loads(each["body"])["legacy-score"] for each in answers}
+
+
+def test_a_version_that_serves_everywhere_is_not_deployed_again(release: Release) -> None:
+    before = {each["since"] for each in release("endpoints", "returns-risk")}
+
+    again = release("deploy", "returns-risk")
+
+    assert again["result"] == "unchanged"
+    assert {each["since"] for each in again["regions"]} == before
+
+
+def test_the_version_before_is_one_command_away(release: Release, served: Deployment) -> None:
+    model = served.put_model("incoming/returns-risk/next.tar.gz", example_with_another_file())
+    assert served.release(model).failure_reason is None
+    release("approve", "returns-risk", "--yes")
+    assert _served(release("deploy", "returns-risk")["regions"]) == _everywhere(2)
+
+    back = release("rollback", "returns-risk")
+
+    assert (back["result"], back["version"]) == ("rolled_back", 1)
+    assert _served(release("endpoints", "returns-risk", "--watch")) == _everywhere(1)
+
+
+def test_a_rejected_version_is_refused_to_a_rollback(release: Release) -> None:
+    release("reject", "returns-risk", "--version", "2", "--yes")
+
+    result = CliRunner().invoke(app, ["rollback", "returns-risk", "--to", "2"])
+
+    assert "a rejected version never serves" in str(result.exception)
+
+
+def test_undeploy_leaves_no_endpoint(release: Release, served: Deployment) -> None:
+    gone = release("undeploy", "returns-risk", "--yes")
+
+    assert gone["result"] == "undeployed"
+    assert {each["status"] for each in gone["regions"]} == {"none"}
+    for region in REGIONS:
+        assert served.aws.client("sagemaker", region).list_endpoints()["Endpoints"] == []
