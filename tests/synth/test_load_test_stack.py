@@ -8,10 +8,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from aws_cdk import App, Environment, Stack, Validations
+from aws_cdk import App, Environment, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk.assertions import Template
-from cdk_nag import AwsSolutionsChecks, NIST80053R5Checks
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import registration_requests
@@ -22,6 +21,7 @@ from constructs_lib.regions import NA
 from constructs_lib.steps.load_test import create_load_test_step
 from constructs_lib.steps.sdk import offline, offline_session
 from tests.example_pipeline import CONFIG
+from tests.security.rule_packs import add_rule_packs
 
 KEY = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/4567cdef"
@@ -37,7 +37,7 @@ def template(folder: Path) -> Template:
     configs = PipelineConfigs.load(CONFIG)
     request = registration_requests(configs)[NA]
     app = App(outdir=str(folder), builtin_cloud_formation_validation=False)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app), NIST80053R5Checks(app))
+    add_rule_packs(app)
     stack = Stack(
         app, "model-release-test", env=Environment(account="123456789012", region="us-east-1")
     )
