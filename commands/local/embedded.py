@@ -24,9 +24,10 @@ class PortError(ReleaseError):
 
 
 def demo(*, as_json: Json = False) -> None:
-    """Deploy to an embedded AWS and release the example model.
+    """Deploy to an embedded AWS, release the example, and ask it.
 
-    Everything in one go, in half a minute. What it leaves in .local/demo, the commands status, logs
+    Everything in one go, in half a minute: the app, a version, its approval, an endpoint in each of
+    three regions, and one answer of each. What it leaves in .local/demo, the commands status, logs
     and report read.
 
     Examples:

@@ -210,6 +210,21 @@ def test_a_rollback_returns_to_the_version_before_with_its_own_configuration(
     assert "served_until" not in world.metadata(1, "EU")
 
 
+def test_of_a_content_that_is_registered_twice_every_region_serves_the_same_version(
+    world: ServingWorld, deploy: Deploy
+) -> None:
+    first = world.register()
+    second = world.register(again=first)
+    deploy(version=first)
+    before = world.serving()
+
+    deploy(version=second)
+    after = world.serving()
+    deploy("rollback")
+
+    assert (before, after, world.serving()) == (_serves(first), _serves(second), _serves(first))
+
+
 def test_a_rollback_of_a_rollback_goes_to_what_served_last(
     world: ServingWorld, deploy: Deploy
 ) -> None:

@@ -116,10 +116,16 @@ class ServingWorld:
         """Return SageMaker of a region."""
         return _client("sagemaker", REGIONS[code])
 
-    def register(self, *, approved: bool = True, verdict: str = "passed") -> int:
-        """Register a new content in each region; returns the number of the version."""
+    def register(
+        self, *, approved: bool = True, verdict: str = "passed", again: int | None = None
+    ) -> int:
+        """Register a new content in each region, or once more that of the version ``again``.
+
+        Returns:
+            The number of the version.
+        """
         self.versions += 1
-        content = f"artifact {self.versions}".encode() * 100
+        content = f"artifact {again or self.versions}".encode() * 100
         for code in REGIONS:
             self._register_in(code, content, verdict)
             if approved:
@@ -156,6 +162,7 @@ class ServingWorld:
                 "packaging_manifest": f"{base}/{folder}/manifest.json",
                 "evaluation": f"{base}/{folder}/evaluation.json",
                 "verification_verdict": verdict,
+                "pipeline_execution_arn": f"arn:aws:sagemaker:{HOME}:{PIPELINE}/{self.versions}",
             },
         )
 

@@ -13,7 +13,6 @@ from .proving import prove
 from .versions import (
     APPROVED,
     PENDING,
-    Content,
     Version,
     described_version,
     version_of_content,
@@ -230,24 +229,23 @@ def _last_good(work: Work, places: list[Place]) -> Version | None:
     While a deployment is unfinished that is the one that it began to replace.
     """
     lead = work.settings["lead_region"]
-    contents = [_content_before(work, each) for each in places if each.is_unfinished]
-    for content in contents:
-        if content is not None:
-            return version_of_content(work, lead, _group(work), content)
+    before = [_version_before(work, each) for each in places if each.is_unfinished]
+    for version in before:
+        if version is not None:
+            return version_of_content(work, lead, _group(work), version)
     anchor = next((each for each in places if each.target["aws_region"] == lead), places[0])
     region = anchor.target["aws_region"]
     latest = served_before(work, anchor)
     if latest is None or region == lead:
         return latest
-    return version_of_content(work, lead, _group(work), latest.content)
+    return version_of_content(work, lead, _group(work), latest)
 
 
-def _content_before(work: Work, place: Place) -> Content | None:
+def _version_before(work: Work, place: Place) -> Version | None:
     former = former_of(work, place, None)
     if former is None or former["model_package_arn"] is None:
         return None
-    version = described_version(work, place.target["aws_region"], former["model_package_arn"])
-    return None if version is None else version.content
+    return described_version(work, place.target["aws_region"], former["model_package_arn"])
 
 
 def _plan(work: Work, wanted: Version, places: list[Place]) -> Plan:
@@ -292,7 +290,7 @@ def _found(work: Work, wanted: Version, place: Place) -> Version | None:
     if region == work.settings["lead_region"]:
         return wanted
     with working_on(place_of(place.target), f"looking for the version in the group {group}"):
-        return version_of_content(work, region, group, wanted.content)
+        return version_of_content(work, region, group, wanted)
 
 
 def _approval_problems(

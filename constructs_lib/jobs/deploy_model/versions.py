@@ -60,6 +60,11 @@ class Version:
         return Content(self.metadata.get("artifact_sha256", ""), folder.rpartition("/")[2])
 
     @property
+    def execution(self) -> str | None:
+        """The ARN of the pipeline's execution that registered it."""
+        return self.metadata.get("pipeline_execution_arn")
+
+    @property
     def approval(self) -> str:
         """``PendingManualApproval``, ``Approved`` or ``Rejected``."""
         return str(self.package.get("ModelApprovalStatus", PENDING))
@@ -119,12 +124,21 @@ def versions(work: Work, region: str, group: str, approval: str | None = None) -
                 yield version
 
 
-def version_of_content(work: Work, region: str, group: str, content: Content) -> Version | None:
-    """Find the newest version of a content, an approved one before all others."""
+def version_of_content(work: Work, region: str, group: str, like: Version) -> Version | None:
+    """Find what a region has of a version: of the same content, best of the same execution.
+
+    A content can be registered several times; then the one that its own execution registered is
+    meant, else the newest, and in both cases an approved one before all others.
+    """
     for approval in (APPROVED, None):
+        newest = None
         for version in versions(work, region, group, approval):
-            if version.content == content:
-                return version
+            if version.content == like.content:
+                if version.execution == like.execution:
+                    return version
+                newest = newest or version
+        if newest is not None:
+            return newest
     return None
 
 
