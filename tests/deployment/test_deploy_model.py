@@ -644,6 +644,34 @@ def test_a_change_that_never_ends_is_given_up(world: ServingWorld) -> None:
         execution.call("look", **members, updated=long_ago)
 
 
+def test_nor_is_a_change_waited_for_without_end_while_taking_back(
+    world: ServingWorld, deploy: Deploy
+) -> None:
+    world.register()
+    deploy()
+    world.register()
+    world.services.outcomes[HOME] = ["never_ends"]
+    # It has waited for its turn for a day, which says nothing of this.
+    execution = DeploymentRun(world, request(), started=ago(days=1))
+    target = execution.call("resolve")["waves"][0][0]
+    execution.call("update", target=target, prepared=execution.call("prepare", target=target))
+
+    assert execution.call("take_back", target=target)["status"] == "in_progress"
+    assert execution.call("take_back", target=target)["status"] == "in_progress"
+    world.sagemaker("NA").update_model_package(
+        ModelPackageArn=world.arn(2, "NA"),
+        ModelApprovalStatus="Approved",
+        CustomerMetadataProperties={
+            **world.metadata(2, "NA"),
+            "taking_back_since": ago(seconds=3120 + 1801).isoformat(timespec="seconds"),
+        },
+    )
+    ended = execution.call("take_back", target=target)
+
+    assert ended["status"] == "needs_person"
+    assert "does not come to rest: Updating with returns-risk-" in ended["reason"]
+
+
 def test_an_endpoint_that_is_changing_is_waited_for(world: ServingWorld) -> None:
     world.register()
     endpoint = FakeEndpoint("returns-risk", "x", status="Updating", coming="y")

@@ -7,6 +7,8 @@
 ``deploying_with``, ``deploying_after``
     Written before an endpoint is changed, and removed when its end was seen: what is about to
     serve, and what served before. So an execution that was killed leaves no doubt.
+``taking_back``, ``taking_back_since``
+    How often a return was begun, and since when an endpoint is waited for.
 ``taken_back``
     When a deployment of the version failed.
 """
@@ -29,6 +31,7 @@ _BEGUN: Final[Mapping[str, str | None]] = {
     "deploying_with": None,
     "deploying_after": None,
     "taking_back": None,
+    "taking_back_since": None,
 }
 SERVING_STAGE: Final = "Serving"
 RETIRED_STAGE: Final = "Retired"
@@ -47,6 +50,7 @@ def write_begun(work: Work, target: Mapping[str, Any], configuration_name: str) 
         target["aws_region"],
         version,
         {
+            **_BEGUN,
             "deploying_with": configuration_name,
             "deploying_after": former["endpoint_config_name"] if former else NOTHING,
         },

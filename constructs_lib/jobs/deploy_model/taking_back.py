@@ -15,7 +15,7 @@ from .recording import write_restored
 from .requests import endpoint_request, update_request
 from .scaling import scale, stop_scaling, stop_scaling_for_other_type
 from .versions import Version, described_version, write
-from .work import Work
+from .work import Work, now, read_time, written_time
 
 MOST_ATTEMPTS: Final = 3
 _IN_PROGRESS: Final = {"status": "in_progress", "reason": ""}
@@ -43,7 +43,7 @@ def take_back(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _longest_seconds(work: Work) -> int:
-    """Return how long after its start an execution tries to reach a region."""
+    """Return how long after its start an execution goes on with taking back."""
     waves = len(work.settings["waves"])
     return (waves + 1) * (work.longest_change_seconds + int(work.settings["bake_seconds"]))
 
@@ -53,7 +53,11 @@ def _take_back(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
     version = described_version(work, target["aws_region"], target["model_package_arn"])
     state = place.state
     if state is not None and state.is_changing:
-        return _IN_PROGRESS
+        if not _has_waited_long(work, target, version):
+            return _IN_PROGRESS
+        return _needs_person(
+            f"the endpoint {work.endpoint_name} does not come to rest: {_words(state)}"
+        )
     if former is None:
         return _without_endpoint(work, target, place, version)
     wanted = former["endpoint_config_name"]
@@ -78,6 +82,20 @@ def _take_back(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
         )
     _return(work, target, state, version)
     return _IN_PROGRESS
+
+
+def _has_waited_long(work: Work, target: Mapping[str, Any], version: Version | None) -> bool:
+    """Tell whether an endpoint is changing for longer than it may; the first look notes the time.
+
+    The execution may have waited for its turn for hours, so its start says nothing.
+    """
+    if version is None:
+        return work.seconds_since_start > _longest_seconds(work)
+    since = version.metadata.get("taking_back_since")
+    if since is None:
+        write(work, target["aws_region"], version, {"taking_back_since": written_time(now())})
+        return False
+    return (now() - read_time(since)).total_seconds() > work.longest_change_seconds
 
 
 def _words(state: EndpointState | None) -> str:
@@ -109,6 +127,8 @@ def _is_back(work: Work, target: Mapping[str, Any], version: Version | None) -> 
         )
     )
     if not was_changed:
+        if version is not None:
+            write(work, target["aws_region"], version, {"taking_back_since": None})
         return {"status": "unchanged", "reason": ""}
     scale(work, target)
     write_restored(work, target)
