@@ -80,11 +80,14 @@ demo: setup ## Release the example model on an embedded AWS: no Docker, no accou
 DOCUMENT_TESTS := tests/docs/test_documented_commands.py tests/docs/test_keep_upgrade_remove.py
 DEPLOYMENT_TESTS := tests/end_to_end
 BENCHMARK_TESTS := tests/benchmarks
-FAULT_TESTS := tests/faults tests/jobs/test_archive_fuzz.py tests/pickles/test_pickle_fuzz.py
+FAULT_TESTS := tests/faults tests/jobs/test_archive_fuzz.py tests/local/runner/test_runner_faults.py \
+	tests/pickles/test_pickle_fuzz.py
+PROGRAM_TESTS := tests/synth/test_offline.py tests/synth/test_reproducible.py
 TORCH_TESTS := tests/example/test_example_torch.py tests/example/test_hugging_face_shape.py \
 	tests/example/test_torch_models.py tests/pickles/test_torch_pickles.py
 SERVING_TESTS := tests/served
-APART := $(DOCUMENT_TESTS) $(DEPLOYMENT_TESTS) $(BENCHMARK_TESTS) $(FAULT_TESTS) $(TORCH_TESTS) $(SERVING_TESTS)
+APART := $(DOCUMENT_TESTS) $(DEPLOYMENT_TESTS) $(BENCHMARK_TESTS) $(FAULT_TESTS) $(PROGRAM_TESTS) $(TORCH_TESTS) \
+	$(SERVING_TESTS)
 PYTEST := python -m pytest -n 2 --max-worker-restart 0 --durations 10
 
 .PHONY: test
@@ -113,8 +116,12 @@ test-benchmarks: setup ## Run every benchmark in its smallest form, and plant fa
 	@$(PYTEST) --dist worksteal $(BENCHMARK_TESTS) $(PYTEST_ARGS)
 
 .PHONY: test-faults
-test-faults: setup ## Run samples of what make faults and make fuzz do
+test-faults: setup ## Run samples of what make faults and make fuzz do, and executions that are killed
 	@$(PYTEST) --dist loadfile $(FAULT_TESTS) $(PYTEST_ARGS)
+
+.PHONY: test-programs
+test-programs: setup ## Start the app and its commands anew in copies: offline, and twice for the same bytes
+	@$(PYTEST) --dist worksteal $(PROGRAM_TESTS) $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage
 
