@@ -61,8 +61,8 @@ def _stacks(regions: UsedRegions) -> str:
             (
                 f"notifications-{code.lower()}",
                 code.aws_region,
-                "only with `notifications`, or an `Endpoint` with `deploy_on: approval`: a rule that"
-                " sends events to the home region",
+                "only with `notifications`, or an `Endpoint` with `deploy_on: approval`: a rule"
+                " that sends events to the home region",
             )
             for code in regions.others
         ),
