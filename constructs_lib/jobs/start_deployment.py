@@ -50,8 +50,9 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, str | None]
     """
     if event.get("detail-type") != PACKAGE_CHANGE:
         raise UnknownApprovalError(f"Expected {PACKAGE_CHANGE!r}, got {event!r}.")
-    detail, region = event["detail"], event["region"]
+    detail = event["detail"]
     arn = detail["ModelPackageArn"]
+    region = arn.split(":")[3]  # the event's own may be that of the bus that it was sent on to
     changed = detail.get("UpdatedModelPackageFields")
     if changed and _APPROVAL not in changed:
         logger.info("%s: %s changed, and not its approval", arn, ", ".join(changed))

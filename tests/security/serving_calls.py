@@ -213,7 +213,8 @@ class StartDeploymentCalls(FunctionCalls):
     def calls(self, pattern: Mapping[str, Any]) -> Iterator[Call]:
         """Derive the calls that an event of the pattern leads to."""
         (group,) = pattern["detail"]["ModelPackageGroupName"]
-        for region in pattern["region"]:
+        for each in pattern["detail"]["ModelPackageArn"]:
+            region = each["prefix"].split(":")[3]
             version = self._arn("sagemaker", f"model-package/{group}/7", region)
             yield self._call("sagemaker:DescribeModelPackage", version)
         workflow = self.function.properties["Environment"]["Variables"]["WORKFLOW_ARN"]

@@ -9,6 +9,7 @@ from aws_cdk import aws_events as events
 from constructs import Construct
 
 from constructs_lib.infrastructure.event_function import EventFunction
+from constructs_lib.infrastructure.iam.arns import PARTITION
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.serving_permissions import ServedPipeline
 from constructs_lib.infrastructure.job_function import FunctionSpec, PermissionSet
@@ -72,8 +73,11 @@ def _approved(group_name: str, regions: Sequence[str]) -> events.EventPattern:
     return events.EventPattern(
         source=["aws.sagemaker"],
         detail_type=["SageMaker Model Package State Change"],
-        region=list(regions),
         detail={
+            # Not the event's own region: what is sent on may have that of the bus.
+            "ModelPackageArn": [
+                {"prefix": f"arn:{PARTITION}:sagemaker:{region}:"} for region in regions
+            ],
             "ModelPackageGroupName": [group_name],
             "ModelPackageStatus": ["Completed"],
             "ModelApprovalStatus": ["Approved"],
