@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,25 +56,94 @@ def run_child(
         ProcessStoppedError: ``stopping`` was set meanwhile.
     """
     with log_path.open("ab", buffering=0) as log:
+        group = ProcessGroup.start(
+            command, environment=environment, folder=folder, stdout=log, stderr=subprocess.PIPE
+        )
+        assert group.process.stderr is not None  # noqa: S101
+        errors = _ErrorLines(group.process.stderr, log)
+        errors.start()
+        try:
+            in_time = group.wait(
+                timeout_seconds=timeout_seconds, stopping=stopping, memory_bytes=memory_bytes
+            )
+        finally:
+            group.kill()
+            errors.join(_DRAIN_SECONDS)
+    return ChildResult(group.process.returncode, timed_out=not in_time, last_error_line=errors.last)
+
+
+@dataclass(frozen=True)
+class ProcessGroup:
+    """A child, and everything that it starts and that stays in its group."""
+
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def start(
+        cls,
+        command: Sequence[str],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        stdout: IO[bytes],
+        stderr: int,
+        pass_fds: Sequence[int] = (),
+    ) -> ProcessGroup:
+        """Start ``command`` in ``folder`` with only ``environment``.
+
+        Args:
+            command: What to run.
+            environment: All of its variables but those that every child inherits.
+            folder: Its working folder.
+            stdout: Where its output goes.
+            stderr: ``subprocess.PIPE`` or ``subprocess.STDOUT``.
+            pass_fds: The files of this process that it has, too.
+        """
         process = subprocess.Popen(
             command,
             env={**inherited(), "PYTHONUNBUFFERED": "1", **environment},
             cwd=folder,
             stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
-        assert process.stderr is not None  # noqa: S101
-        errors = _ErrorLines(process.stderr, log)
-        errors.start()
         _RUNNING.add(process.pid)
-        try:
-            in_time = _wait(process, time.monotonic() + timeout_seconds, stopping, memory_bytes)
-        finally:
-            _kill_group(process)
-            errors.join(_DRAIN_SECONDS)
-    return ChildResult(process.returncode, timed_out=not in_time, last_error_line=errors.last)
+        return cls(process)
+
+    def wait(
+        self,
+        *,
+        timeout_seconds: float,
+        stopping: Event,
+        memory_bytes: int | None = None,
+        is_done: Callable[[], bool] = lambda: False,
+    ) -> bool:
+        """Wait until the child has ended, ``is_done``, or it holds more than ``memory_bytes``.
+
+        Returns:
+            Whether that came in time.
+
+        Raises:
+            ProcessStoppedError: ``stopping`` was set meanwhile.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while self.process.poll() is None and not is_done():
+            if stopping.wait(_POLL_SECONDS):
+                raise ProcessStoppedError
+            if time.monotonic() >= deadline:
+                return False
+            if memory_bytes is not None and _resident_bytes(self.process.pid) > memory_bytes:
+                return True
+        return True
+
+    def kill(self) -> None:
+        """End all of it at once, if it has not ended."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        _RUNNING.discard(self.process.pid)
 
 
 class _ErrorLines(Thread):
@@ -93,19 +162,6 @@ class _ErrorLines(Thread):
                 self.last = line.decode(errors="replace").strip() or self.last
 
 
-def _wait(
-    process: subprocess.Popen[bytes], deadline: float, stopping: Event, memory_bytes: int | None
-) -> bool:
-    while process.poll() is None:
-        if stopping.wait(_POLL_SECONDS):
-            raise ProcessStoppedError
-        if time.monotonic() >= deadline:
-            return False
-        if memory_bytes is not None and _resident_bytes(process.pid) > memory_bytes:
-            return True
-    return True
-
-
 def _resident_bytes(pid: int) -> int:
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
@@ -119,10 +175,3 @@ def kill_children() -> None:
     for pid in list(_RUNNING):
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    _RUNNING.discard(process.pid)

@@ -37,6 +37,7 @@ from local.emulator.events.clock import Clock
 from local.emulator.events.delivery import EventDelivery
 from local.emulator.events.s3_events import install_s3_events
 from local.emulator.events.sagemaker_events import SageMakerEvents
+from local.emulator.functions.environments import end_environments
 from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
@@ -164,6 +165,7 @@ def _exit(_signal: int, _frame: Any) -> None:
 
 
 def _end() -> None:
+    end_environments()
     kill_children()
     remove_files()
     # Not SystemExit: tearing all of moto's modules down takes a second, and nothing is kept.

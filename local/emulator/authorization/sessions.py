@@ -60,16 +60,24 @@ class Sessions:
         Raises:
             NotTrustedError: The role does not trust the service, or does not exist.
         """
+        self.require_trust(role_arn, caller)
         account = self.identities.account
-        denial = self.decisions.denial(
-            caller.identity(account), Use("sts:AssumeRole", role_arn), region=caller.region
-        )
-        if denial is not None:
-            raise NotTrustedError(denial.message)
         vpc_id = vpc_of(list(subnet_ids), caller.region, account) if subnet_ids else None
         return self.identities.add_role_session(
             role_arn, name, caller.region, CallOrigin(vpc_id=vpc_id)
         )
+
+    def require_trust(self, role_arn: str, caller: ServiceCaller) -> None:
+        """Refuse a service that could not assume a role now.
+
+        Raises:
+            NotTrustedError: The role does not trust the service, or does not exist.
+        """
+        identity = caller.identity(self.identities.account)
+        use = Use("sts:AssumeRole", role_arn)
+        denial = self.decisions.denial(identity, use, region=caller.region)
+        if denial is not None:
+            raise NotTrustedError(denial.message)
 
     def of_service(self, caller: ServiceCaller) -> AccessKey:
         """Let a service call by itself: resource policies decide."""

@@ -1,4 +1,4 @@
-"""One invocation of a Lambda function: its code in a child process, as its role.
+"""One invocation of a Lambda function: its code in an environment of its own, as its role.
 
 Sources: "Invoke" in the Lambda API reference; "Defined runtime environment variables", "Configure
 Lambda function timeout" and "Understanding retry behavior" in the Lambda developer guide.
@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import base64
 import json
-import sys
 import time
 import uuid
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from threading import Event
 from typing import Any, Final
 
 from constructs_lib.aws.handle import AccessKey, AwsHandle
-from local.emulator.authorization.identities import CallerIdentity
 from local.emulator.authorization.sessions import ServiceCaller, Sessions
-from local.emulator.functions import bootstrap
-from local.emulator.functions.logs import FunctionLog
-from local.processes import ChildResult, run_child
+from local.emulator.functions.environments import (
+    AssumedRole,
+    EnvironmentKey,
+    ExecutionEnvironment,
+    InvocationOutcome,
+    Limits,
+)
+from local.emulator.functions.logs import FunctionLog, new_stream
+from local.emulator.functions.pool import EnvironmentPool
 
 _TAIL_BYTES: Final = 4096
 _MEBIBYTE: Final = 1 << 20
@@ -55,6 +56,7 @@ class FunctionRunner:
 
     endpoint_url: str
     sessions: Sessions
+    pool: EnvironmentPool
 
     def run(self, function: Any, event: Any) -> FunctionAnswer:
         """Invoke a function and wait for its answer.
@@ -64,19 +66,35 @@ class FunctionRunner:
             NotTrustedError: Lambda cannot assume the function's role.
         """
         _refuse_unsupported(function)
-        key, identity = self._assume_role(function)
-        with TemporaryDirectory(prefix="function-") as name:
-            invocation = _Invocation(function, event, Path(name), str(uuid.uuid4()))
-            answer = invocation.run(self._environment(function, key))
-        self._keep_log(function, identity, answer)
+        self.sessions.require_trust(function.role, _caller(function))
+        environment = self.pool.take(_key(function)) or self._start(function)
+        may_follow = False
+        try:
+            invocation = _Invocation(function, event, environment.role.log_stream)
+            answer, may_follow = invocation.run(environment)
+        finally:
+            if may_follow:
+                self.pool.give_back(environment)
+            else:
+                environment.end()
+        self._keep_log(function, environment.role, answer)
         return answer
 
-    def _assume_role(self, function: Any) -> tuple[AccessKey, CallerIdentity]:
-        caller = ServiceCaller(
-            service="lambda.amazonaws.com", region=function.region, source_arn=function.function_arn
-        )
+    def _start(self, function: Any) -> ExecutionEnvironment:
         subnets = (function.vpc_config or {}).get("SubnetIds", ())
-        return self.sessions.of_role(function.role, caller, function.function_name, subnets)
+        key, identity = self.sessions.of_role(
+            function.role, _caller(function), function.function_name, subnets
+        )
+        role = AssumedRole(identity, new_stream(_version(function)))
+        variables = {
+            **self._environment(function, key),
+            "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
+            "AWS_LAMBDA_LOG_STREAM_NAME": role.log_stream,
+            **function.environment_vars,
+        }
+        return ExecutionEnvironment(
+            _key(function), role, variables, lambda folder: _unpack(function, folder)
+        )
 
     def _environment(self, function: Any, key: AccessKey) -> dict[str, str]:
         return {
@@ -86,12 +104,32 @@ class FunctionRunner:
             "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_size),
             "AWS_EXECUTION_ENV": f"AWS_Lambda_{function.run_time}",
             "_HANDLER": function.handler,
-            **function.environment_vars,
         }
 
-    def _keep_log(self, function: Any, identity: CallerIdentity, answer: FunctionAnswer) -> None:
+    def _keep_log(self, function: Any, role: AssumedRole, answer: FunctionAnswer) -> None:
         log = FunctionLog(function.logs_group_name, function.region, function.account_id)
-        log.keep(answer.log, identity, self.sessions.decisions)
+        log.keep(answer.log, role.log_stream, role.identity, self.sessions.decisions)
+
+
+def _caller(function: Any) -> ServiceCaller:
+    return ServiceCaller(
+        service="lambda.amazonaws.com", region=function.region, source_arn=function.function_arn
+    )
+
+
+def _key(function: Any) -> EnvironmentKey:
+    configuration = json.dumps(function.get_configuration(), sort_keys=True, default=str)
+    return EnvironmentKey(function.function_arn, configuration)
+
+
+def _unpack(function: Any, task_root: Path) -> None:
+    try:
+        with zipfile.ZipFile(BytesIO(function.code_bytes)) as archive:
+            archive.extractall(task_root)
+    except zipfile.BadZipFile as error:
+        raise CannotRunError(
+            f"The code of function '{function.function_name}' is not a zip file: {error}."
+        ) from error
 
 
 def _version(function: Any) -> str:
@@ -108,49 +146,23 @@ def _refuse_unsupported(function: Any) -> None:
         )
 
 
-@dataclass(frozen=True)
 class _Invocation:
-    function: Any
-    event: Any
-    folder: Path
-    request_id: str
+    def __init__(self, function: Any, event: Any, log_stream: str) -> None:
+        self._function = function
+        self._event = event
+        self._log_stream = log_stream
+        self._request_id = str(uuid.uuid4())
 
-    def run(self, environment: Mapping[str, str]) -> FunctionAnswer:
-        task_root, log = self.folder / "var" / "task", self.folder / "log"
-        self._unpack(task_root)
-        result = run_child(
-            [sys.executable, "-P", bootstrap.__file__, str(self._write()), str(self._outcome)],
-            environment={
-                "HOME": str(self.folder),
-                "TMPDIR": str(self.folder),
-                "LAMBDA_TASK_ROOT": str(task_root),
-                **environment,
-            },
-            folder=task_root,
-            log_path=log,
-            timeout_seconds=self.function.timeout,
-            memory_bytes=self.function.memory_size * _MEBIBYTE,
-            stopping=Event(),
-        )
-        return self._answer(result, log.read_bytes())
+    def run(self, environment: ExecutionEnvironment) -> tuple[FunctionAnswer, bool]:
+        """Run it; returns its answer and whether the environment may take another one."""
+        limits = Limits(self._function.timeout, self._function.memory_size * _MEBIBYTE)
+        outcome, may_follow = environment.invoke(self._request_id, self._document(), limits)
+        return self._answer(outcome), may_follow
 
-    @property
-    def _outcome(self) -> Path:
-        return self.folder / "outcome.json"
-
-    def _unpack(self, task_root: Path) -> None:
-        try:
-            with zipfile.ZipFile(BytesIO(self.function.code_bytes)) as archive:
-                archive.extractall(task_root)
-        except zipfile.BadZipFile as error:
-            raise CannotRunError(
-                f"The code of function '{self.function.function_name}' is not a zip file: {error}."
-            ) from error
-
-    def _write(self) -> Path:
-        function = self.function
-        document = {
-            "event": self.event,
+    def _document(self) -> dict[str, Any]:
+        function = self._function
+        return {
+            "event": self._event,
             "handler": function.handler,
             "deadline": time.time() + function.timeout,
             "context": {
@@ -158,36 +170,32 @@ class _Invocation:
                 "function_version": _version(function),
                 "invoked_function_arn": function.function_arn,
                 "memory_limit_in_mb": function.memory_size,
-                "aws_request_id": self.request_id,
+                "aws_request_id": self._request_id,
                 "log_group_name": function.logs_group_name,
-                "log_stream_name": self.request_id,
+                "log_stream_name": self._log_stream,
             },
         }
-        path = self.folder / "invocation.json"
-        path.write_text(json.dumps(document), encoding="utf-8")
-        return path
 
-    def _answer(self, result: ChildResult, log: bytes) -> FunctionAnswer:
-        if result.timed_out:
-            limit = f"Task timed out after {self.function.timeout:.2f} seconds"
-            return self._failed("Sandbox.Timedout", limit, log)
-        if not self._outcome.exists():
-            return self._failed("Runtime.ExitError", _end(result), log)
-        document = json.loads(self._outcome.read_text(encoding="utf-8"))
-        if "error" in document:
-            error = {**document["error"], "requestId": self.request_id}
-            return FunctionAnswer(json.dumps(error), log, is_error=True)
-        return FunctionAnswer(json.dumps(document["response"]), log)
+    def _answer(self, outcome: InvocationOutcome) -> FunctionAnswer:
+        if outcome.timed_out:
+            limit = f"Task timed out after {self._function.timeout:.2f} seconds"
+            return self._failed("Sandbox.Timedout", limit, outcome.log)
+        if outcome.document is None:
+            return self._failed("Runtime.ExitError", _end(outcome.exit_code), outcome.log)
+        if "error" in outcome.document:
+            error = {**outcome.document["error"], "requestId": self._request_id}
+            return FunctionAnswer(json.dumps(error), outcome.log, is_error=True)
+        return FunctionAnswer(json.dumps(outcome.document["response"]), outcome.log)
 
     def _failed(self, error_type: str, message: str, log: bytes) -> FunctionAnswer:
         error = {
             "errorType": error_type,
-            "errorMessage": f"RequestId: {self.request_id} Error: {message}",
+            "errorMessage": f"RequestId: {self._request_id} Error: {message}",
         }
         return FunctionAnswer(json.dumps(error), log, is_error=True)
 
 
-def _end(result: ChildResult) -> str:
-    if result.exit_code < 0:  # also when its memory was used up
+def _end(exit_code: int | None) -> str:
+    if exit_code is None or exit_code < 0:  # also when its memory was used up
         return "Runtime exited with error: signal: killed"
-    return f"Runtime exited with error: exit status {result.exit_code}"
+    return f"Runtime exited with error: exit status {exit_code}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller
 from local.emulator.background import Background
 from local.emulator.clients import Clients
 from local.emulator.functions.invocations import CannotRunError, FunctionAnswer, FunctionRunner
+from local.emulator.functions.pool import EnvironmentPool
 
 _ATTEMPTS: Final = 3
 """Of an asynchronous invocation, unless the function is configured otherwise."""
@@ -32,6 +33,7 @@ class FunctionService:
     clients: Clients
     sessions: Sessions
     background: Background
+    _pool: EnvironmentPool = field(default_factory=EnvironmentPool, init=False)
 
     def install(self) -> None:
         """Take over from moto."""
@@ -69,11 +71,15 @@ class FunctionService:
             answer_headers["x-amz-function-error"] = "Unhandled"
         return answer.payload.encode()
 
+    @property
+    def _runner(self) -> FunctionRunner:
+        return FunctionRunner(self.clients.endpoint_url, self.sessions, self._pool)
+
     def _answer(self, function: Any, event: Any) -> FunctionAnswer:
         from moto.awslambda.exceptions import LambdaClientError
 
         try:
-            return FunctionRunner(self.clients.endpoint_url, self.sessions).run(function, event)
+            return self._runner.run(function, event)
         except NotTrustedError as error:
             raise LambdaClientError(
                 "InvalidParameterValueException",
@@ -84,11 +90,10 @@ class FunctionService:
 
     def _invoke_until_it_works(self, function: Any, event: Any) -> None:
         """Invoke asynchronously: again after an error, then to where its failures go."""
-        runner = FunctionRunner(self.clients.endpoint_url, self.sessions)
         answer = FunctionAnswer('{"errorType": "None", "errorMessage": "not invoked"}', b"")
         for _ in range(_attempts(function)):
             try:
-                answer = runner.run(function, event)
+                answer = self._runner.run(function, event)
             except (CannotRunError, NotTrustedError) as error:
                 document = {"errorType": type(error).__name__, "errorMessage": str(error)}
                 answer = FunctionAnswer(json.dumps(document), b"", is_error=True)
