@@ -74,7 +74,7 @@ def test_validate_names_the_pipelines_that_are_valid(own_app: Path) -> None:
 
     assert (result.returncode, result.stdout) == (
         0,
-        "returns_risk: valid, pipeline returns-risk\n",
+        "returns_risk: valid, pipeline returns-risk, endpoint returns-risk in NA, then EU and FE\n",
     )
 
 
@@ -157,7 +157,8 @@ def test_settings_of_a_pipeline_that_there_is_not_are_refused(
 def test_validate_tells_once_what_is_not_used_of_an_older_file(app_folder: Path) -> None:
     path = app_folder / "models" / "returns_risk" / "config.json"
     document = json.loads(path.read_text())
-    del document["metadata"]["format"]
+    del document["metadata"]["format"], document["metadata"]["config_types"]["Endpoint"]
+    del document["configuration"]["specific"]["Endpoint"]
     document["configuration"]["shared"]["autor"] = "x"
     document["configuration"]["specific"]["Payload"]["payload_script_path"] = "payloads.py"
     path.write_text(json.dumps(document))

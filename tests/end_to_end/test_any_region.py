@@ -88,6 +88,7 @@ def test_the_app_is_deployed_to_its_regions(command: Command, server: EmbeddedAw
             "model-release-network",
             "model-release-notifications",
             "model-release-pipeline-returns-risk",
+            "model-release-serving-returns-risk",
             "model-release-storage",
         ],
         "ap-southeast-2": [

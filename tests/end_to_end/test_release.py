@@ -276,7 +276,7 @@ def test_a_bad_artifact_fails_its_step_and_registers_nothing(
 def test_a_deployment_without_a_change_changes_nothing(deployment: Deployment) -> None:
     output = deployment.deploy()
 
-    assert output.count("(no changes)") == 6
+    assert output.count("(no changes)") == 7
 
 
 def test_a_changed_config_is_deployed_and_keeps_what_is_registered(deployment: Deployment) -> None:
