@@ -140,7 +140,15 @@ def _quotas(regions: UsedRegions) -> str:
             "IAM",
             "1,000",
             "1, and 3 per pipeline; 1 per upload trigger and schedule;"
-            f" {1 + others} for notifications; 2 for GitHub Actions",
+            f" {1 + others} for notifications; 2 for GitHub Actions; per pipeline that is served"
+            " 3, and 1 per region of its waves",
+        ),
+        (
+            "ml.m5.large for endpoint usage",
+            "SageMaker AI",
+            "differs, 0 in some new accounts",
+            "with a section `Endpoint`, in each region of the waves: twice the instances, as an"
+            " update starts the new ones before the former end",
         ),
         (
             "Rules",

@@ -24,7 +24,7 @@ class PortError(ReleaseError):
 
 
 def demo(*, as_json: Json = False) -> None:
-    """Deploy to an embedded AWS, release the example, and ask it.
+    """Deploy to an embedded AWS, release a model, and ask it.
 
     Everything in one go, in half a minute: the app, a version, its approval, an endpoint in each of
     three regions, and one answer of each. What it leaves in .local/demo, the commands status, logs

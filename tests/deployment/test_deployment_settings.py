@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,10 @@ def test_an_update_has_time_for_all_that_it_waits_for(tmp_path: Path) -> None:
 
 
 def test_a_pipeline_without_the_section_serves_nothing() -> None:
+    configs = dataclasses.replace(PipelineConfigs.load(CONFIG), endpoint=None)
+
     with pytest.raises(NoEndpointError, match=r"returns-risk serves nothing.*config_types"):
-        _settings(PipelineConfigs.load(CONFIG))
+        _settings(configs)
 
 
 def test_every_region_has_a_place(tmp_path: Path) -> None:

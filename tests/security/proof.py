@@ -198,6 +198,7 @@ class Proof:
                 machine=machine,
                 region=self.home,
                 key_arn=self.key.arn,
+                other_key_arns=[ADDITIONAL_KEY] if self.overriding else [],
                 registry_alias=REGISTRY_ALIAS,
                 images=self.images,
                 functions=self.deployment.by_arn,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +47,8 @@ class WorkflowCalls:
     region: str
     """The home region."""
     key_arn: str
+    other_key_arns: Sequence[str]
+    """Keys that executions were given, which their releases at home are under."""
     registry_alias: str
     images: Mapping[str, str]
     functions: Mapping[str, Resource]
@@ -136,6 +138,9 @@ class _ServedPlace:
                 prefix = {"s3:prefix": resource.removeprefix(f"{bucket}/")}
                 yield workflow.call(caller, "s3:ListBucket", bucket, {**TLS, **OWN, **prefix})
         yield self._key(caller, "kms:Decrypt", via_s3(self._region))
+        if self._region == workflow.region:
+            for other in workflow.other_key_arns:
+                yield workflow.call(caller, "kms:Decrypt", other, via_s3(self._region))
 
     def by_function(self, role: str) -> Iterator[Call]:
         """What ``deploy_model/`` calls in the region."""

@@ -35,7 +35,7 @@ def test_a_synthesis_writes_no_secret_of_its_environment(tmp_path: Path) -> None
         check=True,
     )
 
-    assert len(list((tmp_path / "cdk.out").glob("*.template.json"))) == 6
+    assert len(list((tmp_path / "cdk.out").glob("*.template.json"))) == 7
     assert findings(tmp_path / "cdk.out") == []
 
 

@@ -23,3 +23,12 @@ def named_copy(folder: Path, **sections: dict[str, Any]) -> None:
         document["configuration"]["specific"].setdefault(section, {}).update(values)
         document["metadata"]["config_types"][section] = f"{section}Config"
     path.write_text(json.dumps(document))
+
+
+def leave_unserved(folder: Path) -> None:
+    """Take the section out of a copy that serves its versions."""
+    path = folder / "config.json"
+    document = json.loads(path.read_text())
+    del document["configuration"]["specific"]["Endpoint"]
+    del document["metadata"]["config_types"]["Endpoint"]
+    path.write_text(json.dumps(document))

@@ -145,7 +145,7 @@ def test_no_stack_is_without_resources_which_cloudformation_refuses(tmp_path: Pa
 
     stacks = app.synth().stacks
 
-    assert len(stacks) == 5
+    assert len(stacks) == 6
     assert [each.stack_name for each in stacks if not each.template.get("Resources")] == []
 
 

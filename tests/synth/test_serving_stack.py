@@ -12,7 +12,7 @@ from aws_cdk.assertions import Template
 
 from constructs_lib.errors import ReleaseError
 from tests.synth.conftest import Synthesize
-from tests.synth.example_copies import named_copy
+from tests.synth.example_copies import leave_unserved, named_copy
 from tests.workflow.scripted import FUNCTION_ARN, Script, execute
 
 STACK = "serving-risk"
@@ -77,14 +77,11 @@ def _definition(template: Template) -> dict[str, Any]:
     return definition
 
 
-def test_without_the_section_nothing_changes(synthesize: Synthesize) -> None:
-    assert not [name for name in synthesize() if name.startswith("serving")]
-
-
 def test_other_stacks_stay_as_they_are_but_for_keys_of_volumes(
     synthesize: Synthesize, templates: dict[str, Template], tmp_path: Path
 ) -> None:
     named_copy(tmp_path / "risk")
+    leave_unserved(tmp_path / "risk")
     without = synthesize(pipelines_dir=str(tmp_path))
 
     assert set(templates) - set(without) == {STACK}

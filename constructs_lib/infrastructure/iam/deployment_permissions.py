@@ -42,7 +42,7 @@ class DeploymentPermissions:
     pipeline: ServedPipeline
     home_region: str
     home_keys: Sequence[str]
-    """Keys at home that released objects may be under."""
+    """Keys at home that released objects may be under, its own first."""
     elsewhere_alias: str
     """Alias of the keys of the other regions."""
     serving_role_arns: Sequence[str]
@@ -119,7 +119,8 @@ class DeploymentPermissions:
             conditions=listing([f"{each}/*" for each in prefixes]),
         )
         regions = [each.aws_region for each in pipeline.regions]
-        for sid, keys in self._keys("DecryptAtHome", "DecryptElsewhere"):
+        at_home = KeyAccess(arns=self.home_keys, conditions={})
+        for sid, keys in self._keys(at_home, "DecryptAtHome", "DecryptElsewhere"):
             yield Statement(
                 sid=sid,
                 actions=["kms:Decrypt"],
@@ -127,12 +128,14 @@ class DeploymentPermissions:
                 conditions={**keys.conditions, **through("s3", *regions)},
             )
 
-    def _keys(self, at_home: str, elsewhere: str) -> Iterator[tuple[str, KeyAccess]]:
+    def _keys(
+        self, keys_at_home: KeyAccess, at_home: str, elsewhere: str
+    ) -> Iterator[tuple[str, KeyAccess]]:
         """Name the keys at home, and those of the other regions, for a statement each."""
         regions = [each.aws_region for each in self.pipeline.regions]
         others = [each for each in regions if each != self.home_region]
         if self.home_region in regions:
-            yield at_home, KeyAccess(arns=self.home_keys, conditions={})
+            yield at_home, keys_at_home
         if others:
             keys = [KeyAccess.by_alias(each, self.elsewhere_alias) for each in others]
             arns = [arn for each in keys for arn in each.arns]
@@ -193,7 +196,8 @@ class DeploymentPermissions:
             resources=endpoints,
         )
         if self.pipeline.encrypts_volumes:
-            for sid, keys in self._keys("EncryptVolumesAtHome", "EncryptVolumesElsewhere"):
+            own = KeyAccess(arns=self.home_keys, conditions={}).own
+            for sid, keys in self._keys(own, "EncryptVolumesAtHome", "EncryptVolumesElsewhere"):
                 yield encrypt_volumes(sid, keys)
 
     def _scaling(self) -> Iterator[Statement]:

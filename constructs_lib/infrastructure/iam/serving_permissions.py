@@ -58,8 +58,14 @@ class KeyAccess:
     """The keys that released objects of a region may be under, as policies name them."""
 
     arns: Sequence[str]
+    """The region's own key first; executions may be given others."""
     conditions: Mapping[str, Any]
     """What tells them from other keys where their ids are not known."""
+
+    @property
+    def own(self) -> KeyAccess:
+        """The region's own key, which what an endpoint writes is under."""
+        return KeyAccess(arns=self.arns[:1], conditions=self.conditions)
 
     @classmethod
     def by_alias(cls, region: str, alias: str) -> KeyAccess:
@@ -146,7 +152,7 @@ def serving_statements(pipeline: ServedPipeline, region: ServedRegion) -> Iterat
     yield from _pull_image(region)
     yield from _observe(pipeline, region)
     if pipeline.encrypts_volumes:
-        yield encrypt_volumes("EncryptVolumes", region.keys)
+        yield encrypt_volumes("EncryptVolumes", region.keys.own)
     if pipeline.captures_data:
         yield from _capture(pipeline, region)
 
@@ -181,7 +187,7 @@ def _capture(pipeline: ServedPipeline, region: ServedRegion) -> Iterator[Stateme
     yield Statement(
         sid="EncryptCaptured",
         actions=["kms:GenerateDataKey"],
-        resources=region.keys.arns,
+        resources=region.keys.own.arns,
         conditions=_through_s3(region),
     )
 
