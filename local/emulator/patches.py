@@ -140,6 +140,8 @@ def _refuse_duplicate_groups() -> None:
         name = arguments["model_package_group_name"]
         if name in backend.model_package_groups:
             raise AWSValidationException(f"Model Package Group already exists: {name}")
+        # What had its name is gone, in a process of tests with all of its AWS.
+        _last_versions.pop((backend.account_id, backend.region_name, name), None)
         return create(backend, **arguments)
 
     Backend.create_model_package_group = create_model_package_group
