@@ -26,7 +26,7 @@ class PortError(ReleaseError):
 def demo(*, as_json: Json = False) -> None:
     """Deploy to an embedded AWS, release a model, and ask it.
 
-    Everything in one go, in half a minute: the app, a version, its approval, an endpoint in each of
+    Everything in one go, in a minute: the app, a version, its approval, an endpoint in each of
     three regions, and one answer of each. What it leaves in .local/demo, the commands status, logs
     and report read.
 
