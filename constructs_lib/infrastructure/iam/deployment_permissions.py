@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
+from constructs_lib.infrastructure.iam.images import encrypt_volumes
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import released_objects
 from constructs_lib.infrastructure.iam.request_conditions import (
@@ -23,7 +24,6 @@ from constructs_lib.infrastructure.iam.request_conditions import (
 from constructs_lib.infrastructure.iam.serving_permissions import (
     KeyAccess,
     ServedPipeline,
-    encrypt_volumes,
     through,
 )
 from constructs_lib.s3_layout import registered_prefixes
@@ -198,7 +198,7 @@ class DeploymentPermissions:
         if self.pipeline.encrypts_volumes:
             own = KeyAccess(arns=self.home_keys, conditions={}).own
             for sid, keys in self._keys(own, "EncryptVolumesAtHome", "EncryptVolumesElsewhere"):
-                yield encrypt_volumes(sid, keys)
+                yield encrypt_volumes(sid, keys.arns, keys.conditions)
 
     def _scaling(self) -> Iterator[Statement]:
         yield Statement(

@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 
 from constructs_lib.arns import arn_names
 from constructs_lib.infrastructure.iam.arns import StackArns
-from constructs_lib.infrastructure.iam.images import repository_arn
+from constructs_lib.infrastructure.iam.images import encrypt_volumes, publish_metrics, pull_image
 from constructs_lib.infrastructure.iam.network_statements import (
     load_test_network_statements,
 )
@@ -104,9 +104,10 @@ class LoadTestPermissions:
             self._read_versions(),
             _pass_role("PassItself", role, "sagemaker.amazonaws.com"),
             *self._read_release(),
-            *self._pull_image(),
+            *pull_image(self.image_uri),
             *load_test_network_statements(),
-            *self._observe(),
+            publish_metrics(),
+            self._write_logs(),
         ]
 
     def _run_endpoints(self) -> Iterator[Statement]:
@@ -165,34 +166,10 @@ class LoadTestPermissions:
             sid="DecryptRelease", actions=["kms:Decrypt"], resources=self.artifacts.key_arns
         )
         if self.volume_key_arn is not None:
-            yield Statement(
-                # Amazon EBS, on behalf of the endpoint, encrypts its volume under a grant.
-                sid="EncryptVolumes",
-                actions=["kms:CreateGrant"],
-                resources=[self.volume_key_arn],
-                conditions={"Bool": {"kms:GrantIsForAWSResource": "true"}},
-            )
+            yield encrypt_volumes("EncryptVolumes", [self.volume_key_arn])
 
-    def _pull_image(self) -> Iterator[Statement]:
-        yield Statement(
-            sid="PullImage",
-            actions=[
-                "ecr:BatchCheckLayerAvailability",
-                "ecr:BatchGetImage",
-                "ecr:GetDownloadUrlForLayer",
-            ],
-            resources=[repository_arn(self.image_uri)],
-        )
-        yield Statement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"])
-
-    def _observe(self) -> Iterator[Statement]:
-        yield Statement(
-            sid="Measure",
-            actions=["cloudwatch:PutMetricData"],
-            resources=["*"],
-            conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
-        )
-        yield Statement(
+    def _write_logs(self) -> Statement:
+        return Statement(
             sid="WriteLogs",
             actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
             resources=[

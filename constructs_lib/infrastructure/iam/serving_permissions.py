@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from constructs_lib.arns import arn_names
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
-from constructs_lib.infrastructure.iam.images import repository_arn
+from constructs_lib.infrastructure.iam.images import encrypt_volumes, publish_metrics, pull_image
 from constructs_lib.infrastructure.iam.policies import Statement
 from constructs_lib.infrastructure.iam.released_artifacts import released_objects
 from constructs_lib.infrastructure.iam.request_conditions import listing
@@ -149,10 +149,12 @@ def serving_statements(pipeline: ServedPipeline, region: ServedRegion) -> Iterat
         region: Where.
     """
     yield from _read_release(pipeline, region)
-    yield from _pull_image(region)
-    yield from _observe(pipeline, region)
+    yield from pull_image(region.image_uri)
+    yield publish_metrics()
+    yield _write_logs(pipeline, region)
     if pipeline.encrypts_volumes:
-        yield encrypt_volumes("EncryptVolumes", region.keys.own)
+        own = region.keys.own
+        yield encrypt_volumes("EncryptVolumes", own.arns, own.conditions)
     if pipeline.captures_data:
         yield from _capture(pipeline, region)
 
@@ -203,39 +205,12 @@ def through(service: str, *regions: str) -> dict[str, Any]:
     return {"StringEquals": {"kms:ViaService": via}}
 
 
-def encrypt_volumes(sid: str, keys: KeyAccess) -> Statement:
-    """Let Amazon EBS, on behalf of an endpoint, encrypt its volumes under a grant."""
-    conditions = {**keys.conditions, "Bool": {"kms:GrantIsForAWSResource": "true"}}
-    return Statement(
-        sid=sid, actions=["kms:CreateGrant"], resources=keys.arns, conditions=conditions
-    )
-
-
-def _pull_image(region: ServedRegion) -> Iterator[Statement]:
-    yield Statement(
-        sid="PullImage",
-        actions=[
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer",
-        ],
-        resources=[repository_arn(region.image_uri)],
-    )
-    yield Statement(sid="LogIn", actions=["ecr:GetAuthorizationToken"], resources=["*"])
-
-
-def _observe(pipeline: ServedPipeline, region: ServedRegion) -> Iterator[Statement]:
-    yield Statement(
-        sid="Measure",
-        actions=["cloudwatch:PutMetricData"],
-        resources=["*"],
-        conditions={"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}},
-    )
+def _write_logs(pipeline: ServedPipeline, region: ServedRegion) -> Statement:
     group = (
         f"arn:{PARTITION}:logs:{region.aws_region}:{ACCOUNT}:log-group:"
         f"/aws/sagemaker/Endpoints/{pipeline.endpoint_name}"
     )
-    yield Statement(
+    return Statement(
         sid="WriteLogs",
         actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         resources=[group, f"{group}:*"],
