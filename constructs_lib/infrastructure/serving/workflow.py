@@ -20,7 +20,7 @@ developer guide; its "Service quotas" for the 25,000 events of an execution's hi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from constructs_lib.infrastructure.serving.states import (
     TRY_HARD,
@@ -36,6 +36,9 @@ from constructs_lib.infrastructure.serving.states import (
     until_done,
     when,
 )
+
+_DONE: Final = {"target": "target", "prepared": "target.prepared", "updated": "target.updated"}
+"""What a look at a region is told, by the paths of their values."""
 
 
 def deployment_workflow(function_arn: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -154,7 +157,6 @@ def _wave(tasks: FunctionCalls) -> States:
 def _region(tasks: FunctionCalls) -> States:
     """Bring one region to the version; ends as the target with what was done, or its error."""
     failed = ("RegionFailed", "target.error")
-    done = {"target": "target", "prepared": "target.prepared", "updated": "target.updated"}
     return {
         "Prepare": tasks.call(
             "prepare",
@@ -171,7 +173,7 @@ def _region(tasks: FunctionCalls) -> States:
             otherwise=failed,
         ),
         "PauseToLook": tasks.pause("Look"),
-        "Look": tasks.call("look", done, result="look", then="Looked", otherwise=failed),
+        "Look": tasks.call("look", _DONE, result="look", then="Looked", otherwise=failed),
         "Looked": until_done("$.look.status", again="PauseToLook", then="Try"),
         "Try": tasks.call(
             "try",
@@ -193,9 +195,8 @@ def _region(tasks: FunctionCalls) -> States:
 
 def _second_look(tasks: FunctionCalls) -> States:
     """Look whether a region still serves the version after the wave's bake time."""
-    done = {"target": "target", "prepared": "target.prepared", "updated": "target.updated"}
     return {
-        "LookAgain": tasks.call("look", done, result="look", then="LookedAgain", otherwise=None),
+        "LookAgain": tasks.call("look", _DONE, result="look", then="LookedAgain", otherwise=None),
         "LookedAgain": until_done("$.look.status", again="PauseToLookAgain", then="StillServes"),
         "PauseToLookAgain": tasks.pause("LookAgain"),
         "StillServes": {"Type": "Succeed"},
@@ -282,13 +283,12 @@ def _removing(tasks: FunctionCalls) -> States:
             {"target": "target"},
             result="target.removed",
             then="LookedForRemoval",
-            otherwise=("NotRemoved", "target.error"),
+            otherwise=("Removed", "target.error"),
             retry=TRY_HARD,
         ),
         "LookedForRemoval": until_done(
             "$.target.removed.status", again="PauseToRemove", then="Removed"
         ),
         "PauseToRemove": tasks.pause("Remove"),
-        "NotRemoved": {"Type": "Pass", "OutputPath": "$.target", "End": True},
         "Removed": {"Type": "Pass", "OutputPath": "$.target", "End": True},
     }

@@ -12,8 +12,8 @@ from .endpoints import MIXED, SERVING, EndpointState, described_configuration, e
 from .errors import FAILURES, DeploymentError, is_missing, place_of, working_on
 from .places import Place, look_at
 from .recording import write_restored
-from .requests import endpoint_request, update_request
-from .scaling import scale, stop_scaling, stop_scaling_for_other_type
+from .scaling import scale, stop_scaling
+from .updating import begin_change
 from .versions import Version, described_version, write
 from .work import Work, now, read_time, written_time
 
@@ -139,7 +139,7 @@ def _return(
     work: Work, target: Mapping[str, Any], state: EndpointState | None, version: Version | None
 ) -> None:
     """Begin the return; the next look tells how it goes."""
-    wanted, sagemaker = target["former"]["endpoint_config_name"], work.sagemaker(target)
+    wanted = target["former"]["endpoint_config_name"]
     if version is not None:
         # Before the change: so a return that SageMaker undoes is not tried for ever.
         write(
@@ -153,11 +153,7 @@ def _return(
             },
         )
     try:
-        if state is None:
-            sagemaker.create_endpoint(**endpoint_request(work.settings, wanted))
-        else:
-            stop_scaling_for_other_type(work, target, state.configuration_name, wanted)
-            sagemaker.update_endpoint(**update_request(work.settings, wanted))
+        begin_change(work, target, state, wanted)
     except ClientError:
         after = endpoint_state(work, target)
         if after is None or not after.is_changing:

@@ -69,19 +69,26 @@ def _refuse_other_hands(work: Work, target: Mapping[str, Any], state: EndpointSt
 
 
 def _change(work: Work, target: Mapping[str, Any], state: EndpointState | None, name: str) -> None:
-    sagemaker = work.sagemaker(target)
     try:
-        if state is None:
-            sagemaker.create_endpoint(**endpoint_request(work.settings, name))
-        else:
-            stop_scaling_for_other_type(work, target, state.configuration_name, name)
-            sagemaker.update_endpoint(**update_request(work.settings, name))
+        begin_change(work, target, state, name)
     except ClientError:
         # An attempt whose answer was lost may have begun it.
         after = endpoint_state(work, target)
         if not _is_under_way(after, name):
             raise
     logger.info("The endpoint of %s goes to %s", place_of(target), name)
+
+
+def begin_change(
+    work: Work, target: Mapping[str, Any], state: EndpointState | None, name: str
+) -> None:
+    """Ask SageMaker to bring an endpoint, as it is, to a configuration."""
+    sagemaker = work.sagemaker(target)
+    if state is None:
+        sagemaker.create_endpoint(**endpoint_request(work.settings, name))
+    else:
+        stop_scaling_for_other_type(work, target, state.configuration_name, name)
+        sagemaker.update_endpoint(**update_request(work.settings, name))
 
 
 def look(
