@@ -180,14 +180,14 @@ def test_one_process_synthesizes_the_same_bytes_twice(tmp_path: Path) -> None:
 
 
 def test_an_inference_file_changes_its_asset_and_the_step_that_reads_it(
-    one: dict[str, bytes], folder: Path
+    one: dict[str, bytes], tmp_path: Path
 ) -> None:
-    code = folder / "pipelines" / "returns_risk" / "inference" / "inference.py"
+    app = copy_app(tmp_path)
+    code = app / "pipelines" / "returns_risk" / "inference" / "inference.py"
     code.write_text(f"{code.read_text()}\n# changed\n")
 
-    other = _synthesize(folder)
+    other = _synthesize(app)
 
-    # Assets of before stay in the folder; what is new is one archive.
     [asset] = other.keys() - one.keys()
     assert asset.endswith(".tar.gz")
     templates = {name for name in one if name.endswith(".template.json")}
