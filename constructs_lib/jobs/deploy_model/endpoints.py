@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -55,12 +55,9 @@ class EndpointState:
 
 def endpoint_state(work: Work, target: Mapping[str, Any]) -> EndpointState | None:
     """Describe the endpoint of a region; None where there is none."""
-    try:
-        told = work.sagemaker(target).describe_endpoint(EndpointName=work.endpoint_name)
-    except ClientError as error:
-        if is_missing(error):
-            return None
-        raise
+    told = _described(work.sagemaker(target).describe_endpoint, EndpointName=work.endpoint_name)
+    if told is None:
+        return None
     return EndpointState(
         status=told["EndpointStatus"],
         configuration_name=told.get("EndpointConfigName", ""),
@@ -78,28 +75,23 @@ def described_configuration(
     """
     if not is_own_name(work.settings, name):
         return None
-    try:
-        told: dict[str, Any] = work.sagemaker(target).describe_endpoint_config(
-            EndpointConfigName=name
-        )
-    except ClientError as error:
-        if is_missing(error):
-            return None
-        raise
-    return told
+    return _described(work.sagemaker(target).describe_endpoint_config, EndpointConfigName=name)
 
 
 def described_model(work: Work, target: Mapping[str, Any], name: str) -> dict[str, Any] | None:
     """Describe a model of this endpoint; None where there is none of that name."""
     if not is_own_name(work.settings, name):
         return None
+    return _described(work.sagemaker(target).describe_model, ModelName=name)
+
+
+def _described(describe: Callable[..., dict[str, Any]], **name: str) -> dict[str, Any] | None:
     try:
-        told: dict[str, Any] = work.sagemaker(target).describe_model(ModelName=name)
+        return describe(**name)
     except ClientError as error:
         if is_missing(error):
             return None
         raise
-    return told
 
 
 def package_of(work: Work, target: Mapping[str, Any], configuration_name: str) -> str | None:

@@ -45,11 +45,18 @@ def look_at(work: Work, target: Mapping[str, Any]) -> Place:
     state = endpoint_state(work, target)
     if state is None or not state.configuration_name:
         return Place(target, state, None)
-    arn = package_of(work, target, state.configuration_name)
-    live = None if arn is None else described_version(work, target["aws_region"], arn)
+    live = version_served_with(work, target, state.configuration_name)
     if live is None or not live.is_deploying(state.configuration_name):
         return Place(target, state, live)
     return Place(target, state, live, kept=live.metadata.get("deploying_after", NOTHING))
+
+
+def version_served_with(
+    work: Work, target: Mapping[str, Any], configuration_name: str
+) -> Version | None:
+    """Describe the version that a configuration serves; None where nobody can tell."""
+    arn = package_of(work, target, configuration_name)
+    return None if arn is None else described_version(work, target["aws_region"], arn)
 
 
 def former_of(work: Work, place: Place, replaces: Version | None) -> dict[str, Any] | None:

@@ -10,9 +10,10 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from .endpoints import described_configuration, described_model
-from .errors import DeploymentError, is_missing, place_of, working_on
+from .errors import is_missing, place_of, working_on
+from .places import version_served_with
 from .requests import configuration_request, is_own_name, model_request, name_prefix, tags
-from .versions import described_version
+from .versions import target_version
 from .work import Work
 
 _NEVER: Final = ""
@@ -28,17 +29,14 @@ def prepare(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
         ``endpoint_config_name`` and ``model_name``.
 
     Raises:
-        DeploymentError: SageMaker refuses one of them.
+        DeploymentError: SageMaker refuses one of them, or the version is gone.
     """
     placed, settings = work.placed(target), work.settings
-    where = place_of(target)
-    with working_on(where, f"preparing version {target['version']}"):
+    with working_on(place_of(target), f"preparing version {target['version']}"):
         kept = _kept(work, placed)
         if kept is not None:
             return kept
-        version = described_version(work, target["aws_region"], target["model_package_arn"])
-        if version is None:
-            raise DeploymentError(f"{where}: version {target['version']} was deleted meanwhile.")
+        version = target_version(work, target)
         tagged = tags(settings, placed, version.content.artifact_sha256)
         sagemaker = work.sagemaker(target)
         model = model_request(settings, placed)
@@ -131,12 +129,7 @@ def _own_names(
 
 def _last_served(work: Work, target: Mapping[str, Any], configuration_name: str) -> str:
     """Return until when a configuration served, as a text that sorts; empty if it never did."""
-    configuration = described_configuration(work, target, configuration_name)
-    if configuration is None:
-        return _NEVER
-    model = described_model(work, target, configuration["ProductionVariants"][0]["ModelName"])
-    arn = (model or {}).get("PrimaryContainer", {}).get("ModelPackageName")
-    version = None if arn is None else described_version(work, target["aws_region"], arn)
+    version = version_served_with(work, target, configuration_name)
     if version is None or version.metadata.get("served_with") != configuration_name:
         return _NEVER
     return version.metadata.get("served_until", _NEVER)

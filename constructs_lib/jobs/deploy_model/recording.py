@@ -20,11 +20,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from .errors import FAILURES, DeploymentError, place_of, working_on
+from .errors import FAILURES, place_of, working_on
 from .notices import tell
 from .places import NOTHING
 from .preparing import remove_old_ones
-from .versions import Version, described_version, write
+from .versions import Version, described_version, target_version, write
 from .work import Work, now, written_time
 
 _BEGUN: Final[Mapping[str, str | None]] = {
@@ -43,12 +43,11 @@ logger = logging.getLogger(__name__)
 
 def write_begun(work: Work, target: Mapping[str, Any], configuration_name: str) -> None:
     """Write on a version that it is about to serve, and instead of what."""
-    version = _version(work, target["aws_region"], target["model_package_arn"])
     former = target["former"]
     write(
         work,
         target["aws_region"],
-        version,
+        target_version(work, target),
         {
             **_BEGUN,
             "deploying_with": configuration_name,
@@ -57,20 +56,22 @@ def write_begun(work: Work, target: Mapping[str, Any], configuration_name: str) 
     )
 
 
-def write_restored(work: Work, target: Mapping[str, Any]) -> None:
-    """Write on both versions that the former one serves, after the other was taken back."""
+def write_restored(work: Work, target: Mapping[str, Any], version: Version) -> None:
+    """Write on both versions that the former one serves, after the other was taken back.
+
+    Args:
+        work: What to work with.
+        target: The region.
+        version: What was taken back, as it was described just now.
+    """
     region, moment = target["aws_region"], written_time(now())
     former = target["former"]
     arn = former["model_package_arn"] if former else None
-    if arn is not None and arn != target["model_package_arn"]:
-        version = described_version(work, region, arn)
-        if version is not None and "served_until" in version.metadata:
-            write(work, region, version, {"served_until": None}, SERVING_STAGE)
-    version = described_version(work, region, target["model_package_arn"])
-    if version is None:
-        return
-    has_served = "served_since" in version.metadata and "served_until" not in version.metadata
-    ended = {"served_until": moment} if has_served and arn != version.arn else {}
+    if arn is not None and arn != version.arn:
+        before = described_version(work, region, arn)
+        if before is not None and "served_until" in before.metadata:
+            write(work, region, before, {"served_until": None}, SERVING_STAGE)
+    ended = {"served_until": moment} if version.is_serving and arn != version.arn else {}
     # A version that served well before is no worse for a return to it that failed.
     failed = {"taken_back": moment} if work.action == "deploy" else {}
     write(work, region, version, {**_BEGUN, **ended, **failed}, TAKEN_BACK_STAGE)
@@ -123,7 +124,7 @@ def _write_serving(work: Work, target: Mapping[str, Any], configuration_name: st
         if version is not None and "served_until" not in version.metadata:
             changes = {**_BEGUN, "served_until": moment}
             write(work, region, version, changes, RETIRED_STAGE)
-    version = _version(work, region, target["model_package_arn"])
+    version = target_version(work, target)
     if version.is_recorded(configuration_name):
         return
     changes = {
@@ -146,7 +147,7 @@ def _write_removed(work: Work, target: Mapping[str, Any]) -> None:
 
 
 def _told_of(work: Work, target: Mapping[str, Any]) -> dict[str, Any]:
-    version = _version(work, target["aws_region"], target["model_package_arn"])
+    version = target_version(work, target)
     return {
         "region_code": target["region_code"],
         "aws_region": target["aws_region"],
@@ -154,13 +155,6 @@ def _told_of(work: Work, target: Mapping[str, Any]) -> dict[str, Any]:
         "endpoint_config_name": version.metadata.get("served_with"),
         "since": version.metadata.get("served_since"),
     }
-
-
-def _version(work: Work, region: str, arn: str) -> Version:
-    version = described_version(work, region, arn)
-    if version is None:
-        raise DeploymentError(f"{region}: the version {arn} was deleted.")
-    return version
 
 
 def _remove_old_ones(work: Work, target: Mapping[str, Any]) -> None:

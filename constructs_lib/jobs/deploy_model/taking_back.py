@@ -49,7 +49,7 @@ def _longest_seconds(work: Work) -> int:
 
 
 def _take_back(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
-    place, former = look_at(work, work.placed(target)), target["former"]
+    place, former = look_at(work, target), target["former"]
     version = described_version(work, target["aws_region"], target["model_package_arn"])
     state = place.state
     if state is not None and state.is_changing:
@@ -117,21 +117,15 @@ def _attempts(version: Version) -> int:
 
 
 def _is_back(work: Work, target: Mapping[str, Any], version: Version | None) -> dict[str, str]:
-    former = target["former"]
-    was_changed = version is not None and (
-        "deploying_with" in version.metadata
-        or (
-            former["model_package_arn"] != version.arn
-            and "served_since" in version.metadata
-            and "served_until" not in version.metadata
-        )
-    )
-    if not was_changed:
-        if version is not None:
-            write(work, target["aws_region"], version, {"taking_back_since": None})
-        return {"status": "unchanged", "reason": ""}
+    unchanged = {"status": "unchanged", "reason": ""}
+    if version is None:
+        return unchanged
+    is_former = target["former"]["model_package_arn"] == version.arn
+    if "deploying_with" not in version.metadata and (is_former or not version.is_serving):
+        write(work, target["aws_region"], version, {"taking_back_since": None})
+        return unchanged
     scale(work, target)
-    write_restored(work, target)
+    write_restored(work, target, version)
     return {"status": "restored", "reason": ""}
 
 
@@ -168,7 +162,7 @@ def _without_endpoint(
     if state is None:
         if version is None or "deploying_with" not in version.metadata:
             return {"status": "unchanged", "reason": ""}
-        write_restored(work, target)
+        write_restored(work, target, version)
         return {"status": "removed", "reason": ""}
     if state.status == SERVING and not _is_ours(state, place, version):
         return _needs_person(

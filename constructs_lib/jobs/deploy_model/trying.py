@@ -17,7 +17,7 @@ from ..verify_model.answers.expected import check_expected
 from ..verify_model.answers.responses import ResponseError, check_response
 from ..verify_model.payloads import Payload, read_payloads
 from .errors import DeploymentError, place_of, working_on
-from .versions import Version, described_version
+from .versions import Version, target_version
 from .work import Work
 
 MOST_ANSWERS: Final = 10
@@ -42,9 +42,7 @@ def try_answers(
     """
     where = place_of(target)
     with working_on(where, f"trying version {target['version']}, by {prepared['model_name']}"):
-        version = described_version(work, target["aws_region"], target["model_package_arn"])
-        if version is None:
-            raise DeploymentError(f"{where}: version {target['version']} was deleted meanwhile.")
+        version = target_version(work, target)
         request, payloads = _samples(work, target, version)
         answers = [_ask(work, target, payload, request) for payload in payloads]
     wrong = [each for each in answers if "problem" in each]

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from botocore.exceptions import ClientError
 
 from ..register_model.errors import code_of
-from .errors import is_missing
+from .errors import DeploymentError, is_missing, place_of
 from .work import Work
 
 APPROVED: Final = "Approved"
@@ -74,6 +74,11 @@ class Version:
         """Whether it may serve."""
         return self.approval == APPROVED
 
+    @property
+    def is_serving(self) -> bool:
+        """Whether it is written down that it serves, with whatever configuration."""
+        return "served_since" in self.metadata and "served_until" not in self.metadata
+
     def is_recorded(self, configuration_name: str) -> bool:
         """Tell whether it is written down that it serves with a configuration."""
         metadata = self.metadata
@@ -96,6 +101,20 @@ def described_version(work: Work, region: str, arn: str) -> Version | None:
         if is_missing(error) or code_of(error) in _NO_VERSION:
             return None
         raise
+
+
+def target_version(work: Work, target: Mapping[str, Any]) -> Version:
+    """Describe the version that a target is to serve.
+
+    Raises:
+        DeploymentError: It is deleted.
+    """
+    version = described_version(work, target["aws_region"], target["model_package_arn"])
+    if version is None:
+        raise DeploymentError(
+            f"{place_of(target)}: version {target['version']} was deleted meanwhile."
+        )
+    return version
 
 
 def versions(work: Work, region: str, group: str, approval: str | None = None) -> Iterator[Version]:
