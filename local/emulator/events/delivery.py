@@ -17,6 +17,7 @@ from local.emulator.authorization.sessions import ServiceCaller, Sessions
 from local.emulator.background import Background
 from local.emulator.clients import Clients
 from local.emulator.events.inputs import Event, input_for
+from local.emulator.events.origins import origin_of, with_origin
 from local.emulator.events.targets import Sender
 
 _DEFAULT_BUS: Final = "default"
@@ -32,17 +33,24 @@ class EventDelivery:
 
     def install(self) -> None:
         """Take the delivery over from moto's EventBridge."""
-        from moto.events.models import Rule
+        from moto.events.models import EventsBackend, Rule
 
-        send = Rule.send_to_targets
+        put, send = EventsBackend.put_events, Rule.send_to_targets
+
+        @wraps(put)
+        def put_events(backend: Any, events: list[dict[str, Any]]) -> Any:
+            with origin_of(events):
+                return put(backend, events)
 
         @wraps(send)
-        def send_to_targets(rule: Any, event: Any, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002  # moto's
+        def send_to_targets(rule: Any, given: Any, transform_input: bool = True) -> None:  # noqa: FBT001, FBT002  # moto's
+            event = with_origin(given)
             others = [each for each in rule.targets if _is_left_to_moto(each["Arn"])]
             if others and rule.state == "ENABLED":
                 _with_targets(rule, others, lambda: send(rule, event, transform_input))
             self._send(rule, _as_delivered(event))
 
+        EventsBackend.put_events = put_events
         Rule.send_to_targets = send_to_targets
 
     def emit(

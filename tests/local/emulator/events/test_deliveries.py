@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -103,6 +104,34 @@ def test_a_queue_gets_what_its_rule_matches(
     assert (event["source"], event["detail-type"], event["region"]) == (source, "Test", "us-east-1")
     assert event["time"].endswith("Z")
     assert "ingestion-time" not in event
+
+
+def test_what_is_sent_on_to_another_region_tells_where_and_when_it_happened(
+    aws: EmbeddedAws,
+    create_queue: Callable[..., Queue],
+    create_rule: Callable[..., str],
+    create_role: CreateRole,
+) -> None:
+    queue, source, elsewhere = create_queue(), _name("source"), aws.client("events", "eu-west-1")
+    create_rule({"Arn": queue.arn}, source=[source], region=["eu-west-1"])
+    bus = f"arn:aws:events:us-east-1:{aws.account_id}:event-bus/default"
+    sends = create_role(allow("events:PutEvents", bus), trusts=EVENTS)
+    elsewhere.put_rule(Name=source, EventPattern=json.dumps({"source": [source]}))
+    elsewhere.put_targets(Rule=source, Targets=[{"Id": "1", "Arn": bus, "RoleArn": sends}])
+    entry = {
+        "Source": source,
+        "DetailType": "Test",
+        "Detail": "{}",
+        "Resources": ["arn:aws:s3:::bucket"],
+        "Time": datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC),
+    }
+    first = elsewhere.put_events(Entries=[entry])["Entries"][0]["EventId"]
+    put(aws, source)  # here, which the rule does not want
+
+    (event,) = queue.bodies()
+    assert (event["region"], event["account"]) == ("eu-west-1", aws.account_id)
+    assert (event["time"], event["resources"]) == ("2026-03-14T09:26:53Z", entry["Resources"])
+    assert event["id"] != first
 
 
 def test_a_disabled_rule_delivers_nothing(
