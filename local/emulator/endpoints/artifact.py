@@ -6,6 +6,7 @@ the role pulls the image and reads the artifact, through the model's VPC if it h
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from local.emulator.authorization.uses import Use
 from local.emulator.clients import Clients
 from local.emulator.endpoints.capture import DataCapture
 from local.emulator.endpoints.fleet import ServedFiles, new_folder
-from local.emulator.endpoints.logs import EndpointLog
 from local.emulator.endpoints.words import CannotServeError, unhealthy, unreadable
+from local.emulator.monitoring.log_streams import LogStream
 
 _SERVICE: Final = "sagemaker.amazonaws.com"
 _OF_THE_IMAGE: Final = frozenset({On.REGISTRY, On.IMAGE})
@@ -112,8 +113,14 @@ class ModelReader:
         """
         key, identity = self._assume_role(model)
         self._check_calls(model, identity)
-        decisions = self.sessions.decisions
-        log = EndpointLog.of_variant(endpoint_name, variant, model.region, identity, decisions)
+        log = LogStream(
+            group=f"/aws/sagemaker/Endpoints/{endpoint_name}",
+            name=f"{variant}/i-{secrets.token_hex(8)}",
+            region=model.region,
+            identity=identity,
+            decisions=self.sessions.decisions,
+            makes_group=True,
+        )
         with new_folder() as folder:
             files = ServedFiles(
                 folder, model.environment, self._variables(model, key), log, model.is_isolated

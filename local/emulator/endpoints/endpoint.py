@@ -6,7 +6,7 @@ Source: DescribeEndpoint in the Amazon SageMaker API reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import RLock
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ class Deployment:
     """DataCaptureConfig: the configuration's, unless an update retains the former one."""
     status: str = "Creating"
     """Of its variants: ``Creating``, ``ActivatingTraffic`` or ``Baking``."""
-    answered: int = field(default=0)
+    answered: int = 0
 
     def stop(self) -> None:
         """End its processes."""
@@ -106,7 +106,6 @@ class ServedEndpoint:
         """Of the traffic, how much what is coming gets."""
         self.coming_since: Any = None
         self.last_config: Mapping[str, Any] | None = None
-        self.is_deleted = False
         self._told = told
 
     def set(self, status: str, reason: str | None = None) -> None:
@@ -118,6 +117,16 @@ class ServedEndpoint:
             self.failure_reason = reason and reason[:MOST_CHARACTERS]
             self.last_modified_time = utcnow()
         self._told(self)
+
+    @property
+    def region(self) -> str:
+        """Where it is."""
+        return self.arn.split(":")[3]
+
+    @property
+    def account(self) -> str:
+        """Whose it is."""
+        return self.arn.split(":")[4]
 
     @property
     def configuration_name(self) -> str:

@@ -34,9 +34,9 @@ from constructs_lib.jobs.verify_model.memory import MemorySampler
 from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, WorkerSilentError
 from local.emulator.endpoints import worker_program
-from local.emulator.endpoints.logs import EndpointLog
 from local.emulator.endpoints.words import unhealthy
 from local.emulator.endpoints.worker_program import VARIABLE, packed
+from local.emulator.monitoring.log_streams import LogStream
 
 _ANSWER_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
@@ -78,7 +78,7 @@ class ServedFiles:
     """The environment of the container."""
     of_aws: Mapping[str, str]
     """Its region and, unless it is isolated, the keys of the model's role."""
-    log: EndpointLog
+    log: LogStream
     is_isolated: bool
 
     @property

@@ -87,7 +87,7 @@ class Invocations:
                 endpoint_name=endpoint.endpoint_name,
                 variant_name=variant.name,
                 configuration_name=deployment.configuration.endpoint_config_name,
-                region=endpoint.arn.split(":")[3],
+                region=endpoint.region,
                 status=status,
                 seconds=time.monotonic() - began,
             ).publish(self.account)
@@ -111,9 +111,8 @@ class Invocations:
         return 200, told, answer.body
 
     def _model_error(self, endpoint: ServedEndpoint, error: ModelFailedError) -> Answered:
-        region = endpoint.arn.split(":")[3]
+        region, said = endpoint.region, str(error)
         group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
-        said = str(error)
         whose = "client" if error.status == _NOT_UNDERSTOOD else "server"
         message = (
             f'Received {whose} error ({error.status}) from primary with message "{said}". See the'

@@ -131,11 +131,8 @@ class Rollout:
             self._bake(endpoint, step.wait_seconds, alarms)
 
     def _bake(self, endpoint: ServedEndpoint, seconds: float, alarms: list[str]) -> None:
-        region = endpoint.arn.split(":")[3]
-        account = endpoint.arn.split(":")[4]
-
         def tripped() -> str | None:
-            return tripped_alarm(alarms, region, account)
+            return tripped_alarm(alarms, endpoint.region, endpoint.account)
 
         if not self.pace.wait(seconds, lambda: bool(alarms) and tripped() is not None):
             raise _TakenBackError(f"alarm {tripped()}")

@@ -29,8 +29,7 @@ from local.emulator.endpoints.stored import (
 )
 from local.emulator.endpoints.words import (
     already_existing,
-    arn_of,
-    could_not_find,
+    found,
     in_progress,
     refused,
 )
@@ -89,15 +88,15 @@ class EndpointService:
             setattr(Answers, answered.__name__, answered)
 
     def _create(self, backend: Any, request: Mapping[str, Any]) -> str:
-        name, arn = request["EndpointName"], arn_of(backend, "endpoint", request["EndpointName"])
+        name = request["EndpointName"]
         configuration = found_configuration(backend, request["EndpointConfigName"])
         endpoint = ServedEndpoint(backend, name, request.get("Tags") or (), self.told)
         endpoint.coming = self.rollout.deployment(backend, configuration)
         if backend.endpoints.setdefault(name, endpoint) is not endpoint:
-            raise already_existing(arn)
+            raise already_existing(backend, "endpoint", name)
         self.told(endpoint)
         _begin(endpoint, self.rollout.create, backend, endpoint)
-        return arn
+        return endpoint.arn
 
     def _update(self, backend: Any, request: Mapping[str, Any]) -> str:
         endpoint = found_endpoint(backend, request["EndpointName"])
@@ -205,10 +204,8 @@ def found_endpoint(backend: Any, name: str) -> ServedEndpoint:
     Raises:
         AWSValidationException: There is none.
     """
-    found: ServedEndpoint | None = backend.endpoints.get(name)
-    if found is None:
-        raise could_not_find(arn_of(backend, "endpoint", name))
-    return found
+    endpoint: ServedEndpoint = found(backend, "endpoint", name, backend.endpoints)
+    return endpoint
 
 
 def _begin(endpoint: ServedEndpoint, work: Callable[..., object], *arguments: Any) -> None:
@@ -255,7 +252,7 @@ def _refuse_scaled(endpoint: ServedEndpoint, variant: str) -> None:
     """
     from moto.applicationautoscaling.models import applicationautoscaling_backends
 
-    _, _, _, region, account, _ = endpoint.arn.split(":", 5)
+    region, account = endpoint.region, endpoint.account
     name = f"endpoint/{endpoint.endpoint_name}/variant/{variant}"
     targets = applicationautoscaling_backends[account][region].targets.values()
     if any(name in of_dimension for of_dimension in targets):

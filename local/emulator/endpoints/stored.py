@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import wraps
 from typing import Any, Final
 
-from local.emulator.endpoints.words import already_existing, arn_of, could_not_find, refused
+from local.emulator.endpoints.words import already_existing, arn_of, found, refused
 from local.emulator.sagemaker.validation import check_request, request_of
 
 _CONFIG_MEMBERS: Final = (
@@ -76,10 +76,8 @@ def found_configuration(backend: Any, name: str) -> EndpointConfiguration:
     Raises:
         AWSValidationException: There is none.
     """
-    found: EndpointConfiguration | None = backend.endpoint_configs.get(name)
-    if found is None:
-        raise could_not_find(arn_of(backend, "endpoint-config", name))
-    return found
+    one: EndpointConfiguration = found(backend, "endpoint-config", name, backend.endpoint_configs)
+    return one
 
 
 def install_models() -> None:
@@ -93,7 +91,9 @@ def install_models() -> None:
     def create_model(response: Any) -> Any:
         backend, request = response.sagemaker_backend, request_of(response)
         check_request("CreateModel", request)
-        _refuse_existing(backend, "model", request["ModelName"], backend._models)
+        name = request["ModelName"]
+        if name in backend._models:
+            raise already_existing(backend, "model", name)
         for container in (request.get("PrimaryContainer") or {}, *request.get("Containers", ())):
             _check_package(backend, container.get("ModelPackageName"))
         return create(response)
@@ -101,15 +101,14 @@ def install_models() -> None:
     @wraps(describe)
     def describe_model(response: Any) -> Any:
         backend, name = response.sagemaker_backend, response._get_param("ModelName")
-        if name not in backend._models:
-            raise could_not_find(arn_of(backend, "model", name))
+        found(backend, "model", name, backend._models)
         members = describe(response).result.items()
         return ActionResult({name: value for name, value in members if value not in ({}, [])})
 
     def delete_model(response: Any) -> Any:
         backend, name = response.sagemaker_backend, response._get_param("ModelName")
-        if backend._models.pop(name, None) is None:
-            raise could_not_find(arn_of(backend, "model", name))
+        found(backend, "model", name, backend._models)
+        backend._models.pop(name, None)
         return EmptyResult()
 
     for answered in (create_model, describe_model, delete_model):
@@ -125,7 +124,8 @@ def install_configurations() -> None:
         backend, request = response.sagemaker_backend, request_of(response)
         check_request("CreateEndpointConfig", request)
         name = request["EndpointConfigName"]
-        _refuse_existing(backend, "endpoint-config", name, backend.endpoint_configs)
+        if name in backend.endpoint_configs:
+            raise already_existing(backend, "endpoint-config", name)
         _check_variants(backend, request)
         configuration = EndpointConfiguration(backend, request)
         backend.endpoint_configs[name] = configuration
@@ -144,11 +144,6 @@ def install_configurations() -> None:
 
     for answered in (create_endpoint_config, describe_endpoint_config, delete_endpoint_config):
         setattr(Answers, answered.__name__, answered)
-
-
-def _refuse_existing(backend: Any, kind: str, name: str, existing: Mapping[str, Any]) -> None:
-    if name in existing:
-        raise already_existing(arn_of(backend, kind, name))
 
 
 def _check_package(backend: Any, arn: str | None) -> None:
@@ -176,9 +171,7 @@ def _check_variants(backend: Any, request: Mapping[str, Any]) -> None:
                 f"Production variant {variant['VariantName']} has no InstanceType: the embedded AWS"
                 " has endpoints of instances only."
             )
-        model = variant.get("ModelName")
-        if model not in backend._models:
-            raise could_not_find(arn_of(backend, "model", str(model)))
+        found(backend, "model", str(variant.get("ModelName")), backend._models)
     dropped = [name for name in _SERVES_NOTHING if request.get(name)]
     if dropped:
         raise refused(f"The embedded AWS has no endpoints with {' and '.join(dropped)}.")

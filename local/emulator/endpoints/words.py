@@ -6,6 +6,7 @@ and 40048, awslabs/llm-hosting-container 18); "Troubleshooting" of hosting in th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 _KINDS: Final = {
@@ -33,23 +34,27 @@ def refused(message: str) -> Exception:
     return error
 
 
-def could_not_find(arn: str) -> Exception:
-    """Refuse a call on what is not there."""
-    return refused(f'Could not find {_kind(arn)} "{arn}".')
+def found(backend: Any, kind: str, name: str, there: Mapping[str, Any]) -> Any:
+    """Find what has a name among what is there of its kind.
+
+    Raises:
+        AWSValidationException: There is none.
+    """
+    one = there.get(name)
+    if one is None:
+        raise refused(f'Could not find {_KINDS[kind]} "{arn_of(backend, kind, name)}".')
+    return one
 
 
-def already_existing(arn: str) -> Exception:
+def already_existing(backend: Any, kind: str, name: str) -> Exception:
     """Refuse to create what is there."""
-    return refused(f'Cannot create already existing {_kind(arn)} "{arn}".')
+    arn = arn_of(backend, kind, name)
+    return refused(f'Cannot create already existing {_KINDS[kind]} "{arn}".')
 
 
 def in_progress(arn: str) -> Exception:
     """Refuse to change an endpoint that is changing."""
     return refused(f'Cannot update in-progress endpoint "{arn}".')
-
-
-def _kind(arn: str) -> str:
-    return _KINDS[arn.split(":", 5)[5].partition("/")[0]]
 
 
 def arn_of(backend: Any, kind: str, name: str) -> str:

@@ -160,7 +160,7 @@ class SageMakerEvents:
         described["EndpointStatus"] = _capitals(described["EndpointStatus"])
         described["Tags"] = {tag["Key"]: tag["Value"] for tag in endpoint.tags}
         detail = json.loads(json.dumps(described, default=_milliseconds))
-        self._emit(_ENDPOINT, endpoint.arn.split(":")[3], [endpoint.arn], detail)
+        self._emit(_ENDPOINT, endpoint.region, [endpoint.arn], detail)
 
     def _package_changed(self, response: Any, arn: str, updated: Any) -> None:
         package = response.sagemaker_backend.describe_model_package(arn)

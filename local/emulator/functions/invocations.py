@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import time
 import uuid
 import zipfile
@@ -25,8 +26,8 @@ from local.emulator.functions.environments import (
     InvocationOutcome,
     Limits,
 )
-from local.emulator.functions.logs import FunctionLog, new_stream
 from local.emulator.functions.pool import EnvironmentPool
+from local.emulator.monitoring.log_streams import LogStream
 
 _TAIL_BYTES: Final = 4096
 _MEBIBYTE: Final = 1 << 20
@@ -77,7 +78,7 @@ class FunctionRunner:
                 self.pool.give_back(environment)
             else:
                 environment.end()
-        self._keep_log(function, environment.role, answer)
+        self._log_stream(function, environment.role).keep(answer.log)
         return answer
 
     def _start(self, function: Any) -> ExecutionEnvironment:
@@ -85,7 +86,7 @@ class FunctionRunner:
         key, identity = self.sessions.of_role(
             function.role, _caller(function), function.function_name, subnets
         )
-        role = AssumedRole(identity, new_stream(_version(function)))
+        role = AssumedRole(identity, _new_stream(_version(function)))
         variables = {
             **self._environment(function, key),
             "AWS_LAMBDA_LOG_GROUP_NAME": function.logs_group_name,
@@ -106,15 +107,27 @@ class FunctionRunner:
             "_HANDLER": function.handler,
         }
 
-    def _keep_log(self, function: Any, role: AssumedRole, answer: FunctionAnswer) -> None:
-        log = FunctionLog(function.logs_group_name, function.region, function.account_id)
-        log.keep(answer.log, role.log_stream, role.identity, self.sessions.decisions)
+    def _log_stream(self, function: Any, role: AssumedRole) -> LogStream:
+        return LogStream(
+            group=function.logs_group_name,
+            name=role.log_stream,
+            region=function.region,
+            identity=role.identity,
+            decisions=self.sessions.decisions,
+        )
 
 
 def _caller(function: Any) -> ServiceCaller:
     return ServiceCaller(
         service="lambda.amazonaws.com", region=function.region, source_arn=function.function_arn
     )
+
+
+def _new_stream(version: str) -> str:
+    """Name the log stream of a process that runs a version of a function."""
+    from moto.core.utils import utcnow
+
+    return f"{utcnow():%Y/%m/%d}/[{version}]{secrets.token_hex(16)}"
 
 
 def _key(function: Any) -> EnvironmentKey:

@@ -1,1 +1,1 @@
-"""Amazon CloudWatch: alarms that are evaluated, and the metrics of endpoints."""
+"""Amazon CloudWatch: alarms that are evaluated, metrics of endpoints, and log streams."""

@@ -16,11 +16,10 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from constructs_lib.aws.handle import AwsHandle
-from local.emulator.authorization.sessions import ServiceCaller, Sessions
-from local.emulator.authorization.uses import Use
+from local.emulator.authorization.sessions import NotTrustedError, ServiceCaller, Sessions
 from local.emulator.clients import ONE_ATTEMPT, WAIT_FOR_FUNCTIONS
 
-SERVICE: Final = "states.amazonaws.com"
+_SERVICE: Final = "states.amazonaws.com"
 _SESSION_NAME: Final = "StepFunctions"
 _NOT_TRUSTED: Final = (
     "Neither the global service principal states.amazonaws.com, nor the regional one is authorized"
@@ -67,24 +66,25 @@ class WorkflowIdentities:
         from moto.core.exceptions import AWSError
 
         region = machine_arn.split(":")[3]
-        caller = ServiceCaller(service=SERVICE, region=region, source_arn=machine_arn)
-        if self._denial(role_arn, caller) is not None:
-            raise AWSError(_NOT_TRUSTED, "AccessDeniedException")
-
-    def _denial(self, role_arn: str, caller: ServiceCaller) -> Any:
-        identity = caller.identity(self.sessions.identities.account)
-        use = Use("sts:AssumeRole", role_arn)
-        return self.sessions.decisions.denial(identity, use, region=caller.region)
+        caller = ServiceCaller(service=_SERVICE, region=region, source_arn=machine_arn)
+        try:
+            self.sessions.require_trust(role_arn, caller)
+        except NotTrustedError as error:
+            raise AWSError(_NOT_TRUSTED, "AccessDeniedException") from error
 
     def _client(self, region: str, service: str, state_credentials: Any = None) -> Any:
         """Make a client as moto's interpreter asks for it; each task looks at the trust again."""
         role_arn = state_credentials.role_arn
         machine = getattr(state_credentials, "state_machine_arn", None)
-        caller = ServiceCaller(service=SERVICE, region=region, source_arn=machine)
-        if self._denial(role_arn, caller) is not None:
+        caller = ServiceCaller(service=_SERVICE, region=region, source_arn=machine)
+        try:
+            self.sessions.require_trust(role_arn, caller)
+        except NotTrustedError as refused:
             error = {"Code": "AccessDeniedException", "Message": _NOT_TRUSTED}
             metadata = {"HTTPStatusCode": 400, "RequestId": "", "RetryAttempts": 0}
-            raise ClientError({"Error": error, "ResponseMetadata": metadata}, "AssumeRole")
+            raise ClientError(
+                {"Error": error, "ResponseMetadata": metadata}, "AssumeRole"
+            ) from refused
         kept = self._clients.get((role_arn, service, caller))
         if kept is None:
             kept = self._new_client(role_arn, service, caller)

@@ -246,9 +246,7 @@ def _events(deployment: DeploymentExecution) -> Html:
         [
             element("span", f"{each.time:%H:%M:%S}", class_="number"),
             value_of(each.region or "all"),
-            join(
-                [each.state and element("strong", value_of(each.state), " "), value_of(each.text)]
-            ),
+            _what(each),
         ]
         for each in news_of(deployment)
     ]
@@ -256,7 +254,7 @@ def _events(deployment: DeploymentExecution) -> Html:
 
 
 def _what(news: News) -> Html:
-    state = element("strong", value_of(news.state), " ") if news.state else None
+    state = news.state and element("strong", value_of(news.state), " ")
     return join([state, value_of(news.text)])
 
 

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 
 from constructs_lib.aws.resource_types import CUSTOM_RESOURCE
 from local.emulator.cloudformation.errors import ProvisioningError
+from local.emulator.cloudformation.handlers.s3 import create_bucket
 from local.emulator.cloudformation.resources import (
     Context,
     Handler,
@@ -113,9 +114,7 @@ def _place_of_answer(context: Context, request_id: str) -> Iterator[tuple[str, A
     s3 = context.client("s3")
     bucket = f"cloudformation-response-{request_id}"
     where = {"Bucket": bucket, "Key": "response"}
-    location = {"LocationConstraint": context.region}
-    is_first = context.region == "us-east-1"
-    s3.create_bucket(Bucket=bucket, **({} if is_first else {"CreateBucketConfiguration": location}))
+    create_bucket(s3, bucket, context.region)
 
     def read() -> Any:
         try:

@@ -17,12 +17,17 @@ from local.emulator.cloudformation.resources import (
 )
 
 
-def _create_bucket(context: Context, properties: Properties) -> Identity:
-    bucket = properties.get("BucketName") or context.generated_name(63).lower()
-    client, region = context.client("s3"), context.region
+def create_bucket(client: Any, bucket: str, region: str) -> None:
+    """Create a bucket in the region of a client."""
     location = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     # In us-east-1 a bucket has no location constraint, and must not be given one.
     client.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else location))
+
+
+def _create_bucket(context: Context, properties: Properties) -> Identity:
+    bucket = properties.get("BucketName") or context.generated_name(63).lower()
+    client, region = context.client("s3"), context.region
+    create_bucket(client, bucket, region)
     with undone_on_failure(lambda: client.delete_bucket(Bucket=bucket)):
         _configure(client, bucket, {}, properties)
     return _bucket_identity(bucket, region)
