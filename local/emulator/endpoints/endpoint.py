@@ -94,7 +94,7 @@ class ServedEndpoint:
         from moto.core.utils import utcnow
 
         self.endpoint_name = name
-        self.arn = arn_of(backend, "endpoint", name)
+        self.arn: str = arn_of(backend, "endpoint", name)
         self.tags = [dict(tag) for tag in tags]
         self.endpoint_status = "Creating"
         self.failure_reason: str | None = None
