@@ -53,7 +53,7 @@ LAYERS: Final = (
         "constructs_lib.template_limits",
     ),
     ("constructs_lib.settings", "constructs_lib.language"),
-    ("constructs_lib.service_model",),
+    ("constructs_lib.service_model", "constructs_lib.direct_server"),
     ("constructs_lib.jobs",),
     (
         "constructs_lib.arns",
@@ -77,6 +77,7 @@ NARROWER: Final = {
         {
             "constructs_lib.aws",
             "constructs_lib.confinement",
+            "constructs_lib.direct_server",
             "constructs_lib.endpoints",
             "constructs_lib.errors",
             "constructs_lib.graph",

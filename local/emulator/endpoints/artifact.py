@@ -123,7 +123,7 @@ class ModelReader:
         )
         with new_folder() as folder:
             files = ServedFiles(
-                folder, model.environment, self._variables(model, key), log, model.is_isolated
+                folder, model.environment, self._variables(model, key), model.is_isolated, log
             )
             self._unpack(model, key, files.model)
             _refuse_foreign_server(model, files.model, variant)

@@ -10,10 +10,7 @@ container answers within 60 seconds.
 from __future__ import annotations
 
 import base64
-import os
 import shutil
-import signal
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
@@ -24,25 +21,18 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final
 
-from constructs_lib.confinement import own_environment, walled
-from constructs_lib.jobs.archive import job_archive
-from constructs_lib.jobs.verify_model.direct import DirectCalls
-from constructs_lib.jobs.verify_model.findings import FoundProblems, RefusedModelError
-from constructs_lib.jobs.verify_model.job import VerificationJob
+from constructs_lib.direct_server import WalledCalls, WalledModel
+from constructs_lib.jobs.verify_model.findings import RefusedModelError
 from constructs_lib.jobs.verify_model.layout import MODEL_FOLDER
-from constructs_lib.jobs.verify_model.memory import MemorySampler
 from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, WorkerSilentError
-from local.emulator.endpoints import worker_program
 from local.emulator.endpoints.words import unhealthy
-from local.emulator.endpoints.worker_program import VARIABLE, packed
 from local.emulator.monitoring.log_streams import LogStream
 
 _ANSWER_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
 _LOGGED_BYTES: Final = 64 * 1024
 """At most of what is printed between two looks."""
-_JOB: Final = "verify_model"
 _UNSUPPORTED: Final = "UnsupportedTypeError"
 """What the toolkit's default functions raise, and its server answers with a status of 415."""
 
@@ -69,52 +59,13 @@ class ModelAnswer:
 
 
 @dataclass(frozen=True)
-class ServedFiles:
-    """An unpacked model, and what its container is told."""
+class ServedFiles(WalledModel):
+    """An unpacked model, what its container is told, and where it logs.
 
-    folder: Path
-    """For everything of this process; the model lies in :attr:`model`."""
-    declared: Mapping[str, str]
-    """The environment of the container."""
-    of_aws: Mapping[str, str]
-    """Its region and, unless it is isolated, the keys of the model's role."""
+    ``of_aws`` is its region and, unless it is isolated, the keys of the model's role.
+    """
+
     log: LogStream
-    is_isolated: bool
-
-    @property
-    def model(self) -> Path:
-        """The model folder of the serving layout."""
-        return self.folder / "opt/ml/model"
-
-    @property
-    def printed(self) -> Path:
-        """Where everything that the code prints goes."""
-        return self.folder / "printed"
-
-    def environment(self) -> dict[str, str]:
-        """Return all of the environment of a worker."""
-        around = own_environment(Path(tempfile.mkdtemp(prefix="worker-", dir=self.folder)))
-        paths = [f"{self.model}/code", str(self.model), around.get("PYTHONPATH", "")]
-        moved = {
-            name: value.replace(MODEL_FOLDER, str(self.model))
-            for name, value in self.declared.items()
-        }
-        return {
-            **around,
-            **self.of_aws,
-            "SAGEMAKER_BASE_DIR": str(self.model.parent),
-            **moved,
-            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONUNBUFFERED": "1",
-        }
-
-    def command(self) -> list[str]:
-        """Return what runs the program of a worker, behind walls where the machine has them."""
-        archive = self.folder / f"{_JOB}.zip"
-        archive.write_bytes(job_archive(_JOB))
-        program = [sys.executable, str(archive)]
-        return walled(program, self.model, [self.folder], network=not self.is_isolated).command
 
 
 _FOLDERS: Final[set[Path]] = set()
@@ -144,31 +95,6 @@ def _remove(folder: Path) -> None:
     _FOLDERS.discard(folder)
 
 
-class _FleetCalls(DirectCalls):
-    """Starts workers as verification does: by a program that puts them behind walls."""
-
-    def __init__(self, files: ServedFiles, startup_seconds: float) -> None:
-        job = VerificationJob(
-            model=files.model,
-            payload=files.folder,
-            request=files.folder,
-            program=Path(worker_program.__file__),
-            startup_timeout=startup_seconds,
-        )
-        worker = packed(files.command(), files.environment(), str(files.printed))
-        told = {**files.declared, VARIABLE: worker}
-        memory = MemorySampler(None)
-        memory.stop()  # nobody counts it
-        super().__init__(job, told, files.model, FoundProblems([]), memory, container="pytorch")
-
-    def kill(self) -> None:
-        """Kill the processes; whoever waits for one is told that it has ended."""
-        for worker in self._workers:
-            if worker.process.poll() is None:
-                with suppress(ProcessLookupError):
-                    os.killpg(worker.process.pid, signal.SIGKILL)
-
-
 class Fleet:
     """Serves one production variant, from :meth:`start` until :meth:`stop`."""
 
@@ -182,7 +108,7 @@ class Fleet:
         """
         self.variant = variant
         self.files = files
-        self._calls = _FleetCalls(files, startup_seconds)
+        self._calls = WalledCalls(files, startup_seconds)
         self._requests: SimpleQueue[tuple[Payload, Future[ModelAnswer]] | None] = SimpleQueue()
         self._has_started = Event()
         self._is_stopping = Event()

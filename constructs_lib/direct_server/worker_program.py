@@ -1,4 +1,4 @@
-"""Starts the worker of a fleet behind walls; a program of its own, standard library only.
+"""Starts the worker of a model behind walls; a program of its own, standard library only.
 
     python worker_program.py --serve ARGUMENTS...
 
@@ -15,7 +15,7 @@ import os
 import sys
 from typing import Final
 
-VARIABLE: Final = "RELEASE_FLEET_WORKER"
+VARIABLE: Final = "RELEASE_WALLED_WORKER"
 
 
 def packed(command: list[str], environment: dict[str, str], printed: str) -> str:
