@@ -1,21 +1,22 @@
 """Evaluates alarms, which moto keeps in the state that they are set to.
 
-A period of an alarm passes at the pace of the embedded AWS, as what services wait for does. An
-alarm keeps its state until its metrics have had data, and for a while after SetAlarmState.
+A period of an alarm passes at the pace of the embedded AWS, as what services wait for does. Each
+one is looked at once it is over, and none is left out however slow this machine is. A state that
+SetAlarmState has set stays for a while.
 
 Sources: "Using Amazon CloudWatch alarms" in the user guide, for missing data and M out of N;
-"Alarm events and EventBridge" there; SetAlarmState in the API reference.
+"Alarm events and EventBridge" there; PutMetricAlarm and SetAlarmState in the API reference.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC
 from functools import wraps
 from threading import Thread
 from typing import Any, Final
@@ -24,50 +25,43 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.authorization.sessions import ServiceCaller
 from local.emulator.events.delivery import EventDelivery
+from local.emulator.monitoring.alarm_history import AlarmHistory, AlarmState
 from local.emulator.monitoring.datapoints import UnknownMathError, expression_value, statistic
+from local.emulator.monitoring.evaluation import (
+    FURTHER_PERIODS,
+    PeriodDatapoint,
+    alarm_period,
+    outcome_of,
+)
+from local.emulator.monitoring.series import (
+    MetricKey,
+    MetricSeries,
+    current_series,
+    metric_key,
+)
 from local.emulator.pace import Pace
 
 _TICK_SECONDS: Final = 0.1
+_LATE_SECONDS: Final = 0.05
+"""How long after the end of a period its last values can come, of this machine."""
+_MOST_PERIODS: Final = 100
+"""Looked at in one go, after this machine was suspended."""
 _HELD_SECONDS: Final = 2.0
 """How long a state stays that was set by hand, of this machine."""
-_COMPARED: Final[Mapping[str, tuple[str, Callable[[float, float], bool]]]] = {
-    "GreaterThanOrEqualToThreshold": ("greater than or equal to", lambda a, b: a >= b),
-    "GreaterThanThreshold": ("greater than", lambda a, b: a > b),
-    "LessThanOrEqualToThreshold": ("less than or equal to", lambda a, b: a <= b),
-    "LessThanThreshold": ("less than", lambda a, b: a < b),
-}
 _ACTIONS: Final = {
     "ALARM": "alarm_actions",
     "INSUFFICIENT_DATA": "insufficient_data_actions",
     "OK": "ok_actions",
 }
+_KEPT: Final = (
+    "state_value",
+    "state_reason",
+    "state_reason_data",
+    "state_updated_timestamp",
+    "history",
+)
+"""Of an alarm that is put once more."""
 _EVENT: Final = "CloudWatch Alarm State Change"
-
-MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
-
-
-@dataclass
-class _Series:
-    """The values of the metrics of a region, by name and dimensions, in the order of time."""
-
-    read: int = 0
-    values: dict[MetricKey, tuple[list[float], list[float]]] = field(default_factory=dict)
-
-    def follow(self, backend: Any) -> None:
-        """Take over what is new."""
-        data = backend.metric_data
-        for datum in data[self.read :]:
-            value = getattr(datum, "value", None)
-            if value is not None:
-                times, values = self.values.setdefault(_key_of(datum), ([], []))
-                times.append(_timestamp(datum.timestamp))
-                values.append(value)
-        self.read = len(data)
-
-    def between(self, key: MetricKey, start: float, end: float) -> Sequence[float]:
-        """Return the values of a period."""
-        times, values = self.values[key]
-        return values[bisect_left(times, start) : bisect_left(times, end)]
 
 
 @dataclass(frozen=True)
@@ -76,25 +70,36 @@ class AlarmWatch:
 
     delivery: EventDelivery
     pace: Pace
-    _series: dict[str, _Series] = field(default_factory=dict, init=False)
 
     def install(self) -> None:
         """Begin, and let SetAlarmState do what a new state does."""
         from moto.cloudwatch.models import CloudWatchBackend as Backend
 
-        set_state = Backend.set_alarm_state
+        AlarmHistory.install()
+        put, set_state = Backend.put_metric_alarm, Backend.set_alarm_state
+
+        @wraps(put)
+        def put_metric_alarm(backend: Any, name: str, *arguments: Any, **named: Any) -> Any:
+            before = backend.alarms.get(name)
+            alarm = put(backend, name, *arguments, **named)
+            if not alarm.rule:
+                alarm.state_value = "INSUFFICIENT_DATA"
+            for member in _KEPT if before is not None else ():
+                setattr(alarm, member, getattr(before, member))
+            return alarm
 
         @wraps(set_state)
         def set_alarm_state(
             backend: Any, alarm_name: str, reason: str, reason_data: str, state_value: str
         ) -> None:
             alarm = backend.alarms.get(alarm_name)
-            before = alarm and alarm.state_value
+            before = alarm and _state_of(alarm)
             set_state(backend, alarm_name, reason, reason_data, state_value)
             alarm.held_until = time.monotonic() + _HELD_SECONDS
-            if state_value != before:
-                self._tell(alarm, before)
+            if state_value != before.value:
+                self._tell(backend, alarm, before)
 
+        Backend.put_metric_alarm = put_metric_alarm
         Backend.set_alarm_state = set_alarm_state
         Thread(target=self._watch, name="alarms", daemon=True).start()
 
@@ -104,59 +109,54 @@ class AlarmWatch:
         account = self.delivery.sessions.identities.account
         while True:
             time.sleep(_TICK_SECONDS)
-            for region, backend in list(cloudwatch_backends[account].items()):
-                if backend.metric_data:
-                    series = self._series.setdefault(region, _Series())
-                    series.follow(backend)
-                    for alarm in list(backend.alarms.values()):
-                        try:
-                            self._look(alarm, series)
-                        except Exception:
-                            alarm.held_until = float("inf")
-                            logging.getLogger(__name__).exception("defect: alarm %s", alarm.name)
+            for backend in list(cloudwatch_backends[account].values()):
+                for alarm in list(backend.alarms.values()):
+                    try:
+                        self._look(backend, alarm)
+                    except Exception:
+                        alarm.held_until = float("inf")
+                        logging.getLogger(__name__).exception("defect: alarm %s", alarm.name)
 
-    def _look(self, alarm: Any, series: _Series) -> None:
+    def _look(self, backend: Any, alarm: Any) -> None:
+        """Evaluate an alarm for each period that is over and was not looked at."""
         if alarm.rule or getattr(alarm, "held_until", 0) > time.monotonic():
             return
-        try:
-            points = self._datapoints(alarm, series)
-            state = None if points is None else _state(alarm, points)
-        except UnknownMathError as error:
-            logging.getLogger(__name__).warning("alarm %s: %s", alarm.name, error)
-            alarm.held_until = float("inf")
-            return
-        if state is not None and state != alarm.state_value:
-            before = alarm.state_value
-            alarm.update_state(_reason(alarm, points or (), state), "{}", state)
-            self._tell(alarm, before)
+        length, now = alarm_period(alarm) / self.pace.scale, time.time()
+        last = math.floor((now - _LATE_SECONDS) / length) - 1
+        looked = max(getattr(alarm, "looked", last - 1), last - _MOST_PERIODS)
+        series = current_series(backend)
+        for period in range(looked + 1, last + 1):
+            try:
+                outcome = outcome_of(alarm, self._datapoints(alarm, series, period, length), now)
+            except UnknownMathError as error:
+                logging.getLogger(__name__).warning("alarm %s: %s", alarm.name, error)
+                alarm.held_until = float("inf")
+                return
+            if outcome is not None and outcome.state != alarm.state_value:
+                before = _state_of(alarm)
+                alarm.update_state(outcome.reason, outcome.reason_data, outcome.state)
+                self._tell(backend, alarm, before)
+        alarm.looked = last
 
-    def _datapoints(self, alarm: Any, series: _Series) -> list[float | None] | None:
-        """Return the value of each period, the newest first; None if there never was one."""
-        queries = alarm.metric_data_queries
-        metrics = {each.id: each.metric_stat for each in queries if each.metric_stat}
-        keys = {name: _key_of_metric(stat.metric) for name, stat in metrics.items()}
-        if not queries:
-            keys = {"": _key_of(alarm)}
-        known = {name: key for name, key in keys.items() if key in series.values}
-        if not known:
-            return None
-        seconds = float(alarm.period or max(int(each.period) for each in metrics.values()))
-        length, now = seconds / self.pace.scale, time.time()
-        points = []
-        for number in range(int(alarm.evaluation_periods)):
-            end = now - number * length
-            values = {
-                name: _of_period(series, known.get(name), (end - length, end), stat)
-                for name, stat in _statistics(alarm, metrics)
-            }
-            points.append(_result(alarm, values) if queries else values[""])
-        return points
+    def _datapoints(
+        self, alarm: Any, series: MetricSeries, last: int, length: float
+    ) -> list[PeriodDatapoint]:
+        """Return what there is of each period of the evaluation range, the newest first."""
+        count = int(alarm.evaluation_periods) + FURTHER_PERIODS
+        return [
+            _datapoint(alarm, series, number * length, length)
+            for number in range(last, last - count, -1)
+        ]
 
-    def _tell(self, alarm: Any, before: str | None) -> None:
+    def _tell(self, backend: Any, alarm: Any, before: AlarmState) -> None:
+        now = _state_of(alarm)
+        if now.value == "ALARM":
+            alarm.tripped = time.monotonic()
+        AlarmHistory.of(backend).add(alarm.name, before, now)
         detail = {
             "alarmName": alarm.name,
-            "state": _told_state(alarm, alarm.state_value),
-            "previousState": _told_state(alarm, before),
+            "state": now.told(),
+            "previousState": before.told(),
             "configuration": {"description": alarm.description or ""},
         }
         region, arns = alarm.region_name, [alarm.alarm_arn]
@@ -164,9 +164,9 @@ class AlarmWatch:
         if alarm.actions_enabled:
             for arn in getattr(alarm, _ACTIONS[alarm.state_value]) or ():
                 if ":sns:" in arn:
-                    self.delivery.background.do(self._publish, alarm, arn, before)
+                    self.delivery.background.do(self._publish, alarm, arn, before.value)
 
-    def _publish(self, alarm: Any, topic: str, before: str | None) -> None:
+    def _publish(self, alarm: Any, topic: str, before: str) -> None:
         """Send what CloudWatch sends to a topic, as CloudWatch: the topic's policy decides."""
         region = alarm.region_name
         caller = ServiceCaller(
@@ -194,34 +194,34 @@ class AlarmWatch:
             logging.getLogger(__name__).warning("alarm %s is not told: %s", alarm.name, error)
 
 
+def _state_of(alarm: Any) -> AlarmState:
+    moment = alarm.state_updated_timestamp.replace(tzinfo=UTC)
+    return AlarmState(
+        alarm.state_value, alarm.state_reason, alarm.state_reason_data or "{}", moment
+    )
+
+
+def _datapoint(alarm: Any, series: MetricSeries, start: float, length: float) -> PeriodDatapoint:
+    """Return what an alarm compares in a period."""
+    end = start + length
+    if not alarm.metric_data_queries:
+        found = series.between(_key_of(alarm), start, end)
+        name = alarm.statistic or alarm.extended_statistic
+        return PeriodDatapoint(start, statistic(found, name), len(found))
+    values = {
+        query.id: statistic(
+            series.between(_key_of(query.metric_stat.metric), start, end), query.metric_stat.stat
+        )
+        for query in alarm.metric_data_queries
+        if query.metric_stat
+    }
+    return PeriodDatapoint(start, _result(alarm, values))
+
+
 def _key_of(named: Any) -> MetricKey:
-    """Name the metric of a datum, or of an alarm on one metric."""
-    name = getattr(named, "metric_name", None) or named.name
-    return named.namespace, name, frozenset((each.name, each.value) for each in named.dimensions)
-
-
-def _key_of_metric(metric: Any) -> MetricKey:
-    pairs = frozenset((each.name, each.value) for each in metric.dimensions or ())
-    return metric.namespace, metric.metric_name, pairs
-
-
-def _timestamp(moment: Any) -> float:
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    return float((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _statistics(alarm: Any, metrics: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not metrics:
-        yield "", alarm.statistic or alarm.extended_statistic
-    for name, stat in metrics.items():
-        yield name, stat.stat
-
-
-def _of_period(
-    series: _Series, key: MetricKey | None, period: tuple[float, float], name: str
-) -> float | None:
-    return None if key is None else statistic(series.between(key, *period), name)
+    """Name the metric of an alarm, or of a query of one."""
+    pairs = ((each.name, each.value) for each in named.dimensions or ())
+    return metric_key(named.namespace, named.metric_name, pairs)
 
 
 def _result(alarm: Any, values: Mapping[str, float | None]) -> float | None:
@@ -236,38 +236,3 @@ def _result(alarm: Any, values: Mapping[str, float | None]) -> float | None:
 
 def _returns_data(query: Any) -> bool:
     return str(query.return_data).lower() != "false"
-
-
-def _state(alarm: Any, points: Sequence[float | None]) -> str | None:
-    """Decide; None keeps the state."""
-    if alarm.comparison_operator not in _COMPARED:
-        raise UnknownMathError(f"{alarm.comparison_operator} is not evaluated here")
-    _, breaches = _COMPARED[alarm.comparison_operator]
-    missing = alarm.treat_missing_data or "missing"
-    present = [point for point in points if point is not None]
-    if not present and missing == "missing":
-        return "INSUFFICIENT_DATA"
-    if not present and missing == "ignore":
-        return None
-    count = sum(bool(breaches(point, float(alarm.threshold))) for point in present)
-    if missing == "breaching":
-        count += len(points) - len(present)
-    wanted = int(alarm.datapoints_to_alarm or alarm.evaluation_periods)
-    return "ALARM" if count >= wanted else "OK"
-
-
-def _reason(alarm: Any, points: Sequence[float | None], state: str) -> str:
-    words, _ = _COMPARED[alarm.comparison_operator]
-    shown = ", ".join(f"{point:g}" for point in points if point is not None) or "no data"
-    how = "was" if state == "ALARM" else "was not"
-    return (
-        f"Threshold Crossed: of the last {len(points)} datapoints [{shown}], enough {how} {words}"
-        f" the threshold ({float(alarm.threshold):g})."
-        if state != "INSUFFICIENT_DATA"
-        else f"Insufficient Data: {len(points)} datapoints were unknown."
-    )
-
-
-def _told_state(alarm: Any, value: str | None) -> dict[str, Any]:
-    moment = alarm.state_updated_timestamp.replace(tzinfo=UTC)
-    return {"value": value, "reason": alarm.state_reason, "timestamp": moment.isoformat()}

@@ -81,9 +81,25 @@ def alarm(aws: EmbeddedAws) -> Callable[..., str]:
     return create
 
 
-def state(aws: EmbeddedAws, name: str) -> str:
+PUT = (
+    "Namespace",
+    "MetricName",
+    "Statistic",
+    "Period",
+    "EvaluationPeriods",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+)
+
+
+def describe(aws: EmbeddedAws, name: str) -> dict[str, Any]:
     [found] = aws.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    return str(found["StateValue"])
+    return dict(found)
+
+
+def state(aws: EmbeddedAws, name: str) -> str:
+    return str(describe(aws, name)["StateValue"])
 
 
 def publish(aws: EmbeddedAws, namespace: str, **values: float) -> None:
@@ -95,13 +111,38 @@ def test_an_alarm_follows_its_metric_and_missing_data_ends_it(
     aws: EmbeddedAws, alarm: Callable[..., str]
 ) -> None:
     name = alarm(TreatMissingData="notBreaching")
-    quiet = alarm()
-
     publish(aws, name, Errors=2)
 
     wait_until(lambda: state(aws, name) == "ALARM")
     wait_until(lambda: state(aws, name) == "OK")
-    assert state(aws, quiet) == "OK"  # it never had data
+
+
+def test_an_alarm_without_data_begins_as_it_treats_what_is_missing(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    quiet, unknown = alarm(TreatMissingData="notBreaching"), alarm()
+
+    wait_until(lambda: state(aws, quiet) == "OK")
+
+    assert state(aws, unknown) == "INSUFFICIENT_DATA"
+
+
+def test_an_alarm_that_is_put_again_keeps_its_state(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    name = alarm(TreatMissingData="breaching")
+    wait_until(lambda: state(aws, name) == "ALARM")
+    described = describe(aws, name)
+
+    aws.client("cloudwatch").put_metric_alarm(
+        **{
+            "AlarmName": name,
+            **{member: described[member] for member in PUT},
+        }
+    )
+
+    assert describe(aws, name)["StateReason"] == described["StateReason"]
+    assert state(aws, name) == "ALARM"
 
 
 def test_missing_data_is_insufficient_unless_told_otherwise(
@@ -139,6 +180,35 @@ def test_a_rate_is_an_expression(aws: EmbeddedAws, alarm: Callable[..., str]) ->
     publish(aws, name, Errors=1, Requests=5)
 
     wait_until(lambda: state(aws, name) == "ALARM")
+    told = json.loads(describe(aws, name)["StateReasonData"])
+    assert (told["recentDatapoints"], told["threshold"]) == ([0.2], 0.1)
+    assert "statistic" not in told
+
+
+def test_an_alarm_tells_its_datapoints_and_its_threshold_and_keeps_that(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    name = alarm(TreatMissingData="notBreaching", Statistic=None, ExtendedStatistic="p99")
+    publish(aws, name, Errors=0.5)
+    publish(aws, name, Errors=2)
+    cloudwatch = aws.client("cloudwatch")
+    wait_until(lambda: state(aws, name) == "ALARM")
+
+    told = describe(aws, name)
+    wait_until(lambda: state(aws, name) == "OK")
+    cloudwatch.delete_alarms(AlarmNames=[name])
+
+    data = json.loads(told["StateReasonData"])
+    assert (data["recentDatapoints"], data["threshold"]) == ([2.0], 1.0)
+    assert (data["statistic"], data["period"]) == ("p99", PERIOD)
+    assert told["StateReason"].startswith("Threshold Crossed: 1 datapoint [2.0 (")
+    assert told["StateReason"].endswith(")] was greater than the threshold (1.0).")
+    items = cloudwatch.describe_alarm_history(AlarmName=name, HistoryItemType="StateUpdate")[
+        "AlarmHistoryItems"
+    ]
+    states = [json.loads(each["HistoryData"])["newState"]["stateValue"] for each in items]
+    assert states[:2] == ["OK", "ALARM"]  # the newest first, also of an alarm that is gone
+    assert json.loads(items[1]["HistoryData"])["newState"]["stateReasonData"] == data
 
 
 def test_a_new_state_is_published_to_its_topic(aws: EmbeddedAws, alarm: Callable[..., str]) -> None:
