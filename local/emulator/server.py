@@ -42,6 +42,7 @@ from local.emulator.functions.service import FunctionService
 from local.emulator.gate import RequestGate
 from local.emulator.house import House
 from local.emulator.monitoring.alarms import AlarmWatch
+from local.emulator.monitoring.metric_calls import MetricCalls
 from local.emulator.network_validation import NetworkValidation
 from local.emulator.pace import TIME_SCALE, Pace
 from local.emulator.sagemaker.execution_steps import ExecutionSteps
@@ -129,7 +130,7 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
     services = Services(
         {
             "awslambda": [FunctionService(delivery.clients, sessions, background).install],
-            "cloudwatch": [AlarmWatch(delivery, pace).install],
+            "cloudwatch": [AlarmWatch(delivery, pace).install, MetricCalls(pace).install],
             "events": [delivery.install, clock.watch_rules],
             "s3": [partial(install_s3_events, delivery)],
             "sagemaker": [

@@ -26,6 +26,10 @@ class InvocationRecord:
     status: int
     """Of the container."""
     seconds: float
+    """Until the container answered."""
+    overhead_seconds: float
+    """Before it was asked."""
+    instance_count: int
 
     def publish(self, account: str) -> None:
         """Add it to the metrics of its region."""
@@ -38,7 +42,9 @@ class InvocationRecord:
             "Invocation4XXErrors": (float(is_client), "None"),
             "Invocation5XXErrors": (float(is_error and not is_client), "None"),
             "InvocationModelErrors": (float(is_error), "None"),
+            "InvocationsPerInstance": (1.0 / max(self.instance_count, 1), "None"),
             "ModelLatency": (self.seconds * 1_000_000, _MICROSECONDS),
+            "OverheadLatency": (self.overhead_seconds * 1_000_000, _MICROSECONDS),
         }
         data = cloudwatch_backends[account][self.region].metric_data
         for dimensions in self._dimensions():
