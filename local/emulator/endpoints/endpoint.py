@@ -5,13 +5,14 @@ Source: DescribeEndpoint in the Amazon SageMaker API reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import RLock
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from local.emulator.endpoints.capture import DataCapture
 from local.emulator.endpoints.fleet import Fleet
+from local.emulator.endpoints.policies import active_instances
 from local.emulator.endpoints.stored import EndpointConfiguration
 from local.emulator.endpoints.words import MOST_CHARACTERS, arn_of
 
@@ -20,7 +21,12 @@ CHANGING: Final = frozenset({"Creating", "Updating", "RollingBack", "Deleting"})
 SERVING: Final = frozenset({"InService", "Updating", "RollingBack", "UpdateRollbackFailed"})
 """While one is so, it answers."""
 
-Told = Callable[["ServedEndpoint"], None]
+
+class Told(Protocol):
+    """Hears of each new state of an endpoint, and of each step of its update."""
+
+    def __call__(self, endpoint: ServedEndpoint, /, *, is_step: bool = False) -> None:
+        """Hear of one."""
 
 
 @dataclass
@@ -58,8 +64,17 @@ class Deployment:
     capture: Mapping[str, Any] | None = None
     """DataCaptureConfig: the configuration's, unless an update retains the former one."""
     status: str = "Creating"
-    """Of its variants: ``Creating``, ``ActivatingTraffic`` or ``Baking``."""
+    """Of its variants: ``Creating``, ``ActivatingTraffic``, ``Baking`` or ``Deleting``."""
+    message: str = ""
+    """What the status means in numbers."""
+    since: Any = None
+    """When the status began."""
     answered: int = 0
+
+    @property
+    def instance_count(self) -> int:
+        """Of the variant that has the fewest."""
+        return min(variant.instance_count for variant in self.variants)
 
     def stop(self) -> None:
         """End its processes."""
@@ -117,6 +132,17 @@ class ServedEndpoint:
             self.failure_reason = reason and reason[:MOST_CHARACTERS]
             self.last_modified_time = utcnow()
         self._told(self)
+
+    def advance(self, status: str, message: str) -> None:
+        """Change the state of what is coming, and tell of that."""
+        from moto.core.utils import utcnow
+
+        with self.lock:
+            if self.coming is None:
+                return
+            self.coming.status, self.coming.message = status, message
+            self.coming.since = utcnow()
+        self._told(self, is_step=True)
 
     @property
     def region(self) -> str:
@@ -207,7 +233,11 @@ class ServedEndpoint:
         variants = self._variants(coming, self.share)
         for told, variant in zip(variants, coming.variants, strict=True):
             told["InstanceType"] = variant.instance_type
-            told["VariantStatus"] = [{"Status": coming.status, "StartTime": self.coming_since}]
+            told["CurrentInstanceCount"] = active_instances(self.share, variant.instance_count)
+            state = {"Status": coming.status, "StartTime": coming.since or self.coming_since}
+            told["VariantStatus"] = [
+                {**state, "StatusMessage": coming.message} if coming.message else state
+            ]
         return {
             "EndpointConfigName": coming.configuration.endpoint_config_name,
             "ProductionVariants": variants,

@@ -51,6 +51,7 @@ class Invocations:
         self, region: str, path: str, headers: Mapping[str, str], body: bytes | str
     ) -> Answered:
         """Answer one request."""
+        arrived = time.monotonic()
         content = body.encode() if isinstance(body, str) else body
         name = unquote(path.split("/")[2])
         if len(content) > _most_bytes():
@@ -60,7 +61,7 @@ class Invocations:
         endpoint = self._endpoint(region, name)
         while endpoint is not None and (chosen := endpoint.choose(variant)) is not None:
             with suppress(FleetEndedError):  # another one has taken its place
-                return self._ask(endpoint, chosen, headers, content)
+                return self._ask(endpoint, chosen, headers, content, arrived)
         what = f"Variant {variant} of endpoint" if endpoint and variant else "Endpoint"
         message = f"{what} {name} of account {self.account} not found."
         return _error(400, "ValidationError", {"Message": message})
@@ -77,6 +78,7 @@ class Invocations:
         chosen: tuple[Deployment, RunningVariant],
         headers: Mapping[str, str],
         content: bytes,
+        arrived: float,
     ) -> Answered:
         deployment, variant = chosen
         assert variant.fleet is not None  # noqa: S101  # it is in service
@@ -90,6 +92,8 @@ class Invocations:
                 region=endpoint.region,
                 status=status,
                 seconds=time.monotonic() - began,
+                overhead_seconds=began - arrived,
+                instance_count=variant.instance_count,
             ).publish(self.account)
 
         try:

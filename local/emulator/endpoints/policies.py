@@ -18,6 +18,7 @@ DeploymentConfig = Mapping[str, Any]
 
 _LIMITS: Final = {"CanarySize": (1, 50), "LinearStepSize": (10, 50), "MaximumBatchSize": (5, 50)}
 """Percent of the capacity."""
+_INTERVAL: Final = "WaitIntervalInSeconds"
 _SIZES: Final = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}
 _ALL_AT_ONCE: Final[DeploymentConfig] = {
     "BlueGreenUpdatePolicy": {
@@ -34,6 +35,8 @@ class Shift:
 
     share: float
     wait_seconds: float
+    wait_name: str = "TerminationWaitInSeconds"
+    """The member of the policy that says so."""
 
 
 def shifts(config: DeploymentConfig | None, instance_count: int) -> list[Shift]:
@@ -47,15 +50,29 @@ def shifts(config: DeploymentConfig | None, instance_count: int) -> list[Shift]:
     rolling = given.get("RollingUpdatePolicy")
     if rolling:
         size = _share(rolling["MaximumBatchSize"], instance_count)
-        return _in_steps(size, rolling["WaitIntervalInSeconds"], rolling["WaitIntervalInSeconds"])
+        last_batch = Shift(1.0, rolling["WaitIntervalInSeconds"], _INTERVAL)
+        return _in_steps(size, rolling["WaitIntervalInSeconds"], last_batch)
     policy = given["BlueGreenUpdatePolicy"]
     routing, last = policy["TrafficRoutingConfiguration"], policy.get("TerminationWaitInSeconds", 0)
     interval = routing["WaitIntervalInSeconds"]
     if routing["Type"] == "LINEAR":
-        return _in_steps(_share(routing["LinearStepSize"], instance_count), interval, last)
+        size = _share(routing["LinearStepSize"], instance_count)
+        return _in_steps(size, interval, Shift(1.0, last))
     if routing["Type"] == "CANARY":
-        return [Shift(_share(routing["CanarySize"], instance_count), interval), Shift(1.0, last)]
+        canary = Shift(_share(routing["CanarySize"], instance_count), interval, _INTERVAL)
+        return [canary, Shift(1.0, last)]
     return [Shift(1.0, last)]
+
+
+def capacity_words(step: Shift, instance_count: int) -> str:
+    """Say which capacity gets traffic in a step, as events of the service do."""
+    part = "canary" if step.share < 1 else "full"
+    return f"{part} capacity of {active_instances(step.share, instance_count)} instance(s)"
+
+
+def active_instances(share: float, instance_count: int) -> int:
+    """Return how many instances a share of the traffic needs: whole ones."""
+    return math.ceil(round(share * instance_count, 6))
 
 
 def check(config: DeploymentConfig) -> None:
@@ -98,10 +115,10 @@ def _share(size: Mapping[str, Any], instance_count: int) -> float:
     return float(min(1.0, size["Value"] / max(instance_count, 1)))
 
 
-def _in_steps(size: float, wait_seconds: float, last_seconds: float) -> list[Shift]:
+def _in_steps(size: float, wait_seconds: float, last: Shift) -> list[Shift]:
     count = math.ceil(round(1 / size, 6))
-    between = [Shift(round(size * number, 6), wait_seconds) for number in range(1, count)]
-    return [*between, Shift(1.0, last_seconds)]
+    shares = (round(size * number, 6) for number in range(1, count))
+    return [*(Shift(share, wait_seconds, _INTERVAL) for share in shares), last]
 
 
 def _check_size(name: str, size: Mapping[str, Any]) -> None:

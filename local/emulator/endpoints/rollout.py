@@ -9,6 +9,7 @@ FailureReason then is what users of other tools report (hashicorp/terraform-prov
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,7 +19,12 @@ from local.emulator.endpoints.artifact import ModelReader, container_model
 from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
 from local.emulator.endpoints.faults import EndpointFaults
 from local.emulator.endpoints.fleet import Fleet
-from local.emulator.endpoints.policies import DeploymentConfig, rollback_alarms, shifts
+from local.emulator.endpoints.policies import (
+    DeploymentConfig,
+    capacity_words,
+    rollback_alarms,
+    shifts,
+)
 from local.emulator.endpoints.stored import EndpointConfiguration
 from local.emulator.endpoints.words import NO_CAPACITY, CannotServeError
 from local.emulator.pace import Pace
@@ -106,6 +112,7 @@ class Rollout:
         forget()
 
     def _start(self, backend: Any, endpoint: ServedEndpoint, coming: Deployment) -> None:
+        endpoint.advance("Creating", f"Launching {coming.instance_count} instance(s).")
         if self.faults.take(endpoint.arn, "no-capacity"):
             raise CannotServeError(NO_CAPACITY)
         for variant, given in zip(coming.variants, coming.configuration.variants, strict=True):
@@ -122,22 +129,30 @@ class Rollout:
     def _shift(
         self, endpoint: ServedEndpoint, coming: Deployment, config: DeploymentConfig | None
     ) -> None:
-        alarms = rollback_alarms(config)
-        count = min(variant.instance_count for variant in coming.variants)
-        for step in shifts(config, count):
-            coming.status = "ActivatingTraffic"
+        began = time.monotonic()
+        for step in shifts(config, coming.instance_count):
+            capacity = capacity_words(step, coming.instance_count)
+            endpoint.advance("ActivatingTraffic", f"Activating traffic on {capacity}.")
             endpoint.shift(step.share)
-            coming.status = "Baking"
-            self._bake(endpoint, step.wait_seconds, alarms)
+            waits = f"{step.wait_seconds:g} seconds ({step.wait_name})"
+            endpoint.advance("Baking", f"Baking for {waits} with traffic enabled on {capacity}.")
+            self._bake(endpoint, step.wait_seconds, rollback_alarms(config), began)
 
-    def _bake(self, endpoint: ServedEndpoint, seconds: float, alarms: list[str]) -> None:
-        def tripped() -> str | None:
-            return tripped_alarm(alarms, endpoint.region, endpoint.account)
+    def _bake(
+        self, endpoint: ServedEndpoint, seconds: float, alarms: list[str], began: float
+    ) -> None:
+        found: list[str] = []
 
-        if not self.pace.wait(seconds, lambda: bool(alarms) and tripped() is not None):
-            raise _TakenBackError(f"alarm {tripped()}")
+        def is_tripped() -> bool:
+            tripped = tripped_alarm(alarms, endpoint.region, endpoint.account, began)
+            found.extend([tripped] if tripped else [])
+            return bool(found)
+
+        if not self.pace.wait(seconds, is_tripped):
+            raise _TakenBackError(f"alarm {found[0]}")
 
     def _take_back(self, endpoint: ServedEndpoint, coming: Deployment) -> None:
+        endpoint.advance("Deleting", f"Terminating {coming.instance_count} instance(s).")
         endpoint.set("RollingBack")
         if self.faults.take(endpoint.arn, "rollback-fails"):
             endpoint.set("UpdateRollbackFailed", NO_CAPACITY)

@@ -22,6 +22,7 @@ _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
 _STEP: Final = "SageMaker Model Building Pipeline Execution Step Status Change"
 _PACKAGE: Final = "SageMaker Model Package State Change"
 _ENDPOINT: Final = "SageMaker Endpoint State Change"
+_DEPLOYMENT: Final = "SageMaker Endpoint Deployment State Change"
 _RETRIABLE: Final = ("Failed", "Stopped")
 _UPDATED: Final = (
     "ModelApprovalStatus",
@@ -154,13 +155,22 @@ class SageMakerEvents:
         region = execution_arn.split(":")[3]
         self._emit(_STEP, region, [pipeline_arn, execution_arn], detail)
 
-    def endpoint_changed(self, endpoint: ServedEndpoint) -> None:
-        """Tell of the new state of an endpoint, which events write in capitals."""
+    def endpoint_changed(self, endpoint: ServedEndpoint, /, *, is_step: bool = False) -> None:
+        """Tell of the new state of an endpoint, which events write in capitals.
+
+        Args:
+            endpoint: The endpoint.
+            is_step: Whether its update has come further, in the same state. A first fleet is no
+                update.
+        """
         described = endpoint.response_object
         described["EndpointStatus"] = _capitals(described["EndpointStatus"])
         described["Tags"] = {tag["Key"]: tag["Value"] for tag in endpoint.tags}
         detail = json.loads(json.dumps(described, default=_milliseconds))
-        self._emit(_ENDPOINT, endpoint.region, [endpoint.arn], detail)
+        if is_step and "PendingDeploymentSummary" not in detail:
+            return
+        kind = _DEPLOYMENT if is_step else _ENDPOINT
+        self._emit(kind, endpoint.region, [endpoint.arn], detail)
 
     def _package_changed(self, response: Any, arn: str, updated: Any) -> None:
         package = response.sagemaker_backend.describe_model_package(arn)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from local.emulator import EmbeddedAws
-from tests.local.emulator.policies import Statement, allow
+from tests.local.emulator.policies import Statement, allow, document
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
 MODEL = """
@@ -156,6 +156,35 @@ class Served:
         while self.client.list_endpoints(NameContains=self.name)["Endpoints"]:
             assert time.monotonic() < end, self.describe()
             time.sleep(0.05)
+
+    def events(self, kind: str) -> Callable[[], list[dict[str, Any]]]:
+        """Listen to events of a kind; returns what tells their details, in any order."""
+        sqs, events, name = self.aws.client("sqs"), self.aws.client("events"), self.name
+        url = sqs.create_queue(QueueName=name)["QueueUrl"]
+        queue = f"arn:aws:sqs:us-east-1:{self.aws.account_id}:{name}"
+        principal = {"Service": "events.amazonaws.com"}
+        policy = document({**allow("sqs:SendMessage", queue), "Principal": principal})
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        pattern = {
+            "source": ["aws.sagemaker"],
+            "detail-type": [kind],
+            "detail": {"EndpointName": [name]},
+        }
+        events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue}])
+
+        def told() -> list[dict[str, Any]]:
+            self.aws.house.settle()
+            found: list[dict[str, Any]] = []
+            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
+                "Messages"
+            ):
+                for message in messages:
+                    found.append(json.loads(message["Body"])["detail"])
+                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+            return found
+
+        return told
 
 
 def permissions(bucket: str) -> list[Statement]:

@@ -24,6 +24,8 @@ CODE = """
         return json.dumps([os.environ["HOME"], os.getcwd()])
 """
 
+HOUR = 3600
+
 
 def is_used(folder: str) -> bool:
     """Whether a process runs in a folder of a fleet, or was started with a path in it."""
@@ -54,6 +56,28 @@ def folder(own: EmbeddedAws) -> str:
     root = folder.partition("/opt/ml/model")[0]
     assert is_used(root)
     return str(root)
+
+
+def test_the_former_fleet_ends_after_its_time(served: Served) -> None:
+    served.create(served.configuration(CODE))
+    _, folder = json.loads(served.invoke({})["Body"].read())
+    root = folder.partition("/opt/ml/model")[0]
+    policy = {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+        "TerminationWaitInSeconds": HOUR,
+    }
+    served.begin_update(served.version("two"), DeploymentConfig={"BlueGreenUpdatePolicy": policy})
+    wait_until(lambda: b"two" in served.invoke({"x": 1})["Body"].read())
+
+    is_there = is_used(root)
+    described = served.describe()
+    served.aws.house.advance_clock(HOUR)
+    served.settled()
+
+    assert (is_there, described["EndpointStatus"]) == (True, "Updating")
+    [weight] = described["PendingDeploymentSummary"]["ProductionVariants"]
+    assert (weight["CurrentWeight"], weight["DesiredWeight"]) == (1, 1)
+    wait_until(lambda: not is_used(root))
 
 
 def test_a_deleted_endpoint_leaves_nothing(own: EmbeddedAws, folder: str) -> None:

@@ -327,34 +327,14 @@ def test_an_unknown_fault_is_refused(served: Served) -> None:
         served.aws.house.ask_for_fault(served.arn, "fire")
 
 
-def test_each_state_is_told(served: Served, aws: EmbeddedAws) -> None:
-    sqs, events = aws.client("sqs"), aws.client("events")
-    url = sqs.create_queue(QueueName=served.name)["QueueUrl"]
-    queue = f"arn:aws:sqs:us-east-1:{aws.account_id}:{served.name}"
-    statement = {
-        **allow("sqs:SendMessage", queue),
-        "Principal": {"Service": "events.amazonaws.com"},
-    }
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    pattern = {
-        "source": ["aws.sagemaker"],
-        "detail-type": ["SageMaker Endpoint State Change"],
-        "detail": {"EndpointName": [served.name]},
-    }
-    events.put_rule(Name=served.name, EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=served.name, Targets=[{"Id": "queue", "Arn": queue}])
+def test_each_state_is_told(served: Served) -> None:
+    told = served.events("SageMaker Endpoint State Change")
 
     served.create(served.version("one"))
     served.update(served.configuration("raise ValueError"))
     served.delete()
-    aws.house.settle()
 
-    found: list[str] = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in messages:
-            found.append(json.loads(message["Body"])["detail"]["EndpointStatus"])
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    found = [each["EndpointStatus"] for each in told()]
     assert sorted(found) == sorted(
         ["CREATING", "IN_SERVICE", "UPDATING", "ROLLING_BACK", "IN_SERVICE", "DELETING"]
     )

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.emulator.endpoints.policies import Shift, shifts
+from local.emulator.endpoints.policies import shifts
 from tests.local.emulator.endpoints.conftest import SAGEMAKER, Served, permissions
 from tests.waiting import wait_until
 
@@ -71,7 +71,7 @@ def rolling(size: dict[str, Any], interval: int) -> dict[str, Any]:
 def test_a_configuration_says_the_steps(
     config: dict[str, Any] | None, count: int, expected: list[tuple[float, int]]
 ) -> None:
-    assert shifts(config, count) == [Shift(*step) for step in expected]
+    assert [(each.share, each.wait_seconds) for each in shifts(config, count)] == expected
 
 
 def test_a_canary_gets_its_share_of_the_traffic_and_then_all(served: Served) -> None:
@@ -93,6 +93,56 @@ def test_a_canary_gets_its_share_of_the_traffic_and_then_all(served: Served) -> 
     served.aws.house.advance_clock(HOUR)
     served.settled()
     assert {served.answer() for _ in range(10)} == {"two"}
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (
+            blue_green("CANARY", 60, 120, CanarySize=percent(10)),
+            [
+                ("Creating", 0, "Launching 4 instance(s)."),
+                ("ActivatingTraffic", 0, "Activating traffic on canary capacity of 1 instance(s)."),
+                (
+                    "Baking",
+                    1,
+                    "Baking for 60 seconds (WaitIntervalInSeconds) with traffic enabled on canary"
+                    " capacity of 1 instance(s).",
+                ),
+                ("ActivatingTraffic", 1, "Activating traffic on full capacity of 4 instance(s)."),
+                (
+                    "Baking",
+                    4,
+                    "Baking for 120 seconds (TerminationWaitInSeconds) with traffic enabled on full"
+                    " capacity of 4 instance(s).",
+                ),
+            ],
+        ),
+        (
+            blue_green("LINEAR", 60, LinearStepSize=percent(25)),
+            [("Baking", 1), ("Baking", 2), ("Baking", 3), ("Baking", 4)],
+        ),
+        (rolling(percent(50), 60), [("Baking", 2), ("Baking", 4)]),
+    ],
+)
+def test_each_step_is_told(
+    served: Served, config: dict[str, Any], expected: list[tuple[Any, ...]]
+) -> None:
+    first = served.version("one", InitialInstanceCount=4)
+    served.create(first)
+    told = served.events("SageMaker Endpoint Deployment State Change")
+
+    served.update(served.version("two", InitialInstanceCount=4), DeploymentConfig=config)
+
+    found = []
+    for detail in told():
+        assert (detail["EndpointStatus"], detail["EndpointConfigName"]) == ("UPDATING", first)
+        [variant] = detail["PendingDeploymentSummary"]["ProductionVariants"]
+        [state] = variant["VariantStatus"]
+        step = (state["Status"], variant["CurrentInstanceCount"], state["StatusMessage"])
+        found.append((state["StartTime"], step[: len(expected[0])]))
+    steps = [step for _, step in sorted(found)]
+    assert [step for step in steps if len(expected[0]) > 2 or step[0] == "Baking"] == expected
 
 
 def test_no_request_is_lost_while_fleets_change(served: Served) -> None:
@@ -273,6 +323,21 @@ def test_alarms_have_to_be_there_and_the_role_has_to_see_them(
         served.update(
             second, DeploymentConfig=baking(alarms.create(second, "ModelLatency", Statistic="Sum"))
         )
+
+
+def test_an_alarm_that_is_over_between_two_looks_takes_an_update_back(
+    served: Served, alarms: Alarms
+) -> None:
+    first, second = served.version("one"), served.version("two")
+    served.create(first)
+    name = alarms.create(second, "ModelLatency", Statistic="Average")
+    served.begin_update(second, DeploymentConfig=baking(name))
+    wait_until(lambda: served.answer() == "two")
+
+    for state in ("ALARM", "OK"):
+        alarms.client.set_alarm_state(AlarmName=name, StateValue=state, StateReason="by hand")
+
+    assert served.settled()["EndpointConfigName"] == first
 
 
 def test_invocations_are_counted_for_the_endpoint_and_for_each_fleet(served: Served) -> None:
