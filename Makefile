@@ -196,6 +196,7 @@ docs: setup pictures ## Write every generated document: schema, references, pict
 	@python -m commands.reference
 	@python -m docs.configuration_reference
 	@python -m docs.costs
+	@python -m docs.critical_path
 	@python -m docs.deployment
 	@python -m docs.deployment_policy
 	@python -m docs.error_tree

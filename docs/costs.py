@@ -17,6 +17,13 @@ from math import prod
 from pathlib import Path
 from typing import Final
 
+from constructs_lib.service_model.prices import (
+    FUNCTION_USD,
+    HOURLY_USD,
+    MONTH_HOURS,
+    TRANSFER_USD,
+    VOLUME_USD,
+)
 from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
 from docs.writing import write_if_changed
 
@@ -40,17 +47,19 @@ PRICES: Final = {
     "key request": Price(Decimal("0.000003"), "request", "AWS KMS"),
     "storage": Price(Decimal("0.023"), "GB and month, S3 Standard", "Amazon S3"),
     "put": Price(Decimal("0.000005"), "PUT, COPY or LIST request", "Amazon S3"),
-    "transfer": Price(Decimal("0.02"), "GB to another region", "Amazon S3"),
+    "transfer": Price(TRANSFER_USD, "GB to another region", "Amazon S3"),
     "dashboard": Price(Decimal("3.00"), "dashboard and month", "Amazon CloudWatch"),
     "alarm": Price(Decimal("0.10"), "metric of an alarm and month", "Amazon CloudWatch"),
     "logs": Price(Decimal("0.50"), "GB of logs taken in", "Amazon CloudWatch"),
     "endpoint": Price(Decimal("0.01"), "interface endpoint, zone and hour", "AWS PrivateLink"),
-    "ml.m5.xlarge": Price(Decimal("0.23"), "hour of `ml.m5.xlarge`", "Amazon SageMaker AI"),
-    "ml.m5.large": Price(Decimal("0.115"), "hour of `ml.m5.large`", "Amazon SageMaker AI"),
-    "volume": Price(Decimal("0.14"), "GB of job volume and month", "Amazon SageMaker AI"),
+    "ml.m5.xlarge": Price(
+        HOURLY_USD["ml.m5.xlarge"], "hour of `ml.m5.xlarge`", "Amazon SageMaker AI"
+    ),
+    "ml.m5.large": Price(HOURLY_USD["ml.m5.large"], "hour of `ml.m5.large`", "Amazon SageMaker AI"),
+    "volume": Price(VOLUME_USD, "GB of job volume and month", "Amazon SageMaker AI"),
     "served data": Price(Decimal("0.016"), "GB to or from an endpoint", "Amazon SageMaker AI"),
     "transition": Price(Decimal("0.000025"), "state transition", "AWS Step Functions"),
-    "function": Price(Decimal("0.0000166667"), "GB-second", "AWS Lambda"),
+    "function": Price(FUNCTION_USD, "GB-second", "AWS Lambda"),
 }
 
 
@@ -98,7 +107,6 @@ def _minutes(number: int) -> Quantity:
 
 MODEL_GB: Final = "0.5"
 _JOB_MINUTES: Final = 5
-_MONTH_HOURS: Final = 730
 
 
 def idle(regions: UsedRegions) -> tuple[Line, ...]:
@@ -124,7 +132,7 @@ OPTIONS: Final = (
     ),
     Line("`monitoring`, per schedule: its queue", (_of(1, "metric"),), "alarm"),
     Line("`notifications`: its queue", (_of(1, "metric"),), "alarm"),
-    Line("an interface endpoint, per service and zone", (_of(_MONTH_HOURS, "h"),), "endpoint"),
+    Line("an interface endpoint, per service and zone", (_of(MONTH_HOURS, "h"),), "endpoint"),
 )
 
 
@@ -139,9 +147,9 @@ def release(regions: UsedRegions) -> tuple[Line, ...]:
                 _of(2, "jobs"),
                 _of(30, "GB"),
                 Quantity(
-                    Decimal(_JOB_MINUTES) / (_MONTH_HOURS * 60),
+                    Decimal(_JOB_MINUTES) / (MONTH_HOURS * 60),
                     "month",
-                    f"{_JOB_MINUTES}/{_MONTH_HOURS * 60}",
+                    f"{_JOB_MINUTES}/{MONTH_HOURS * 60}",
                 ),
             ),
             "volume",
@@ -188,7 +196,7 @@ def served(regions: UsedRegions) -> tuple[Line, ...]:
     return (
         Line(
             "endpoints, one `ml.m5.large` in each region",
-            (_of(count, "regions"), _of(1, "instance"), _of(_MONTH_HOURS, "h")),
+            (_of(count, "regions"), _of(1, "instance"), _of(MONTH_HOURS, "h")),
             "ml.m5.large",
         ),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -106,17 +106,17 @@ def every_shape() -> list[Shape]:
     ]
 
 
-def graphs() -> dict[Shape, Dag]:
-    """Compile the pipeline of each shape and read its graph."""
+def definitions(shapes: Iterable[Shape]) -> dict[Shape, dict[str, Any]]:
+    """Compile the pipeline of each of some shapes."""
     from constructs_lib.definition import compile_pipeline  # the SDK takes seconds to import
 
     compiled = {}
     with TemporaryDirectory() as folder:
         path = Path(folder, "config.json")
-        for shape in every_shape():
+        for shape in shapes:
             path.write_text(json.dumps(shape.config()))
             configs = PipelineConfigs.load(path, root=EXAMPLE)
-            compiled[shape] = read_dag(compile_pipeline(configs).definition)
+            compiled[shape] = dict(compile_pipeline(configs).definition)
     return compiled
 
 
@@ -126,7 +126,7 @@ def pictures() -> dict[Path, str]:
     Raises:
         ReleaseError: A document asks for a shape that does not exist.
     """
-    found = graphs()
+    found = {shape: read_dag(each) for shape, each in definitions(every_shape()).items()}
     by_name = {shape.name: dag for shape, dag in found.items()}
     drawn = {
         PICTURES / f"{shape.name}.svg": svg(dag, title=shape.title) for shape, dag in found.items()

@@ -44,7 +44,7 @@ LAYERS: Final = (
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.deployment",),
     ("constructs_lib.registration",),
-    ("constructs_lib.serving", "constructs_lib.endpoints"),
+    ("constructs_lib.serving", "constructs_lib.durations", "constructs_lib.endpoints"),
     (
         "constructs_lib.aws",
         "constructs_lib.configs",

@@ -54,6 +54,8 @@ class PipelineDiff:
     """Those with something to tell, in the order of the new definition, removed ones last."""
     replaced: str | None = None
     """Why CloudFormation replaces the pipeline, when it does."""
+    release: tuple[Change, ...] = ()
+    """How much longer or shorter a release takes, and what it costs more or less."""
 
     @property
     def summary(self) -> str:

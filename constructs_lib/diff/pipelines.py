@@ -12,6 +12,8 @@ from constructs_lib.diff.changes import Change, PipelineDiff, StepDiff
 from constructs_lib.diff.leaves import differences
 from constructs_lib.diff.steps import FlatStep, flat_steps, renames, with_renamed_steps
 from constructs_lib.diff.words import changes_of
+from constructs_lib.durations import ReleaseTime, release_time
+from constructs_lib.graph import GraphError
 from constructs_lib.language.caching import is_cached
 from constructs_lib.language.canonical import canonical
 from constructs_lib.language.variables import variables_in
@@ -19,6 +21,8 @@ from constructs_lib.language.variables import variables_in
 _KEY_VARIABLE: Final = re.compile(r"(?P<words>\w+)Key")
 _WORD: Final = re.compile(r"[A-Z][a-z]*")
 _DIGITS_SHOWN: Final = 12
+_MODEL_GB: Final = 1
+"""The size that the times of releases are told for: nothing knows that of the next model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +96,7 @@ class _Comparison:
             )
             if renamed
             else None,
+            release=_release_changes(self.old.definition, self.new.definition) if changed else (),
         )
 
     def _outside(self) -> Iterator[Change]:
@@ -163,6 +168,30 @@ class _Comparison:
                 values = self.old.values[name], self.new.values[name]
                 if canonical(values[0]) != canonical(values[1]):
                     yield _value_change(name, *values)
+
+
+def _release_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...]:
+    """Tell what a release takes and costs, if that changes."""
+    before, after = _release_time(old), _release_time(new)
+    if before is None or after is None:
+        return ()
+    told = {
+        f"a release of {_MODEL_GB} GB takes": (before.minutes, after.minutes),
+        f"a release of {_MODEL_GB} GB costs": (before.dollars, after.dollars),
+    }
+    return tuple(
+        Change(path="", what=what, before=was, after=is_now)
+        for what, (was, is_now) in told.items()
+        if was != is_now
+    )
+
+
+def _release_time(definition: Mapping[str, Any]) -> ReleaseTime | None:
+    """Calculate it where the definition has a graph: the linter tells of one that has none."""
+    try:
+        return release_time(definition, _MODEL_GB)
+    except GraphError:
+        return None
 
 
 def _value_change(name: str, before: Any, after: Any) -> Change:

@@ -53,6 +53,8 @@ def as_text(diff: AppDiff) -> Text:
             text.append(f"  {_line(change)}\n", _style(change))
         for step in pipeline.steps:
             _append_step(text, step)
+        for change in pipeline.release:
+            text.append(f"  {_line(change)}\n", "bold")
     for served in diff.serving:
         text.append(f"{served.name}, served", "bold").append(f": {served.summary}\n")
         for change in served.changes:
@@ -203,15 +205,21 @@ def _markdown(diff: PipelineDiff) -> Iterator[str]:
     for change in _told(diff.changes):
         yield _row("", change)
     for step in diff.steps:
-        name = f"**{step.name}**"
-        if step.status in ("added", "removed"):
-            yield f"| {name} | {step.status} {step.type} step | | |"
-        if step.renamed_from:
-            yield f"| {name} | renamed | {_code(step.renamed_from)} | {_code(step.name)} |"
-        for change in _told(step.changes):
-            yield _row(name, change)
-        if step.cache:
-            yield f"| {name} | cache: {_escaped(step.cache)} | | |"
+        yield from _step_markdown(step)
+    for change in diff.release:
+        yield _row("", change)
+
+
+def _step_markdown(step: StepDiff) -> Iterator[str]:
+    name = f"**{step.name}**"
+    if step.status in ("added", "removed"):
+        yield f"| {name} | {step.status} {step.type} step | | |"
+    if step.renamed_from:
+        yield f"| {name} | renamed | {_code(step.renamed_from)} | {_code(step.name)} |"
+    for change in _told(step.changes):
+        yield _row(name, change)
+    if step.cache:
+        yield f"| {name} | cache: {_escaped(step.cache)} | | |"
 
 
 def _row(step: str, change: Change) -> str:

@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-HOURLY_USD: Final = {
-    "ml.t2.medium": Decimal("0.056"),
-    "ml.m5.large": Decimal("0.115"),
-    "ml.m5.xlarge": Decimal("0.23"),
-    "ml.m5.2xlarge": Decimal("0.461"),
-    "ml.m5.4xlarge": Decimal("0.922"),
-    "ml.c5.large": Decimal("0.102"),
-    "ml.c5.xlarge": Decimal("0.204"),
-    "ml.c5.2xlarge": Decimal("0.408"),
-    "ml.g4dn.xlarge": Decimal("0.736"),
-    "ml.g5.xlarge": Decimal("1.408"),
-    "ml.g5.2xlarge": Decimal("1.515"),
-}
-"""List prices of real-time inference in us-east-1, US dollars an hour, as published in 2026.
-
-Source: AWS's price page "Amazon SageMaker AI". Other regions' differ, mostly upwards.
-"""
-MONTH_HOURS: Final = 730
+from constructs_lib.service_model.prices import HOURLY_USD, MONTH_HOURS
 
 
 @dataclass(frozen=True, kw_only=True)
