@@ -16,10 +16,11 @@ import pytest
 from botocore.loaders import JSONFileLoader
 
 from constructs_lib.compilation import parent as compilation
-from tests import warm_compiler
+from local.emulator import embedded
 from tests.example_pipeline import CONFIG
 from tests.scheduling import RoomScheduling
 from tests.synth.app_copy import BEFORE_ANY_END, copy_app
+from tests.warm import compiler, emulator
 
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
@@ -98,10 +99,11 @@ def service_models_are_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiler_that_is_warm() -> Iterator[None]:
-    """Compile in copies of one process."""
+def copies_of_warm_processes() -> Iterator[None]:
+    """Compile in copies of one process, and let those of another be embedded AWSs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compilation, "_start_compiler", warm_compiler.start)
+        patch.setattr(compilation, "_start_compiler", compiler.start)
+        patch.setattr(embedded, "_start_server", emulator.start)
         yield
 
 

@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from constructs_lib.aws.handle import AccessKey, AwsHandle, without_aws_variables
 from constructs_lib.errors import ReleaseError
@@ -86,21 +87,14 @@ class EmbeddedAws:
         self._folder = TemporaryDirectory(prefix="embedded-aws-")
         log_file = self._log_file or Path(self._folder.name, "emulator.log")
         log_file.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "local.emulator", "--stop-at-end-of-input"]
-        command += ["--time-scale", str(self._time_scale)]
+        options = ["--stop-at-end-of-input", "--time-scale", str(self._time_scale)]
         if not self._permissions:
-            command.append("--no-permissions")
+            options.append("--no-permissions")
+        options += ["--log-file", str(log_file.resolve())]
+        # Gone with its folder, even where it was killed and could remove nothing.
+        environment = {**without_aws_variables(os.environ), "TMPDIR": self._folder.name}
         with log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [*command, "--log-file", str(log_file.resolve())],
-                cwd=_PROJECT_ROOT,
-                # Gone with its folder, even where it was killed and could remove nothing.
-                env={**without_aws_variables(os.environ), "TMPDIR": self._folder.name},
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-            )
+            self._process = _start_server(options, environment, log)
         assert self._process.stdout is not None  # noqa: S101  # it is a pipe
         line = self._process.stdout.readline()
         if not line:
@@ -147,3 +141,17 @@ class EmbeddedAws:
         if key not in self._clients:
             self._clients[key] = self.handle.client(service, region)
         return self._clients[key]
+
+
+def _start_server(
+    options: Sequence[str], environment: Mapping[str, str], log: IO[bytes]
+) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.emulator", *options],
+        cwd=_PROJECT_ROOT,
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+    )

@@ -104,6 +104,8 @@ def serve(
     os.environ.update(
         {
             "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",
+            # The only one: moto would look for the caller's in every partition.
+            "MOTO_ACCOUNT_ID": ACCOUNT_ID,
             "MOTO_PORT": str(server.port),  # moto calls itself in places
         }
     )

@@ -26,7 +26,7 @@ from constructs_lib.definition import compile_pipeline
 from constructs_lib.regions import RegionNames
 from tests.example_pipeline import copy_example, serve_by_pytorch
 from tests.synth.app_copy import copy_app, run
-from tests.warm_compiler import start_as_the_app_does
+from tests.warm.compiler import start_as_the_app_does
 
 HOME = "us-east-1"
 

@@ -14,9 +14,16 @@ import boto3
 import pytest
 
 from constructs_lib.aws.handle import without_aws_variables
-from local.emulator import EmbeddedAws, EmulatorError
+from local.emulator import EmbeddedAws, EmulatorError, embedded
+from tests.warm.emulator import start_as_the_app_does
 
 ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def real_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start as programs of the app do, not a copy of a process that is warm."""
+    monkeypatch.setattr(embedded, "_start_server", start_as_the_app_does)
 
 
 def accepts_connections(endpoint_url: str) -> bool:
@@ -26,6 +33,7 @@ def accepts_connections(endpoint_url: str) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+@pytest.mark.usefixtures("real_start")
 def test_it_starts_empty_logs_requests_and_is_gone_when_stopped(tmp_path: Path) -> None:
     log_file = tmp_path / "logs" / "emulator.log"
     with EmbeddedAws(log_file=log_file, region="eu-west-1") as aws:
@@ -55,6 +63,7 @@ def test_its_environment_leads_any_sdk_to_it_and_nowhere_else(
     assert identity["Arn"] == f"arn:aws:iam::{aws.account_id}:user/Administrator"
 
 
+@pytest.mark.usefixtures("real_start")
 def test_a_start_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # A file of this name on the path stands in the way of the real package.
     (tmp_path / "moto.py").write_text("raise ImportError('moto is broken')")
@@ -114,3 +123,21 @@ def test_what_a_user_has_set_for_aws_leads_to_no_other(
     s3.put_object(Bucket=bucket, Key="key", Body=b"content")
 
     assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"content"
+
+
+def test_copies_of_one_process_have_nothing_in_common(tmp_path: Path) -> None:
+    logs = [tmp_path / "first.log", tmp_path / "second.log"]
+    with EmbeddedAws(log_file=logs[0]) as first, EmbeddedAws(log_file=logs[1]) as second:
+        keys = {each.key for each in (first, second)}
+        roles = {
+            each.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument="{}")["Role"][
+                "RoleId"
+            ]
+            for each in (first, second)
+        }
+        first.client("s3").create_bucket(Bucket="bucket")
+
+        assert second.client("s3").list_buckets()["Buckets"] == []
+    assert len(keys) == len(roles) == len({first.endpoint_url, second.endpoint_url}) == 2
+    assert all("POST / HTTP/1.1" in log.read_text() for log in logs)
+    assert not accepts_connections(first.endpoint_url)
