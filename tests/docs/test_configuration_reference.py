@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ def test_the_models_take_the_examples_of_fields(container: str, tmp_path: Path) 
     for key, name in document["metadata"]["config_types"].items():
         part = "processing" if key == "Package" else "specific"
         section = configuration[part].setdefault(key, {})
-        section |= {name: EXAMPLES[name] for name in own_fields(name) & EXAMPLES.keys()}
+        names = own_fields(name) & EXAMPLES.keys()
+        section |= {name: deepcopy(EXAMPLES[name]) for name in names}
     for name in chain(*(OF_CONTAINERS.values())):
         if name not in OF_CONTAINERS[container]:
             del configuration["specific"]["PytorchModel"][name]

@@ -59,7 +59,7 @@ def prepare() -> None:
     from moto.iam.models import iam_backends
 
     from constructs_lib.aws.handle import AccessKey, AwsHandle
-    from local.emulator.server import ACCOUNT_ID
+    from local.emulator import ACCOUNT_ID, server
     from local.emulator.services import Services
 
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
@@ -69,6 +69,7 @@ def prepare() -> None:
         services.create_application(_NAMES_OF_MOTO.get(service, service))
         handle.client(service)
         get_service_model(service)
+    assert server.serve
     assert iam_backends[ACCOUNT_ID]["aws"].managed_policies
 
 
