@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from constructs_lib.configs.types import (
+    CURRENT_DEFAULT,
     UNUSED,
     BucketName,
     S3Uri,
@@ -243,3 +244,13 @@ class BasePipelineConfig(BaseModel):
                 "pipeline_s3_loc out"
             )
         return value
+
+
+def current_defaults(config_class: type[BasePipelineConfig]) -> dict[str, Any]:
+    """Return the defaults that files in the current format have instead of a class's own."""
+    extras = {name: each.json_schema_extra for name, each in config_class.model_fields.items()}
+    return {
+        name: extra[CURRENT_DEFAULT]
+        for name, extra in extras.items()
+        if isinstance(extra, dict) and CURRENT_DEFAULT in extra
+    }

@@ -16,7 +16,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.base import BasePipelineConfig, current_defaults
 from constructs_lib.configs.classes import CONFIG_CLASSES, ConfigClasses
 from constructs_lib.configs.document import child_path, read_document
 from constructs_lib.configs.formats.detection import (
@@ -115,10 +115,11 @@ def read_config_file(
         "root": file.parent if root is None else Path(root),
         REGION_NAMES: region_names or RegionNames(),
     }
+    is_current = content.generation is Generation.G4
     configs = {
         section.step: config
         for section in sections
-        if (config := _build(section, sections, context, findings))
+        if (config := _build(section, sections, context, findings, is_current=is_current))
     }
     return ConfigFile(
         file=file,
@@ -207,9 +208,16 @@ def _fields_of_the_current_format(content: DocumentContent) -> Iterator[ConfigPr
 
 
 def _build(
-    section: Section, sections: list[Section], context: dict[str, Any], findings: Findings
+    section: Section,
+    sections: list[Section],
+    context: dict[str, Any],
+    findings: Findings,
+    *,
+    is_current: bool,
 ) -> BasePipelineConfig | None:
     fields = _set({name: value for name, (_, value) in section.located().items()})
+    if is_current:
+        fields = {**current_defaults(section.config_class), **fields}
     try:
         # From JSON: of Python values, strict mode would refuse a list where a tuple is declared.
         return section.config_class.model_validate_json(

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 from constructs_lib.configs.base import BasePipelineConfig
 from constructs_lib.configs.formats.packaging_script import is_earlier_script
 from constructs_lib.configs.types import (
+    CURRENT_DEFAULT,
     UNUSED,
     EntryPoint,
     InstanceType,
@@ -84,7 +85,9 @@ PickleGlobal = Annotated[
 class ProcessingStepConfigBase(BasePipelineConfig):
     """Settings of a SageMaker Processing job, which those of packaging add to.
 
-    A Processing section itself is accepted for files of the earlier system, unused.
+    A Processing section itself is accepted for files of the earlier system, unused. Machines are by
+    default what packaging needs, whose job uses two processors and hardly any memory; above 170 GB
+    a volume is twice as fast (Amazon EBS user guide, "General Purpose SSD volumes").
     """
 
     STEP_KEY: ClassVar[str] = "Processing"
@@ -95,13 +98,21 @@ class ProcessingStepConfigBase(BasePipelineConfig):
         1, ge=1, le=10, description="Instances of the job; packaging takes 1"
     )
     processing_volume_size: int = Field(
-        500, ge=10, le=1000, description="Volume of each instance, GB"
+        500,
+        ge=10,
+        le=1000,
+        description="Volume of each instance, GB (500 in files of other formats)",
+        json_schema_extra={CURRENT_DEFAULT: 200},
     )
     processing_instance_type_large: InstanceType = Field(
-        "ml.m5.4xlarge", description="The large instance type"
+        "ml.m5.4xlarge",
+        description="The large instance type (ml.m5.4xlarge in files of other formats)",
+        json_schema_extra={CURRENT_DEFAULT: "ml.m5.2xlarge"},
     )
     processing_instance_type_small: InstanceType = Field(
-        "ml.m5.2xlarge", description="The small instance type"
+        "ml.m5.2xlarge",
+        description="The small instance type (ml.m5.2xlarge in files of other formats)",
+        json_schema_extra={CURRENT_DEFAULT: "ml.m5.xlarge"},
     )
     use_large_processing_instance: bool = Field(
         False,  # noqa: FBT003

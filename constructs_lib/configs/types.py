@@ -17,6 +17,8 @@ from constructs_lib.terminal.paths import shown_path
 S3_SCHEME: Final = "s3://"
 UNUSED: Final = "accepted for files of the earlier system, unused"
 """What the description of a field says that the app reads and does nothing with."""
+CURRENT_DEFAULT: Final = "default"
+"""Key of ``json_schema_extra`` for a default of the current format, which the schema describes."""
 
 
 def _check_relative(text: str) -> str:

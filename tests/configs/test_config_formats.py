@@ -353,3 +353,67 @@ def test_no_class_of_another_framework_is_suggested(problems_of: Problems) -> No
 
     assert "unknown config class" in problems[0].message
     assert "did you mean" not in problems[0].message
+
+
+_MACHINES = ("volume_size", "instance_type_small", "instance_type_large")
+
+
+def _without(write_config: Write, generation: str, *names: str) -> Path:
+    edits = [(f"$.configuration.shared.processing_{name}", ...) for name in names]
+    return write_config(*edits, generation=generation)
+
+
+@pytest.mark.parametrize(
+    ("generation", "defaults"),
+    [
+        ("g4", (200, "ml.m5.xlarge", "ml.m5.2xlarge")),
+        ("g3", (500, "ml.m5.2xlarge", "ml.m5.4xlarge")),
+    ],
+)
+def test_jobs_default_to_what_they_need_in_the_current_format_alone(
+    write_config: Write, generation: str, defaults: tuple[int, str, str]
+) -> None:
+    package = PipelineConfigs.load(_without(write_config, generation, *_MACHINES)).package
+    sizes = (package.get_instance_type(size) for size in ("small", "large"))
+
+    assert (package.processing_volume_size, *sizes) == defaults
+
+
+def test_a_saved_file_keeps_the_earlier_defaults(write_config: Write, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.json"
+    save_configs(load_configs(_without(write_config, "g3", *_MACHINES)), saved)
+
+    assert PipelineConfigs.load(saved).package.processing_volume_size == 500
+
+
+def test_what_earlier_defaults_cost_is_told(write_config: Write) -> None:
+    [note] = [each for each in _notes(_without(write_config, "g3", *_MACHINES)) if "USD" in each]
+
+    assert note == (
+        "$.configuration.specific.Package: without processing_volume_size and"
+        " processing_instance_type_small packaging has ml.m5.2xlarge with 500 GB (0.56 USD an"
+        " hour), the earlier system's default; what it needs, and a file in format 4 has, is"
+        " ml.m5.xlarge with 200 GB (0.27 USD an hour): set them here"
+    )
+
+
+@pytest.mark.parametrize(
+    ("unset", "told"),
+    [
+        (["volume_size"], "without processing_volume_size packaging has ml.m5.2xlarge with 500 GB"),
+        (["instance_type_large"], None),  # which does not run
+        ([], None),
+    ],
+)
+def test_what_is_set_or_does_not_run_costs_nothing_by_default(
+    write_config: Write, unset: list[str], told: str | None
+) -> None:
+    notes = [each for each in _notes(_without(write_config, "g3", *unset)) if "USD" in each]
+
+    assert [told is not None and told in note for note in notes] == ([True] if told else [])
+
+
+def test_a_file_in_the_current_format_is_told_nothing_of_them(write_config: Write) -> None:
+    notes = _notes(_without(write_config, "g4", *_MACHINES))
+
+    assert not [each for each in notes if "USD" in each]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from constructs_lib.configs.formats.detection import Generation
+from constructs_lib.configs.base import current_defaults
+from constructs_lib.configs.formats.detection import CURRENT_FORMAT, Generation
 from constructs_lib.configs.problems import ConfigProblem
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
 from constructs_lib.configs.training import PytorchTrainingConfig
 from constructs_lib.configs.types import UNUSED
 from constructs_lib.fields.rules import shown
+from constructs_lib.service_model.prices import HOURLY_USD, MONTH_HOURS, VOLUME_USD
 
 if TYPE_CHECKING:
     from constructs_lib.configs.files import ConfigFile
@@ -28,6 +31,7 @@ def differences(file: ConfigFile) -> Iterator[ConfigProblem]:
             yield ConfigProblem("$", f"{name} is read as {current}, which is its name today")
     yield from _training(file)
     yield from _packaging_script(file)
+    yield from _costly_defaults(file)
 
 
 def _training(file: ConfigFile) -> Iterator[ConfigProblem]:
@@ -55,6 +59,50 @@ def _packaging_script(file: ConfigFile) -> Iterator[ConfigProblem]:
                 f"{arguments if config.processing_script_arguments else ''}",
                 None if value is None else shown(value),
             )
+
+
+def _costly_defaults(file: ConfigFile) -> Iterator[ConfigProblem]:
+    """Tell what the defaults of the earlier system cost, where files of today have others."""
+    if file.generation is Generation.G4:
+        return
+    for step, config in file.configs.items():
+        if not isinstance(config, PackageStepConfig):
+            continue
+        size = "large" if config.use_large_processing_instance else "small"
+        used = (f"processing_instance_type_{size}", "processing_volume_size")
+        unset = {
+            name: value
+            for name, value in current_defaults(type(config)).items()
+            if name in used and file.locate(step, name)[1] is None
+        }
+        if not unset:
+            continue
+        package = _Machine(config.get_instance_type(), config.processing_volume_size)
+        other = _Machine(
+            str(unset.get(used[0], package.instance_type)),
+            int(unset.get(used[1], package.gigabytes)),
+        )
+        yield ConfigProblem(
+            file.home_of(step),
+            f"without {' and '.join(unset)} packaging has {package}, the earlier system's default;"
+            f" what it needs, and a file in format {CURRENT_FORMAT} has, is {other}: set"
+            f" {'it' if len(unset) == 1 else 'them'} here",
+        )
+
+
+@dataclass(frozen=True)
+class _Machine:
+    """What a job runs on."""
+
+    instance_type: str
+    gigabytes: int
+
+    def __str__(self) -> str:
+        """Return it in words, with its price where that is known."""
+        hourly = HOURLY_USD.get(self.instance_type)
+        volume = VOLUME_USD * self.gigabytes / MONTH_HOURS
+        price = "" if hourly is None else f" ({hourly + volume:.2f} USD an hour)"
+        return f"{self.instance_type} with {self.gigabytes} GB{price}"
 
 
 def _unused(file: ConfigFile) -> list[str]:
