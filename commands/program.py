@@ -55,6 +55,7 @@ GROUPS: Final = {
         "stop": "commands.aws.executions",
         "retry": "commands.aws.executions",
         "packages": "commands.aws.packages",
+        "replay": "commands.aws.replay",
         "approve": "commands.aws.packages",
         "reject": "commands.aws.packages",
         "deploy": "commands.aws.deploy",

@@ -83,6 +83,7 @@ it serves until it is stopped.
 | `executions` | list of `{id, arn, status, start_time, end_time, duration_in_second}` |
 | `logs` | `{step, log, lines}` |
 | `stop`, `retry` | `{pipeline, id, arn}`; `retry` with `--wait` that of `status`, with `--local` that of `run` |
+| `replay` | `{id, time, pipeline, region, agree, against: {version, why, …}, version: {version, …}, requests: {from, sent, agreeing, differing, …}, tolerances, fields: [{name, value_count, differing_count, absolute_difference, …, examples}], latency_in_millisecond: {against, version}, judged, report}` |
 | `packages`, `approve`, `reject` | list of `{region, group, version, arn, approval_status, approval_description, creation_time, artifact_uri, metadata, measured}` |
 | `deploy`, `rollback`, `undeploy` | `{pipeline, id, arn, action, status, result, version, start_time, end_time, duration_in_second, failure_reason, regions, report}`, `regions` as `endpoints` prints them; with `--no-wait` `{pipeline, arn}` |
 | `endpoints` | list of `{pipeline, endpoint, region_code, aws_region, wave, status, version, approval_status, content, since, endpoint_config_name, instance_type, instance_count, desired_count, failure_reason, changed_by_hand, differs}` |

@@ -9,6 +9,7 @@
     ├── PortError                    commands.local.embedded
     ├── TorchError                   commands.local.torch
     ├── FolderGoneError              commands.program
+    ├── NothingAnsweredError         commands.serving.replayed
     ├── NotApprovedError             commands.serving.versions
     ├── NoAnswerError                commands.terminal.asking
     ├── AwsCallError                 commands.terminal.aws
@@ -52,6 +53,8 @@
     ├── BuildDateError               constructs_lib.release.patches
     ├── UnpatchedContainersError     constructs_lib.release.patches
     ├── SampleRequestError           constructs_lib.release.samples.errors
+    ├── ReplayRequestsError          constructs_lib.replay.requests
+    ├── ReplayedVersionError         constructs_lib.replay.version
     ├── ImageError                   constructs_lib.serving.images
     │   ├── ImageNotFoundError       constructs_lib.serving.images
     │   └── InstanceTypeImageError   constructs_lib.serving.images
@@ -65,6 +68,7 @@
     ├── EmulatorError                local.emulator.embedded
     ├── NotRunningError              local.release
     ├── DeploymentRecordError        local.report.deployments.page
+    ├── ReplayRecordError            local.report.replays.page
     ├── CallDeniedError              local.runner.language.errors
     ├── DefinitionError              local.runner.language.errors
     │   └── UnsupportedStepError     local.runner.language.errors

@@ -39,7 +39,7 @@ LAYERS: Final = (
     ("constructs_lib.pipeline",),
     ("constructs_lib.diff", "constructs_lib.pipeline_builder", "constructs_lib.compilation"),
     ("constructs_lib.definition",),
-    ("constructs_lib.steps",),
+    ("constructs_lib.steps", "constructs_lib.replay"),
     ("constructs_lib.release",),
     ("constructs_lib.compiled_pipeline",),
     ("constructs_lib.deployment",),

@@ -53,7 +53,7 @@ def packages(
             region has one of the versions.
         AwsCallError: AWS refused.
     """
-    definition = _definition(aws, pipeline)
+    definition = definition_of(aws, pipeline)
     by_region = groups(definition, aws.home_region)
     if region is not None and region not in by_region:
         raise UnknownNameError(
@@ -62,7 +62,13 @@ def packages(
     return versions_of(aws, definition, region, limit=limit, versions=versions)
 
 
-def _definition(aws: Aws, pipeline: str) -> dict[str, Any]:
+def definition_of(aws: Aws, pipeline: str) -> dict[str, Any]:
+    """Read the definition of a deployed pipeline, whose versions are to be read.
+
+    Raises:
+        UnknownNameError: There is no such pipeline in the region.
+        AwsCallError: AWS refused.
+    """
     try:
         return read_definition(aws, pipeline)
     except UnknownNameError as error:

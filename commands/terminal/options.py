@@ -86,6 +86,15 @@ RegistryRegion = Annotated[
         autocompletion=_complete_region,
     ),
 ]
+VersionsRegion = Annotated[
+    str | None,
+    typer.Option(
+        help="The registry to take versions from, of an AWS region or of a name such as EU; by"
+        " default the one whose numbers deploy takes.",
+        callback=_region_of_code,
+        autocompletion=_complete_region,
+    ),
+]
 Endpoint = Annotated[
     str,
     typer.Option(

@@ -6,7 +6,7 @@ neither the user's files nor, unless they may, the network; see ``constructs_lib
 
 from __future__ import annotations
 
-from constructs_lib.direct_server.calls import WalledCalls
+from constructs_lib.direct_server.calls import REQUEST_SECONDS, WalledCalls
 from constructs_lib.direct_server.model import WalledModel
 
-__all__ = ["WalledCalls", "WalledModel"]
+__all__ = ["REQUEST_SECONDS", "WalledCalls", "WalledModel"]

@@ -6,6 +6,7 @@ import os
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from constructs_lib.direct_server import worker_program
 from constructs_lib.direct_server.model import WalledModel
@@ -14,6 +15,13 @@ from constructs_lib.jobs.verify_model.direct import DirectCalls
 from constructs_lib.jobs.verify_model.findings import FoundProblems
 from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.memory import MemorySampler
+
+REQUEST_SECONDS: Final = 60.0
+"""How long an answer may take.
+
+Source: "Use your own inference code with hosting services" in the SageMaker developer guide: the
+container answers within 60 seconds.
+"""
 
 
 class WalledCalls(DirectCalls):
@@ -38,6 +46,7 @@ class WalledCalls(DirectCalls):
             request=model.folder,
             program=Path(worker_program.__file__),
             startup_timeout=startup_seconds,
+            request_timeout=REQUEST_SECONDS,
         )
         program = model.program()
         self.has_walls = program.has_walls

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
@@ -40,3 +41,28 @@ def bytes_bar(what: str, total_bytes: int, console: Console) -> Iterator[Callabl
     ) as progress:
         task = progress.add_task(what, total=total_bytes)
         yield lambda count: progress.advance(task, count)
+
+
+@contextmanager
+def counted_bar(what: str, total: int, console: Console) -> Iterator[Callable[[], None]]:
+    """Show how many of some things are done, until the end of the block.
+
+    Args:
+        what: Stands before the bar, for example ``Asking both versions``.
+        total: How many there are.
+        console: Where to show it.
+
+    Yields:
+        Takes note that one more is done.
+    """
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(
+        *columns, console=console, disable=not console.is_terminal, transient=True
+    ) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda: progress.advance(task)

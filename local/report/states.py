@@ -17,6 +17,8 @@ _SIGNS: Final = {
     "Reused": "↺",
     "passed": "✓",
     "failed": "✕",
+    "agree": "✓",
+    "differ": "✕",
     "error": "✕",
     "warning": "!",
 }
@@ -24,6 +26,8 @@ _WORDS: Final = {
     "NotExecuted": "Not executed",
     "passed": "Passed",
     "failed": "Failed",
+    "agree": "They agree",
+    "differ": "They differ",
     "error": "Error",
     "warning": "Warning",
 }

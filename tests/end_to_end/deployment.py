@@ -150,6 +150,22 @@ class Deployment:
         return sorted(described, key=lambda each: int(each["ModelPackageVersion"]))
 
 
+def example_with_another_scaling() -> bytes:
+    """Return the example's model as one that answers a little higher or lower."""
+    content = io.BytesIO()
+    with tarfile.open(MODEL) as source, tarfile.open(fileobj=content, mode="w:gz") as target:
+        for member in source:
+            file = source.extractfile(member)
+            body = file.read() if file else b""
+            if member.name.endswith("model.json"):
+                model = json.loads(body)
+                model["scaling"]["order_amount"][0] += 1
+                body = json.dumps(model).encode()
+                member.size = len(body)
+            target.addfile(member, io.BytesIO(body) if file else None)
+    return content.getvalue()
+
+
 def example_with_another_file(name: str = "another.txt") -> bytes:
     """Return the example's model with one more file in it, which is another content."""
     content = io.BytesIO()

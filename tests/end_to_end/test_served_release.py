@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from commands.program import app
 from commands.terminal import places
 from local.emulator import ACCOUNT_ID, EmbeddedAws
-from tests.end_to_end.deployment import REGIONS, Deployment, example_with_another_file
+from tests.end_to_end.deployment import REGIONS, Deployment, example_with_another_scaling
 from tests.example_pipeline import MODEL, copy_pipelines
 
 Release = Callable[..., Any]
@@ -107,7 +107,7 @@ def test_a_version_that_serves_everywhere_is_not_deployed_again(release: Release
 
 
 def test_the_version_before_is_one_command_away(release: Release, served: Deployment) -> None:
-    model = served.put_model("incoming/returns-risk/next.tar.gz", example_with_another_file())
+    model = served.put_model("incoming/returns-risk/next.tar.gz", example_with_another_scaling())
     assert served.release(model).failure_reason is None
     release("approve", "returns-risk", "--yes")
     assert _served(release("deploy", "returns-risk")["regions"]) == _everywhere(2)
@@ -116,6 +116,36 @@ def test_the_version_before_is_one_command_away(release: Release, served: Deploy
 
     assert (back["result"], back["version"]) == ("rolled_back", 1)
     assert _served(release("endpoints", "returns-risk", "--watch")) == _everywhere(1)
+
+
+def test_a_version_is_replayed_beside_the_one_that_serves(release: Release, tmp_path: Path) -> None:
+    asked = {"observedContentType": "text/csv", "data": "1,2,3,4,5,new,no\n", "encoding": "CSV"}
+    captured = json.dumps({"captureData": {"endpointInput": asked}, "eventVersion": "0"})
+    requests = tmp_path / "requests.jsonl"
+    requests.write_text(f"{json.dumps(REQUEST)}\n{captured}\n")
+
+    replayed = release(
+        *("replay", "returns-risk", "--version", "2", "--requests", str(requests)),
+        *("--region", "EU"),
+        exit_code=1,
+    )
+
+    assert replayed["region"] == "eu-west-1"
+    assert (replayed["against"]["version"], replayed["against"]["why"]) == (
+        1,
+        "serves in EU, NA, FE",
+    )
+    counted = replayed["requests"]
+    assert (counted["sent"], counted["agreeing"], counted["differing"]) == (2, 0, 2)
+    (score,) = replayed["fields"]
+    assert (score["name"], score["differing_count"]) == ("legacy-score", 2)
+    assert 0 < score["largest_relative_difference"] < 0.1
+    assert all(each["p50"] > 0 for each in replayed["latency_in_millisecond"].values())
+    page = Path(replayed["report"]).read_text()
+    assert "Version 2 answers 2 of 2 requests otherwise than version 1." in page
+    own = release("replay", "returns-risk", "--version", "1", "--against", "2", exit_code=1)
+    assert own["requests"]["from"] == "sample requests of version 1"
+    assert own["requests"]["sent"] == 4
 
 
 def test_a_rejected_version_is_refused_to_a_rollback(release: Release) -> None:

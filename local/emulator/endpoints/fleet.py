@@ -21,7 +21,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from typing import Any, Final
 
-from constructs_lib.direct_server import WalledCalls, WalledModel
+from constructs_lib.direct_server import REQUEST_SECONDS, WalledCalls, WalledModel
 from constructs_lib.jobs.verify_model.findings import RefusedModelError
 from constructs_lib.jobs.verify_model.layout import MODEL_FOLDER
 from constructs_lib.jobs.verify_model.payloads import Payload
@@ -29,7 +29,6 @@ from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, Wo
 from local.emulator.endpoints.words import unhealthy
 from local.emulator.monitoring.log_streams import LogStream
 
-_ANSWER_SECONDS: Final = 60.0
 _LOOK_SECONDS: Final = 0.2
 _LOGGED_BYTES: Final = 64 * 1024
 """At most of what is printed between two looks."""
@@ -145,7 +144,7 @@ class Fleet:
     def retire(self) -> None:
         """Answer the requests that wait, and end."""
         self._requests.put(None)
-        self._thread.join(_ANSWER_SECONDS)
+        self._thread.join(REQUEST_SECONDS)
         self.stop()
 
     def stop(self) -> None:
@@ -181,7 +180,7 @@ class Fleet:
                 return False
             payload, future = request
             try:
-                future.set_result(_answer_of(worker.ask(payload, _ANSWER_SECONDS)))
+                future.set_result(_answer_of(worker.ask(payload, REQUEST_SECONDS)))
                 continue
             except ModelFailedError as error:
                 future.set_exception(error)

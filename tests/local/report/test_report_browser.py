@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.report import write_deployment, write_report
+from local.report import write_deployment, write_replay, write_report
 from tests.endpoints.histories import deployed, taken_back
+from tests.replay.document import DIFFERING, replay_document
 
 if TYPE_CHECKING:
     from tests.local.report.conftest import Browser, Samples
@@ -86,10 +87,11 @@ def pages(samples: Samples, tmp_path_factory: pytest.TempPathFactory) -> dict[st
             name: write_deployment(folder / name, each.description, each.events)
             for name, each in deployments.items()
         },
+        "replayed": write_replay(folder / "replayed", replay_document(DIFFERING, not_sent=3)),
     }
 
 
-PAGES = ["succeeded", "failed", "stopped", "long", "deployed", "taken-back"]
+PAGES = ["succeeded", "failed", "stopped", "long", "deployed", "taken-back", "replayed"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -155,7 +157,9 @@ def test_one_of_the_two_graphs_is_shown(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["succeeded", "failed", "stopped", "deployed", "taken-back"])
+@pytest.mark.parametrize(
+    "name", ["succeeded", "failed", "stopped", "deployed", "taken-back", "replayed"]
+)
 def test_every_text_has_enough_contrast(
     name: str, scheme: str, chromium: Browser, pages: dict[str, Path]
 ) -> None:

@@ -1,0 +1,1 @@
+"""Replay: the same requests to two versions of a model on this machine, and how they differ."""
