@@ -8,8 +8,9 @@ from typing import Any
 import boto3
 import pytest
 
+from benchmarks.faults.serving.clock import ago
 from benchmarks.faults.serving.endpoints import UNHEALTHY, FakeEndpoint, in_region, unreachable
-from benchmarks.faults.serving.workflow import DeploymentRun, StateFailedError, ago, request
+from benchmarks.faults.serving.workflow import DeploymentRun, StateFailedError, request
 from benchmarks.faults.serving.world import HOME, REGIONS, ServingWorld
 from constructs_lib.jobs.deploy_model import DeploymentError, handler
 from tests.deployment.conftest import Deploy
@@ -545,9 +546,9 @@ def test_approval_that_is_revoked_while_deploying_ends_in_taking_back(
     execution = DeploymentRun(world, request())
     pass_time = world.services.pass_time
 
-    def revoke() -> None:
+    def revoke(region: str | None) -> None:
         world.decide(2, "Rejected", "EU")
-        pass_time()
+        pass_time(region)
 
     monkeypatch.setattr(world.services, "pass_time", revoke)
 

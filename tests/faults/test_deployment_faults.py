@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
+from benchmarks.faults.serving import workflow
+from benchmarks.faults.serving.endpoints import Site
 from benchmarks.faults.serving.scenarios import (
     SINGLE,
     ServingScenario,
@@ -19,10 +22,13 @@ from benchmarks.faults.serving.scenarios import (
     stopped_at,
 )
 from benchmarks.faults.serving.workflow import Ended
+from constructs_lib.infrastructure.serving.workflow import deployment_workflow
+
+UPDATE = ("update", "UpdateEndpoint")
 
 
 @pytest.fixture(scope="module")
-def calls() -> list[tuple[str, str]]:
+def calls() -> list[Site]:
     return planned_calls(None)
 
 
@@ -32,23 +38,24 @@ def _broken(*chosen: ServingScenario) -> dict[str, tuple[str, ...]]:
     return {each.scenario: each.violations for _, each in done if each.violations}
 
 
-def test_faults_are_injected_in_every_action(calls: list[tuple[str, str]]) -> None:
-    assert {action for action, _ in calls} == {
+def test_faults_are_injected_in_every_action(calls: list[Site]) -> None:
+    assert {each.action for each in calls} == {
         *("resolve", "prepare", "update", "look", "try", "record"),
     }
-    assert calls.count(("update", "UpdateEndpoint")) == 3
+    updates = [each for each in calls if (each.action, each.operation) == UPDATE]
+    assert [each.region for each in updates] == ["eu-west-1", "us-east-1", "us-west-2"]
 
 
 @pytest.mark.parametrize("kind", [*SINGLE, "stopped"])
-@pytest.mark.parametrize("call", [("update", "UpdateEndpoint"), ("record", "UpdateModelPackage")])
+@pytest.mark.parametrize("call", [UPDATE, ("record", "UpdateModelPackage")])
 def test_a_single_fault_at_a_change_leaves_one_version_everywhere(
-    calls: list[tuple[str, str]], kind: str, call: tuple[str, str]
+    calls: list[Site], kind: str, call: tuple[str, str]
 ) -> None:
-    at = (calls.index(call), call)
+    site = next(each for each in calls if (each.action, each.operation) == call)
     scenario = (
-        stopped_at("deployment", at, None)
+        stopped_at("deployment", site, None)
         if kind == "stopped"
-        else single_fault(("deployment", kind), at, SINGLE[kind], None)
+        else single_fault(("deployment", kind), site, SINGLE[kind], None)
     )
 
     ((_, result),) = results(iter([scenario]))
@@ -64,7 +71,7 @@ def test_regions_that_go_down_and_what_people_do_break_no_invariant() -> None:
         if each.label in ("EU from look on", "two executions", "twice", "EU")
     ]
 
-    assert len(chosen) >= 8
+    assert len(chosen) >= 9
     assert _broken(*chosen) == {}
 
 
@@ -79,6 +86,27 @@ def test_a_region_that_is_left_behind_would_be_found() -> None:
     ((_, result),) = results(iter([ServingScenario("row", "label", happen)]))
 
     assert result.violations[0].startswith("the regions serve different versions")
+
+
+def test_a_workflow_that_takes_nothing_back_would_be_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def without_way_back(function_arn: str, settings: dict[str, Any]) -> dict[str, Any]:
+        definition = deployment_workflow(function_arn, settings)
+        (caught,) = definition["States"]["Waves"]["Catch"]
+        caught["Next"] = "RecordFailure"
+        return definition
+
+    monkeypatch.setattr(workflow, "deployment_workflow", without_way_back)
+    failing = next(
+        each
+        for each in special_scenarios()
+        if (each.row, each.label) == ("deployment: silent rollback", "FE")
+    )
+
+    ((_, result),) = results(iter([failing]))
+
+    assert "the regions serve different versions: {'NA': 2, 'EU': 2, 'FE': 1}" in result.violations
 
 
 def test_the_process_tells_each_result_as_a_line() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from benchmarks.faults.serving.interpreter import ExecutionOutcome, FunctionFailedError
 from constructs_lib.infrastructure.serving.workflow import deployment_workflow
-from tests.workflow.scripted import FUNCTION_ARN, Ended, Event, Script, ScriptedError, execute
+from tests.workflow.scripted import FUNCTION_ARN, Event, Script, execute
 
 TWO_WAVES = (("NA",), ("EU", "FE"))
 THREE_WAVES = (("NA",), ("EU",), ("FE",))
@@ -57,13 +58,13 @@ def _in_turn(*answers: Any) -> Answer:
 def _failing_in(region: str, answer: Any, message: str = "No capacity in EU.") -> Answer:
     def fail(event: Event) -> Any:
         if _region(event) == region:
-            raise ScriptedError("DeploymentError", message)
+            raise FunctionFailedError("DeploymentError", message)
         return answer
 
     return fail
 
 
-def _run(settings: dict[str, Any], script: Script, **request: Any) -> Ended:
+def _run(settings: dict[str, Any], script: Script, **request: Any) -> ExecutionOutcome:
     definition = deployment_workflow(FUNCTION_ARN, settings)
     return execute(definition, {**REQUEST, **request}, script)
 
@@ -144,7 +145,7 @@ def test_a_deployment_waits_for_its_turn_and_for_approvals(settings: dict[str, A
 
 def test_what_is_refused_is_told_and_changes_nothing(settings: dict[str, Any]) -> None:
     script = _script(
-        resolve=_in_turn(ScriptedError("DeploymentError", "Version 7 is rejected.")),
+        resolve=_in_turn(FunctionFailedError("DeploymentError", "Version 7 is rejected.")),
         record_failure=lambda event: {
             "status": "taken_back",
             "reason": json.loads(event["error"]["Cause"])["errorMessage"],
@@ -204,7 +205,7 @@ def test_the_other_regions_of_a_wave_come_to_their_end_before_anything_is_taken_
 def test_a_region_that_no_longer_serves_after_its_bake_time_takes_all_back(
     settings: dict[str, Any],
 ) -> None:
-    gone = ScriptedError("DeploymentError", "The endpoint went back by itself.")
+    gone = FunctionFailedError("DeploymentError", "The endpoint went back by itself.")
     script = _script(_plan((("NA",),)), look=_in_turn({"status": "serving"}, gone))
 
     assert _run(settings, script).status == "FAILED"
@@ -212,7 +213,7 @@ def test_a_region_that_no_longer_serves_after_its_bake_time_takes_all_back(
 
 
 def test_a_version_that_cannot_be_recorded_is_taken_back(settings: dict[str, Any]) -> None:
-    script = _script(record=_in_turn(ScriptedError("DeploymentError", "No.")))
+    script = _script(record=_in_turn(FunctionFailedError("DeploymentError", "No.")))
 
     assert _run(settings, script).status == "FAILED"
     assert len(script.calls("take_back")) == 3
@@ -221,7 +222,7 @@ def test_a_version_that_cannot_be_recorded_is_taken_back(settings: dict[str, Any
 def test_taking_back_is_looked_at_until_it_is_done(settings: dict[str, Any]) -> None:
     script = _script(
         _plan((("NA",),)),
-        try_=_in_turn(ScriptedError("DeploymentError", "Wrong answers.")),
+        try_=_in_turn(FunctionFailedError("DeploymentError", "Wrong answers.")),
         take_back=_in_turn(
             {"status": "in_progress", "reason": ""},
             {"status": "in_progress", "reason": ""},
@@ -259,7 +260,7 @@ def test_a_region_that_cannot_be_taken_back_does_not_keep_the_others_from_it(
 def test_what_has_to_be_done_is_tried_again_after_a_kill(
     settings: dict[str, Any], action: str
 ) -> None:
-    killed = ScriptedError("Runtime.ExitError", "signal: killed")
+    killed = FunctionFailedError("Runtime.ExitError", "signal: killed")
     answers = {
         "record": {"status": "deployed"},
         "take_back": {"status": "restored", "reason": ""},
@@ -288,7 +289,7 @@ def test_a_known_fault_is_not_tried_again(settings: dict[str, Any]) -> None:
 
 
 def test_a_transient_error_of_lambda_is_tried_again(settings: dict[str, Any]) -> None:
-    throttled = ScriptedError("Lambda.TooManyRequestsException", "Rate exceeded")
+    throttled = FunctionFailedError("Lambda.TooManyRequestsException", "Rate exceeded")
     script = _script(
         _plan((("NA",),)), update=_in_turn(throttled, throttled, {"is_new": True, "started_at": ""})
     )
@@ -300,7 +301,7 @@ def test_a_transient_error_of_lambda_is_tried_again(settings: dict[str, Any]) ->
 def test_a_failure_that_cannot_be_recorded_says_both(settings: dict[str, Any]) -> None:
     script = _script(
         try_=_failing_in("NA", {}, "Wrong answers."),
-        record_failure=_in_turn(ScriptedError("DeploymentError", "The topic is gone.")),
+        record_failure=_in_turn(FunctionFailedError("DeploymentError", "The topic is gone.")),
     )
 
     ended = _run(settings, script)

@@ -11,7 +11,8 @@ Amazon SageMaker API reference; a silent rollback as hashicorp/terraform-provide
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -104,6 +105,33 @@ class Call:
     arguments: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a call is: regions go side by side, but each makes its calls in the same order."""
+
+    action: str
+    region: str
+    number: int
+    """From 0, of the calls of the action in the region."""
+    operation: str
+
+    def __str__(self) -> str:
+        """Name it for people."""
+        return f"{self.operation} in {self.action}, {self.region}, call {self.number}"
+
+
+def sites(calls: Sequence[Call]) -> list[Site]:
+    """Give calls their numbers, those of an action together, region after region."""
+    actions = list(dict.fromkeys(each.action for each in calls))
+    found = Counter[tuple[str, str]]()
+    numbered = []
+    for call in calls:
+        near = (call.action, call.region)
+        numbered.append(Site(*near, found[near], call.operation))
+        found[near] += 1
+    return sorted(numbered, key=lambda each: (actions.index(each.action), each.region, each.number))
+
+
 Fault = Callable[[Call, Callable[[], Any]], Any]
 """Makes a call, or not, and returns or raises what its client is told."""
 
@@ -147,12 +175,20 @@ class FakeServices:
         finally:
             BaseClient._make_api_call = original
 
-    def pass_time(self) -> None:
-        """Let the changes of all endpoints go on."""
-        for region in self.endpoints.values():
-            for name, endpoint in list(region.items()):
+    def pass_time(self, region: str | None = None) -> None:
+        """Let the changes of endpoints go on, in a region or in all."""
+        for each in self.endpoints if region is None else [region]:
+            there = self.endpoints.get(each, {})
+            for name, endpoint in list(there.items()):
                 if not endpoint.pass_time():
-                    del region[name]
+                    del there[name]
+
+    def come_to_rest(self) -> None:
+        """Let all changes end, even those that seemed to have no end."""
+        for region in self.endpoints.values():
+            for endpoint in region.values():
+                endpoint.outcome = "works" if endpoint.outcome == "never_ends" else endpoint.outcome
+        self.at_rest()
 
     def at_rest(self) -> None:
         """Let all changes end, but those that never do."""
@@ -273,12 +309,14 @@ def unreachable(call: Call, _make: Callable[[], Any]) -> Any:
     raise EndpointConnectionError(endpoint_url=f"https://{call.region}")
 
 
-def at_call(number: int, fault: Fault) -> Fault:
-    """Let the call of a number, from 0, meet a fault, and all others none."""
-    counted = iter(range(number + 1))
+def at_call(site: Site, fault: Fault) -> Fault:
+    """Let one call meet a fault, and all others none."""
+    counted = iter(range(site.number + 1))
 
     def meet(call: Call, make: Callable[[], Any]) -> Any:
-        return fault(call, make) if next(counted, None) == number else make()
+        is_near = (call.action, call.region) == (site.action, site.region)
+        is_it = is_near and next(counted, None) == site.number
+        return fault(call, make) if is_it else make()
 
     return meet
 

@@ -16,13 +16,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.faults.scenarios import ScenarioResult
 from benchmarks.faults.serving import endpoints
-from benchmarks.faults.serving.endpoints import Call, FakeEndpoint, Fault, FunctionKilledError
-from benchmarks.faults.serving.workflow import (
-    DeploymentRun,
-    Ended,
-    ago,
-    request,
+from benchmarks.faults.serving.clock import ago
+from benchmarks.faults.serving.endpoints import (
+    Call,
+    FakeEndpoint,
+    Fault,
+    FunctionKilledError,
+    Site,
+    sites,
 )
+from benchmarks.faults.serving.workflow import DeploymentRun, Ended, request
 from benchmarks.faults.serving.world import REGIONS, ServingWorld
 
 _PER_WORLD: Final = 12
@@ -81,7 +84,7 @@ class Story:
 
             try:
                 return fault(call, made)
-            except (BotoCoreError, ClientError, FunctionKilledError, KeyboardInterrupt) as error:
+            except (BotoCoreError, ClientError, FunctionKilledError) as error:
                 # What the service itself refuses is none.
                 self.faults += error is not refusal
                 raise
@@ -106,7 +109,7 @@ def run(world: ServingWorld, scenario: ServingScenario) -> ScenarioResult:
     story = Story(world, former if isinstance(former, int) else 0, world.register())
     ended = scenario.happen(story)
     world.services.outcomes.clear()
-    world.services.at_rest()
+    world.services.come_to_rest()
     if ended is not None:
         _look(story, ended, scenario)
     again = story.deploy(overwrite=True, version=story.number)
@@ -171,17 +174,18 @@ def all_scenarios(*, every_call: bool) -> Iterator[ServingScenario]:
     """
     yield from special_scenarios()
     for name, outcome in (("deployment", None), ("taking back", "silent_rollback")):
-        calls = planned_calls(outcome)
-        for number, call in enumerate(calls):
-            is_new = name == "deployment" or call[0] in ("take_back", "record_failure")
-            if is_new and (every_call or calls.index(call) == number):
+        met = set[tuple[str, str]]()
+        for site in planned_calls(outcome):
+            is_new = name == "deployment" or site.action in ("take_back", "record_failure")
+            if is_new and (every_call or (site.action, site.operation) not in met):
+                met.add((site.action, site.operation))
                 for kind, fault in SINGLE.items():
-                    yield single_fault((name, kind), (number, call), fault, outcome)
-                yield stopped_at(name, (number, call), outcome)
+                    yield single_fault((name, kind), site, fault, outcome)
+                yield stopped_at(name, site, outcome)
 
 
-def planned_calls(outcome: str | None) -> list[tuple[str, str]]:
-    """Return action and operation of each call of a deployment of a second version.
+def planned_calls(outcome: str | None) -> list[Site]:
+    """Return each call of a deployment of a second version.
 
     Args:
         outcome: How the update of the last region ends; None: it works.
@@ -191,7 +195,7 @@ def planned_calls(outcome: str | None) -> list[tuple[str, str]]:
         _let_end(story, outcome)
         world.services.calls.clear()
         story.deploy()
-        return [(each.action, each.operation) for each in world.services.calls]
+        return sites(world.services.calls)
 
 
 def _let_end(story: Story, outcome: str | None) -> None:
@@ -217,45 +221,45 @@ def results(scenarios: Iterator[ServingScenario]) -> Iterator[tuple[str, Scenari
 
 
 def single_fault(
-    row: tuple[str, str], at: tuple[int, tuple[str, str]], fault: Fault, outcome: str | None
+    row: tuple[str, str], site: Site, fault: Fault, outcome: str | None
 ) -> ServingScenario:
     """Let one call meet a fault.
 
     Args:
         row: What is under way, and the kind of the fault.
-        at: Number of the call, and its action and operation.
+        site: The call.
         fault: The fault.
         outcome: How the update of the last region ends; None: it works.
     """
-    (name, kind), (number, (action, operation)) = row, at
+    name, kind = row
 
     def happen(story: Story) -> Ended:
         _let_end(story, outcome)
-        with story.under(endpoints.at_call(number, fault)):
+        with story.under(endpoints.at_call(site, fault)):
             return story.deploy()
 
-    return ServingScenario(f"{name}: {kind}", f"{operation} in {action}, call {number}", happen)
+    return ServingScenario(f"{name}: {kind}", str(site), happen)
 
 
-def stopped_at(name: str, at: tuple[int, tuple[str, str]], outcome: str | None) -> ServingScenario:
-    """Stop the execution at a call; nothing is taken back, and a rerun has to complete it."""
-    number, (action, operation) = at
+def stopped_at(name: str, site: Site, outcome: str | None) -> ServingScenario:
+    """Stop the execution at a call, with its function.
+
+    Nothing is taken back, and a rerun has to complete it.
+    """
 
     def happen(story: Story) -> None:
         _let_end(story, outcome)
         execution = DeploymentRun(story.world, request())
 
-        def stop(_call: Call, make: Callable[[], object]) -> object:
-            make()
-            raise KeyboardInterrupt
-
-        try:
-            with story.under(endpoints.at_call(number, stop)):
-                execution.run()
-        except KeyboardInterrupt:
+        def stop(call: Call, make: Callable[[], object]) -> object:
             execution.stop()
+            return endpoints.killed_after(call, make)
 
-    return ServingScenario(f"{name}: stopped", f"{operation} in {action}, call {number}", happen)
+        with story.under(endpoints.at_call(site, stop)):
+            ended = execution.run()
+        story.check(f"it ended as {ended.status}", holds=ended.status == "ABORTED")
+
+    return ServingScenario(f"{name}: stopped", str(site), happen)
 
 
 def special_scenarios() -> Iterator[ServingScenario]:
@@ -269,6 +273,9 @@ def special_scenarios() -> Iterator[ServingScenario]:
             yield ServingScenario("deployment: region down a while", label, _down(region, when, 12))
             forever = _down(region, when, 10_000)
             yield ServingScenario("deployment: region down", label, forever, may_need_person=True)
+    yield ServingScenario(
+        "deployment: never ends", "EU", _never_ends(REGIONS["EU"]), may_need_person=True
+    )
     yield ServingScenario("deployment: approved twice", "two executions", _approved_twice)
     yield ServingScenario("deployment: rollback of a rollback", "twice", _rolled_back_twice)
     yield ServingScenario("deployment: changed by hand", "EU", _changed_by_hand)
@@ -285,6 +292,18 @@ def _ends(region: str, outcome: str) -> Callable[[Story], Ended]:
         ended = story.deploy()
         story.check(f"it ended as {ended.status}", holds=ended.status == "taken_back")
         story.check("the reason does not name the region", holds=region in ended.cause)
+        return ended
+
+    return happen
+
+
+def _never_ends(region: str) -> Callable[[Story], Ended]:
+    def happen(story: Story) -> Ended:
+        story.faults += 1
+        story.world.services.outcomes[region] = ["never_ends"]
+        ended = story.deploy()
+        story.check(f"it ended as {ended.status}", holds=ended.status == "needs_person")
+        story.check("how long it took is not told", holds="minutes" in ended.cause)
         return ended
 
     return happen

@@ -1,7 +1,7 @@
-"""Goes through the states of a deployment's workflow, as Step Functions would.
+"""Executions of the deployed workflow, whose function is run in this process.
 
-A wait lets time pass for the endpoints. What the workflow repeats, waits for and takes back is that
-of ``constructs_lib/infrastructure/serving/workflow.py``.
+The definition is that of ``constructs_lib/infrastructure/serving/workflow.py``: what is repeated,
+waited for and taken back is decided by it. A wait lets time pass for the endpoints.
 """
 
 from __future__ import annotations
@@ -9,19 +9,27 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from threading import Lock
 from typing import Any, Final
 
+from benchmarks.faults.serving.clock import CLOCK, as_text
 from benchmarks.faults.serving.endpoints import FunctionKilledError
-from benchmarks.faults.serving.world import MACHINE, ServingWorld
+from benchmarks.faults.serving.interpreter import (
+    ACCOUNT,
+    ExecutionOutcome,
+    FunctionFailedError,
+    Interpreter,
+)
+from benchmarks.faults.serving.world import HOME, MACHINE, ServingWorld
+from constructs_lib.infrastructure.serving.workflow import deployment_workflow
 from constructs_lib.jobs.deploy_model import DeploymentError, handler
 
-_MOST_WAITS: Final = 80
-_WAIT: Final = timedelta(minutes=5)
-"""As the function's deadlines see a wait; the workflow looks more often."""
-_ATTEMPTS: Final = 6
-_PERSISTENT: Final = ("take_back", "record", "record_failure", "remove")
-"""What the workflow calls again after a function was killed."""
+FUNCTION_ARN: Final = f"arn:aws:lambda:{HOME}:{ACCOUNT}:function:deploy"
+KILLED: Final = FunctionFailedError(
+    "Runtime.ExitError", "Error: Runtime exited with error: signal: killed"
+)
+"""AWS Lambda developer guide, "Troubleshoot execution issues in Lambda"."""
 
 
 class StateFailedError(Exception):
@@ -38,9 +46,15 @@ class Ended:
     """How an execution has ended."""
 
     status: str
-    """``SUCCEEDED``, or the ``Error`` of the state ``Failed``."""
+    """``SUCCEEDED``, ``ABORTED``, ``TIMED_OUT``, or the ``Error`` of the state ``Failed``."""
     output: Mapping[str, Any] = field(default_factory=dict)
     cause: str = ""
+
+    @classmethod
+    def of(cls, outcome: ExecutionOutcome) -> Ended:
+        """Tell how an execution has ended."""
+        status = outcome.error if outcome.status == "FAILED" else outcome.status
+        return cls(status or "", outcome.output or {}, outcome.cause or "")
 
 
 def request(action: str = "deploy", **members: Any) -> dict[str, Any]:
@@ -65,9 +79,9 @@ class DeploymentRun:
     asked: Mapping[str, Any]
     settings: Mapping[str, Any] | None = None
     """Other than the world's."""
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-
-    waited: timedelta = timedelta()
+    started: datetime = field(default_factory=CLOCK.now)
+    _one_at_a_time: Lock = field(default_factory=Lock, init=False)
+    """So that a call of the function has a number, and who makes it a name."""
 
     def __post_init__(self) -> None:
         """Begin to run."""
@@ -80,115 +94,72 @@ class DeploymentRun:
             "input": json.dumps(self.asked),
         }
         executions.append(self.entry)
+        self._defect: Exception | None = None
+        self._interpreter = Interpreter(
+            deployment_workflow(FUNCTION_ARN, self.settings or self.world.settings()),
+            self._invoked,
+            self._wait,
+            CLOCK.turn,
+        )
 
     def run(self) -> Ended:
-        """Go through all states."""
+        """Go through the states to an end.
+
+        Raises:
+            Exception: What the function has raised, other than an error that it knows.
+        """
         try:
-            return self._run()
+            outcome = self._interpreter.execute(self.asked, self.arn, self.started)
         finally:
             self.entry["status"] = "ENDED"
+        if self._defect is not None:
+            raise self._defect
+        return Ended.of(outcome)
 
     def stop(self) -> None:
         """End it as a person does: nothing is taken back."""
-        self.entry["status"] = "ABORTED"
-        self.world.services.at_rest()
+        self._interpreter.stop()
 
     def call(self, action: str, **members: Any) -> dict[str, Any]:
-        """Call the function, as a state does."""
+        """Call the function alone, as a state does.
+
+        Raises:
+            StateFailedError: It has failed.
+        """
         event = {
             "action": action,
             "settings": self.settings or self.world.settings(),
             "request": self.asked,
-            "execution": {"arn": self.arn, "started_at": (self.started - self.waited).isoformat()},
+            "execution": {"arn": self.arn, "started_at": as_text(self.started)},
             **members,
         }
-        self.world.services.action = action
-        for _ in range(_ATTEMPTS if action in _PERSISTENT else 1):
+        try:
+            # As documents: what cannot be one fails here, too.
+            return self._invoked(json.loads(json.dumps(event)))
+        except FunctionFailedError as failed:
+            if self._defect is not None:
+                raise self._defect from None
+            told = failed.payload
+            raise StateFailedError(told["errorType"], json.dumps(told)) from failed
+
+    def _invoked(self, event: dict[str, Any]) -> dict[str, Any]:
+        with self._one_at_a_time:
+            self.world.services.action = event["action"]
             try:
-                # As documents: what cannot be one fails here, too.
-                answer = handler(json.loads(json.dumps(event)), None)
-                return dict(json.loads(json.dumps(answer)))
+                return dict(json.loads(json.dumps(handler(event, None))))
             except FunctionKilledError:
-                failed = StateFailedError("States.TaskFailed", "The function was ended.")
+                raise KILLED from None
             except DeploymentError as error:
-                document = {"errorType": "DeploymentError", "errorMessage": str(error)}
-                raise StateFailedError("DeploymentError", json.dumps(document)) from error
-        raise failed
+                raise FunctionFailedError("DeploymentError", str(error)) from error
+            except Exception as defect:
+                self._defect = self._defect or defect
+                raise FunctionFailedError(type(defect).__name__, str(defect)) from defect
 
-    def _run(self) -> Ended:
-        plan = None
-        try:
-            plan = self._until("resolve", "wait")
-            if plan["status"] in ("unchanged", "superseded"):
-                return Ended("SUCCEEDED", self.call("record", plan=plan, results=[]))
-            if self.asked["action"] == "undeploy":
-                return self._undeploy(plan)
-        except StateFailedError as failed:
-            return self._failed(plan, [], failed)
-        targets = [target for wave in plan["waves"] for target in wave]
-        try:
-            done = [each for wave in plan["waves"] for each in self._wave(wave)]
-            return Ended("SUCCEEDED", self.call("record", plan=plan, results=done))
-        except StateFailedError as failed:
-            return self._failed(plan, [self._taken_back(each) for each in targets], failed)
-
-    def _until(self, action: str, again: str, **members: Any) -> dict[str, Any]:
-        for _ in range(_MOST_WAITS):
-            answer = self.call(action, **members)
-            if answer["status"] != again:
-                return answer
-            self.world.services.pass_time()
-            self.waited += _WAIT
-        raise StateFailedError("States.Timeout", f"{action} has not ended.")
-
-    def _wave(self, wave: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        done = list[dict[str, Any]]()
-        failures = list[StateFailedError]()
-        for target in wave:
-            try:
-                done.append(self._region(target))
-            except StateFailedError as failed:
-                failures.append(failed)
-        if failures:
-            raise failures[0]
-        for each in done:
-            self._until("look", "in_progress", **_looked_at(each))
-        return done
-
-    def _region(self, target: dict[str, Any]) -> dict[str, Any]:
-        item = {**target, "prepared": self.call("prepare", target=target)}
-        item["updated"] = self.call("update", target=target, prepared=item["prepared"])
-        self.world.services.pass_time()
-        self._until("look", "in_progress", **_looked_at(item))
-        tried = self.call("try", target=target, prepared=item["prepared"])
-        return {**item, "answers": tried["answers"]}
-
-    def _taken_back(self, target: dict[str, Any]) -> dict[str, Any]:
-        try:
-            ended = self._until("take_back", "in_progress", target=target)
-        except StateFailedError as failed:
-            ended = {"status": "needs_person", "reason": failed.told["Cause"]}
-        return {**target, "taken_back": ended}
-
-    def _undeploy(self, plan: dict[str, Any]) -> Ended:
-        targets = [target for wave in plan["waves"] for target in wave]
-        done = [
-            {**each, "removed": self._until("remove", "in_progress", target=each)}
-            for each in targets
-        ]
-        return Ended("SUCCEEDED", self.call("record", plan=plan, results=done))
-
-    def _failed(
-        self, plan: dict[str, Any] | None, results: list[dict[str, Any]], failed: StateFailedError
-    ) -> Ended:
-        told = self.call("record_failure", plan=plan, results=results, error=failed.told)
-        return Ended(told["status"], cause=told["reason"])
-
-
-def _looked_at(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {"target": item, "prepared": item["prepared"], "updated": item["updated"]}
-
-
-def ago(**time: int) -> datetime:
-    """Return a time before now."""
-    return datetime.now(UTC) - timedelta(**time)
+    def _wait(self, state: Mapping[str, Any], seconds: float) -> None:
+        """Let time pass: for the region of the state, else for all."""
+        with self._one_at_a_time:
+            CLOCK.turn(seconds)
+            self.world.services.pass_time(state.get("target", {}).get("aws_region"))
+            longest = self._interpreter.definition["TimeoutSeconds"]
+            if (CLOCK.now() - self.started).total_seconds() > longest:
+                self._interpreter.time_out()

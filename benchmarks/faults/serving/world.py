@@ -19,6 +19,7 @@ from unittest.mock import patch
 import boto3
 from moto import mock_aws
 
+from benchmarks.faults.serving.clock import CLOCK
 from benchmarks.faults.serving.endpoints import FakeServices
 from constructs_lib.jobs.register_model.artifacts import PackagedArtifact, put_artifact
 from constructs_lib.jobs.register_model.clients import RegionClients
@@ -109,7 +110,7 @@ class ServingWorld:
                 s3 = _client("s3", region)
                 s3.create_bucket(Bucket=bucket_of(code), **(place if region != HOME else {}))
                 self.sagemaker(code).create_model_package_group(ModelPackageGroupName=self.group)
-            with self.services.installed():
+            with self.services.installed(), CLOCK.read_by_function():
                 yield self
 
     def sagemaker(self, code: str) -> Any:
