@@ -34,6 +34,7 @@ EXAMPLES: Final[dict[str, Any]] = {
     "additional_subnet_ids": ["subnet-0fed"],
     "availability_zones": ["us-east-1c", "us-east-1d"],
     "aws_region": "us-east-1",
+    "alarm_names": ["returns-risk-score-drift"],
     "allowed_pickle_globals": ["sklearn.linear_model._base.LinearRegression"],
     "bucket": "my-models",
     "cat_field_list": ["return_reason"],
@@ -85,6 +86,8 @@ EXAMPLES: Final[dict[str, Any]] = {
     "serving_images": {
         "us-east-1": f"111122223333.dkr.ecr.us-east-1.amazonaws.com/my-server@sha256:{'a' * 64}"
     },
+    "shift": "linear",
+    "shift_percentage": 20,
     "subnet_cidrs": ["10.1.0.0/24", "10.1.1.0/24"],
     "subnet_ids": ["subnet-0abc", "subnet-0def"],
     "tab_field_list": ["order_amount"],

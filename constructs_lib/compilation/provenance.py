@@ -148,7 +148,9 @@ _GATE: Final[Table] = {
 _ENDPOINT: Final[Table] = {
     "": ("endpoint",),
     "DataCaptureConfig": ("endpoint.data_capture_percentage",),
+    "AlarmName": ("endpoint.endpoint_name", "base.pipeline_name"),
     "DeploymentConfig": ("endpoint.termination_wait_seconds",),
+    "DeploymentConfig.AutoRollbackConfiguration": ("endpoint.alarm_names",),
     "EndpointConfigName": ("endpoint.endpoint_name", "base.pipeline_name"),
     "EndpointName": ("endpoint.endpoint_name", "base.pipeline_name"),
     "ModelName": ("endpoint.endpoint_name", "base.pipeline_name"),

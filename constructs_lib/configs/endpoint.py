@@ -9,18 +9,32 @@ from typing import Annotated, ClassVar, Final, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 
 from constructs_lib.configs.base import BasePipelineConfig
+from constructs_lib.configs.guardrails.shifts import (
+    FEWEST_INSTANCES,
+    LONGEST_ALARM_NAME,
+    LONGEST_WAIT_SECONDS,
+    MOST_ALARMS,
+    PERCENTAGES,
+    Percentages,
+    Shift,
+    TrafficShift,
+    has_guardrails,
+)
 from constructs_lib.configs.types import InstanceType
 from constructs_lib.fields.regions import ConfigRegion
 from constructs_lib.fields.rules import TextRule, broken_rule, broken_rules, did_you_mean, shown
 from constructs_lib.regions import RegionCode
 
-LONGEST_WAIT_SECONDS: Final = 3600
-"""Service model: TerminationWaitInSeconds, WaitIntervalInSeconds."""
 LONGEST_ENDPOINT_NAME: Final = 63
 """Service model: EndpointName. A test compares these numbers with the installed botocore's."""
 FEWEST_KEPT: Final = 2
 """What serves, and what a rollback returns to."""
 MOST_KEPT: Final = 100
+MOST_TRAFFIC: Final = 600
+"""Requests a minute that the function sends beside looking."""
+LONGEST_ANSWER_MILLISECONDS: Final = 60_000
+"""API reference, InvokeEndpoint: a container has 60 seconds to answer."""
+_TERMINATION_WAIT_SECONDS: Final = 120
 
 EndpointName = Annotated[
     str,
@@ -43,6 +57,26 @@ def _check_waves(waves: list[list[RegionCode]]) -> list[list[RegionCode]]:
 
 
 Waves = Annotated[list[Wave], Field(min_length=1), AfterValidator(_check_waves)]
+
+AlarmName = Annotated[
+    str,
+    TextRule(
+        rf"(?=.*\S).{{1,{LONGEST_ALARM_NAME}}}",
+        f"the name of an alarm in Amazon CloudWatch: 1 to {LONGEST_ALARM_NAME} characters on one"
+        " line",
+    ),
+]
+
+
+def _check_alarm_names(names: list[str]) -> list[str]:
+    if repeated := [name for name, count in Counter(names).items() if count > 1]:
+        raise broken_rule(f"names {', '.join(map(shown, repeated))} more than once")
+    return names
+
+
+AlarmNames = Annotated[
+    list[AlarmName], Field(min_length=1, max_length=MOST_ALARMS), AfterValidator(_check_alarm_names)
+]
 
 
 class EndpointConfig(BasePipelineConfig):
@@ -82,19 +116,64 @@ class EndpointConfig(BasePipelineConfig):
         description="Requests per instance and minute that autoscaling aims at. Goes with"
         " max_instance_count",
     )
+    shift: Shift | None = Field(
+        None,
+        description="How traffic comes to the instances of a new version: canary gives them a part"
+        " of it, then all; linear equal parts, one after the other; all_at_once all of it. These"
+        " three start as many instances as there are beside them. rolling replaces instances batch"
+        " by batch, where there are no more of them. By default canary, or all_at_once where"
+        f" instance_count is below {FEWEST_INSTANCES}",
+    )
+    shift_percentage: int | None = Field(
+        None,
+        ge=min(each.least for each in PERCENTAGES.values()),
+        le=max(each.most for each in PERCENTAGES.values()),
+        description="Size of a part or of a batch, percent of the instances, at least one instance:"
+        + ";".join(
+            f" {kind} {each.least} to {each.most}, by default {each.default}"
+            for kind, each in PERCENTAGES.items()
+        ),
+    )
     bake_seconds: int = Field(
         300,
         ge=0,
         le=LONGEST_WAIT_SECONDS,
-        description="How long a wave serves before it is looked at again and the next begins,"
-        " seconds",
+        description="How long the alarms are watched after each part of the traffic, the last one"
+        " too, before anything goes on, seconds. A wave is looked at again before the next begins",
+    )
+    max_latency_in_millisecond: int | None = Field(
+        None,
+        ge=1,
+        le=LONGEST_ANSWER_MILLISECONDS,
+        description="Latency of the model that its slowest 1 % of requests may have, milliseconds;"
+        " above it an alarm takes the version back. By default that of Payload;"
+        f" {LONGEST_ANSWER_MILLISECONDS}, which no answer takes longer than, makes no alarm",
+    )
+    max_acceptable_error_rate: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of requests that the model may fail (5XX), 0 to 1; above it an alarm"
+        " takes the version back. By default that of Payload; 1 makes no alarm",
+    )
+    alarm_names: AlarmNames | None = Field(
+        None,
+        description="Own metric alarms in Amazon CloudWatch, in each region of the waves, that take"
+        f" a new version back too; with those above at most {MOST_ALARMS}",
+    )
+    bake_traffic: int = Field(
+        0,
+        ge=0,
+        le=MOST_TRAFFIC,
+        description="Sample requests a minute that are sent while a version bakes, beside what"
+        " others send; 0 sends none",
     )
     termination_wait_seconds: int = Field(
-        120,
+        _TERMINATION_WAIT_SECONDS,
         ge=0,
         le=LONGEST_WAIT_SECONDS,
         description="How long the instances of the former version stay after the new one has taken"
-        " over, seconds",
+        " over, seconds; rolling has no such wait",
     )
     data_capture_percentage: int = Field(
         0,
@@ -123,6 +202,21 @@ class EndpointConfig(BasePipelineConfig):
         first, *others = registration_regions
         return [[first], others] if others else [[first]]
 
+    def traffic_shift(self, instance_type: str, *, is_watched: bool) -> TrafficShift:
+        """Return how traffic comes to a new version, where nothing else is given by default.
+
+        Args:
+            instance_type: That of the endpoints.
+            is_watched: Whether there are alarms.
+        """
+        is_divisible = self.instance_count >= FEWEST_INSTANCES and has_guardrails(instance_type)
+        kind: Shift = self.shift or ("canary" if is_divisible else "all_at_once")
+        if kind != "all_at_once":
+            percentage = self.shift_percentage or PERCENTAGES[kind].default
+            return TrafficShift(kind, percentage, self.bake_seconds)
+        bakes = is_watched and has_guardrails(instance_type)
+        return TrafficShift(kind, None, self.bake_seconds if bakes else 0)
+
     @field_validator("max_instance_count")
     @classmethod
     def _most_are_not_fewer(cls, value: int | None, info: ValidationInfo) -> int | None:
@@ -143,6 +237,48 @@ class EndpointConfig(BasePipelineConfig):
             message = f"is required beside {given[0]}: autoscaling takes both, or none"
             raise broken_rules(type(self).__name__, [((missing,), None, message)])
         return self
+
+    @model_validator(mode="after")
+    def _shift_is_possible(self) -> Self:
+        wrong = [((name,), getattr(self, name), message) for name, message in self._wrong_shift()]
+        if wrong:
+            raise broken_rules(type(self).__name__, wrong)
+        return self
+
+    def _wrong_shift(self) -> Iterator[tuple[str, str]]:
+        """Yield each field that the service refuses or ignores beside the others, and why."""
+        is_single = self.instance_count < FEWEST_INSTANCES
+        kind = self.shift or ("all_at_once" if is_single else "canary")
+        given = self.shift_percentage
+        if is_single and kind in PERCENTAGES:
+            yield (
+                "shift",
+                f"takes an instance_count of at least {FEWEST_INSTANCES}, not"
+                f" {self.instance_count}: a part of the traffic is that of an instance or more, and"
+                ' of half of them at most. Raise instance_count, or set "all_at_once"',
+            )
+        elif given is not None and kind not in PERCENTAGES:
+            because = "" if self.shift else f", which is how {self.instance_count} instance shifts"
+            yield (
+                "shift_percentage",
+                f"is of {', '.join(PERCENTAGES)}, not of {kind}{because}: leave it out",
+            )
+        elif given is not None and not _is_within(given, PERCENTAGES[kind]):
+            bounds = PERCENTAGES[kind]
+            yield "shift_percentage", f"is {bounds.least} to {bounds.most} for {kind}"
+        if self.shift == "rolling" and self.termination_wait_seconds not in (
+            0,
+            _TERMINATION_WAIT_SECONDS,
+        ):
+            yield (
+                "termination_wait_seconds",
+                "is of blue/green updates: rolling ends the former instances batch by batch, each"
+                " after bake_seconds. Leave it out",
+            )
+
+
+def _is_within(value: int, bounds: Percentages) -> bool:
+    return bounds.least <= value <= bounds.most
 
 
 def unregistered(

@@ -12,7 +12,6 @@ from constructs_lib.configs.classes import CONFIG_CLASSES, OF_THE_CURRENT_FORMAT
 from constructs_lib.configs.document import child_path
 from constructs_lib.configs.endpoint import (
     LONGEST_ENDPOINT_NAME,
-    LONGEST_WAIT_SECONDS,
     EndpointConfig,
     unregistered,
 )
@@ -20,6 +19,8 @@ from constructs_lib.configs.files import ConfigFile, log_warnings, read_config_f
 from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.formats.differences import differences
 from constructs_lib.configs.formats.later_tool import what_is_missing
+from constructs_lib.configs.guardrails.rules import wrong_updates
+from constructs_lib.configs.guardrails.shifts import LONGEST_WAIT_SECONDS
 from constructs_lib.configs.model import PytorchModelCreationConfig
 from constructs_lib.configs.problems import ConfigFileError, ConfigProblem
 from constructs_lib.configs.processing import PackageStepConfig, ProcessingStepConfigBase
@@ -194,6 +195,7 @@ def _endpoint_problems(file: ConfigFile) -> Iterator[ConfigProblem]:
             yield from _wrong_waves(file, step, endpoint)
             yield from _wrong_endpoint_name(file, step, endpoint)
             yield from _too_long_for_endpoints(file)
+            yield from _impossible_update(file, step, endpoint)
 
 
 def _wrong_waves(file: ConfigFile, step: str, endpoint: EndpointConfig) -> Iterator[ConfigProblem]:
@@ -233,6 +235,19 @@ def _too_long_for_endpoints(file: ConfigFile) -> Iterator[ConfigProblem]:
                     f" most {LONGEST_WAIT_SECONDS} s"
                 )
                 yield ConfigProblem(path, message, shown(seconds))
+
+
+def _impossible_update(
+    file: ConfigFile, step: str, endpoint: EndpointConfig
+) -> Iterator[ConfigProblem]:
+    """Yield what SageMaker refuses of an update, or ignores without a word."""
+    model = _only_if_any(file, PytorchModelCreationConfig)
+    payload = _only_if_any(file, PayloadConfig)
+    if model is None or payload is None:
+        return
+    for name, message in wrong_updates(endpoint, model, payload):
+        path, value = file.locate(step, name)
+        yield ConfigProblem(path, message, shown(value))
 
 
 def _readable_secrets(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from constructs_lib.configs import EndpointConfig, PipelineConfigs
+from constructs_lib.configs.guardrails.rules import Guardrails
 from constructs_lib.errors import ReleaseError
 from constructs_lib.registration.request import model_package_group_name
 from constructs_lib.s3_layout import captured_prefix
@@ -22,10 +23,6 @@ from constructs_lib.serving import serving_profile
 SCHEMA_VERSION: Final = 1
 VARIANT_NAME: Final = "AllTraffic"
 """The one variant. Blue/green needs the same name in the former and the new configuration."""
-_SHORTEST_EXECUTION_SECONDS: Final = 600
-"""Service model: MaximumExecutionTimeoutInSeconds."""
-_STARTING_INSTANCES_SECONDS: Final = 1800
-"""For new instances, beside what model and container may take."""
 
 
 class NoEndpointError(ReleaseError):
@@ -65,6 +62,7 @@ def deployment_settings(
     endpoint = endpoint_of(configs)
     model = configs.model
     instance_type = endpoint_instance_type(configs)
+    guardrails = Guardrails.of(endpoint, model, configs.payload)
     return {
         "schema_version": SCHEMA_VERSION,
         "pipeline_name": configs.base.pipeline_name,
@@ -81,9 +79,12 @@ def deployment_settings(
         "autoscaling": _autoscaling(endpoint),
         "data_capture": _data_capture(configs),
         "kept_versions": endpoint.kept_versions,
+        "shift": _shift(guardrails),
+        "alarms": _alarms(guardrails),
         "bake_seconds": endpoint.bake_seconds,
+        "bake_traffic_per_minute": endpoint.bake_traffic,
         "termination_wait_seconds": endpoint.termination_wait_seconds,
-        "maximum_execution_timeout_seconds": _maximum_execution_timeout_seconds(configs),
+        "maximum_execution_timeout_seconds": guardrails.timeout_seconds,
         "startup_timeout_seconds": model.container_startup_health_check_timeout,
         "download_timeout_seconds": model.data_download_timeout,
         "verification": configs.payload.verification,
@@ -169,17 +170,23 @@ def _data_capture(configs: PipelineConfigs) -> dict[str, Any] | None:
     return {"percentage": percentage, "prefix": captured_prefix(configs.base.pipeline_name)}
 
 
-def _maximum_execution_timeout_seconds(configs: PipelineConfigs) -> int:
-    """Return how long an update may take: above the sum of its waits, as the service demands.
+def _shift(guardrails: Guardrails) -> dict[str, Any]:
+    """Return how an update moves traffic, in the service's words.
 
-    Source: Amazon SageMaker API Reference, BlueGreenUpdatePolicy, MaximumExecutionTimeoutInSeconds.
-    The most is far below the service's own: each wait is at most an hour.
+    Where ``wait_seconds`` is 0, SageMaker watches nothing: the workflow has to.
     """
-    model = configs.model
-    waits = (
-        endpoint_of(configs).termination_wait_seconds,
-        model.data_download_timeout,
-        model.container_startup_health_check_timeout,
-        _STARTING_INSTANCES_SECONDS,
-    )
-    return max(_SHORTEST_EXECUTION_SECONDS, sum(waits))
+    shift = guardrails.shift
+    return {
+        "type": shift.kind.upper(),
+        "percentage": shift.percentage,
+        "wait_seconds": shift.wait_seconds,
+    }
+
+
+def _alarms(guardrails: Guardrails) -> dict[str, Any]:
+    rate = guardrails.error_rate
+    return {
+        "latency_milliseconds": guardrails.latency_milliseconds,
+        "error_rate_percent": None if rate is None else round(100 * rate, 6),
+        "names": list(guardrails.alarm_names),
+    }

@@ -130,7 +130,7 @@ def _code(script: str) -> lambda_.Code:
 def script_files(script: str) -> list[Path]:
     """Find a script, or the modules of a package and what it needs of others, in their order."""
     path = _SCRIPTS / script
-    files = set(path.glob("*.py")) if path.is_dir() else {path}
+    files = set(path.rglob("*.py")) if path.is_dir() else {path}
     for room in _ROOMS.get(script, ()):
         other = _SCRIPTS / room
         files |= set(other.rglob("*.py")) if other.is_dir() else {other}

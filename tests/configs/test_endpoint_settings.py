@@ -5,14 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import pytest
 
 from constructs_lib.configs import PipelineConfigs, load_configs, save_configs
-from constructs_lib.configs.endpoint import LONGEST_ENDPOINT_NAME, LONGEST_WAIT_SECONDS
+from constructs_lib.configs.endpoint import LONGEST_ENDPOINT_NAME
+from constructs_lib.configs.guardrails.rules import Guardrails
+from constructs_lib.configs.guardrails.shifts import (
+    LONGEST_ALARM_NAME,
+    LONGEST_UPDATE_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    MOST_ALARMS,
+    SHORTEST_UPDATE_SECONDS,
+    Shift,
+    TrafficShift,
+)
 from constructs_lib.regions import EU, FE, NA
-from constructs_lib.service_model import max_length, service_model
+from constructs_lib.service_model import enum_values, max_length, service_model
 
 Write = Callable[..., Path]
 Problems = Callable[..., Any]
@@ -82,6 +92,77 @@ def test_waves_are_regions_by_their_names(write_config: Write) -> None:
         ({"kept_versions": 1}, ".kept_versions: should be greater than or equal to 2 (got 1)"),
         ({"deploy_on": "aproval"}, ".deploy_on: should be 'command' or 'approval'; did you mean"
          ' "approval"? (got "aproval")'),
+        (
+            {"shift": "canary"},
+            ".shift: takes an instance_count of at least 2, not 1: a part of the traffic is that of"
+            " an instance or more, and of half of them at most. Raise instance_count, or set"
+            ' "all_at_once" (got "canary")',
+        ),
+        (
+            {"shift": "rolling", "instance_count": 1},
+            ".shift: takes an instance_count of at least 2, not 1: a part of the traffic is that of"
+            " an instance or more, and of half of them at most. Raise instance_count, or set"
+            ' "all_at_once" (got "rolling")',
+        ),
+        (
+            {"shift_percentage": 10},
+            ".shift_percentage: is of canary, linear, rolling, not of all_at_once, which is how 1"
+            " instance shifts: leave it out (got 10)",
+        ),
+        (
+            {"shift": "all_at_once", "shift_percentage": 10, "instance_count": 4},
+            ".shift_percentage: is of canary, linear, rolling, not of all_at_once: leave it out"
+            " (got 10)",
+        ),
+        (
+            {"shift": "linear", "shift_percentage": 9, "instance_count": 4},
+            ".shift_percentage: is 10 to 50 for linear (got 9)",
+        ),
+        (
+            {"shift": "rolling", "shift_percentage": 4, "instance_count": 4},
+            ".shift_percentage: is 5 to 50 for rolling (got 4)",
+        ),
+        (
+            {"shift_percentage": 51, "instance_count": 4},
+            ".shift_percentage: should be less than or equal to 50 (got 51)",
+        ),
+        (
+            {"shift": "rolling", "termination_wait_seconds": 600, "instance_count": 4},
+            ".termination_wait_seconds: is of blue/green updates: rolling ends the former instances"
+            " batch by batch, each after bake_seconds. Leave it out (got 600)",
+        ),
+        (
+            {"shift": "linear", "shift_percentage": 10, "bake_seconds": 3000, "instance_count": 4},
+            ".bake_seconds: comes 10 times, as shift is linear by 10 %: with the start of instances"
+            " and termination_wait_seconds that makes 33120 s, and SageMaker allows 28800 s."
+            " Shorten it, or raise shift_percentage (got 3000)",
+        ),
+        (
+            {"alarm_names": [f"own-{number}" for number in range(9)]},
+            ".alarm_names: are 9: with the 2 that a deployment makes more than the 10 that"
+            " SageMaker watches. Leave some out (got"
+            ' ["own-0", "own-1", "own-2", "own-3", "own-4", "own-5", "own-6", "own-7", "own-8"...)',
+        ),
+        (
+            {"alarm_names": ["twice", "twice"]},
+            '.alarm_names: names "twice" more than once (got ["twice", "twice"])',
+        ),
+        (
+            {"alarm_names": [" "]},
+            ".alarm_names[0]: must be the name of an alarm in Amazon CloudWatch: 1 to 255"
+            ' characters on one line (got " ")',
+        ),
+        (
+            {"instance_type": "ml.inf1.xlarge", "shift": "canary", "instance_count": 4},
+            ".shift: is ignored: SageMaker updates ml.inf1.xlarge all at once, whatever is asked,"
+            " and no alarm ends that. Leave it out, or choose another instance type"
+            ' (got "canary")',
+        ),
+        (
+            {"instance_type": "ml.inf1.xlarge", "alarm_names": ["own"]},
+            ".alarm_names: are ignored: SageMaker updates ml.inf1.xlarge all at once, whatever is"
+            ' asked, and no alarm ends that. Leave them out (got ["own"])',
+        ),
         ({"endpoint_nam": "x"}, '.endpoint_nam: unknown field; did you mean "endpoint_name"?'),
         ({"endpoint_name": "a_b"}, ".endpoint_name: must be an endpoint's name: 1 to 63 letters,"
          ' digits and hyphens, starting and ending with a letter or digit (got "a_b")'),
@@ -169,3 +250,73 @@ def test_the_limits_are_the_service_s() -> None:
     assert max_length("EndpointName") == LONGEST_ENDPOINT_NAME
     assert limits("TerminationWaitInSeconds") == (0, LONGEST_WAIT_SECONDS)
     assert limits(start) == limits(download) == (60, LONGEST_WAIT_SECONDS)
+    assert limits("WaitIntervalInSeconds") == (0, LONGEST_WAIT_SECONDS)
+    assert limits("MaximumExecutionTimeoutInSeconds") == (
+        SHORTEST_UPDATE_SECONDS,
+        LONGEST_UPDATE_SECONDS,
+    )
+    assert limits("AlarmList") == (1, MOST_ALARMS)
+    assert max_length("AlarmName") == LONGEST_ALARM_NAME
+    kinds = {*enum_values("TrafficRoutingConfigType"), "ROLLING"}
+    assert {each.upper() for each in get_args(Shift)} == kinds
+
+
+@pytest.mark.parametrize(
+    ("fields", "shift"),
+    [
+        ({}, TrafficShift("all_at_once", None, 300)),
+        ({"instance_count": 2}, TrafficShift("canary", 10, 300)),
+        ({"instance_count": 2, "shift_percentage": 50}, TrafficShift("canary", 50, 300)),
+        ({"instance_count": 2, "shift": "linear"}, TrafficShift("linear", 25, 300)),
+        ({"instance_count": 2, "shift": "rolling"}, TrafficShift("rolling", 25, 300)),
+        ({"instance_count": 2, "shift": "all_at_once"}, TrafficShift("all_at_once", None, 300)),
+        # Where SageMaker watches nothing, it waits for nothing.
+        (
+            {"max_latency_in_millisecond": 60_000, "max_acceptable_error_rate": 1},
+            TrafficShift("all_at_once", None, 0),
+        ),
+        (
+            {"instance_type": "ml.inf1.xlarge", "instance_count": 2},
+            TrafficShift("all_at_once", None, 0),
+        ),
+    ],
+)  # fmt: skip
+def test_traffic_comes_in_parts_where_there_are_instances_for_them(
+    write_config: Write, fields: dict[str, Any], shift: TrafficShift
+) -> None:
+    configs = PipelineConfigs.load(write_config(*_with(**fields)))
+
+    assert configs.endpoint is not None
+    assert Guardrails.of(configs.endpoint, configs.model, configs.payload).shift == shift
+
+
+def test_an_update_has_time_for_each_part(write_config: Write) -> None:
+    def seconds(**fields: Any) -> int:
+        configs = PipelineConfigs.load(write_config(*_with(instance_count=4, **fields)))
+        assert configs.endpoint is not None
+        return Guardrails.of(configs.endpoint, configs.model, configs.payload).timeout_seconds
+
+    start = 1800 + 900 + 300
+
+    assert seconds(shift="all_at_once") == start + 300 + 120
+    assert seconds(shift="canary") == start + 2 * 300 + 120
+    assert seconds(shift="linear", shift_percentage=30) == start + 4 * 300 + 120
+    # Every batch starts instances, as far as the service gives time for that.
+    assert seconds(shift="rolling") == 4 * (start + 300)
+    assert seconds(shift="rolling", shift_percentage=5) == LONGEST_UPDATE_SECONDS
+
+
+def test_the_limits_of_the_alarms_are_those_of_verification_where_none_are_given(
+    write_config: Write,
+) -> None:
+    def limits(**fields: Any) -> tuple[int | None, float | None]:
+        configs = PipelineConfigs.load(write_config(*_with(**fields)))
+        assert configs.endpoint is not None
+        guardrails = Guardrails.of(configs.endpoint, configs.model, configs.payload)
+        return guardrails.latency_milliseconds, guardrails.error_rate
+
+    payload = PipelineConfigs.load(write_config()).payload
+
+    assert limits() == (payload.max_latency_in_millisecond, payload.max_acceptable_error_rate)
+    assert limits(max_latency_in_millisecond=50, max_acceptable_error_rate=0) == (50, 0)
+    assert limits(max_latency_in_millisecond=60_000, max_acceptable_error_rate=1) == (None, None)

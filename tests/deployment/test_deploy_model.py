@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import boto3
 import pytest
@@ -121,22 +121,109 @@ def test_waves_come_one_after_the_other(world: ServingWorld, deploy: Deploy) -> 
     assert updates == ["us-east-1", "eu-west-1", "us-west-2"]
 
 
-def test_an_update_is_blue_green_and_all_at_once(world: ServingWorld, deploy: Deploy) -> None:
-    world.register()
-    deploy()
-    world.register()
-    deploy()
+CANARY: Final = {"type": "CANARY", "percentage": 10, "wait_seconds": 300}
 
-    update = next(each for each in world.services.calls if each.operation == "UpdateEndpoint")
 
-    assert update.arguments["RetainAllVariantProperties"] is False
-    assert update.arguments["DeploymentConfig"] == {
+def _updates(world: ServingWorld, region: str = HOME) -> list[Any]:
+    calls = world.services.calls
+    return [
+        each.arguments
+        for each in calls
+        if each.operation == "UpdateEndpoint" and each.region == region
+    ]
+
+
+def test_an_update_is_shifted_and_watched_by_the_new_configuration_s_alarms(
+    world: ServingWorld, deploy: Deploy
+) -> None:
+    settings = world.settings(shift=CANARY)
+    world.register()
+    deploy(settings=settings)
+    world.register()
+    deploy(settings=settings)
+
+    (update,) = _updates(world)
+    name = update["EndpointConfigName"]
+
+    assert update["RetainAllVariantProperties"] is False
+    assert update["DeploymentConfig"] == {
         "BlueGreenUpdatePolicy": {
-            "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+            "TrafficRoutingConfiguration": {
+                "Type": "CANARY",
+                "WaitIntervalInSeconds": 300,
+                "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+            },
             "TerminationWaitInSeconds": 120,
             "MaximumExecutionTimeoutInSeconds": 3120,
-        }
+        },
+        "AutoRollbackConfiguration": {
+            "Alarms": [{"AlarmName": f"{name}-latency"}, {"AlarmName": f"{name}-errors"}]
+        },
     }
+    alarms = boto3.client("cloudwatch", HOME).describe_alarms(AlarmNamePrefix=name)["MetricAlarms"]
+    assert {each["AlarmName"] for each in alarms} == {f"{name}-latency", f"{name}-errors"}
+
+
+def test_a_person_s_rollback_is_at_once_and_watched(world: ServingWorld, deploy: Deploy) -> None:
+    settings = world.settings(shift=CANARY)
+    for _ in range(2):
+        world.register()
+        deploy(settings=settings)
+
+    deploy("rollback", settings=settings)
+
+    _, update = _updates(world)
+    routing = update["DeploymentConfig"]["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    name = update["EndpointConfigName"]
+    assert routing == {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300}
+    assert update["DeploymentConfig"]["AutoRollbackConfiguration"]["Alarms"][0] == {
+        "AlarmName": f"{name}-latency"
+    }
+
+
+@pytest.mark.parametrize(
+    ("shift", "policy"),
+    [
+        (
+            CANARY,
+            {
+                "BlueGreenUpdatePolicy": {
+                    "TrafficRoutingConfiguration": {
+                        "Type": "ALL_AT_ONCE",
+                        "WaitIntervalInSeconds": 0,
+                    },
+                    "TerminationWaitInSeconds": 0,
+                    "MaximumExecutionTimeoutInSeconds": 3120,
+                }
+            },
+        ),
+        (
+            {"type": "ROLLING", "percentage": 10, "wait_seconds": 300},
+            {
+                "RollingUpdatePolicy": {
+                    "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+                    "WaitIntervalInSeconds": 0,
+                    "MaximumExecutionTimeoutInSeconds": 3120,
+                    "RollbackMaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 50},
+                }
+            },
+        ),
+    ],
+)
+def test_taking_back_waits_for_nothing(
+    world: ServingWorld, deploy: Deploy, shift: dict[str, Any], policy: dict[str, Any]
+) -> None:
+    settings = world.settings(shift=shift)
+    world.register()
+    deploy(settings=settings)
+    world.register()
+    world.services.outcomes["us-west-2"] = ["no_capacity"]
+
+    ended = deploy(settings=settings)
+
+    _, back = _updates(world)
+    assert ended.status == "taken_back"
+    assert back["DeploymentConfig"] == policy
 
 
 def test_autoscaled_counts_stay_and_the_endpoint_is_registered(

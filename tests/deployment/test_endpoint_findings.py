@@ -35,6 +35,9 @@ def _configs(folder: Path, model_type: str | None = None, **fields: Any) -> Pipe
         {"data_capture_percentage": 100, "instance_type": "ml.g5.xlarge"},
         {"max_instance_count": 4, "invocations_per_instance": 600},
         {"termination_wait_seconds": 3600},
+        {"instance_count": 2},
+        {"instance_count": 4, "shift": "linear", "alarm_names": ["own"]},
+        {"instance_count": 4, "shift": "rolling", "bake_traffic": 60},
     ],
 )
 def test_every_request_of_a_deployment_is_one_that_the_service_takes(

@@ -47,6 +47,9 @@ REASONS = {
     ("DeploymentRole", "FindConfigurations"): "What is older than the kept ones is removed",
     ("DeploymentRole", "FindDeployments"): "Deployments take their turns",
     ("DeploymentRole", "FindRelease"): "A missing object is told as such",
+    ("DeploymentRole", "DeploymentAlarms"): "Each deployment has its alarms",
+    ("DeploymentRole", "ReadAlarms"): "SageMaker watches alarms as who updates the endpoint",
+    ("DeploymentRole", "ReadMetrics"): "A deployment without requests has proven nothing",
     ("DeploymentRole", "FindVersions"): "A version is found by its content in every region",
     ("DeploymentRole", "MakeScalingRole"): "Application Auto Scaling's own role, once per account",
     (

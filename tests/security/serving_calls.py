@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_names, alarm_requests
 from tests.security.calls import NEW, OWN, TLS, Call, Context, arn, pull_calls, via_s3
 from tests.security.deployment import Resource
 from tests.security.function_calls import FunctionCalls
@@ -151,6 +152,7 @@ class _ServedPlace:
         yield call(role, "sagemaker:ListModelPackages", "*")
         yield from self._read(role)
         yield from self._changes(role)
+        yield from self._guardrails(role)
         if self.settings["autoscaling"]:
             yield from self._scaling(role)
 
@@ -174,6 +176,19 @@ class _ServedPlace:
             yield call(role, f"sagemaker:{action}", endpoint)
         if self.settings["encrypts_volumes"]:
             yield self._key(role, "kms:CreateGrant", _GRANT)
+
+    def _guardrails(self, role: str) -> Iterator[Call]:
+        """What it does with alarms, and what SageMaker reads of them in its name."""
+        call, configuration = self.workflow.call, f"{self.settings['endpoint_name'][:46]}-{_DIGEST}"
+        own = alarm_requests(self.settings, configuration)
+        for name in (each["AlarmName"] for each in own):
+            alarm = arn("cloudwatch", f"alarm:{name}", self._region)
+            for action in ("DeleteAlarms", "PutMetricAlarm"):
+                yield call(role, f"cloudwatch:{action}", alarm)
+        for name in alarm_names(self.settings, configuration):
+            alarm = arn("cloudwatch", f"alarm:{name}", self._region)
+            yield call(role, "cloudwatch:DescribeAlarms", alarm)
+        yield call(role, "cloudwatch:GetMetricStatistics", "*")
 
     def _scaling(self, role: str) -> Iterator[Call]:
         call, name = self.workflow.call, self.settings["endpoint_name"]

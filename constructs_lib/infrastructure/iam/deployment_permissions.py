@@ -59,6 +59,7 @@ class DeploymentPermissions:
         yield from self._models()
         yield from self._configurations()
         yield from self._endpoints()
+        yield from self._guardrails()
         if self.pipeline.scales:
             yield from self._scaling()
             yield from self._scaling_of_others()
@@ -199,6 +200,26 @@ class DeploymentPermissions:
             own = KeyAccess(arns=self.home_keys, conditions={}).own
             for sid, keys in self._keys(own, "EncryptVolumesAtHome", "EncryptVolumesElsewhere"):
                 yield encrypt_volumes(sid, keys.arns, keys.conditions)
+
+    def _guardrails(self) -> Iterator[Statement]:
+        """Make the alarms of deployments, and read what they and their metrics say.
+
+        SageMaker reads alarms as who updates the endpoint ("Auto-Rollback Configuration and
+        Monitoring" in its developer guide).
+        """
+        yield Statement(
+            sid="DeploymentAlarms",
+            actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
+            resources=self.pipeline.alarm_arns(),
+        )
+        yield Statement(
+            sid="ReadAlarms",
+            actions=["cloudwatch:DescribeAlarms"],
+            resources=[*self.pipeline.alarm_arns(), *self.pipeline.named_alarm_arns()],
+        )
+        yield Statement(
+            sid="ReadMetrics", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]
+        )
 
     def _scaling(self) -> Iterator[Statement]:
         yield Statement(

@@ -37,10 +37,13 @@ WILDCARDS: Final = {
     "EncryptCaptured": _BY_ALIAS,
     "EncryptVolumes": _BY_ALIAS,
     "EncryptVolumesElsewhere": _BY_ALIAS,
+    "DeploymentAlarms": _NAMED_BY_CONTENT,
     "FindConfigurations": "The lists know no resource",
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
     "LogIn": "The API knows no resource",
     "Measure": "The API knows no resource; the namespace limits it",
+    "ReadAlarms": _NAMED_BY_CONTENT,
+    "ReadMetrics": "The API knows no resource",
     "ReadRelease": _OWN_RELEASES,
     "ReadVersions": _VERSIONS,
     "RecordService": _VERSIONS,
@@ -108,6 +111,8 @@ class ServedPipeline:
     """Whether requests and answers are kept."""
     scales: bool
     """Whether the endpoints are autoscaled."""
+    alarm_names: Sequence[str]
+    """Alarms of others that end a deployment."""
 
     def endpoint_arns(self) -> list[str]:
         """Name the endpoint in each region."""
@@ -130,10 +135,19 @@ class ServedPipeline:
         prefix = self.endpoint_name[:_LONGEST_PREFIX]
         return self._arns(f"{kind}/{name}-*" for name in arn_names(prefix))
 
-    def _arns(self, resources: Iterable[str]) -> list[str]:
+    def alarm_arns(self) -> list[str]:
+        """Name the alarms of deployments in each region, which begin as configurations do."""
+        prefix = self.endpoint_name[:_LONGEST_PREFIX]
+        return self._arns((f"alarm:{prefix}-*",), "cloudwatch")
+
+    def named_alarm_arns(self) -> list[str]:
+        """Name the alarms of others in each region."""
+        return self._arns((f"alarm:{name}" for name in self.alarm_names), "cloudwatch")
+
+    def _arns(self, resources: Iterable[str], service: str = "sagemaker") -> list[str]:
         names = list(resources)
         return [
-            f"arn:{PARTITION}:sagemaker:{each.aws_region}:{ACCOUNT}:{name}"
+            f"arn:{PARTITION}:{service}:{each.aws_region}:{ACCOUNT}:{name}"
             for each in self.regions
             for name in names
         ]

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from .endpoints import described_configuration, described_model
 from .errors import is_missing, place_of, working_on
+from .guardrails.alarms import alarm_requests
 from .places import version_served_with
 from .requests import configuration_request, is_own_name, model_request, name_prefix, tags
 from .versions import target_version
@@ -35,6 +36,7 @@ def prepare(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
     with working_on(place_of(target), f"preparing version {target['version']}"):
         kept = _kept(work, placed)
         if kept is not None:
+            _put_alarms(work, placed, kept["endpoint_config_name"])
             return kept
         version = target_version(work, target)
         tagged = tags(settings, placed, version.content.artifact_sha256)
@@ -53,7 +55,14 @@ def prepare(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
                 lambda: sagemaker.create_endpoint_config(**configuration, Tags=tagged),
                 lambda: described_configuration(work, target, config_name),
             )
+        _put_alarms(work, placed, config_name)
     return {"endpoint_config_name": config_name, "model_name": name}
+
+
+def _put_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) -> None:
+    cloudwatch = work.clients.cloudwatch(target["aws_region"])
+    for request in alarm_requests(work.settings, configuration_name):
+        cloudwatch.put_metric_alarm(**request)
 
 
 def _kept(work: Work, target: Mapping[str, Any]) -> dict[str, str] | None:

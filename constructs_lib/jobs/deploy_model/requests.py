@@ -11,11 +11,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from .guardrails.alarms import alarm_names
+
 Document = Mapping[str, Any]
 
 _PREFIX_CHARACTERS: Final = 46
 _DIGEST_CHARACTERS: Final = 16
 """With a hyphen between them, together 63: EntityName of the service."""
+_LARGEST_BATCH_PERCENT: Final = 50
+"""API reference, RollingUpdatePolicy, MaximumBatchSize."""
 _CAPTURED: Final = ("Input", "Output")
 
 
@@ -67,7 +71,30 @@ def endpoint_request(settings: Document, configuration_name: str) -> dict[str, A
 
 
 def update_request(settings: Document, configuration_name: str) -> dict[str, Any]:
-    """Return the arguments of UpdateEndpoint: blue/green, all at once.
+    """Return the arguments of UpdateEndpoint: as the settings say that traffic comes."""
+    return _update(settings, configuration_name, settings["shift"])
+
+
+def rollback_request(settings: Document, configuration_name: str) -> dict[str, Any]:
+    """Return those of a person's rollback: at once, and watched as another update is."""
+    return _update(settings, configuration_name, _at_once(settings["shift"]))
+
+
+def return_request(settings: Document, configuration_name: str) -> dict[str, Any]:
+    """Return those of taking back: at once, to what served well, and nothing is waited for."""
+    shift = {**_at_once(settings["shift"]), "wait_seconds": 0}
+    return _update({**settings, "termination_wait_seconds": 0}, configuration_name, shift)
+
+
+def _at_once(shift: Document) -> dict[str, Any]:
+    """Return the quickest shift that the instances are there for."""
+    if shift["type"] == "ROLLING":
+        return {**shift, "percentage": _LARGEST_BATCH_PERCENT}
+    return {**shift, "type": "ALL_AT_ONCE", "percentage": None}
+
+
+def _update(settings: Document, configuration_name: str, shift: Document) -> dict[str, Any]:
+    """Return the arguments of UpdateEndpoint.
 
     What autoscaling has made of the number of instances stays, and nothing else of the former
     variant: capturing of data is the new configuration's (API reference, UpdateEndpoint).
@@ -81,18 +108,53 @@ def update_request(settings: Document, configuration_name: str) -> dict[str, Any
                 {"VariantPropertyType": each} for each in excluded
             ],
         }
+    policy = _rolling if shift["type"] == "ROLLING" else _blue_green
+    deployment = policy(settings, shift)
+    # Without a wait SageMaker watches nothing.
+    alarms = alarm_names(settings, configuration_name) if shift["wait_seconds"] else []
+    if alarms:
+        deployment["AutoRollbackConfiguration"] = {
+            "Alarms": [{"AlarmName": each} for each in alarms]
+        }
     return {
         "EndpointName": settings["endpoint_name"],
         "EndpointConfigName": configuration_name,
         **retained,
-        "DeploymentConfig": {
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
-                "TerminationWaitInSeconds": settings["termination_wait_seconds"],
-                "MaximumExecutionTimeoutInSeconds": settings["maximum_execution_timeout_seconds"],
-            }
-        },
+        "DeploymentConfig": deployment,
     }
+
+
+def _blue_green(settings: Document, shift: Document) -> dict[str, Any]:
+    routing: dict[str, Any] = {
+        "Type": shift["type"],
+        "WaitIntervalInSeconds": shift["wait_seconds"],
+    }
+    size = {"CANARY": "CanarySize", "LINEAR": "LinearStepSize"}.get(shift["type"])
+    if size is not None:
+        routing[size] = _capacity(shift)
+    return {
+        "BlueGreenUpdatePolicy": {
+            "TrafficRoutingConfiguration": routing,
+            "TerminationWaitInSeconds": settings["termination_wait_seconds"],
+            "MaximumExecutionTimeoutInSeconds": settings["maximum_execution_timeout_seconds"],
+        }
+    }
+
+
+def _rolling(settings: Document, shift: Document) -> dict[str, Any]:
+    """Return a policy that takes back in batches, too: for more instances there is no room."""
+    return {
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": _capacity(shift),
+            "WaitIntervalInSeconds": shift["wait_seconds"],
+            "MaximumExecutionTimeoutInSeconds": settings["maximum_execution_timeout_seconds"],
+            "RollbackMaximumBatchSize": _capacity(shift),
+        }
+    }
+
+
+def _capacity(shift: Document) -> dict[str, Any]:
+    return {"Type": "CAPACITY_PERCENT", "Value": shift["percentage"]}
 
 
 def tags(settings: Document, target: Document, content: str) -> list[dict[str, str]]:

@@ -12,6 +12,7 @@ from .endpoints import MIXED, SERVING, EndpointState, described_configuration, e
 from .errors import FAILURES, DeploymentError, is_missing, place_of, working_on
 from .places import Place, look_at
 from .recording import write_restored
+from .requests import return_request
 from .scaling import scale, stop_scaling
 from .updating import begin_change
 from .versions import Version, described_version, write
@@ -147,7 +148,7 @@ def _return(
             },
         )
     try:
-        begin_change(work, target, state, wanted)
+        begin_change(work, target, state, wanted, return_request)
     except ClientError:
         after = endpoint_state(work, target)
         if after is None or not after.is_changing:

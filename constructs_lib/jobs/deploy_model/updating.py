@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from .endpoints import MIXED, SERVING, EndpointState, endpoint_state
 from .errors import DeploymentError, place_of, working_on
 from .recording import write_begun
-from .requests import endpoint_request, update_request
+from .requests import endpoint_request, rollback_request, update_request
 from .scaling import scale, stop_scaling_for_other_type
 from .versions import described_version
 from .work import Work, now, read_time, written_time
@@ -69,8 +69,9 @@ def _refuse_other_hands(work: Work, target: Mapping[str, Any], state: EndpointSt
 
 
 def _change(work: Work, target: Mapping[str, Any], state: EndpointState | None, name: str) -> None:
+    make = rollback_request if work.action == "rollback" else update_request
     try:
-        begin_change(work, target, state, name)
+        begin_change(work, target, state, name, make)
     except ClientError:
         # An attempt whose answer was lost may have begun it.
         after = endpoint_state(work, target)
@@ -80,15 +81,27 @@ def _change(work: Work, target: Mapping[str, Any], state: EndpointState | None, 
 
 
 def begin_change(
-    work: Work, target: Mapping[str, Any], state: EndpointState | None, name: str
+    work: Work,
+    target: Mapping[str, Any],
+    state: EndpointState | None,
+    name: str,
+    request: Callable[[Mapping[str, Any], str], dict[str, Any]],
 ) -> None:
-    """Ask SageMaker to bring an endpoint, as it is, to a configuration."""
+    """Ask SageMaker to bring an endpoint to a configuration.
+
+    Args:
+        work: What to work with.
+        target: The region.
+        state: The endpoint as it is.
+        name: The configuration.
+        request: Makes the arguments of an update.
+    """
     sagemaker = work.sagemaker(target)
     if state is None:
         sagemaker.create_endpoint(**endpoint_request(work.settings, name))
     else:
         stop_scaling_for_other_type(work, target, state.configuration_name, name)
-        sagemaker.update_endpoint(**update_request(work.settings, name))
+        sagemaker.update_endpoint(**request(work.settings, name))
 
 
 def look(

@@ -50,6 +50,10 @@ class Clients:
         """Return Application Auto Scaling of an AWS region."""
         return _client("application-autoscaling", region)
 
+    def cloudwatch(self, region: str) -> Any:
+        """Return Amazon CloudWatch of an AWS region."""
+        return _client("cloudwatch", region)
+
     @property
     def workflows(self) -> Any:
         """Step Functions of the home region."""

@@ -1,0 +1,1 @@
+"""What takes a version back that passed verification: the alarms of its deployment."""

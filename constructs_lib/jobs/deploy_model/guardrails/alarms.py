@@ -1,0 +1,71 @@
+"""The alarms of a deployment: one configuration's latency and errors, and nobody else's.
+
+The third dimension, EndpointConfigName, is that of the new fleet: on the other two alone the former
+fleet's troubles would end a deployment.
+
+Sources: "Auto-Rollback Configuration and Monitoring" and "Amazon SageMaker AI metrics in Amazon
+CloudWatch" in the Amazon SageMaker Developer Guide: ModelLatency is in microseconds;
+Invocation5XXErrors is 1 for a request that the model failed and 0 for each other one, so that its
+average is their share, and there is none without requests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+Document = Mapping[str, Any]
+
+NAMESPACE: Final = "AWS/SageMaker"
+_PERIOD_SECONDS: Final = 60
+_PERIODS: Final = 2
+"""A fleet's first requests are slow: they trip nothing by themselves."""
+_MICROSECONDS: Final = 1000
+
+
+def alarm_names(settings: Document, configuration_name: str) -> list[str]:
+    """Name what ends an update to a configuration: its alarms, and those that a config names."""
+    own = [each["AlarmName"] for each in alarm_requests(settings, configuration_name)]
+    return [*own, *settings["alarms"]["names"]]
+
+
+def alarm_requests(settings: Document, configuration_name: str) -> list[dict[str, Any]]:
+    """Return the arguments of PutMetricAlarm for each alarm of a configuration."""
+    limits = settings["alarms"]
+    dimensions = {
+        "EndpointName": settings["endpoint_name"],
+        "VariantName": settings["variant_name"],
+        "EndpointConfigName": configuration_name,
+    }
+    shared = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Period": _PERIOD_SECONDS,
+        "EvaluationPeriods": _PERIODS,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": "notBreaching",
+    }
+    requests = []
+    if limits["latency_milliseconds"] is not None:
+        requests.append(
+            {
+                "AlarmName": f"{configuration_name}-latency",
+                "AlarmDescription": "Slowest 1 % of requests: latency of the model, microseconds",
+                "MetricName": "ModelLatency",
+                "ExtendedStatistic": "p99",
+                "Threshold": float(_MICROSECONDS * limits["latency_milliseconds"]),
+                **shared,
+            }
+        )
+    if limits["error_rate_percent"] is not None:
+        requests.append(
+            {
+                "AlarmName": f"{configuration_name}-errors",
+                "AlarmDescription": "Share of requests that the model failed (5XX), 0 to 1",
+                "MetricName": "Invocation5XXErrors",
+                "Statistic": "Average",
+                "Threshold": limits["error_rate_percent"] / 100,
+                **shared,
+            }
+        )
+    return requests
