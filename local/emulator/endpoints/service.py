@@ -91,12 +91,13 @@ class EndpointService:
         name = request["EndpointName"]
         configuration = found_configuration(backend, request["EndpointConfigName"])
         endpoint = ServedEndpoint(backend, name, request.get("Tags") or (), self.told)
+        arn = endpoint.arn
         endpoint.coming = self.rollout.deployment(backend, configuration)
         if backend.endpoints.setdefault(name, endpoint) is not endpoint:
             raise already_existing(backend, "endpoint", name)
         self.told(endpoint)
         _begin(endpoint, self.rollout.create, backend, endpoint)
-        return endpoint.arn
+        return arn
 
     def _update(self, backend: Any, request: Mapping[str, Any]) -> str:
         endpoint = found_endpoint(backend, request["EndpointName"])
