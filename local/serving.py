@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path, PurePath
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.endpoints.answers import CONTENT_TYPES, ask
+from constructs_lib.endpoints.deployment import DeploymentExecution
 from constructs_lib.endpoints.state import ServedState, read_states
 from constructs_lib.endpoints.watch import follow
 from constructs_lib.endpoints.workflow import Workflow, find_workflow, start_workflow
@@ -45,40 +47,59 @@ def serve(made: Release, aws: AwsHandle, folder: Path, console: Console) -> None
     workflow = find_workflow(aws, execution.pipeline_name, execution.arn)
     if not packages or workflow is None:
         return
-    for package in packages:
-        _approve(aws, package)
+    approve(aws, packages)
     places = ", ".join(each.region for each in packages)
     console.print()
     print_fitted(console, Text.assemble(("✓", "green"), f" Approved in {places}"), hang=2)
-    _deploy(aws, workflow, folder, console)
+    deployment, page = deploy(aws, workflow, folder, console)
+    console.print(f"Deployment report: {shown_path(page)}", soft_wrap=True)
+    if not deployment.has_succeeded:
+        raise NotServingError(f"The version does not serve: {deployment.failure}")
     console.print()
-    name, request = _sample_request(aws, packages[0])
+    name, request = sample_request(aws, packages[0])
     for state in read_states(aws, workflow):
         _tell_answer(aws, state, name, request, console)
 
 
-def _approve(aws: AwsHandle, package: RegisteredPackage) -> None:
-    aws.client("sagemaker", package.region).update_model_package(
-        ModelPackageArn=package.arn, ModelApprovalStatus="Approved"
-    )
+def approve(aws: AwsHandle, packages: Iterable[RegisteredPackage]) -> None:
+    """Approve a version in each region."""
+    for package in packages:
+        aws.client("sagemaker", package.region).update_model_package(
+            ModelPackageArn=package.arn, ModelApprovalStatus="Approved"
+        )
 
 
-def _deploy(aws: AwsHandle, workflow: Workflow, folder: Path, console: Console) -> None:
+def deploy(
+    aws: AwsHandle, workflow: Workflow, folder: Path, console: Console
+) -> tuple[DeploymentExecution, Path]:
+    """Deploy the newest approved version, and follow that to its end, good or bad.
+
+    Args:
+        aws: Where to.
+        workflow: Of its pipeline.
+        folder: For a folder with the deployment's record and page.
+        console: Where to tell.
+
+    Returns:
+        What became of it, and the page about it.
+    """
     arn = start_workflow(aws, workflow, "deploy")
     pages: list[Path] = []
 
     def record(description: dict[str, Any], events: list[dict[str, Any]]) -> None:
-        pages.append(write_deployment(folder / arn.rpartition(":")[2], description, events))
+        pages.append(write_deployment(folder / arn.rpartition(":")[2], description, events, aws))
 
     states = aws.client("stepfunctions")
     deployment = follow(states, arn, console, poll_seconds=_POLL_SECONDS, record=record)
-    console.print(f"Deployment report: {shown_path(pages[0])}", soft_wrap=True)
-    if not deployment.has_succeeded:
-        raise NotServingError(f"The version does not serve: {deployment.failure}")
+    return deployment, pages[0]
 
 
-def _sample_request(aws: AwsHandle, package: RegisteredPackage) -> tuple[str, bytes]:
-    """Read the first of the version's own sample requests whose name tells what it is."""
+def sample_request(aws: AwsHandle, package: RegisteredPackage) -> tuple[str, bytes]:
+    """Read the first of the version's own sample requests whose name tells what it is.
+
+    Raises:
+        NotServingError: There is none.
+    """
     bucket, key = package.sample_payload_uri.removeprefix("s3://").split("/", 1)
     s3 = aws.client("s3", package.region)
     archive = io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())

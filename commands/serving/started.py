@@ -78,7 +78,7 @@ def _follow(aws: Aws, arn: str, options: AwsOptions) -> tuple[DeploymentExecutio
         from local.report import write_deployment
 
         folder = places.STATE / "deployments" / arn.rpartition(":")[2]
-        reports.append(write_deployment(folder, description, events))
+        reports.append(write_deployment(folder, description, events, aws))
 
     with calls(f"Cannot follow {arn}"):
         deployment = follow(

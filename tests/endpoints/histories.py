@@ -30,6 +30,7 @@ SETTINGS: dict[str, Any] = {
     "schema_version": 1,
     "pipeline_name": NAME,
     "endpoint_name": NAME,
+    "variant_name": "AllTraffic",
     "home_region": "us-east-1",
     "lead_region": "us-east-1",
     "waves": [[_place("EU")], [_place("NA"), _place("FE")]],

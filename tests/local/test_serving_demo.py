@@ -43,6 +43,19 @@ def _arn(region: str) -> str:
     return f"arn:aws:sagemaker:{region}:123456789012:model-package/{NAME}/2"
 
 
+class UnreadCloudWatch:
+    """CloudWatch in a region where nothing was measured."""
+
+    def get_metric_data(self, **_: Any) -> dict[str, Any]:
+        return {"MetricDataResults": []}
+
+    def get_paginator(self, _: str) -> UnreadCloudWatch:
+        return self
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return []
+
+
 class FakeAws:
     """Clients of an AWS where a version is registered in three regions."""
 
@@ -59,6 +72,8 @@ class FakeAws:
                 return FakeRuntime(str(region), self.asked, set())
             case "sagemaker":
                 return WithEndpoint(_SageMaker(str(region), self.approved), is_there=True)
+            case "cloudwatch":
+                return UnreadCloudWatch()
             case "sts":
                 return SimpleNamespace(get_caller_identity=lambda: {"Arn": "arn:aws:iam::1:root"})
         return SimpleNamespace(get_object=lambda **_: {"Body": io.BytesIO(_payloads())})

@@ -11,9 +11,12 @@ from typing import Any, Final
 from constructs_lib.endpoints.deployment import DeploymentExecution, deployment_of
 from constructs_lib.endpoints.news import News, news_of
 from constructs_lib.endpoints.watch import ended_words
+from constructs_lib.endpoints.workflow import AwsClients
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.paths import shown_path
+from local.report.deployments.measuring import measure
 from local.report.deployments.over_time import ServedSpan, spans_of
+from local.report.deployments.traffic import traffic_of
 from local.report.document import ReportSection, compose_document, write_document
 from local.report.formats import code_of, duration, number, time_of, value_of
 from local.report.html import Html, element, join
@@ -37,7 +40,10 @@ class DeploymentRecordError(ReleaseError):
 
 
 def write_deployment(
-    folder: Path, description: Mapping[str, Any], events: Sequence[Mapping[str, Any]]
+    folder: Path,
+    description: Mapping[str, Any],
+    events: Sequence[Mapping[str, Any]],
+    clients: AwsClients | None = None,
 ) -> Path:
     """Record a deployment, and write the page about it.
 
@@ -45,6 +51,7 @@ def write_deployment(
         folder: Where to; made if it is missing.
         description: Of the execution, as Step Functions gives it.
         events: Of the execution's history.
+        clients: Of the AWS that it ran in, for what was measured there meanwhile.
 
     Returns:
         The page's path.
@@ -53,7 +60,10 @@ def write_deployment(
         OSError: It cannot be written.
     """
     known = {name: value for name, value in description.items() if name != "ResponseMetadata"}
-    record = json.dumps({"execution": known, "events": events}, indent=1, default=_text)
+    document: dict[str, Any] = {"execution": known, "events": events}
+    if clients is not None:
+        document["measured"] = measure(clients, deployment_of(description, events))
+    record = json.dumps(document, indent=1, default=_text)
     folder.mkdir(parents=True, exist_ok=True)
     write_document(folder / DEPLOYMENT_RECORD, record)
     return write_deployment_report(folder)
@@ -79,7 +89,8 @@ def write_deployment_report(folder: Path) -> Path:
             f" {error}). Delete the folder {shown_path(folder)}; release endpoints tells who serves"
             " what."
         ) from error
-    return write_document(folder / _REPORT_NAME, compose_deployment_page(deployment))
+    page = compose_deployment_page(deployment, record.get("measured", {}))
+    return write_document(folder / _REPORT_NAME, page)
 
 
 def _text(value: Any) -> str:
@@ -91,13 +102,13 @@ def _with_times(document: Mapping[str, Any], names: Sequence[str]) -> dict[str, 
     return {**document, **times}
 
 
-def compose_deployment_page(deployment: DeploymentExecution) -> str:
-    """Compose the page about a deployment."""
+def compose_deployment_page(deployment: DeploymentExecution, measured: Mapping[str, Any]) -> str:
+    """Compose the page about a deployment, and about what was measured meanwhile."""
     name = str(deployment.settings.get("pipeline_name", ""))
     return compose_document(
         f"{name} {deployment.id}: {ended_words(deployment)}",
         _header(name, deployment),
-        _sections(deployment),
+        _sections(deployment, measured),
         "Deployment report of pytorch-model-release, from local records.",
     )
 
@@ -131,10 +142,13 @@ def _asked_for(deployment: DeploymentExecution) -> Html:
     return value_of(deployment.action if version is None else f"{deployment.action} {version}")
 
 
-def _sections(deployment: DeploymentExecution) -> Iterator[ReportSection]:
+def _sections(
+    deployment: DeploymentExecution, measured: Mapping[str, Any]
+) -> Iterator[ReportSection]:
     waves = (deployment.plan or {}).get("waves", [])
     spans = {each["region_code"]: spans_of(deployment, each) for wave in waves for each in wave}
     yield ReportSection("over-time", "Versions over time", _over_time(deployment, spans))
+    yield ReportSection("traffic", "Traffic", traffic_of(deployment, measured, spans))
     yield ReportSection("waves", "Waves", _waves(waves, spans))
     yield ReportSection("answers", "Answers", _answers(deployment))
     yield ReportSection("events", "What happened", _events(deployment))
