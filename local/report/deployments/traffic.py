@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -89,7 +89,7 @@ def _region(
     fleets = [_fleet(deployment, each) for each in measured["fleets"]]
     if not any(fleet.requests for fleet in fleets):
         return join([heading, element("p", "Nobody asked.", class_="absent")])
-    alarms = [_seconds(deployment, each["time"]) for each in measured["alarms"]]
+    alarms = [_seconds(deployment, trips[0]["time"]) for trips in _by_name(measured["alarms"])]
     again = _again(deployment, spans)
     return element(
         "figure",
@@ -152,7 +152,7 @@ def _legend(deployment: DeploymentExecution, measured: Mapping[str, Any]) -> Htm
     if _limit(deployment) is not None:
         parts.append("the dashed line is the alarm's limit")
     if any(each.get("alarms") for each in measured.values()):
-        parts.append("the red line is when an alarm tripped")
+        parts.append("the red line is when an alarm tripped first")
     return element("p", f"{'; '.join(parts)}. Only requests that reached an endpoint count.")
 
 
@@ -243,17 +243,26 @@ def _alarm_table(deployment: DeploymentExecution, measured: Mapping[str, Any]) -
     rows = [
         [
             value_of(code),
-            code_of(alarm["name"]),
-            f"after {duration(_seconds(deployment, alarm['time']))}",
-            value_of(_compared(alarm)),
+            code_of(trips[0]["name"]),
+            f"after {duration(_seconds(deployment, trips[0]['time']))}",
+            value_of(_compared(trips[0])),
+            f"{len(trips)} times" if len(trips) > 1 else "once",
         ]
         for code, each in measured.items()
-        for alarm in each.get("alarms", ())
+        for trips in _by_name(each.get("alarms", ()))
     ]
     if not rows:
         return None
-    columns = ["Region", "Alarm", "When", "What it saw"]
+    columns = ["Region", "Alarm", "First", "What it saw", "Tripped"]
     return table(columns, rows, caption="Alarms that tripped, with what took them there")
+
+
+def _by_name(alarms: Iterable[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return what each alarm was tripped by, in the order of time."""
+    trips: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for alarm in alarms:
+        trips[alarm["name"]].append(alarm)
+    return list(trips.values())
 
 
 def _compared(alarm: Mapping[str, Any]) -> str:
