@@ -218,6 +218,10 @@ bench-synth: setup ## Compare synthesis, cold and warm, with that of an empty ap
 bench-report: setup ## Time the run report of pipelines with many steps
 	@python -m benchmarks.report $(ARGS)
 
+.PHONY: bench-registry
+bench-registry: setup ## Time commands of registered versions, a thousand in three regions
+	@python -m benchmarks.registry $(ARGS)
+
 .PHONY: bench-serving
 bench-serving: setup $(SERVING) ## Compare a model behind Ray Serve with direct calls of its functions
 	@RELEASE_SERVING=$(abspath $(SERVING)) python -m benchmarks.serving $(ARGS)

@@ -9,8 +9,8 @@ from typing import Any
 from constructs_lib.aws.registry import (
     ModelPackage,
     describe_version,
+    listed_versions,
     registration_places,
-    version_arns,
 )
 
 
@@ -62,4 +62,4 @@ def registered_packages(
 
 
 def _versions(client: Any, group: str) -> Iterator[ModelPackage]:
-    return (describe_version(client, arn) for arn in version_arns(client, group).values())
+    return (describe_version(client, each.arn) for each in listed_versions(client, group))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from commands.terminal.aws import Aws, calls
+from constructs_lib.aws.registry import LONG_PAGES
+from constructs_lib.terminal.side_by_side import side_by_side
 
 _PREFIX: Final = "pipelines-"
 """Pipelines names what it creates ``pipelines-<execution id>-<step name>-<suffix>``."""
@@ -18,7 +21,11 @@ def models_of_executions(aws: Aws) -> list[str]:
         AwsCallError: AWS refused.
     """
     with calls("Cannot list the models"):
-        pages = aws.client("sagemaker").get_paginator("list_models").paginate(NameContains=_PREFIX)
+        pages = (
+            aws.client("sagemaker")
+            .get_paginator("list_models")
+            .paginate(NameContains=_PREFIX, PaginationConfig=LONG_PAGES)
+        )
         names = [model["ModelName"] for page in pages for model in page["Models"]]
     return [name for name in names if name.startswith(_PREFIX)]
 
@@ -41,17 +48,21 @@ def models_in_use(aws: Aws) -> dict[str, str]:
         AwsCallError: AWS refused.
     """
     sagemaker = aws.client("sagemaker")
-    used: dict[str, str] = {}
     with calls("Cannot read the endpoint configurations"):
-        for page in sagemaker.get_paginator("list_endpoint_configs").paginate():
-            for each in page["EndpointConfigs"]:
-                name = each["EndpointConfigName"]
-                found = sagemaker.describe_endpoint_config(EndpointConfigName=name)
-                variants = [
-                    *found.get("ProductionVariants", ()),
-                    *found.get("ShadowProductionVariants", ()),
-                ]
-                used |= {
-                    variant["ModelName"]: name for variant in variants if "ModelName" in variant
-                }
-    return used
+        pages = sagemaker.get_paginator("list_endpoint_configs").paginate(
+            PaginationConfig=LONG_PAGES
+        )
+        names = [each["EndpointConfigName"] for page in pages for each in page["EndpointConfigs"]]
+        describing = [
+            partial(sagemaker.describe_endpoint_config, EndpointConfigName=name) for name in names
+        ]
+        found = side_by_side("Reading endpoint configurations", describing)
+    return {
+        variant["ModelName"]: name
+        for name, each in zip(names, found, strict=True)
+        for variant in (
+            *each.get("ProductionVariants", ()),
+            *each.get("ShadowProductionVariants", ()),
+        )
+        if "ModelName" in variant
+    }

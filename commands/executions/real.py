@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote
@@ -19,8 +19,10 @@ from commands.executions.states import (
     seconds_between,
 )
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError, calls, read_definition
+from constructs_lib.aws.registry import LONG_PAGES
 from constructs_lib.language.steps import steps_of
 from constructs_lib.suggestions import suggestion
+from constructs_lib.terminal.side_by_side import side_by_side
 
 _SUGGESTED: Final = 10
 """How many of the newest executions to name when another one was asked for."""
@@ -45,7 +47,7 @@ def read_real_state(aws: Aws, pipeline: str, execution: str | None) -> Execution
     with calls(f"Cannot read the execution {arn}"):
         description = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
         pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-            PipelineExecutionArn=arn, SortOrder="Ascending"
+            PipelineExecutionArn=arn, SortOrder="Ascending", PaginationConfig=LONG_PAGES
         )
         steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
     status = description["PipelineExecutionStatus"]
@@ -110,7 +112,8 @@ def list_real_executions(aws: Aws, pipeline: str, limit: int) -> list[ExecutionS
     sagemaker = aws.client("sagemaker")
     with calls(f"Cannot list the executions of {pipeline!r}"):
         newest = list(islice(_summaries(sagemaker, pipeline), limit))
-        return [_summary(sagemaker, each) for each in newest]
+        describing = [partial(_summary, sagemaker, each) for each in newest]
+        return side_by_side("Reading executions", describing)
 
 
 def _summary(sagemaker: Any, listed: dict[str, Any]) -> ExecutionSummary:
@@ -136,7 +139,7 @@ def real_fail_step(aws: Aws, execution_arn: str) -> StepState | None:
     sagemaker = aws.client("sagemaker")
     with calls(f"Cannot read the steps of {execution_arn}"):
         pages = sagemaker.get_paginator("list_pipeline_execution_steps").paginate(
-            PipelineExecutionArn=execution_arn
+            PipelineExecutionArn=execution_arn, PaginationConfig=LONG_PAGES
         )
         steps = [step for page in pages for step in page["PipelineExecutionSteps"]]
     for step in steps:
@@ -164,7 +167,10 @@ def real_statuses(aws: Aws, pipeline: str) -> dict[str, str]:
 def _summaries(sagemaker: Any, pipeline: str) -> Iterator[dict[str, Any]]:
     """Yield the executions, newest first."""
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
-        PipelineName=pipeline, SortBy="CreationTime", SortOrder="Descending"
+        PipelineName=pipeline,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig=LONG_PAGES,
     )
     for page in pages:
         yield from page["PipelineExecutionSummaries"]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
+from itertools import groupby
 from typing import Any, Final
 
 from commands.terminal import places
@@ -19,15 +21,18 @@ from commands.terminal.aws import (
 )
 from commands.terminal.messages import tell
 from constructs_lib.aws.registry import (
+    ListedVersion,
     ModelPackage,
     describe_version,
+    listed_versions,
     registration_places,
-    version_arns,
 )
 from constructs_lib.s3_layout import bucket_and_key
+from constructs_lib.terminal.side_by_side import side_by_side
 
 _MEDIAN: Final = "latency_p50_in_millisecond"
 _READERS: Final = 8
+_SHORT_SPAN: Final = 3
 
 
 def groups(definition: dict[str, Any], home_region: str) -> dict[str, str]:
@@ -89,26 +94,35 @@ def versions_of(
     versions: Iterable[int] = (),
 ) -> list[ModelPackage]:
     """Read versions as :func:`packages` does, of a definition that was read already."""
-    listed = {
-        each: _summaries(aws, each, group)
+    wanted = set(versions)
+    by_region = {
+        each: (aws.client("sagemaker", each), group)
         for each, group in sorted(groups(definition, aws.home_region).items())
         if region in (None, each)
     }
-    wanted = set(versions)
-    refuse_unknown(wanted, {version for each in listed.values() for version in each})
-    return [
-        _describe(aws, each, arn)
-        for each, arns in listed.items()
-        for version, arn in (arns.items() if wanted else list(arns.items())[:limit])
-        if not wanted or version in wanted
+    listing = [partial(_list, *place, limit, wanted) for place in by_region.values()]
+    listed = side_by_side("Listing versions", listing)
+    refuse_unknown(wanted, {each.version for found in listed for each in found})
+    describing = [
+        partial(_describe, client, each.arn)
+        for (client, _), found in zip(by_region.values(), listed, strict=True)
+        for each in found
+        if not wanted or each.version in wanted
     ]
+    return side_by_side("Reading versions", describing)
 
 
-def _summaries(aws: Aws, region: str, group: str) -> dict[int, str]:
-    """Return the ARN of each version, the newest first."""
-    client = aws.client("sagemaker", region)
-    with calls(f"Cannot list the packages of {group} in {region}"):
-        return version_arns(client, group)
+def _list(sagemaker: Any, group: str, limit: int, wanted: set[int]) -> list[ListedVersion]:
+    """List the newest, or until all that are wanted were seen."""
+    seen: list[ListedVersion] = []
+    missing = set(wanted)
+    with calls(f"Cannot list the packages of {group} in {sagemaker.meta.region_name}"):
+        for each in listed_versions(sagemaker, group):
+            seen.append(each)
+            missing.discard(each.version)
+            if not missing if wanted else len(seen) == limit:
+                break
+    return seen
 
 
 def refuse_unknown(wanted: set[int], known: set[int]) -> None:
@@ -120,13 +134,26 @@ def refuse_unknown(wanted: set[int], known: set[int]) -> None:
     for version in sorted(wanted - known):
         raise UnknownNameError(
             f"Nothing is registered as version {version}."
-            f" There are: {', '.join(map(str, sorted(known))) or 'none'}."
+            f" There are: {_spans(sorted(known)) or 'none'}."
         )
 
 
-def _describe(aws: Aws, region: str, arn: str) -> ModelPackage:
+def _spans(versions: list[int]) -> str:
+    """Write versions in order: ``1, 2``, or ``1 to 998, 1000``."""
+    # What follows without a gap has the same difference to its place.
+    spans = [
+        [version for _, version in span]
+        for _, span in groupby(enumerate(versions), lambda each: each[1] - each[0])
+    ]
+    return ", ".join(
+        f"{span[0]} to {span[-1]}" if len(span) > _SHORT_SPAN else ", ".join(map(str, span))
+        for span in spans
+    )
+
+
+def _describe(sagemaker: Any, arn: str) -> ModelPackage:
     with calls(f"Cannot read {arn}"):
-        return describe_version(aws.client("sagemaker", region), arn)
+        return describe_version(sagemaker, arn)
 
 
 def with_medians(aws: Aws, found: list[ModelPackage]) -> list[ModelPackage]:
@@ -135,7 +162,7 @@ def with_medians(aws: Aws, found: list[ModelPackage]) -> list[ModelPackage]:
     The regions hold copies of one file under one key, so each release's is read once.
     """
     uris = {_key(each): (each.region, each.evaluation_uri) for each in found if each.evaluation_uri}
-    clients = {region: aws.client("s3", region) for region, _ in uris.values()}
+    clients = {region: aws.client("s3", region) for region in {each for each, _ in uris.values()}}
     medians = {}
     with ThreadPoolExecutor(_READERS) as pool:
         reading = {

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 from commands.registry.registry import refuse_unknown
 from commands.terminal.aws import Aws, calls
-from constructs_lib.aws.registry import ModelPackage, describe_version, version_arns
+from constructs_lib.aws.registry import (
+    ListedVersion,
+    ModelPackage,
+    describe_version,
+    listed_versions,
+)
 from constructs_lib.endpoints.workflow import EndpointRegion, Workflow
 from constructs_lib.errors import ReleaseError
+from constructs_lib.terminal.side_by_side import side_by_side
 
 _APPROVED: Final = "Approved"
 _REJECTED: Final = "Rejected"
@@ -36,26 +44,35 @@ def approved_version(aws: Aws, workflow: Workflow, number: int | None) -> ModelP
         NotApprovedError: It is not approved, or missing, in one of the regions; names them.
         AwsCallError: AWS refused.
     """
-    arns = _arns(aws, workflow.lead)
     if number is None:
-        chosen = _newest_approved(aws, workflow, arns)
+        chosen = _newest_approved(aws, workflow)
     else:
-        refuse_unknown({number}, set(arns))
-        chosen = _described(aws, workflow.lead, arns[number])
+        chosen = _numbered(aws, workflow.lead, number)
         _refuse(workflow, chosen, {workflow.lead: chosen})
     others = [region for region in workflow.regions if region != workflow.lead]
-    found = {region: _same_content(aws, region, chosen) for region in others}
+    looking = [partial(_same_content, aws, region, chosen) for region in others]
+    answers = side_by_side("Looking for the version in other regions", looking)
+    found = dict(zip(others, answers, strict=True))
     _refuse(workflow, chosen, found)
     return chosen
 
 
-def _newest_approved(aws: Aws, workflow: Workflow, arns: dict[int, str]) -> ModelPackage:
+def _numbered(aws: Aws, region: EndpointRegion, number: int) -> ModelPackage:
+    seen = set()
+    for each in _listed(aws, region):
+        if each.version == number:
+            return _described(aws, region, each.arn)
+        seen.add(each.version)
+    refuse_unknown({number}, seen)
+    raise AssertionError(number)
+
+
+def _newest_approved(aws: Aws, workflow: Workflow) -> ModelPackage:
     seen = []
-    for arn in arns.values():
-        package = _described(aws, workflow.lead, arn)
-        if package.approval_status == _APPROVED:
-            return package
-        seen.append(f"{package.version} ({package.approval_status})")
+    for each in _listed(aws, workflow.lead):
+        if each.approval_status == _APPROVED:
+            return _described(aws, workflow.lead, each.arn)
+        seen.append(f"{each.version} ({each.approval_status})")
     pipeline = workflow.pipeline
     if not seen:
         raise NotApprovedError(
@@ -101,18 +118,18 @@ def _with(statuses: dict[EndpointRegion, str], status: str) -> list[str]:
 
 def _same_content(aws: Aws, region: EndpointRegion, chosen: ModelPackage) -> ModelPackage | None:
     """Find a version by its content; most regions have it under the same number."""
-    arns = _arns(aws, region)
-    first = [arns.pop(chosen.version)] if chosen.version in arns else []
-    for arn in [*first, *arns.values()]:
-        package = _described(aws, region, arn)
+    # The same number first: sorting leaves the others in their order.
+    listed = sorted(_listed(aws, region), key=lambda each: each.version != chosen.version)
+    for each in listed:
+        package = _described(aws, region, each.arn)
         if package.artifact_sha256 == chosen.artifact_sha256:
             return package
     return None
 
 
-def _arns(aws: Aws, region: EndpointRegion) -> dict[int, str]:
+def _listed(aws: Aws, region: EndpointRegion) -> Iterator[ListedVersion]:
     with calls(f"Cannot list the packages of {region.group} in {region.aws_region}"):
-        return version_arns(aws.client("sagemaker", region.aws_region), region.group)
+        yield from listed_versions(aws.client("sagemaker", region.aws_region), region.group)
 
 
 def _described(aws: Aws, region: EndpointRegion, arn: str) -> ModelPackage:

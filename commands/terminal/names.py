@@ -37,6 +37,8 @@ def pipeline_named(name: str) -> str:
 
     Warns when a folder's config does not tell the name, because the config is wrong.
     """
+    if name not in _folders():  # then reading every config would change nothing
+        return name
     known = dict(_names())
     if known.get(name) == name:
         _warn_of_config(name)
@@ -52,19 +54,24 @@ def is_known(name: str) -> bool:
 def _names() -> Iterator[tuple[str, str]]:
     """Yield the folder and the name of each pipeline, as far as its config can be read."""
     from constructs_lib.configs import PipelineConfigs
-    from constructs_lib.configs.folder import folders_of_pipelines
 
-    try:
-        settings = places.read_settings()
-        paths = folders_of_pipelines(places.pipelines_folder(settings))
-    except ReleaseError:
-        return
-    for folder, path in paths.items():
+    for folder, path in _folders().items():
         try:
-            configs = PipelineConfigs.read(path, region_names=settings.region_names)
+            region_names = places.read_settings().region_names
+            configs = PipelineConfigs.read(path, region_names=region_names)
             yield folder, configs.base.pipeline_name
         except ReleaseError:
             yield folder, _name_in(path) or folder
+
+
+def _folders() -> dict[str, Path]:
+    """Return the config of each pipeline by its folder; none where settings cannot be read."""
+    from constructs_lib.configs.folder import folders_of_pipelines
+
+    try:
+        return folders_of_pipelines(places.pipelines_folder(places.read_settings()))
+    except ReleaseError:
+        return {}
 
 
 def _warn_of_config(folder: str) -> None:

@@ -12,6 +12,8 @@ _GROUP_ARGUMENT: Final = "model_package_group_name"
 _MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
 _UNDECIDED: Final = "PendingManualApproval"
 """What the service takes a version for that was registered without a status."""
+LONG_PAGES: Final = {"PageSize": 100}
+"""The most that SageMaker lists at once, by its service model."""
 _NOT_PRINTED: Final = ("image_uri", "sample_payload_uri")
 
 
@@ -83,8 +85,16 @@ class ModelPackage:
         return {name: value for name, value in asdict(self).items() if name not in _NOT_PRINTED}
 
 
-def version_arns(sagemaker: Any, group: str) -> dict[int, str]:
-    """Return the ARN of each version of a group, the newest first.
+class ListedVersion(NamedTuple):
+    """What a list of a group's versions tells of each."""
+
+    version: int
+    arn: str
+    approval_status: str
+
+
+def listed_versions(sagemaker: Any, group: str) -> Iterator[ListedVersion]:
+    """Yield the versions of a group, the newest first; lists as many as are taken.
 
     Args:
         sagemaker: A client of the group's region.
@@ -94,11 +104,22 @@ def version_arns(sagemaker: Any, group: str) -> dict[int, str]:
         botocore.exceptions.ClientError: AWS refused.
     """
     pages = sagemaker.get_paginator("list_model_packages").paginate(
-        ModelPackageGroupName=group, SortBy="CreationTime", SortOrder="Descending"
+        ModelPackageGroupName=group,
+        SortBy="CreationTime",
+        SortOrder="Descending",
+        PaginationConfig=LONG_PAGES,
     )
-    summaries = [each for page in pages for each in page["ModelPackageSummaryList"]]
-    arns = {each["ModelPackageVersion"]: each["ModelPackageArn"] for each in summaries}
-    return dict(sorted(arns.items(), reverse=True))
+    for page in pages:
+        # Some were created at the same second.
+        yield from sorted(map(_listed, page["ModelPackageSummaryList"]), reverse=True)
+
+
+def _listed(summary: Mapping[str, Any]) -> ListedVersion:
+    return ListedVersion(
+        summary["ModelPackageVersion"],
+        summary["ModelPackageArn"],
+        summary.get("ModelApprovalStatus", _UNDECIDED),
+    )
 
 
 def describe_version(sagemaker: Any, arn: str) -> ModelPackage:

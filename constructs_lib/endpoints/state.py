@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 from constructs_lib.aws.registry import ModelPackage, describe_version
@@ -66,7 +68,8 @@ def read_states(clients: AwsClients, workflow: Workflow) -> list[ServedState]:
     Raises:
         botocore.exceptions.ClientError: AWS refused.
     """
-    return _compared([_read(clients, workflow, region) for region in workflow.regions])
+    with ThreadPoolExecutor(len(workflow.regions)) as regions:
+        return _compared(regions.map(partial(_read, clients, workflow), workflow.regions))
 
 
 def _read(clients: AwsClients, workflow: Workflow, region: EndpointRegion) -> ServedState:

@@ -53,7 +53,7 @@ def counted_bar(what: str, total: int, console: Console) -> Iterator[Callable[[]
         console: Where to show it.
 
     Yields:
-        Takes note that one more is done.
+        Takes note that one more is done; any thread may call it.
     """
     columns = (
         TextColumn("{task.description}"),

@@ -16,6 +16,7 @@ from commands.executions import real as real_executions
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.aws import Aws
+from constructs_lib.terminal import side_by_side
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import DEFINITION, EVALUATION, NAME, VERSIONS
 
@@ -77,6 +78,7 @@ def stubs(
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     stubs = {name: Stubber(client) for name, client in real_clients.items()}
     monkeypatch.setattr(Aws, "client", lambda _self, service, _region=None: stubs[service].client)
+    monkeypatch.setattr(side_by_side, "_AT_ONCE", 1)  # answers are given in the order of calls
     for stub in stubs.values():
         stub.activate()
     yield stubs

@@ -14,6 +14,7 @@ from botocore.stub import ANY, Stubber
 from typer.testing import CliRunner, Result
 
 from commands.program import app
+from commands.registry.registry import refuse_unknown
 from commands.terminal import places
 from commands.terminal.asking import NoAnswerError
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
@@ -197,6 +198,11 @@ def test_an_unknown_version_names_the_known_ones(release: Callable[..., Result])
 
     assert isinstance(error, UnknownNameError)
     assert "There are: 1, 2." in str(error)
+
+
+def test_a_thousand_known_versions_are_one_span() -> None:
+    with pytest.raises(UnknownNameError, match=r"There are: 1 to 998, 1000, 1001\."):
+        refuse_unknown({1002}, {*range(1, 999), 1000, 1001})
 
 
 def test_an_unknown_pipeline_gets_a_suggestion(release: Callable[..., Result]) -> None:

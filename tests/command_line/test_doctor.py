@@ -83,7 +83,9 @@ def _expect_bootstrap(
 def _expect_models(stub: Stubber, *names: str) -> None:
     made = {"ModelArn": "arn:aws:sagemaker:us-east-1:123456789012:model/m", "CreationTime": 0}
     models = [{"ModelName": name, **made} for name in names]
-    stub.add_response("list_models", {"Models": models}, {"NameContains": "pipelines-"})
+    stub.add_response(
+        "list_models", {"Models": models}, {"NameContains": "pipelines-", "MaxResults": 100}
+    )
 
 
 def _expect_quotas(stub: Stubber, service: str, applied: dict[str, float], **defaults: Any) -> None:

@@ -62,7 +62,8 @@ def _expect_newest(stub: Stubber, status: str, *steps: dict[str, Any], again: bo
     stub.add_client_error("describe_pipeline_definition_for_execution", "AccessDeniedException")
     if again:
         found = {"PipelineExecutionSteps": list(steps)}
-        stub.add_response("list_pipeline_execution_steps", found, {"PipelineExecutionArn": ARN})
+        asked = {"PipelineExecutionArn": ARN, "MaxResults": 100}
+        stub.add_response("list_pipeline_execution_steps", found, asked)
 
 
 def _expect_state(stub: Stubber, status: str, *steps: dict[str, Any]) -> None:

@@ -233,7 +233,9 @@ def test_the_exit_code_does_not_say_what_could_not_be_compared(deployed: Release
 def test_one_pipeline_is_told_of_alone_by_either_of_its_names(
     name: str, diff: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(names, "_names", lambda: iter([("p_model", "p"), ("other_model", "q")]))
+    known = {"p_model": "p", "other_model": "q"}
+    monkeypatch.setattr(names, "_folders", lambda: dict.fromkeys(known))
+    monkeypatch.setattr(names, "_names", lambda: iter(known.items()))
 
     assert diff(name).stdout == diff().stdout
     assert "error message: a → b" in diff(name, "a", "b").stdout

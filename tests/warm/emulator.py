@@ -58,8 +58,9 @@ def prepare() -> None:
     from moto.core.utils import get_service_model
     from moto.iam.models import iam_backends
 
+    import local.emulator.server  # noqa: F401
     from constructs_lib.aws.handle import AccessKey, AwsHandle
-    from local.emulator import ACCOUNT_ID, server
+    from local.emulator import ACCOUNT_ID
     from local.emulator.services import Services
 
     os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
@@ -69,7 +70,6 @@ def prepare() -> None:
         services.create_application(_NAMES_OF_MOTO.get(service, service))
         handle.client(service)
         get_service_model(service)
-    assert server.serve
     assert iam_backends[ACCOUNT_ID]["aws"].managed_policies
 
 
