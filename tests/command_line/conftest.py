@@ -18,7 +18,13 @@ from commands.terminal import places
 from commands.terminal.aws import Aws
 from constructs_lib.terminal import side_by_side
 from local.emulator import EmbeddedAws
-from tests.command_line.registered_pipeline import DEFINITION, EVALUATION, NAME, VERSIONS
+from tests.command_line.registered_pipeline import (
+    DEFINITION,
+    EVALUATION,
+    NAME,
+    REGIONS,
+    VERSIONS,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -37,27 +43,51 @@ def embedded() -> Iterator[EmbeddedAws]:
             RoleArn="arn:aws:iam::123456789012:role/pipeline",
             ClientRequestToken="x" * 32,
         )
-        for region in ("us-east-1", "eu-west-1"):
-            client = aws.client("sagemaker", region)
-            client.create_model_package_group(ModelPackageGroupName=NAME)
-            for properties in VERSIONS:
-                client.create_model_package(
-                    ModelPackageGroupName=NAME,
-                    ModelApprovalStatus="PendingManualApproval",
-                    CustomerMetadataProperties=properties,
-                )
+        _register(aws)
         s3 = aws.client("s3")
         s3.create_bucket(Bucket="registry")
         s3.put_object(Bucket="registry", Key="2/evaluation.json", Body=json.dumps(EVALUATION))
         yield aws
 
 
+def _register(aws: EmbeddedAws) -> None:
+    for region in REGIONS:
+        client = aws.client("sagemaker", region)
+        client.create_model_package_group(ModelPackageGroupName=NAME)
+        for properties in VERSIONS:
+            client.create_model_package(
+                ModelPackageGroupName=NAME,
+                ModelApprovalStatus="PendingManualApproval",
+                CustomerMetadataProperties=properties,
+            )
+
+
+def _forget(aws: EmbeddedAws) -> None:
+    for region in REGIONS:
+        client = aws.client("sagemaker", region)
+        listed = client.list_model_packages(ModelPackageGroupName=NAME)
+        for each in listed["ModelPackageSummaryList"]:
+            client.delete_model_package(ModelPackageName=each["ModelPackageArn"])
+        client.delete_model_package_group(ModelPackageGroupName=NAME)
+
+
 @pytest.fixture
-def release(embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Run a command against it."""
+def release(
+    embedded: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Result]]:
+    """Run a command against it; what is decided there of versions lasts as long as the test."""
     for name, value in embedded.environment().items():
         monkeypatch.setenv(name, value)
-    return lambda *arguments: CliRunner().invoke(app, list(arguments))
+    called: set[str] = set()
+
+    def run(*arguments: str) -> Result:
+        called.add(arguments[0])
+        return CliRunner().invoke(app, list(arguments))
+
+    yield run
+    if called & {"approve", "reject"}:
+        _forget(embedded)
+        _register(embedded)
 
 
 _SERVICES = ("sagemaker", "logs", "s3", "lambda", "sts", "ssm", "service-quotas", "ec2")
@@ -85,5 +115,6 @@ def stubs(
     for remembered in (real_executions._step_names, real_executions._log_group_of_function):
         remembered.cache_clear()
     for stub in stubs.values():
+        stub.deactivate()  # all, before one fails: the next test has these clients, too
+    for stub in stubs.values():
         stub.assert_no_pending_responses()
-        stub.deactivate()

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 NAME = "returns-risk"
+REGIONS = ("us-east-1", "eu-west-1")
+"""Where it registers."""
 ARN = f"arn:aws:sagemaker:us-east-1:123456789012:pipeline/{NAME}/execution/abc123"
 STARTED = datetime(2026, 11, 2, 12, tzinfo=UTC)
 DEFINITION = {
