@@ -40,7 +40,7 @@ def _broken(*chosen: ServingScenario) -> dict[str, tuple[str, ...]]:
 
 def test_faults_are_injected_in_every_action(calls: list[Site]) -> None:
     assert {each.action for each in calls} == {
-        *("resolve", "prepare", "update", "look", "try", "record"),
+        *("resolve", "prepare", "update", "look", "try", "look_again", "record"),
     }
     updates = [each for each in calls if (each.action, each.operation) == UPDATE]
     assert [each.region for each in updates] == ["eu-west-1", "us-east-1", "us-west-2"]
@@ -72,6 +72,13 @@ def test_regions_that_go_down_and_what_people_do_break_no_invariant() -> None:
     ]
 
     assert len(chosen) >= 9
+    assert _broken(*chosen) == {}
+
+
+def test_alarms_that_trip_or_are_deleted_break_no_invariant() -> None:
+    chosen = [each for each in special_scenarios() if "alarm" in each.row]
+
+    assert len(chosen) == 3 * 4
     assert _broken(*chosen) == {}
 
 

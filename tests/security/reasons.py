@@ -49,6 +49,7 @@ REASONS = {
     ("DeploymentRole", "FindRelease"): "A missing object is told as such",
     ("DeploymentRole", "DeploymentAlarms"): "Each deployment has its alarms",
     ("DeploymentRole", "ReadAlarms"): "SageMaker watches alarms as who updates the endpoint",
+    ("DeploymentRole", "ReadHistory"): "An alarm is over soon after what tripped it is gone",
     ("DeploymentRole", "ReadMetrics"): "A deployment without requests has proven nothing",
     ("DeploymentRole", "FindVersions"): "A version is found by its content in every region",
     ("DeploymentRole", "MakeScalingRole"): "Application Auto Scaling's own role, once per account",

@@ -189,6 +189,7 @@ class _ServedPlace:
             alarm = arn("cloudwatch", f"alarm:{name}", self._region)
             yield call(role, "cloudwatch:DescribeAlarms", alarm)
         yield call(role, "cloudwatch:GetMetricStatistics", "*")
+        yield call(role, "cloudwatch:DescribeAlarmHistory", "*")
 
     def _scaling(self, role: str) -> Iterator[Call]:
         call, name = self.workflow.call, self.settings["endpoint_name"]

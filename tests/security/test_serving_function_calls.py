@@ -17,6 +17,7 @@ from tests.security.proof import Proof
 _JOBS = ROOT / "constructs_lib" / "jobs"
 _SERVICES = {
     "application-autoscaling": "application-autoscaling",
+    "cloudwatch": "cloudwatch",
     "sagemaker": "sagemaker",
     "sagemaker-runtime": "sagemaker",
     "sns": "sns",
@@ -41,7 +42,7 @@ def _called(script: str) -> Iterator[tuple[str, ...]]:
     """Yield the actions of each operation that a script names: what it calls, or lists by pages."""
     path = _JOBS / script
     known = _operations()
-    for module in sorted(path.glob("*.py")) if path.is_dir() else [path]:
+    for module in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
         for node in ast.walk(ast.parse(module.read_text())):
             name: object = None
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -18,6 +18,9 @@ def settings() -> dict[str, Any]:
         "waves": [
             [{"region_code": code, "aws_region": region}] for code, region in REGIONS.items()
         ],
+        "shift": {"type": "ALL_AT_ONCE", "percentage": None, "wait_seconds": 0},
+        "alarms": {"latency_milliseconds": None, "error_rate_percent": None, "names": []},
         "bake_seconds": 300,
+        "bake_traffic_per_minute": 0,
         "maximum_execution_timeout_seconds": 3600,
     }

@@ -29,7 +29,12 @@ def _script(plan: dict[str, Any] | None = None, **answers: Answer) -> Script:
         "prepare": lambda event: {"endpoint_config_name": f"c-{_region(event)}"},
         "update": lambda _event: {"started_at": "now", "is_new": False},
         "look": lambda _event: {"status": "serving"},
-        "try": lambda _event: {"answers": [{"status": 200}]},
+        "look_again": lambda _event: {
+            "status": "serving",
+            "seen": {"alarms": ["a"], "proven": {"invocations": 3}},
+        },
+        "ask": lambda _event: {"requests": 30, "failed": 0},
+        "try": lambda _event: {"answers": [{"status": 200}], "tried": 1},
         "record": lambda event: {"status": "deployed", "regions": event["results"]},
         "take_back": lambda _event: {"status": "restored", "reason": ""},
         "record_failure": lambda _event: {"status": "taken_back", "reason": "All went back."},
@@ -82,14 +87,19 @@ def test_a_version_is_served_in_three_regions_wave_after_wave(settings: dict[str
         "prepared": {"endpoint_config_name": "c-EU"},
         "updated": {"started_at": "now", "is_new": False},
         "answers": [{"status": 200}],
+        "tried": 1,
+        "alarms": ["a"],
+        "proven": {"invocations": 3},
     }
-    first, second = script.calls()[:6], script.calls()[6:-1]
-    assert first == ["resolve", "prepare NA", "update NA", "look NA", "try NA", "look NA"]
+    first, second = script.calls()[:6], script.calls()[6:-4]
+    assert first == ["resolve", "prepare NA", "update NA", "look NA", "try NA", "look_again NA"]
     assert sorted(second) == sorted(
         f"{action} {region}"
         for region in ("EU", "FE")
-        for action in ("prepare", "update", "look", "try", "look")
+        for action in ("prepare", "update", "look", "try", "look_again")
     )
+    last = script.calls()[-4:-1]
+    assert sorted(last) == ["look_again EU", "look_again FE", "look_again NA"]
     assert script.calls()[-1] == "record"
     assert script.waits.count(300) == 2, "each wave bakes"
 
@@ -206,7 +216,7 @@ def test_a_region_that_no_longer_serves_after_its_bake_time_takes_all_back(
     settings: dict[str, Any],
 ) -> None:
     gone = FunctionFailedError("DeploymentError", "The endpoint went back by itself.")
-    script = _script(_plan((("NA",),)), look=_in_turn({"status": "serving"}, gone))
+    script = _script(_plan((("NA",),)), look_again=_in_turn(gone))
 
     assert _run(settings, script).status == "FAILED"
     assert script.calls("take_back") == ["take_back NA"]

@@ -21,6 +21,8 @@ from botocore import xform_name
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from benchmarks.faults.serving.alarms import FakeAlarms
+
 Arguments = Mapping[str, Any]
 Document = dict[str, Any]
 
@@ -32,7 +34,10 @@ NO_CAPACITY: Final = (
 )
 UNHEALTHY: Final = "The primary container did not pass the ping health check."
 
-OUTCOMES: Final = ("works", "silent_rollback", "no_capacity", "rollback_failed", "never_ends")
+OUTCOMES: Final = (
+    *("works", "silent_rollback", "no_capacity", "rollback_failed", "never_ends"),
+    *("alarm", "alarm_and_rollback_failed"),
+)
 """How a change can end."""
 
 
@@ -51,6 +56,11 @@ class FakeEndpoint:
     reason: str = ""
     outcome: str = "works"
     ticks: int = _TICKS
+
+    @property
+    def is_tripped(self) -> bool:
+        """Whether its change is about to end by an alarm."""
+        return self.status == "Updating" and self.ticks <= 1 and self.outcome.startswith("alarm")
 
     def pass_time(self) -> bool:
         """Go on for a while; tells whether it is still there."""
@@ -75,6 +85,8 @@ class FakeEndpoint:
             self.status, self.reason = "Failed", NO_CAPACITY
         elif self.outcome == "silent_rollback":
             self.status, self.coming = "InService", None
+        elif self.outcome == "alarm":
+            self.status, self.ticks = "RollingBack", 1
         elif self.outcome == "no_capacity":
             self.status, self.ticks, self.reason = "RollingBack", 1, NO_CAPACITY
         else:
@@ -90,7 +102,13 @@ class FakeEndpoint:
         if self.reason:
             told["FailureReason"] = self.reason
         if self.coming is not None:
-            told["PendingDeploymentSummary"] = {"EndpointConfigName": self.coming}
+            status = "Baking" if self.ticks < _TICKS else "Creating"
+            told["PendingDeploymentSummary"] = {
+                "EndpointConfigName": self.coming,
+                "ProductionVariants": [
+                    {"VariantName": "AllTraffic", "VariantStatus": [{"Status": status}]}
+                ],
+            }
         return told
 
 
@@ -151,6 +169,7 @@ class FakeServices:
     action: str = ""
     """What the function is asked for at the time."""
     messages: list[dict[str, Any]] = field(default_factory=list)
+    alarms: FakeAlarms = field(default_factory=FakeAlarms)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
@@ -180,6 +199,8 @@ class FakeServices:
         for each in self.endpoints if region is None else [region]:
             there = self.endpoints.get(each, {})
             for name, endpoint in list(there.items()):
+                if endpoint.is_tripped:
+                    self.alarms.trip(each, f"{endpoint.coming}-latency")
                 if not endpoint.pass_time():
                     del there[name]
 
@@ -265,6 +286,12 @@ class FakeServices:
     def _describe_execution(self, _client: Any, _region: str, arguments: Arguments) -> Document:
         arn = arguments["executionArn"]
         return next(each for each in self.executions if each["executionArn"] == arn)
+
+    def _describe_alarm_history(self, _client: Any, region: str, arguments: Arguments) -> Document:
+        return self.alarms.history(region, arguments)
+
+    def _get_metric_statistics(self, _client: Any, region: str, arguments: Arguments) -> Document:
+        return self.alarms.statistics(region, arguments)
 
     def _publish(self, _client: Any, _region: str, arguments: Arguments) -> Document:
         self.messages.append(dict(arguments))

@@ -37,6 +37,10 @@ SINGLE: Final[Mapping[str, Fault]] = {
     "killed before": endpoints.killed_before,
     "killed after": endpoints.killed_after,
 }
+_OUTCOMES: Final = (
+    *("silent_rollback", "no_capacity", "rollback_failed"),
+    *("alarm", "alarm_and_rollback_failed"),
+)
 _DONE: Final = ("deployed", "rolled_back", "unchanged")
 
 
@@ -265,9 +269,12 @@ def stopped_at(name: str, site: Site, outcome: str | None) -> ServingScenario:
 def special_scenarios() -> Iterator[ServingScenario]:
     """Yield what no fault of a single call is."""
     for code, region in REGIONS.items():
-        for outcome in ("silent_rollback", "no_capacity", "rollback_failed"):
+        for outcome in _OUTCOMES:
             name = outcome.replace("_", " ")
             yield ServingScenario(f"deployment: {name}", code, _ends(region, outcome))
+        for name, happen in (("trips", _trip), ("is deleted", _delete_alarm)):
+            label, row = f"{code} after success", f"deployment: alarm {name}"
+            yield ServingScenario(row, label, _after_success(region, happen))
         for when in ("resolve", "update", "look", "record"):
             label = f"{code} from {when} on"
             yield ServingScenario("deployment: region down a while", label, _down(region, when, 12))
@@ -307,6 +314,37 @@ def _never_ends(region: str) -> Callable[[Story], Ended]:
         return ended
 
     return happen
+
+
+def _after_success(
+    region: str, happen: Callable[[Story, str, str], None]
+) -> Callable[[Story], Ended]:
+    """Let something happen to the alarm of a version that serves in a region."""
+
+    def deploy(story: Story) -> Ended:
+        def meet(call: Call, make: Callable[[], object]) -> object:
+            endpoint = story.world.services.endpoint(region)
+            if call.action == "try" and call.region == region and endpoint is not None:
+                story.world.services.fault = None
+                story.faults += 1
+                happen(story, region, f"{endpoint.configuration}-latency")
+            return make()
+
+        with story.under(meet):
+            ended = story.deploy()
+        story.check(f"it ended as {ended.status}", holds=ended.status == "taken_back")
+        story.check("the reason does not name the alarm", holds="-latency" in ended.cause)
+        return ended
+
+    return deploy
+
+
+def _trip(story: Story, region: str, name: str) -> None:
+    story.world.services.alarms.trip(region, name)
+
+
+def _delete_alarm(story: Story, region: str, name: str) -> None:
+    story.world.services.alarms.delete(region, name)
 
 
 def _down(region: str, action: str, calls: int) -> Callable[[Story], Ended]:

@@ -220,6 +220,9 @@ class DeploymentPermissions:
         yield Statement(
             sid="ReadMetrics", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]
         )
+        yield Statement(
+            sid="ReadHistory", actions=["cloudwatch:DescribeAlarmHistory"], resources=["*"]
+        )
 
     def _scaling(self) -> Iterator[Statement]:
         yield Statement(

@@ -44,6 +44,7 @@ WILDCARDS: Final = {
     "Measure": "The API knows no resource; the namespace limits it",
     "ReadAlarms": _NAMED_BY_CONTENT,
     "ReadMetrics": "The API knows no resource",
+    "ReadHistory": "Of composite alarms, which a config may name, only who may read all is told",
     "ReadRelease": _OWN_RELEASES,
     "ReadVersions": _VERSIONS,
     "RecordService": _VERSIONS,

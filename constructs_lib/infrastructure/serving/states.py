@@ -14,8 +14,12 @@ WAIT_SECONDS: Final = 30
 """Between two looks at an endpoint, where the history of an execution holds them all."""
 LONGEST_LOOK_SECONDS: Final = 1_800
 """How much longer than its deployment may take an endpoint is looked at."""
+LATE_METRICS_SECONDS: Final = 120
+"""How much later than it ends a minute is judged: its metrics come, then the alarm is evaluated."""
 _EVENTS_OF_A_LOOK: Final = 9
 """Of a wait (2), a task that calls a function (5) and a choice (2)."""
+_EVENTS_OF_A_TURN: Final = 5
+"""Of sample requests that are sent between two looks: a task (5)."""
 _MOST_EVENTS_OF_A_LOOP: Final = 8_000
 """A third of a history's 25,000: an execution waits, changes and takes back."""
 _TASKS_SECONDS: Final = 1_800
@@ -54,21 +58,25 @@ class LookIntervals:
         waves: Sequence[Sequence[Any]] = settings["waves"]
         regions = len(list(chain(*waves)))
         look = settings["maximum_execution_timeout_seconds"] + LONGEST_LOOK_SECONDS
-        wave = look + settings["bake_seconds"] + _TASKS_SECONDS
+        bake = settings["bake_seconds"]
+        wave = look + bake + LATE_METRICS_SECONDS + _TASKS_SECONDS
         work = len(waves) * wave + look + _TASKS_SECONDS
         # One before it may be at its beginning, and wait for another.
         self.longest = 3 * work
         """Seconds that an execution may take: it waits for one that waits, and works."""
-        self.of_looks = _interval(look, regions)
-        """Seconds between two looks at a region's endpoint."""
-        self.of_turns = _interval(self.longest, 1)
+        self.of_looks = (
+            _interval((look + bake) * (_EVENTS_OF_A_LOOK + _EVENTS_OF_A_TURN), regions)
+            if settings["bake_traffic_per_minute"]
+            else _interval(look * _EVENTS_OF_A_LOOK, regions)
+        )
+        """Seconds between two looks at a region's endpoint, and between two turns of asking it."""
+        self.of_turns = _interval(self.longest * _EVENTS_OF_A_LOOK, 1)
         """Seconds between two looks for whether it is this execution's turn."""
 
 
-def _interval(seconds: int, loops: int) -> int:
-    return max(
-        WAIT_SECONDS, math.ceil(seconds * loops * _EVENTS_OF_A_LOOK / _MOST_EVENTS_OF_A_LOOP)
-    )
+def _interval(events: int, loops: int) -> int:
+    """Return how often a loop may go round that is long enough for so many, one a second."""
+    return max(WAIT_SECONDS, math.ceil(events * loops / _MOST_EVENTS_OF_A_LOOP))
 
 
 class FunctionCalls:
@@ -93,6 +101,7 @@ class FunctionCalls:
         then: str | None,
         otherwise: tuple[str, str] | None,
         retry: Sequence[Mapping[str, Any]] = TRY_ONCE,
+        given: Mapping[str, Any] | None = None,
     ) -> State:
         """Call the function.
 
@@ -104,6 +113,7 @@ class FunctionCalls:
             otherwise: The next state after an error, and the path that the error goes to; None: the
                 states around this one fail with it.
             retry: After which errors it is called again.
+            given: Further members of its event, as they are.
         """
         paths = {"settings": "settings", "request": "request", "execution": "execution", **payload}
         state: State = {
@@ -111,6 +121,7 @@ class FunctionCalls:
             "Resource": self._function_arn,
             "Parameters": {
                 "action": action,
+                **(given or {}),
                 **{f"{name}.$": f"$.{path}" for name, path in paths.items()},
             },
             "ResultPath": f"$.{result}",
@@ -129,7 +140,15 @@ class FunctionCalls:
         return {"Type": "Wait", "Seconds": self.pace.of_looks, "Next": then}
 
 
-def each_of(items: str, name: str, states: States, *, start: str, most: int = 0) -> State:
+def each_of(
+    items: str,
+    name: str,
+    states: States,
+    *,
+    start: str,
+    most: int = 0,
+    beside: Sequence[str] = (),
+) -> State:
     """Do the same for each item, which gets what every task needs.
 
     Args:
@@ -138,8 +157,9 @@ def each_of(items: str, name: str, states: States, *, start: str, most: int = 0)
         states: What is done.
         start: The first of them.
         most: How many at once; 0: all.
+        beside: What else each gets of what is here.
     """
-    shared = {f"{each}.$": f"$.{each}" for each in ("settings", "request", "execution")}
+    shared = {f"{each}.$": f"$.{each}" for each in ("settings", "request", "execution", *beside)}
     return {
         "Type": "Map",
         "ItemsPath": items,

@@ -1,12 +1,17 @@
 """The workflow of a deployment, as a document of the Amazon States Language (JSONPath).
 
-    Begin -> Resolve -> Resolved -+-> Waves -> Record
-               ^                  |     +-- fails -> TakeBackEverywhere -> RecordFailure -> Failed
+    Begin -> Resolve -> Resolved -+-> Waves -> LookBeforeRecord -> Record
+               ^                  |     +--------+-- fails -> TakeBackEverywhere -> RecordFailure
                +- PauseToResolve -+-> RecordNothingToDo            (serves already, or superseded)
                                   +-> RemoveEverywhere -> RecordRemoval                (undeploy)
 
-    Waves, one after the other: Regions -> JudgeWave -> Bake -> LookAgainEverywhere
+    Waves, one after the other: Regions -> JudgeWave -> Bake or Settle -> LookAgainEverywhere
     Regions, all of a wave at once: Prepare -> Update -> PauseToLook -> Look -> Try
+
+SageMaker watches the alarms of an update while it shifts traffic, and takes it back by itself; Look
+tells of that. What it does not watch bakes in the workflow, and for late metrics of the rest Settle
+waits (``baking.py``). Alarms are looked at after both, and in all regions once more before anything
+is recorded. With ``bake_traffic`` sample requests are sent meanwhile (Ask).
 
 Every task is one call of the deployment function, which says by ``action`` what to do; the workflow
 waits, repeats and decides what comes next. A region that fails does not stop the others of its
@@ -22,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from constructs_lib.infrastructure.serving.baking import ask, asks, baking
 from constructs_lib.infrastructure.serving.states import (
     TRY_HARD,
     FunctionCalls,
@@ -56,7 +62,7 @@ def deployment_workflow(function_arn: str, settings: Mapping[str, Any]) -> dict[
         "TimeoutSeconds": tasks.pace.longest,
         "States": {
             **_beginning(tasks, settings),
-            **_change(tasks),
+            **_change(tasks, settings),
             **_way_back(tasks),
             **_removal(tasks),
         },
@@ -103,18 +109,31 @@ def _beginning(tasks: FunctionCalls, settings: Mapping[str, Any]) -> States:
     }
 
 
-def _change(tasks: FunctionCalls) -> States:
+def _change(tasks: FunctionCalls, settings: Mapping[str, Any]) -> States:
     """Change one wave after the other."""
+    taken_back = [
+        {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "TakeBackTargets"}
+    ]
     return {
         "Waves": {
-            **each_of("$.plan.waves", "wave", _wave(tasks), start="Regions", most=1),
+            **each_of("$.plan.waves", "wave", _wave(tasks, settings), start="Regions", most=1),
             "ResultPath": "$.waves",
-            "Catch": [
-                {"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "TakeBackTargets"}
-            ],
+            "Catch": taken_back,
+            "Next": "ServedTargets",
+        },
+        "ServedTargets": {
+            "Type": "Pass",
+            "Parameters": {"all.$": "$.waves[*][*]"},
+            "ResultPath": "$.served",
+            "Next": "LookBeforeRecord",
+        },
+        "LookBeforeRecord": {
+            **each_of("$.served.all", "target", _last_look(tasks), start="LastLook"),
+            "ResultPath": None,
+            "Catch": taken_back,
             "Next": "Record",
         },
-        "Record": _record(tasks, "TakeBackTargets", "waves[*][*]"),
+        "Record": _record(tasks, "TakeBackTargets", "served.all"),
     }
 
 
@@ -129,34 +148,29 @@ def _record(tasks: FunctionCalls, otherwise: str, results: str) -> State:
     )
 
 
-def _wave(tasks: FunctionCalls) -> States:
+def _wave(tasks: FunctionCalls, settings: Mapping[str, Any]) -> States:
     return {
         "Regions": {
-            **each_of("$.wave", "target", _region(tasks), start="Prepare"),
+            **each_of("$.wave", "target", _region(tasks, settings), start="Prepare"),
             "ResultPath": "$.regions",
             "Next": "JudgeWave",
         },
         "JudgeWave": collect_failures("$.regions", then="WaveJudged"),
-        "WaveJudged": if_any_failed("FirstFailure", otherwise="Bake"),
+        "WaveJudged": if_any_failed("FirstFailure", otherwise="NewEndpoints"),
         "FirstFailure": first_failure("$.failed", then="WaveFailed"),
         "WaveFailed": {"Type": "Fail", "Error": "WaveFailed", "CausePath": "$.failed.Cause"},
-        "Bake": {
-            "Type": "Wait",
-            "SecondsPath": "$.settings.bake_seconds",
-            "Next": "LookAgainEverywhere",
-        },
+        **baking(tasks, settings, then="LookAgainEverywhere"),
         "LookAgainEverywhere": {
             **each_of("$.regions", "target", _second_look(tasks), start="LookAgain"),
-            "ResultPath": None,
-            "OutputPath": "$.regions",
             "End": True,
         },
     }
 
 
-def _region(tasks: FunctionCalls) -> States:
+def _region(tasks: FunctionCalls, settings: Mapping[str, Any]) -> States:
     """Bring one region to the version; ends as the target with what was done, or its error."""
     failed = ("RegionFailed", "target.error")
+    asking = asks(settings)
     return {
         "Prepare": tasks.call(
             "prepare",
@@ -174,32 +188,68 @@ def _region(tasks: FunctionCalls) -> States:
         ),
         "PauseToLook": tasks.pause("Look"),
         "Look": tasks.call("look", _DONE, result="look", then="Looked", otherwise=failed),
-        "Looked": until_done("$.look.status", again="PauseToLook", then="Try"),
+        "Looked": until_done("$.look.status", again="Ask" if asking else "PauseToLook", then="Try"),
+        **({"Ask": ask(tasks, then="PauseToLook", otherwise="PauseToLook")} if asking else {}),
         "Try": tasks.call(
             "try",
             {"target": "target", "prepared": "target.prepared"},
             result="tried",
-            then="RegionServes",
+            then="Tried",
             otherwise=failed,
         ),
-        "RegionServes": {
-            "Type": "Pass",
-            "InputPath": "$.tried.answers",
-            "ResultPath": "$.target.answers",
-            "OutputPath": "$.target",
-            "End": True,
+        "Tried": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "Variable": "$.target.updated.is_new",
+                    "BooleanEquals": True,
+                    "Next": "RegionIsNew",
+                }
+            ],
+            "Default": "RegionServes",
         },
+        "RegionIsNew": {
+            "Type": "Pass",
+            "Result": True,
+            "ResultPath": "$.target.is_new",
+            "Next": "RegionServes",
+        },
+        "RegionServes": _with("tried"),
         "RegionFailed": {"Type": "Pass", "OutputPath": "$.target", "End": True},
     }
 
 
-def _second_look(tasks: FunctionCalls) -> States:
-    """Look whether a region still serves the version after the wave's bake time."""
+def _with(result: str) -> State:
+    """End as the target, with the members of a result."""
     return {
-        "LookAgain": tasks.call("look", _DONE, result="look", then="LookedAgain", otherwise=None),
+        "Type": "Pass",
+        "Parameters": {"target.$": f"States.JsonMerge($.target, $.{result}, false)"},
+        "OutputPath": "$.target",
+        "End": True,
+    }
+
+
+def _second_look(tasks: FunctionCalls) -> States:
+    """Look whether a region still serves the version, and well, after the wave's bake time."""
+    return {
+        "LookAgain": tasks.call(
+            "look_again", _DONE, result="look", then="LookedAgain", otherwise=None
+        ),
         "LookedAgain": until_done("$.look.status", again="PauseToLookAgain", then="StillServes"),
         "PauseToLookAgain": tasks.pause("LookAgain"),
-        "StillServes": {"Type": "Succeed"},
+        "StillServes": _with("look.seen"),
+    }
+
+
+def _last_look(tasks: FunctionCalls) -> States:
+    """Look at a region once more: an earlier wave may have gone wrong while others changed."""
+    return {
+        "LastLook": tasks.call(
+            "look_again", _DONE, result="look", then="LookedLast", otherwise=None
+        ),
+        "LookedLast": until_done("$.look.status", again="PauseToLookLast", then="ServesToTheEnd"),
+        "PauseToLookLast": tasks.pause("LastLook"),
+        "ServesToTheEnd": {"Type": "Succeed"},
     }
 
 

@@ -13,6 +13,10 @@ other jobs. The event's ``action`` says what to do:
     Creates or updates the endpoint, and tells when it serves that configuration and nothing else.
 ``try``
     Sends the version's sample requests, and compares the answers as verification does.
+``ask``
+    Sends them while it bakes, so that alarms have something to judge.
+``look_again``
+    Tells whether a region serves it still, without an alarm that tells against it.
 ``record``, ``record_failure``
     Write down in each version's metadata what it serves, remove what is too old, tell people.
 ``take_back``, ``remove``

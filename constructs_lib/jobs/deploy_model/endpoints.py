@@ -17,6 +17,8 @@ CHANGING: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Del
 SERVING: Final = "InService"
 MIXED: Final = "UpdateRollbackFailed"
 """An update and its rollback have failed: instances of both serve."""
+_WITH_TRAFFIC: Final = ("ActivatingTraffic", "Baking")
+"""API reference, ProductionVariantStatus, of a variant that is pending."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class EndpointState:
     """What an update is about to bring; None without one."""
     reason: str
     """Why it failed; empty where SageMaker does not say."""
+    is_baking: bool = False
+    """Whether what is pending gets traffic already, and is watched."""
 
     @property
     def is_changing(self) -> bool:
@@ -58,11 +62,17 @@ def endpoint_state(work: Work, target: Mapping[str, Any]) -> EndpointState | Non
     told = _described(work.sagemaker(target).describe_endpoint, EndpointName=work.endpoint_name)
     if told is None:
         return None
+    pending = told.get("PendingDeploymentSummary", {})
     return EndpointState(
         status=told["EndpointStatus"],
         configuration_name=told.get("EndpointConfigName", ""),
-        pending_name=told.get("PendingDeploymentSummary", {}).get("EndpointConfigName"),
+        pending_name=pending.get("EndpointConfigName"),
         reason=told.get("FailureReason", ""),
+        is_baking=any(
+            status["Status"] in _WITH_TRAFFIC
+            for variant in pending.get("ProductionVariants", ())
+            for status in variant.get("VariantStatus", ())
+        ),
     )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from .errors import DeploymentError
+from .guardrails.asking import ask
+from .guardrails.judging import look_again
 from .preparing import prepare
 from .recording import record, record_failure
 from .resolving import resolve
@@ -23,7 +25,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
     Args:
         event: ``action``, ``settings``, ``request``, ``execution``, and what the action works on:
-            ``target``, ``prepared``, ``updated``, ``plan``, ``results``, ``error``.
+            ``target``, ``prepared``, ``updated``, ``turn_seconds``, ``plan``, ``results``,
+            ``error``.
 
     Returns:
         What the action's function returns.
@@ -37,6 +40,8 @@ def handler(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         "prepare": (prepare, ("target",)),
         "update": (update, ("target", "prepared")),
         "look": (look, ("target", "prepared", "updated")),
+        "look_again": (look_again, ("target", "prepared", "updated")),
+        "ask": (ask, ("target", "prepared", "turn_seconds")),
         "try": (try_answers, ("target", "prepared")),
         "take_back": (take_back, ("target",)),
         "record": (record, ("plan", "results")),

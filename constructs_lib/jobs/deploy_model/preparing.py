@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from .endpoints import described_configuration, described_model
 from .errors import is_missing, place_of, working_on
-from .guardrails.alarms import alarm_requests
+from .guardrails.watching import make_alarms, remove_alarms
 from .places import version_served_with
 from .requests import configuration_request, is_own_name, model_request, name_prefix, tags
 from .versions import target_version
@@ -24,19 +24,20 @@ logger = logging.getLogger(__name__)
 
 
 def prepare(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
-    """Make what a region needs to serve a version, unless it is there.
+    """Make what a region needs to serve a version, and be watched, unless it is there.
 
     Returns:
         ``endpoint_config_name`` and ``model_name``.
 
     Raises:
-        DeploymentError: SageMaker refuses one of them, or the version is gone.
+        DeploymentError: SageMaker refuses one of them, the version is gone, or an alarm of people
+            is, or has tripped already.
     """
     placed, settings = work.placed(target), work.settings
     with working_on(place_of(target), f"preparing version {target['version']}"):
         kept = _kept(work, placed)
         if kept is not None:
-            _put_alarms(work, placed, kept["endpoint_config_name"])
+            make_alarms(work, target, kept["endpoint_config_name"])
             return kept
         version = target_version(work, target)
         tagged = tags(settings, placed, version.content.artifact_sha256)
@@ -55,14 +56,8 @@ def prepare(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
                 lambda: sagemaker.create_endpoint_config(**configuration, Tags=tagged),
                 lambda: described_configuration(work, target, config_name),
             )
-        _put_alarms(work, placed, config_name)
+        make_alarms(work, target, config_name)
     return {"endpoint_config_name": config_name, "model_name": name}
-
-
-def _put_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) -> None:
-    cloudwatch = work.clients.cloudwatch(target["aws_region"])
-    for request in alarm_requests(work.settings, configuration_name):
-        cloudwatch.put_metric_alarm(**request)
 
 
 def _kept(work: Work, target: Mapping[str, Any]) -> dict[str, str] | None:
@@ -87,7 +82,7 @@ def _create(create: Callable[[], object], look: Callable[[], object | None]) -> 
 
 
 def remove_old_ones(work: Work, target: Mapping[str, Any], needed: Collection[str]) -> None:
-    """Remove the configurations and models that neither serve nor would soon again.
+    """Remove the configurations, alarms and models that neither serve nor would soon again.
 
     What is left is what a rollback can return to at once: those that served last. SageMaker needs
     that of the live one, too, to replace instances.
@@ -104,10 +99,13 @@ def remove_old_ones(work: Work, target: Mapping[str, Any], needed: Collection[st
     used = {name: _last_served(work, target, name) for name in names if name not in needed}
     rest = max(settings["kept_versions"] - len(needed), 0)
     kept = {*needed, *sorted(used, key=lambda name: used[name], reverse=True)[:rest]}
-    for name in names:
-        if name not in kept:
-            _delete(partial(sagemaker.delete_endpoint_config, EndpointConfigName=name))
-            logger.info("Removed the configuration %s in %s", name, place_of(target))
+    old = [name for name in names if name not in kept]
+    # Before what names them: after a failure between both they are found again.
+    if old:
+        remove_alarms(work, target, old)
+    for name in old:
+        _delete(partial(sagemaker.delete_endpoint_config, EndpointConfigName=name))
+        logger.info("Removed the configuration %s in %s", name, place_of(target))
     configurations = (described_configuration(work, target, name) for name in kept)
     models = {
         variant["ModelName"]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .errors import FAILURES, place_of, working_on
@@ -36,6 +36,8 @@ _BEGUN: Final[Mapping[str, str | None]] = {
 SERVING_STAGE: Final = "Serving"
 RETIRED_STAGE: Final = "Retired"
 TAKEN_BACK_STAGE: Final = "TakenBack"
+_ASKED: Final = {"invocations": 1}
+"""Of what no alarm watches: there is nothing to prove."""
 _DONE: Final = {"deploy": "deployed", "rollback": "rolled_back", "undeploy": "undeployed"}
 
 logger = logging.getLogger(__name__)
@@ -154,6 +156,8 @@ def _told_of(work: Work, target: Mapping[str, Any]) -> dict[str, Any]:
         "version": target["version"],
         "endpoint_config_name": version.metadata.get("served_with"),
         "since": version.metadata.get("served_since"),
+        "alarms": target.get("alarms", []),
+        "proven": target.get("proven"),
     }
 
 
@@ -180,9 +184,22 @@ def _tell_done(
         how = "was rolled back to" if status == "rolled_back" else "now serves"
         subject = f"{name}: {how} version {number}"
         lines = [f"The endpoint {work.endpoint_name} serves version {number} in {places}."]
+        lines += _unproven(targets)
         if status == "deployed":
             lines += ["", "To return to the version before:", f"  release rollback {name}"]
     tell(work, subject, *lines, "", "What serves where:", f"  release endpoints {name}")
+
+
+def _unproven(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Say where no alarm had anything to judge."""
+    places = [
+        place_of(each) for each in targets if not (each.get("proven") or _ASKED)["invocations"]
+    ]
+    if places:
+        yield (
+            f"Nothing was proven in {', '.join(places)}: no requests while it baked. With"
+            " bake_traffic in the section Endpoint sample requests are sent meanwhile."
+        )
 
 
 def record_failure(
@@ -214,6 +231,11 @@ def record_failure(
     if stuck:
         lines.append(f"See what serves where: release endpoints {name}.")
     number = ((plan or {}).get("version") or {}).get("number")
+    if went_back and number and work.action == "deploy":
+        lines.append(
+            f"What next: release deploy {name} --version {number} tries it again; release reject"
+            f" {name} --version {number} keeps everybody from it."
+        )
     what = f"version {number}" if number else "the endpoint"
     subjects = {
         "needs_person": f"{name}: {work.action} of {what} needs a person",

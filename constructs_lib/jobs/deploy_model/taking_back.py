@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from .endpoints import MIXED, SERVING, EndpointState, described_configuration, endpoint_state
 from .errors import FAILURES, DeploymentError, is_missing, place_of, working_on
+from .guardrails.watching import remove_alarms
 from .places import Place, look_at
 from .recording import write_restored
 from .requests import return_request
@@ -158,8 +159,9 @@ def _return(
 def _without_endpoint(
     work: Work, target: Mapping[str, Any], place: Place, version: Version | None
 ) -> dict[str, str]:
-    """Remove an endpoint that there was not before."""
+    """Remove an endpoint that there was not before, and its alarms, which cost without one."""
     state = place.state
+    remove_alarms(work, target)
     if state is None:
         if version is None or "deploying_with" not in version.metadata:
             return {"status": "unchanged", "reason": ""}
@@ -179,7 +181,9 @@ def _needs_person(reason: str) -> dict[str, str]:
 
 
 def remove(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
-    """Remove the endpoint of a region; models and configurations stay, and cost nothing.
+    """Remove the endpoint of a region, and what its deployments were watched by.
+
+    Models and configurations stay, and cost nothing; alarms do.
 
     Returns:
         ``status``: ``in_progress`` or ``removed``.
@@ -201,6 +205,8 @@ def remove(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
                 f" since this execution began, instead of {expected}: it was left."
             )
         stop_scaling(work, target)
+        # Before the endpoint: who comes again finds no region without one.
+        remove_alarms(work, target)
         _delete(work, target)
     return {"status": "in_progress"}
 

@@ -35,7 +35,7 @@ def try_answers(
 
     Returns:
         ``answers``: ``payload``, ``status``, ``milliseconds``, ``excerpt`` and, where it differs,
-        ``problem``; of the first requests.
+        ``problem``; of the first requests. ``tried``: how many there were.
 
     Raises:
         DeploymentError: The endpoint does not answer, or not as it has to.
@@ -43,7 +43,7 @@ def try_answers(
     where = place_of(target)
     with working_on(where, f"trying version {target['version']}, by {prepared['model_name']}"):
         version = target_version(work, target)
-        request, payloads = _samples(work, target, version)
+        request, payloads = samples(work, target, version)
         answers = [_ask(work, target, payload, request) for payload in payloads]
     wrong = [each for each in answers if "problem" in each]
     if wrong and work.settings["verification"] == "enforce":
@@ -52,13 +52,17 @@ def try_answers(
             f"{where}: version {target['version']} does not answer as it did when it was verified:"
             f" {wrong[0]['payload']} {wrong[0]['problem']}{more}"
         )
-    return {"answers": answers[:MOST_ANSWERS]}
+    return {"answers": answers[:MOST_ANSWERS], "tried": len(answers)}
 
 
-def _samples(
+def samples(
     work: Work, target: Mapping[str, Any], version: Version
 ) -> tuple[Mapping[str, Any], list[Payload]]:
-    """Read the requests of a version, and what is declared of their answers."""
+    """Read what is declared of a version's answers, and its sample requests.
+
+    Raises:
+        DeploymentError: The archive of requests is none.
+    """
     s3 = work.clients.s3(target["aws_region"])
     uri = version.metadata["registration_request"]
     document = read_json(s3, S3Object.from_uri(uri))
@@ -73,18 +77,24 @@ def _samples(
             raise DeploymentError(f"{place_of(target)}: {error}") from error
 
 
+def send(work: Work, target: Mapping[str, Any], payload: Payload) -> tuple[bytes, str]:
+    """Send a request to the endpoint of a region; return the body and the type of its answer."""
+    told = work.clients.runtime(target["aws_region"]).invoke_endpoint(
+        EndpointName=work.endpoint_name,
+        Body=payload.body,
+        ContentType=payload.content_type,
+        Accept=payload.accept,
+    )
+    return told["Body"].read(), told.get("ContentType", "")
+
+
 def _ask(
     work: Work, target: Mapping[str, Any], payload: Payload, request: Mapping[str, Any]
 ) -> dict[str, Any]:
     started = time.monotonic()
     try:
-        told = work.clients.runtime(target["aws_region"]).invoke_endpoint(
-            EndpointName=work.endpoint_name,
-            Body=payload.body,
-            ContentType=payload.content_type,
-            Accept=payload.accept,
-        )
-        status, content_type, body = _DONE, told.get("ContentType", ""), told["Body"].read()
+        body, content_type = send(work, target, payload)
+        status = _DONE
         problem = _problem(body, content_type, payload, request)
     except ClientError as error:
         # The container's own answer; all else means that nothing has answered.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
 from .endpoints import MIXED, SERVING, EndpointState, endpoint_state
 from .errors import DeploymentError, place_of, working_on
+from .guardrails.watching import trouble_if_told
 from .recording import write_begun
 from .requests import endpoint_request, rollback_request, update_request
 from .scaling import scale, stop_scaling_for_other_type
@@ -125,7 +127,7 @@ def look(
         if state is not None and state.serves(name):
             scale(work, target)
             return {"status": "serving"}
-        failure = _failure(state, name)
+        failure = _failure(_with_alarms(work, target, state, name, updated), name)
         if failure is not None:
             raise DeploymentError(f"{where}: the endpoint {work.endpoint_name} {failure}")
     waited = (now() - read_time(updated["started_at"])).total_seconds()
@@ -145,6 +147,27 @@ def _refuse_revoked(work: Work, target: Mapping[str, Any]) -> None:
             f"{place_of(target)}: version {target['version']} is {found} since its deployment"
             " began: only what is approved may serve."
         )
+
+
+def _with_alarms(
+    work: Work,
+    target: Mapping[str, Any],
+    state: EndpointState | None,
+    name: str,
+    updated: Mapping[str, Any],
+) -> EndpointState | None:
+    """Add to why an endpoint went back by itself the alarms, which SageMaker does not tell."""
+    if state is None or not (state.status in ("RollingBack", MIXED) or _is_at_rest(state)):
+        return state
+    tripped = trouble_if_told(work, target, name, updated["started_at"])
+    if tripped is None:
+        return state
+    said = [each for each in (state.reason.rstrip("."), tripped) if each]
+    return replace(state, reason="; ".join(said))
+
+
+def _is_at_rest(state: EndpointState) -> bool:
+    return state.status == SERVING and not state.is_changing
 
 
 def _failure(state: EndpointState | None, name: str) -> str | None:

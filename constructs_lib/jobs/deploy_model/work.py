@@ -24,6 +24,13 @@ SCHEMA_VERSION: Final = 1
 """Of the settings and of the request."""
 GRACE_SECONDS: Final = 1800
 """Beyond what SageMaker gives an update: it has to roll back, too."""
+_UNWATCHED: Final[Mapping[str, Any]] = {
+    "shift": {"type": "ALL_AT_ONCE", "percentage": None, "wait_seconds": 0},
+    "alarms": {"latency_milliseconds": None, "error_rate_percent": None, "names": []},
+    "bake_traffic_per_minute": 0,
+}
+"""Of settings that know nothing of it: an execution goes on with the workflow that it began with,
+and calls the function that is deployed meanwhile."""
 ACTIONS: Final = ("deploy", "rollback", "undeploy")
 
 
@@ -91,7 +98,7 @@ class Work:
             DeploymentError: Members are missing, or of another version or another action.
         """
         try:
-            settings, request = event["settings"], event["request"]
+            settings, request = {**_UNWATCHED, **event["settings"]}, event["request"]
             versions = {settings["schema_version"], request["schema_version"]}
             action = request["action"]
             execution = event["execution"]

@@ -1,0 +1,255 @@
+"""The alarms that watch a deployment: made with its configuration, looked at, removed with it.
+
+A configuration has alarms of its own, so that the former fleet's troubles trip none of them. Those
+that the config names are people's: they have to be there, and are only looked at.
+
+Sources: "Auto-Rollback Configuration and Monitoring" in the Amazon SageMaker developer guide;
+PutMetricAlarm, DescribeAlarms, DescribeAlarmHistory and DeleteAlarms in the Amazon CloudWatch API
+reference.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from ..errors import FAILURES, DeploymentError, place_of
+from ..requests import is_own_name, name_prefix
+from ..work import Work, read_time
+from .alarms import alarm_names, alarm_requests
+
+_ALARM: Final = "ALARM"
+_TYPES: Final = ["CompositeAlarm", "MetricAlarm"]
+"""Without them DescribeAlarms tells of alarms on metrics only."""
+_MOST_DELETED: Final = 100
+"""DeleteAlarms: at most so many at once."""
+_LATENCY: Final = "latency"
+_KINDS: Final = (_LATENCY, "errors")
+"""How the names of a configuration's alarms end."""
+_DATAPOINTS: Final = re.compile(r"\[([^\]]*)\]")
+_NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\d:/])")
+
+logger = logging.getLogger(__name__)
+
+
+def watched_names(work: Work, configuration_name: str) -> list[str]:
+    """Name the alarms that watch a configuration come into service.
+
+    Those of people may have tripped by what a rollback is to end: it is watched by its own.
+    """
+    own = [each["AlarmName"] for each in alarm_requests(work.settings, configuration_name)]
+    return own if work.action == "rollback" else alarm_names(work.settings, configuration_name)
+
+
+def make_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) -> None:
+    """Make the alarms of a configuration; once more makes the same.
+
+    One that is in ALARM is of an earlier deployment, and would end this one at its begin: it is
+    made anew.
+
+    Raises:
+        DeploymentError: An alarm that the config names is not there, or is in ALARM already.
+    """
+    names = watched_names(work, configuration_name)
+    if not names:
+        return
+    found, cloudwatch = (
+        described(work, target, names),
+        work.clients.cloudwatch(target["aws_region"]),
+    )
+    requests = alarm_requests(work.settings, configuration_name)
+    own = {each["AlarmName"] for each in requests}
+    _refuse_unfit(target, {name: found.get(name) for name in names if name not in own})
+    stale = [name for name in own if found.get(name, {}).get("StateValue") == _ALARM]
+    if stale:
+        cloudwatch.delete_alarms(AlarmNames=sorted(stale))
+    for request in requests:
+        cloudwatch.put_metric_alarm(**request)
+
+
+def _refuse_unfit(
+    target: Mapping[str, Any], alarms: Mapping[str, Mapping[str, Any] | None]
+) -> None:
+    where = place_of(target)
+    missing = [name for name, alarm in alarms.items() if alarm is None]
+    if missing:
+        raise DeploymentError(
+            f"{where}: there is no alarm {', '.join(missing)} in Amazon CloudWatch there, and"
+            " alarm_names of the section Endpoint names it: make it in every region of the waves,"
+            " or take it out of the section and deploy the stack."
+        )
+    for name, alarm in alarms.items():
+        if alarm is not None and alarm["StateValue"] == _ALARM:
+            raise DeploymentError(
+                f"{where}: the alarm {name} is in ALARM already ({_reason(alarm)}): it would take"
+                " the version back at once. Mend what it tells of, and deploy again; or go back:"
+                " release rollback."
+            )
+
+
+def described(
+    work: Work, target: Mapping[str, Any], names: Sequence[str]
+) -> dict[str, Mapping[str, Any]]:
+    """Describe alarms of a region by their names; those that are not there are left out."""
+    pages = (
+        work.clients.cloudwatch(target["aws_region"])
+        .get_paginator("describe_alarms")
+        .paginate(AlarmNames=list(names), AlarmTypes=_TYPES)
+    )
+    return {each["AlarmName"]: each for page in pages for each in _alarms(page)}
+
+
+def _alarms(page: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for kind in ("MetricAlarms", "CompositeAlarms"):
+        yield from page.get(kind, ())
+
+
+def remove_alarms(
+    work: Work, target: Mapping[str, Any], configuration_names: Iterable[str] | None = None
+) -> None:
+    """Remove the alarms of configurations of a region; None: of all that are this endpoint's."""
+    wanted = None if configuration_names is None else set(configuration_names)
+    cloudwatch = work.clients.cloudwatch(target["aws_region"])
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(
+        AlarmNamePrefix=name_prefix(work.settings)
+    )
+    names = [
+        each["AlarmName"]
+        for page in pages
+        for each in page.get("MetricAlarms", ())
+        if (configuration := _configuration_of(work, each["AlarmName"])) is not None
+        if wanted is None or configuration in wanted
+    ]
+    for start in range(0, len(names), _MOST_DELETED):
+        cloudwatch.delete_alarms(AlarmNames=names[start : start + _MOST_DELETED])
+        logger.info("Removed alarms in %s: %s", place_of(target), ", ".join(names))
+
+
+def _configuration_of(work: Work, alarm_name: str) -> str | None:
+    """Return the configuration that an alarm is of, by its name; None: it is somebody else's."""
+    for kind in _KINDS:
+        name = alarm_name[: -len(kind) - 1]
+        if alarm_name == f"{name}-{kind}" and is_own_name(work.settings, name):
+            return name
+    return None
+
+
+def trouble(
+    work: Work, target: Mapping[str, Any], configuration_name: str, since: str
+) -> str | None:
+    """Say which alarms tell against a configuration, each with its number and limit.
+
+    An alarm is over soon after the fleet that tripped it is gone, so its history counts, too. One
+    that was deleted watches no more, which is told as well.
+
+    Args:
+        work: What to work with.
+        target: The region.
+        configuration_name: What is deployed.
+        since: When that began.
+
+    Returns:
+        The end of a sentence; None where there is nothing to tell.
+    """
+    names = watched_names(work, configuration_name)
+    if not names:
+        return None
+    found = described(work, target, names)
+    told = [
+        _tripped(work, name, state)
+        for name in names
+        if (state := _state_of_alarm(work, target, name, found.get(name), since)) is not None
+    ]
+    if not told:
+        gone = [name for name in names if name not in found]
+        told = [f"the alarm {name} was deleted, so nobody watched" for name in gone]
+    return "; ".join(told) or None
+
+
+def trouble_if_told(
+    work: Work, target: Mapping[str, Any], configuration_name: str, since: str
+) -> str | None:
+    """Do the same; where the alarms cannot be read, say nothing of them.
+
+    For what has failed already: not to know its alarm hides no failure.
+    """
+    try:
+        return trouble(work, target, configuration_name, since)
+    except FAILURES as error:
+        logger.warning("%s: the alarms are not told: %s", place_of(target), error)
+        return None
+
+
+def _state_of_alarm(
+    work: Work,
+    target: Mapping[str, Any],
+    name: str,
+    alarm: Mapping[str, Any] | None,
+    since: str,
+) -> Mapping[str, Any] | None:
+    """Return the state of ALARM that an alarm is in, or was in since; None: never."""
+    if alarm is not None and alarm["StateValue"] == _ALARM:
+        return {
+            "stateReason": alarm.get("StateReason", ""),
+            "stateReasonData": _document(alarm.get("StateReasonData")),
+        }
+    pages = (
+        work.clients.cloudwatch(target["aws_region"])
+        .get_paginator("describe_alarm_history")
+        .paginate(
+            AlarmName=name,
+            AlarmTypes=_TYPES,
+            HistoryItemType="StateUpdate",
+            StartDate=read_time(since),
+        )
+    )
+    for page in pages:
+        for item in page["AlarmHistoryItems"]:
+            state = _document(item.get("HistoryData")).get("newState", {})
+            if state.get("stateValue") == _ALARM:
+                return dict(state)
+    return None
+
+
+def _document(text: str | None) -> dict[str, Any]:
+    document = json.loads(text or "{}")
+    return document if isinstance(document, dict) else {}
+
+
+def _tripped(work: Work, name: str, state: Mapping[str, Any]) -> str:
+    """Say that an alarm has tripped, with its number and limit."""
+    reason = str(state.get("stateReason", ""))
+    value = _value(reason, state.get("stateReasonData") or {})
+    limits = work.settings["alarms"]
+    is_own = _configuration_of(work, name) is not None
+    if is_own and value is not None and name.endswith(f"-{_LATENCY}"):
+        said = (
+            f"p99 of the model's latency was {value / 1000:,.0f} ms, its limit is"
+            f" {limits['latency_milliseconds']:,} ms"
+        )
+    elif is_own and value is not None:
+        said = (
+            f"{100 * value:.3g} % of the requests failed (5XX), its limit is"
+            f" {limits['error_rate_percent']:.3g} %"
+        )
+    else:
+        said = reason.rstrip(".") or "CloudWatch gives no reason"
+    return f"the alarm {name} has tripped: {said}"
+
+
+def _value(reason: str, data: Mapping[str, Any]) -> float | None:
+    """Return the worst number that an alarm above a limit was judged by."""
+    numbers = data.get("recentDatapoints")
+    if not numbers:
+        numbers = [
+            each for listed in _DATAPOINTS.findall(reason) for each in _NUMBER.findall(listed)
+        ]
+    present = [float(each) for each in numbers if each is not None]
+    return max(present) if present else None
+
+
+def _reason(alarm: Mapping[str, Any]) -> str:
+    return str(alarm.get("StateReason", "")).rstrip(".") or "CloudWatch gives no reason"
