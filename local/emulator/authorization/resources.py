@@ -121,6 +121,11 @@ def _queue(operation: Operation) -> Iterable[str]:
     return [_arn(operation, "sqs", name)] if name else []
 
 
+def _alarms(operation: Operation) -> Iterable[str]:
+    names = operation.parameters.get("AlarmNames") or ()
+    return [_arn(operation, "cloudwatch", f"alarm:{name}") for name in names]
+
+
 def _stack(operation: Operation) -> Iterable[str]:
     name = operation.text("StackName")
     if name is None:
@@ -132,6 +137,8 @@ def _stack(operation: Operation) -> Iterable[str]:
 
 _SPECIAL: Final[Mapping[str, Callable[[Operation], Iterable[str]]]] = {
     "cloudformation:*": _stack,
+    "cloudwatch:DeleteAlarms": _alarms,
+    "cloudwatch:DescribeAlarms": _alarms,
     "events:PutEvents": _buses,
     "kms:*": _key,
     "lambda:*": _function,

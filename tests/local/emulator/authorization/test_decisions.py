@@ -195,6 +195,19 @@ def test_deleting_many_objects_is_decided_for_each(
     assert f"{bucket}/b " in message
 
 
+def test_deleting_many_alarms_is_decided_for_each(
+    create_role: CreateRole, client_as: ClientAs
+) -> None:
+    place = "arn:aws:cloudwatch:us-east-1:123456789012:alarm"
+    role = create_role(allow("cloudwatch:DeleteAlarms", f"{place}:mine-*"))
+    cloudwatch = client_as(role, "cloudwatch")
+
+    told = denial(lambda: cloudwatch.delete_alarms(AlarmNames=["mine-1", "another"]))
+
+    assert f"cloudwatch:DeleteAlarms on resource: {place}:another" in told
+    cloudwatch.delete_alarms(AlarmNames=["mine-1"])
+
+
 def test_prefixes_limit_lists(bucket: str, create_role: CreateRole, client_as: ClientAs) -> None:
     only = {"StringLike": {"s3:prefix": "mine/*"}}
     role = create_role(allow("s3:ListBucket", f"arn:aws:s3:::{bucket}", Condition=only))
