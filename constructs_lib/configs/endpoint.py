@@ -158,7 +158,7 @@ class EndpointConfig(BasePipelineConfig):
     )
     alarm_names: AlarmNames | None = Field(
         None,
-        description="Own metric alarms in Amazon CloudWatch, in each region of the waves, that take"
+        description="Own alarms in Amazon CloudWatch, there in each region of the waves, that take"
         f" a new version back too; with those above at most {MOST_ALARMS}",
     )
     bake_traffic: int = Field(

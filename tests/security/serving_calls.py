@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_names, alarm_requests
+from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_requests
+from constructs_lib.jobs.deploy_model.guardrails.standing import standing_requests
 from tests.security.calls import NEW, OWN, TLS, Call, Context, arn, pull_calls, via_s3
 from tests.security.deployment import Resource
 from tests.security.function_calls import FunctionCalls
@@ -180,16 +181,13 @@ class _ServedPlace:
     def _guardrails(self, role: str) -> Iterator[Call]:
         """What it does with alarms, and what SageMaker reads of them in its name."""
         call, configuration = self.workflow.call, f"{self.settings['endpoint_name'][:46]}-{_DIGEST}"
-        own = alarm_requests(self.settings, configuration)
+        own = alarm_requests(self.settings, configuration) + standing_requests(self.settings)
         for name in (each["AlarmName"] for each in own):
             alarm = arn("cloudwatch", f"alarm:{name}", self._region)
             for action in ("DeleteAlarms", "PutMetricAlarm"):
                 yield call(role, f"cloudwatch:{action}", alarm)
-        for name in alarm_names(self.settings, configuration):
-            alarm = arn("cloudwatch", f"alarm:{name}", self._region)
-            yield call(role, "cloudwatch:DescribeAlarms", alarm)
-        yield call(role, "cloudwatch:GetMetricStatistics", "*")
-        yield call(role, "cloudwatch:DescribeAlarmHistory", "*")
+        for action in ("DescribeAlarmHistory", "DescribeAlarms", "GetMetricStatistics"):
+            yield call(role, f"cloudwatch:{action}", "*")
 
     def _scaling(self, role: str) -> Iterator[Call]:
         call, name = self.workflow.call, self.settings["endpoint_name"]
@@ -199,7 +197,7 @@ class _ServedPlace:
         endpoint = self._arn(f"endpoint/{name}")
         yield call(role, "sagemaker:UpdateEndpointWeightsAndCapacities", endpoint)
         alarm = f"alarm:TargetTracking-endpoint/{name}/variant/AllTraffic-AlarmHigh-1"
-        for action in ("DeleteAlarms", "DescribeAlarms", "PutMetricAlarm"):
+        for action in ("DeleteAlarms", "PutMetricAlarm"):
             resource = arn("cloudwatch", alarm, self._region)
             yield call(role, f"cloudwatch:{action}", resource)
 

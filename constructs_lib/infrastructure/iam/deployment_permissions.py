@@ -205,18 +205,15 @@ class DeploymentPermissions:
         """Make the alarms of deployments, and read what they and their metrics say.
 
         SageMaker reads alarms as who updates the endpoint ("Auto-Rollback Configuration and
-        Monitoring" in its developer guide).
+        Monitoring" in its developer guide). Who may read some alarms only is told of no composite
+        one (DescribeAlarms in the Amazon CloudWatch API Reference).
         """
         yield Statement(
             sid="DeploymentAlarms",
             actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
             resources=self.pipeline.alarm_arns(),
         )
-        yield Statement(
-            sid="ReadAlarms",
-            actions=["cloudwatch:DescribeAlarms"],
-            resources=[*self.pipeline.alarm_arns(), *self.pipeline.named_alarm_arns()],
-        )
+        yield Statement(sid="ReadAlarms", actions=["cloudwatch:DescribeAlarms"], resources=["*"])
         yield Statement(
             sid="ReadMetrics", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]
         )
@@ -254,11 +251,7 @@ class DeploymentPermissions:
         )
         yield Statement(
             sid="RaiseAlarms",
-            actions=[
-                "cloudwatch:DeleteAlarms",
-                "cloudwatch:DescribeAlarms",
-                "cloudwatch:PutMetricAlarm",
-            ],
+            actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
             resources=[
                 f"arn:{PARTITION}:cloudwatch:{each.aws_region}:{ACCOUNT}:alarm:"
                 f"TargetTracking-endpoint/{self.pipeline.endpoint_name}/variant/*"

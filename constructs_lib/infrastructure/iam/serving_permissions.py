@@ -42,7 +42,7 @@ WILDCARDS: Final = {
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
     "LogIn": "The API knows no resource",
     "Measure": "The API knows no resource; the namespace limits it",
-    "ReadAlarms": _NAMED_BY_CONTENT,
+    "ReadAlarms": "Of composite alarms, which a config may name, only who may read all is told",
     "ReadMetrics": "The API knows no resource",
     "ReadHistory": "Of composite alarms, which a config may name, only who may read all is told",
     "ReadRelease": _OWN_RELEASES,
@@ -112,8 +112,6 @@ class ServedPipeline:
     """Whether requests and answers are kept."""
     scales: bool
     """Whether the endpoints are autoscaled."""
-    alarm_names: Sequence[str]
-    """Alarms of others that end a deployment."""
 
     def endpoint_arns(self) -> list[str]:
         """Name the endpoint in each region."""
@@ -137,13 +135,9 @@ class ServedPipeline:
         return self._arns(f"{kind}/{name}-*" for name in arn_names(prefix))
 
     def alarm_arns(self) -> list[str]:
-        """Name the alarms of deployments in each region, which begin as configurations do."""
-        prefix = self.endpoint_name[:_LONGEST_PREFIX]
-        return self._arns((f"alarm:{prefix}-*",), "cloudwatch")
-
-    def named_alarm_arns(self) -> list[str]:
-        """Name the alarms of others in each region."""
-        return self._arns((f"alarm:{name}" for name in self.alarm_names), "cloudwatch")
+        """Name the alarms in each region: they begin as configurations do, or as the endpoint."""
+        prefixes = dict.fromkeys((self.endpoint_name[:_LONGEST_PREFIX], self.endpoint_name))
+        return self._arns((f"alarm:{prefix}-*" for prefix in prefixes), "cloudwatch")
 
     def _arns(self, resources: Iterable[str], service: str = "sagemaker") -> list[str]:
         names = list(resources)

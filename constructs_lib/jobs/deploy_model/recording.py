@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from .errors import FAILURES, place_of, working_on
+from .guardrails.standing import put_standing_alarms
 from .notices import tell
 from .places import NOTHING
 from .preparing import remove_old_ones
@@ -105,6 +106,7 @@ def record(
             if status == "undeployed":
                 _write_removed(work, target)
             elif status != "unchanged":
+                put_standing_alarms(work, target)
                 _write_serving(work, target, target["prepared"]["endpoint_config_name"])
             if status != "undeployed":
                 regions.append(_told_of(work, target))

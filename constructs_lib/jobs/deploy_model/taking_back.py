@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from .endpoints import MIXED, SERVING, EndpointState, described_configuration, endpoint_state
 from .errors import FAILURES, DeploymentError, is_missing, place_of, working_on
+from .guardrails.standing import remove_standing_alarms
 from .guardrails.watching import remove_alarms
 from .places import Place, look_at
 from .recording import write_restored
@@ -212,6 +213,7 @@ def remove(work: Work, target: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _delete(work: Work, target: Mapping[str, Any]) -> None:
+    remove_standing_alarms(work, target)
     try:
         work.sagemaker(target).delete_endpoint(EndpointName=work.endpoint_name)
     except ClientError as error:

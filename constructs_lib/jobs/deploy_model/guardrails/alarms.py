@@ -16,6 +16,10 @@ from typing import Any, Final
 
 Document = Mapping[str, Any]
 
+LATENCY: Final = "latency"
+ERRORS: Final = "errors"
+KINDS: Final = (LATENCY, ERRORS)
+"""What the names of the alarms end with."""
 NAMESPACE: Final = "AWS/SageMaker"
 _PERIOD_SECONDS: Final = 60
 _PERIODS: Final = 2
@@ -31,12 +35,25 @@ def alarm_names(settings: Document, configuration_name: str) -> list[str]:
 
 def alarm_requests(settings: Document, configuration_name: str) -> list[dict[str, Any]]:
     """Return the arguments of PutMetricAlarm for each alarm of a configuration."""
-    limits = settings["alarms"]
     dimensions = {
         "EndpointName": settings["endpoint_name"],
         "VariantName": settings["variant_name"],
         "EndpointConfigName": configuration_name,
     }
+    return endpoint_alarms(settings, configuration_name, dimensions)
+
+
+def endpoint_alarms(
+    settings: Document, prefix: str, dimensions: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the arguments of PutMetricAlarm for each limit that there is.
+
+    Args:
+        settings: The settings document.
+        prefix: What the names of the alarms begin with.
+        dimensions: Of the metrics.
+    """
+    limits = settings["alarms"]
     shared = {
         "Namespace": NAMESPACE,
         "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
@@ -49,7 +66,7 @@ def alarm_requests(settings: Document, configuration_name: str) -> list[dict[str
     if limits["latency_milliseconds"] is not None:
         requests.append(
             {
-                "AlarmName": f"{configuration_name}-latency",
+                "AlarmName": f"{prefix}-{LATENCY}",
                 "AlarmDescription": "Slowest 1 % of requests: latency of the model, microseconds",
                 "MetricName": "ModelLatency",
                 "ExtendedStatistic": "p99",
@@ -60,7 +77,7 @@ def alarm_requests(settings: Document, configuration_name: str) -> list[dict[str
     if limits["error_rate_percent"] is not None:
         requests.append(
             {
-                "AlarmName": f"{configuration_name}-errors",
+                "AlarmName": f"{prefix}-{ERRORS}",
                 "AlarmDescription": "Share of requests that the model failed (5XX), 0 to 1",
                 "MetricName": "Invocation5XXErrors",
                 "Statistic": "Average",

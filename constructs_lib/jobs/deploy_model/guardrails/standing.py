@@ -1,0 +1,54 @@
+"""The standing alarms of an endpoint: the limits of its deployments, for the time after.
+
+They see all that the endpoint answers, whatever it serves with, and end nothing: people are told.
+They are made where a version comes to serve and removed with the endpoint. CloudFormation could do
+that in no region that has no stack of this pipeline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..work import Work
+from .alarms import KINDS, endpoint_alarms
+
+_STANDING: Final = "standing"
+
+
+def standing_requests(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the arguments of PutMetricAlarm for each standing alarm."""
+    dimensions = {
+        "EndpointName": settings["endpoint_name"],
+        "VariantName": settings["variant_name"],
+    }
+    return endpoint_alarms(settings, _prefix(settings), dimensions)
+
+
+def put_standing_alarms(work: Work, target: Mapping[str, Any]) -> None:
+    """Make the standing alarms of a region, and remove those that the config has no more."""
+    cloudwatch = work.clients.cloudwatch(target["aws_region"])
+    requests = standing_requests(work.settings)
+    for request in requests:
+        cloudwatch.put_metric_alarm(**request)
+    wanted = {request["AlarmName"] for request in requests}
+    _remove(work, target, [name for name in standing_names(work.settings) if name not in wanted])
+
+
+def remove_standing_alarms(work: Work, target: Mapping[str, Any]) -> None:
+    """Remove the standing alarms of a region; CloudWatch takes names of alarms that are gone."""
+    _remove(work, target, standing_names(work.settings))
+
+
+def standing_names(settings: Mapping[str, Any]) -> list[str]:
+    """Name all standing alarms that an endpoint can have."""
+    return [f"{_prefix(settings)}-{kind}" for kind in KINDS]
+
+
+def _prefix(settings: Mapping[str, Any]) -> str:
+    return f"{settings['endpoint_name']}-{_STANDING}"
+
+
+def _remove(work: Work, target: Mapping[str, Any], names: list[str]) -> None:
+    if names:
+        work.clients.cloudwatch(target["aws_region"]).delete_alarms(AlarmNames=names)
