@@ -202,11 +202,23 @@ def served(regions: UsedRegions) -> tuple[Line, ...]:
     )
 
 
+def watched(regions: UsedRegions) -> tuple[Line, ...]:
+    """Return what the alarms of endpoints cost a month."""
+    return (
+        Line(
+            "alarms: two of the endpoint, two of each of three kept versions",
+            (_of(len(regions.registered), "regions"), _of(8, "metrics")),
+            "alarm",
+        ),
+    )
+
+
 SERVED_DATA: Final = (
     Line("a million requests and answers of 2 KB", (_of(4, "GB"),), "served data"),
 )
 _DEPLOYMENT_MINUTES: Final = 15
-"""For which both fleets of a region run: a fleet's start, its trial, and the termination wait."""
+"""For which both fleets of a region run: 8 of a fleet's start, 5 of baking once (a canary bakes
+twice), 2 of the termination wait."""
 
 
 def deployment(regions: UsedRegions) -> tuple[Line, ...]:
@@ -248,6 +260,7 @@ def tables(regions: UsedRegions = EXAMPLE) -> dict[str, str]:
         "endpoints": _table(
             [
                 *_lines(served(regions), 2),
+                *_lines(watched(regions), 2),
                 *_lines(SERVED_DATA, 2),
                 *_lines(deployment(regions), 4),
                 _total("a deployment", deployment(regions), 2),

@@ -102,6 +102,11 @@ def _waves(settings: Settings) -> str:
 
 
 def _cost(old: Settings | None, new: Settings | None) -> Iterator[Change]:
-    before, after = (None if side is None else EndpointCost.of(side).monthly for side in (old, new))
-    if before != after:
-        yield Change(path="", what="endpoints, a month", before=before, after=after)
+    costs = [None if side is None else EndpointCost.of(side) for side in (old, new)]
+    told = {
+        "endpoints, a month": [each and each.monthly for each in costs],
+        "a deployment": [each and each.per_deployment for each in costs],
+    }
+    for what, (before, after) in told.items():
+        if before != after:
+            yield Change(path="", what=what, before=before, after=after)

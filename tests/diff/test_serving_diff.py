@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from constructs_lib.diff import App, AppDiff, as_json, as_markdown, as_text, compare_apps
 from tests.endpoints.histories import SETTINGS
 
+SERVE = Path(__file__).parents[2] / "docs" / "serve.md"
 TOKEN = {"Fn::GetAtt": ["Role", "Arn"]}
 
 
@@ -51,10 +53,30 @@ def test_a_change_tells_both_sides() -> None:
 
     told = lines(compared(SETTINGS, new))
 
-    assert told[0] == "returns-risk, served: 4 changes"
+    assert told[0] == "returns-risk, served: 5 changes"
     assert "    waves: EU, then NA with FE → EU" in told
     assert "    bake seconds: 300 → 600" in told
     assert any("251.85 USD" in line and "→ 167.90 to 335.80 USD" in line for line in told)
+
+
+@pytest.mark.parametrize(
+    ("shift", "percentage", "told"),
+    [
+        ("CANARY", 10, "0.46 USD (4 more for about 20 minutes in each region)"),
+        ("LINEAR", 25, "0.69 USD (4 more for about 30 minutes in each region)"),
+        ("ALL_AT_ONCE", None, "0.34 USD (4 more for about 15 minutes in each region)"),
+        ("ROLLING", 25, "0.30 USD (1 more for about 52 minutes in each region)"),
+    ],
+)
+def test_a_deployment_costs_the_instances_that_it_starts_beside_the_others(
+    shift: str, percentage: int | None, told: str
+) -> None:
+    how = {"type": shift, "percentage": percentage, "wait_seconds": 300}
+    settings = {**SETTINGS, "instance_count": 4, "shift": how, "termination_wait_seconds": 120}
+
+    assert f"  + a deployment: {told}" in lines(compared(None, settings))
+    minutes = told.partition("about ")[2].partition(" ")[0]
+    assert f"| {minutes} min | {told[:4]} USD |" in SERVE.read_text()
 
 
 def test_a_section_that_goes_tells_that_endpoints_stay() -> None:
@@ -86,7 +108,7 @@ def test_markdown_and_json_tell_it_too() -> None:
     assert (served["name"], served["status"], len(served["changes"])) == (
         "returns-risk",
         "added",
-        3,
+        4,
     )
 
 
