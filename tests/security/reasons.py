@@ -160,6 +160,7 @@ REASONS = {
     ("ServingRole", "Measure"): "SageMaker measures its endpoints",
     ("ServingRole", "PullImage"): "The image that serves the model",
     ("ServingRole", "ReadRelease"): "The released artifact",
+    ("ServingRole", "WatchAlarms"): "An alarm ends an update of its endpoint",
     ("ServingRole", "WriteLogs"): "Logs of its endpoint",
     ("UploadTriggerStartReleaseRole", "FindDeleted"): "A deleted upload starts nothing",
     ("UploadTriggerStartReleaseRole", "FindUpload"): "Only the newest version is released",

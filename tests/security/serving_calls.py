@@ -215,6 +215,10 @@ class _ServedPlace:
         yield call(role, "logs:CreateLogGroup", group)
         for action in ("logs:CreateLogStream", "logs:PutLogEvents"):
             yield call(role, action, f"{group}:log-stream:AllTraffic/i-1")
+        configuration = f"{self.settings['endpoint_name'][:46]}-{_DIGEST}"
+        for name in alarm_names(self.settings, configuration):
+            alarm = arn("cloudwatch", f"alarm:{name}", self._region)
+            yield call(role, "cloudwatch:DescribeAlarms", alarm)
         namespace = {"cloudwatch:namespace": "/aws/sagemaker/Endpoints"}
         yield call(role, "cloudwatch:PutMetricData", "*", namespace)
         if self.settings["encrypts_volumes"]:

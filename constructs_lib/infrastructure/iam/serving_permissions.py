@@ -52,6 +52,7 @@ WILDCARDS: Final = {
     "Scale": "Application Auto Scaling makes the ids of scalable targets",
     "SeeDeployments": "Step Functions takes the names of this workflow's executions",
     "UseModels": _NAMED_BY_CONTENT,
+    "WatchAlarms": _NAMED_BY_CONTENT,
     "WriteLogs": "SageMaker makes the names of an endpoint's log streams",
 }
 """Why resources of these statements cannot be named in full."""
@@ -161,6 +162,7 @@ def serving_statements(pipeline: ServedPipeline, region: ServedRegion) -> Iterat
     yield from pull_image(region.image_uri)
     yield publish_metrics()
     yield _write_logs(pipeline, region)
+    yield _watch_alarms(pipeline, region)
     if pipeline.encrypts_volumes:
         own = region.keys.own
         yield encrypt_volumes("EncryptVolumes", own.arns, own.conditions)
@@ -223,4 +225,18 @@ def _write_logs(pipeline: ServedPipeline, region: ServedRegion) -> Statement:
         sid="WriteLogs",
         actions=["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"],
         resources=[group, f"{group}:*"],
+    )
+
+
+def _watch_alarms(pipeline: ServedPipeline, region: ServedRegion) -> Statement:
+    """Let SageMaker see the alarms that end an update.
+
+    Source: "Auto-Rollback Configuration and Monitoring" in its developer guide, which asks for it
+    of the execution role.
+    """
+    alarms = (*pipeline.alarm_arns(), *pipeline.named_alarm_arns())
+    return Statement(
+        sid="WatchAlarms",
+        actions=["cloudwatch:DescribeAlarms"],
+        resources=[each for each in alarms if f":{region.aws_region}:" in each],
     )
