@@ -75,6 +75,10 @@ first-synthesis:
 demo: setup ## Release the example model on an embedded AWS: no Docker, no account
 	@python cli.py demo
 
+.PHONY: demo-rollback
+demo-rollback: setup ## Show an alarm that takes a slow version back from every region
+	@python cli.py demo --rollback
+
 # What takes minutes, or needs what is installed beside the environment, has a target of its own; a
 # test of these (tests/test_targets.py) sees that each file of tests belongs to exactly one.
 DOCUMENT_TESTS := tests/docs/test_documented_commands.py tests/docs/test_keep_upgrade_remove.py

@@ -69,6 +69,7 @@
     ├── NotRunningError              local.release
     ├── DeploymentRecordError        local.report.deployments.page
     ├── ReplayRecordError            local.report.replays.page
+    ├── NotShownError                local.rollback.demo
     ├── CallDeniedError              local.runner.language.errors
     ├── DefinitionError              local.runner.language.errors
     │   └── UnsupportedStepError     local.runner.language.errors

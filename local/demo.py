@@ -46,12 +46,7 @@ def run_demo(folder: Path, console: Console) -> Release:
         ReleaseError: A part before or after the execution failed; says which, why and where its
             log is.
     """
-    model = _ROOT / _MODEL
-    if not model.is_file():
-        raise NoExampleError(
-            f"The demo releases the example pipeline, whose model {_MODEL} is not there."
-            f" {_ANOTHER_MODEL}"
-        )
+    model = example_model()
     shutil.rmtree(folder, ignore_errors=True)
     # It is to be quick: Ray Serve takes half a minute to start. What is told says so.
     os.environ[SERVING_VARIABLE] = ""
@@ -69,6 +64,21 @@ def run_demo(folder: Path, console: Console) -> Release:
         if made.packages:
             console.print("\nNext: a model of your own, see docs/first-hour.md", highlight=False)
         return made
+
+
+def example_model() -> Path:
+    """Return the model of the example pipeline, which lies in the pipeline's folder.
+
+    Raises:
+        NoExampleError: It is not there.
+    """
+    model = _ROOT / _MODEL
+    if not model.is_file():
+        raise NoExampleError(
+            f"The demo releases the example pipeline, whose model {_MODEL} is not there."
+            f" {_ANOTHER_MODEL}"
+        )
+    return model
 
 
 def example_stack(assembly: CloudAssembly) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,11 +30,12 @@ class StackOutputError(ReleaseError):
     """A stack is not deployed, or has no such output."""
 
 
-def synthesize(folder: Path) -> CloudAssembly:
+def synthesize(folder: Path, context: Mapping[str, Any] | None = None) -> CloudAssembly:
     """Run the app as the CDK CLI does with the embedded AWS; reaches no network.
 
     Args:
         folder: Where to write the cloud assembly.
+        context: As ``cdk --context`` gives it, over that of ``cdk.json``.
 
     Raises:
         SynthesisError: The app refuses its input.
@@ -40,10 +43,12 @@ def synthesize(folder: Path) -> CloudAssembly:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
     }
+    given = {} if context is None else {"CDK_CONTEXT_JSON": json.dumps(context)}
+    own = {"CDK_OUTDIR": str(folder), "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID, **given}
     result = subprocess.run(
         [sys.executable, "app.py"],
         cwd=_ROOT,
-        env={**environment, "CDK_OUTDIR": str(folder), "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID},
+        env={**environment, **own},
         capture_output=True,
         text=True,
         check=False,

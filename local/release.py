@@ -55,13 +55,20 @@ class NotRunningError(ReleaseError):
     """As of commands whose AWS does not answer."""
 
 
-def deploy_app(aws: AwsHandle, folder: Path, console: Console) -> CloudAssembly:
+def deploy_app(
+    aws: AwsHandle,
+    folder: Path,
+    console: Console,
+    *,
+    context: Mapping[str, Any] | None = None,
+) -> CloudAssembly:
     """Synthesize the app, bootstrap its regions and deploy all its stacks with the CDK CLI.
 
     Args:
         aws: Where to.
         folder: For the cloud assembly and the log.
         console: Where to tell.
+        context: Over that of ``cdk.json``.
 
     Returns:
         What was deployed.
@@ -72,13 +79,13 @@ def deploy_app(aws: AwsHandle, folder: Path, console: Console) -> CloudAssembly:
     check_that_it_answers(aws)
     log = folder / "cdk.log"
     done = "Synthesized the app, without credentials, region or network"
-    with _doing("Synthesizing the app", done, console):
-        assembly = synthesize(folder / "cdk.out")
+    with doing("Synthesizing the app", done, console):
+        assembly = synthesize(folder / "cdk.out", context)
     regions = ", ".join(assembly.regions)
-    with _doing(f"Bootstrapping {regions}", f"Bootstrapped {regions}", console) as tell:
+    with doing(f"Bootstrapping {regions}", f"Bootstrapped {regions}", console) as tell:
         CdkCli(aws.environment, log, on_line=tell).bootstrap(ACCOUNT_ID, assembly.regions)
     stacks = f"{len(assembly.stack_names)} stacks with the CDK CLI"
-    with _doing(f"Deploying {stacks}", f"Deployed {stacks}", console) as tell:
+    with doing(f"Deploying {stacks}", f"Deployed {stacks}", console) as tell:
         CdkCli(aws.environment, log, app=str(assembly.folder), on_line=tell).deploy()
     return assembly
 
@@ -232,7 +239,7 @@ def _save(artifact_uri: str, path: Path, s3: Any, console: Console) -> None:
 
 
 @contextmanager
-def _doing(what: str, done: str, console: Console) -> Iterator[Callable[[str], None]]:
+def doing(what: str, done: str, console: Console) -> Iterator[Callable[[str], None]]:
     """Tell what was done and how long it took; on a terminal, before, what is being done.
 
     Yields:

@@ -26,6 +26,7 @@ LAYERS: Final = (
     ("commands.serving",),
     ("commands.executions", "commands.registry"),
     ("commands.terminal",),
+    ("local.rollback",),
     ("local.demo",),
     ("local.release",),
     ("local.serving",),

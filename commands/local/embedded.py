@@ -23,20 +23,40 @@ class PortError(ReleaseError):
     """The embedded AWS cannot listen where it was told to."""
 
 
-def demo(*, as_json: Json = False) -> None:
+def demo(
+    *,
+    rollback: Annotated[
+        bool,
+        typer.Option(
+            "--rollback", help="Show a second version that an alarm takes back everywhere."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Deploy to an embedded AWS, release a model, and ask it.
 
     Everything in one go, in a minute: the app, a version, its approval, an endpoint in each of
     three regions, and one answer of each. What it leaves in .local/demo, the commands status, logs
     and report read.
 
+    With --rollback a second version follows that is slow under load. It passes its verification;
+    while it gets its first traffic an alarm trips, and every region goes back. What that leaves is
+    in .local/demo-rollback. The exit code is 1 if anything else happens.
+
     Examples:
         release demo
+        release demo --rollback
     """
     from rich.console import Console
 
     from local.demo import run_demo
+    from local.rollback import run_rollback_demo
 
+    if rollback:
+        shown = run_rollback_demo(places.STATE / "demo-rollback", Console(stderr=as_json))
+        if as_json:
+            print_json(shown.as_json())
+        return
     check_code(pipelines().values())
     end_with(run_demo(places.STATE / "demo", Console(stderr=as_json)), as_json=as_json)
 
