@@ -104,6 +104,8 @@ def _same_content(state: ServedState, listed: _Registry, region: str) -> ModelPa
     number = state.version
     if state.aws_region == region and number in listed.numbers:
         return listed.describe(number)
+    if state.content is None:  # nobody knows what it is
+        return None
     for each in sorted(listed.numbers, key=lambda known: known != number):
         package = listed.describe(each)
         if package.artifact_sha256 == state.content:

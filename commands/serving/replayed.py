@@ -21,12 +21,7 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.jobs.verify_model.load import percentile, rounded
 from constructs_lib.release.samples.manifest import Tolerance
 from constructs_lib.replay.comparing import Comparison
-from constructs_lib.replay.requests import (
-    ReplayRequest,
-    ReplayRequestsError,
-    is_archive,
-    read_requests,
-)
+from constructs_lib.replay.requests import ReplayRequest, is_archive, read_requests
 from constructs_lib.replay.running import Replayed, ReplayServers
 from constructs_lib.replay.version import RegisteredFiles, ReplayedVersion
 from constructs_lib.terminal.progress import bytes_bar, counted_bar
@@ -71,7 +66,9 @@ class Replay:
 
     def _given(self) -> list[ReplayRequest] | None:
         """Read what is not of a version, before anything is fetched."""
-        if self.requests is None or is_archive(self.requests):
+        if self.requests is None:
+            return None
+        if is_archive(self.requests) and self.requests.is_file():
             return None
         return read_requests(self.requests)
 
@@ -81,8 +78,6 @@ class Replay:
         return RegisteredFiles(package, client, Path(folder).resolve())
 
     def _samples(self, files: RegisteredFiles, version: ReplayedVersion) -> list[ReplayRequest]:
-        if self.requests is not None and not self.requests.is_file():
-            raise ReplayRequestsError(f"There is no file {self.requests}.")
         with calls(f"Cannot read the sample requests of version {self.after.version}"):
             archive = self.requests or files.sample_payload()
         return list(version.sample_requests(archive))
