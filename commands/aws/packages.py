@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -78,15 +80,27 @@ def approve(
 ) -> None:
     """Approve a version in every region that registered it.
 
-    Or in one region. By default the newest version of each; shows them and asks first.
+    Or in one region. By default the newest version of each. Shows first what is known of it: the
+    verdict of verification, its measured numbers and what else differs from the version that
+    serves, and what was found in its pickles. Then it asks.
 
     Examples:
         release approve returns-risk --comment "Reviewed by the risk team"
         release approve returns-risk --version 2 --in-region eu-west-1 --yes
     """
+    from commands.serving.evidence_tables import show_evidence
+
     aws = options.aws()
     chosen = _chosen(aws, pipeline, version, in_region)
-    done = _decide(aws, chosen, _APPROVED, comment, yes=yes, as_json=options.as_json)
+    done = _decide(
+        aws,
+        chosen,
+        _APPROVED,
+        comment,
+        yes=yes,
+        as_json=options.as_json,
+        before_asking=partial(show_evidence, aws, pipeline),
+    )
     if not options.as_json:
         _tell_how_to_serve(aws, pipeline, done, options.again())
 
@@ -133,11 +147,14 @@ def _decide(
     *,
     yes: bool,
     as_json: bool,
+    before_asking: Callable[[list[ModelPackage]], None] | None = None,
 ) -> list[ModelPackage]:
     # A comment is kept with the version though its status stays.
     changes = [each for each in chosen if comment or each.approval_status != status]
     _show(chosen, changes, status)
     if changes:
+        if before_asking is not None and not yes:
+            before_asking(changes)
         confirm(f"Make {_these(changes)} {status}?", yes=yes)
     done: list[ModelPackage] = []
     try:

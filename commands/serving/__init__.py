@@ -1,1 +1,1 @@
-"""The endpoints of a pipeline, for the commands that deploy versions to them and ask them."""
+"""The endpoints of a pipeline and its versions, for the commands that deploy and compare them."""

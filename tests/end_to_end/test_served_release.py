@@ -148,6 +148,21 @@ def test_a_version_is_replayed_beside_the_one_that_serves(release: Release, tmp_
     assert own["requests"]["sent"] == 4
 
 
+def test_approve_shows_what_the_registered_files_say_before_it_asks(release: Release) -> None:
+    arguments = ["approve", "returns-risk", "--version", "2", "--comment", "Once more"]
+
+    result = CliRunner().invoke(app, arguments, input="n\n")
+
+    shown = " ".join(result.stderr.split())
+    assert "Nothing changed." in shown
+    assert "returns-risk version 2 in eu-west-1, us-east-1, us-west-2" in shown
+    assert "Verification: passed (verification enforce): answered every payload" in shown
+    assert "Different from version 1, which serves in EU, NA, FE:" in shown
+    assert " artifact " in shown
+    assert "Pickles: 1 read, nothing found (pickle_policy warn)." in shown
+    assert "Not read" not in shown
+
+
 def test_a_rejected_version_is_refused_to_a_rollback(release: Release) -> None:
     release("reject", "returns-risk", "--version", "2", "--yes")
 
