@@ -114,6 +114,10 @@ def example_config() -> Path:
 
 
 @pytest.fixture(scope="session")
-def own_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the app whose only pipeline is the tests' own."""
-    return copy_app(tmp_path_factory.mktemp("app"))
+def own_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the app whose only pipeline is the tests' own, for tests that leave it as it is."""
+    folder = copy_app(tmp_path_factory.mktemp("app"))
+    copied = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    yield folder
+    changed = [path for path, content in copied.items() if path.read_bytes() != content]
+    assert not changed, f"A test has changed what others share: {changed}"

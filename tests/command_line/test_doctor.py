@@ -405,11 +405,14 @@ def test_a_bootstrap_is_found_by_its_qualifier(
     assert checks["bootstrap of us-east-1"].detail == "version 21"
 
 
-def test_the_qualifier_is_that_of_the_context(own_app: Path) -> None:
+def test_the_qualifier_is_that_of_the_context(
+    own_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert places.bootstrap_qualifier() == "hnb659fds"
     document = json.loads((own_app / "cdk.json").read_text())
     document["context"]["@aws-cdk/core:bootstrapQualifier"] = "team42"
-    (own_app / "cdk.json").write_text(json.dumps(document))
+    (tmp_path / "cdk.json").write_text(json.dumps(document))
+    monkeypatch.setattr(places, "ROOT", tmp_path)
 
     assert places.bootstrap_qualifier() == "team42"
 
