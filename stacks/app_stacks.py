@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from aws_cdk import Annotations, App, Environment, Stack
 
 from constructs_lib.compilation.parent import CheckedPipeline, Compilation
-from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
 from constructs_lib.infrastructure.iam.data_locations import data_buckets
@@ -23,6 +22,7 @@ from stacks.registry import RegistryStack
 from stacks.storage import StorageStack
 
 if TYPE_CHECKING:
+    from constructs_lib.infrastructure.serving.widgets import WatchedEndpoint
     from stacks.serving import ServingStack
 
 
@@ -138,11 +138,11 @@ class _ReleaseStacks:
         if configs.endpoint is not None:
             self._served[name] = release
         tag_pipeline(stack, compiled.name)
-        self._add_operations(name, stack, compiled)
+        self._add_operations(name, stack, release)
         _annotate(stack, checked.findings)
         self.findings += checked.findings
 
-    def _add_operations(self, name: str, stack: PipelineStack, compiled: CompiledPipeline) -> None:
+    def _add_operations(self, name: str, stack: PipelineStack, release: PipelineRelease) -> None:
         operations = self._settings.operations(name)
         if operations == PipelineOperations():
             return
@@ -150,6 +150,7 @@ class _ReleaseStacks:
         from constructs_lib.infrastructure.operations import add_operations
         from constructs_lib.infrastructure.triggers import TriggeredPipeline
 
+        compiled = release.compiled
         add_operations(
             stack,
             operations=operations,
@@ -159,6 +160,7 @@ class _ReleaseStacks:
             artifact_bucket=self._storage.artifact_bucket,
             log_options=self._storage.log_options,
             topic_name=self._settings.topic_name if self._settings.notifications else None,
+            endpoint=_watched(release.configs),
         )
 
     def add_serving(self) -> None:
@@ -275,6 +277,24 @@ class _ReleaseStacks:
         for stack in self._app.node.children:
             if isinstance(stack, Stack):
                 stack.termination_protection = self._settings.termination_protection
+
+
+def _watched(configs: PipelineConfigs) -> WatchedEndpoint | None:
+    """Return what a dashboard shows of the endpoints, if there are any."""
+    if configs.endpoint is None:
+        return None
+    from constructs_lib.configs.guardrails.rules import Guardrails
+    from constructs_lib.deployment.settings import VARIANT_NAME, endpoint_name, serving_waves
+    from constructs_lib.infrastructure.serving.widgets import WatchedEndpoint
+
+    guardrails = Guardrails.of(configs.endpoint, configs.model, configs.payload)
+    return WatchedEndpoint(
+        name=endpoint_name(configs),
+        variant_name=VARIANT_NAME,
+        aws_regions=[region for wave in serving_waves(configs) for region in wave],
+        latency_milliseconds=guardrails.latency_milliseconds,
+        error_rate=guardrails.error_rate,
+    )
 
 
 def _network_use(settings: Settings, pipelines: Collection[PipelineConfigs]) -> NetworkUse:

@@ -13,6 +13,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from constructs_lib.infrastructure.serving.widgets import WatchedEndpoint, endpoint_widgets
+
 _NAMESPACE: Final = "AWS/Sagemaker/ModelBuildingPipeline"
 """Amazon SageMaker Developer Guide, "SageMaker pipelines metrics"."""
 _PERIOD: Final = Duration.minutes(5)
@@ -30,6 +32,7 @@ class PipelineMonitoring(Construct):
         functions: Sequence[lambda_.Function],
         dead_letters: Sequence[sqs.Queue],
         topic: sns.ITopic | None,
+        endpoint: WatchedEndpoint | None,
     ) -> None:
         """Create the dashboard and the alarms.
 
@@ -40,6 +43,7 @@ class PipelineMonitoring(Construct):
             functions: The functions that work for it.
             dead_letters: Its dead-letter queues.
             topic: Who is told of alarms; None: they are seen on the dashboard only.
+            endpoint: The endpoints of its versions, which deployments make alarms for; or None.
         """
         super().__init__(scope, construct_id)
         self._topic = topic
@@ -51,6 +55,8 @@ class PipelineMonitoring(Construct):
         dashboard.add_widgets(cloudwatch.AlarmStatusWidget(alarms=alarms, width=24, height=3))
         dashboard.add_widgets(*self._execution_widgets())
         dashboard.add_widgets(*_function_widgets(functions), *_queue_widgets(dead_letters))
+        for row in endpoint_widgets(endpoint) if endpoint else ():
+            dashboard.add_widgets(*row)
 
     def _alarms(
         self, functions: Sequence[lambda_.Function], dead_letters: Sequence[sqs.Queue]

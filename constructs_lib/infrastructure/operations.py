@@ -14,6 +14,7 @@ from constructs import Construct
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.log_groups import LogOptions
 from constructs_lib.infrastructure.monitoring import PipelineMonitoring
+from constructs_lib.infrastructure.serving.widgets import WatchedEndpoint
 from constructs_lib.infrastructure.triggers import (
     PipelineSchedule,
     TriggeredPipeline,
@@ -33,6 +34,7 @@ def add_operations(
     artifact_bucket: s3.Bucket,
     log_options: LogOptions,
     topic_name: str | None,
+    endpoint: WatchedEndpoint | None,
 ) -> None:
     """Add what the settings ask for to a pipeline's stack.
 
@@ -46,6 +48,7 @@ def add_operations(
         artifact_bucket: Where models are uploaded.
         log_options: How logs of functions are kept.
         topic_name: SNS topic in the same region that is told of alarms; None: nobody is told.
+        endpoint: The endpoints that serve the pipeline's versions; None: there are none.
 
     Raises:
         TriggerError: A trigger does not fit the pipeline.
@@ -62,10 +65,12 @@ def add_operations(
     if operations.schedule:
         PipelineSchedule(stack, "ScheduleTrigger", schedule=operations.schedule, pipeline=pipeline)
     if operations.monitoring:
-        _monitor(stack, pipeline.name, topic_name)
+        _monitor(stack, pipeline.name, topic_name, endpoint)
 
 
-def _monitor(stack: Stack, pipeline_name: str, topic_name: str | None) -> None:
+def _monitor(
+    stack: Stack, pipeline_name: str, topic_name: str | None, endpoint: WatchedEndpoint | None
+) -> None:
     """Watch the pipeline, and each function and queue that was added for it."""
     PipelineMonitoring(
         stack,
@@ -74,6 +79,7 @@ def _monitor(stack: Stack, pipeline_name: str, topic_name: str | None) -> None:
         functions=_all(stack, lambda_.Function),
         dead_letters=_all(stack, sqs.Queue),
         topic=_topic(stack, topic_name) if topic_name else None,
+        endpoint=endpoint,
     )
 
 

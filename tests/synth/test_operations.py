@@ -261,6 +261,35 @@ def test_changes_of_packages_in_other_regions_reach_the_home_region(
         assert "us-east-1" in json.dumps(properties["Targets"][0]["Arn"])
 
 
+def test_the_dashboard_shows_the_endpoint_of_each_region_against_its_limits(
+    stack: Template,
+) -> None:
+    (dashboard,) = stack.find_resources("AWS::CloudWatch::Dashboard").values()
+    parts = dashboard["Properties"]["DashboardBody"]["Fn::Join"][1]
+    text = "".join(each if isinstance(each, str) else "token" for each in parts)
+
+    shown = [each["properties"] for each in json.loads(text)["widgets"]]
+    latency = [each for each in shown if "latency" in each.get("title", "")]
+
+    assert [each["title"].partition(":")[0] for each in latency] == [
+        "us-east-1",
+        "eu-west-1",
+        "us-west-2",
+    ]
+    of_eu = latency[1]
+    assert of_eu["annotations"]["horizontal"][0]["value"] == 200_000
+    (metric,) = of_eu["metrics"]
+    assert metric[:6] == [
+        "AWS/SageMaker",
+        "ModelLatency",
+        "EndpointName",
+        "returns-risk",
+        "VariantName",
+        "AllTraffic",
+    ]
+    assert (metric[6]["region"], metric[6]["stat"]) == ("eu-west-1", "p99")
+
+
 def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synthesize) -> None:
     stack = synthesize(pipelines={"returns_risk": {"monitoring": True}})["pipeline-returns-risk"]
 
