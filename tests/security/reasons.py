@@ -44,6 +44,7 @@ REASONS = {
     ("DeploymentRole", "EncryptMessages"): "The topic is encrypted",
     ("DeploymentRole", "EncryptVolumesAtHome"): "Who creates an endpoint makes the grant",
     ("DeploymentRole", "EncryptVolumesElsewhere"): "The same in the other regions",
+    ("DeploymentRole", "EndAlarms"): "Application Auto Scaling asks it of its caller",
     ("DeploymentRole", "FindConfigurations"): "What is older than the kept ones is removed",
     ("DeploymentRole", "FindDeployments"): "Deployments take their turns",
     ("DeploymentRole", "FindRelease"): "A missing object is told as such",
@@ -51,6 +52,7 @@ REASONS = {
     ("DeploymentRole", "ReadAlarms"): "SageMaker watches alarms as who updates the endpoint",
     ("DeploymentRole", "ReadHistory"): "An alarm is over soon after what tripped it is gone",
     ("DeploymentRole", "ReadMetrics"): "A deployment without requests has proven nothing",
+    ("DeploymentRole", "FindScaling"): "What a person has registered stays registered",
     ("DeploymentRole", "FindVersions"): "A version is found by its content in every region",
     ("DeploymentRole", "MakeScalingRole"): "Application Auto Scaling's own role, once per account",
     (
@@ -64,6 +66,7 @@ REASONS = {
     ("DeploymentRole", "Scale"): "The endpoint is autoscaled",
     ("DeploymentRole", "ScaleEndpoints"): "Application Auto Scaling asks it of its caller",
     ("DeploymentRole", "SeeDeployments"): "A later deployment takes the place of one that waits",
+    ("DeploymentRole", "StopScaling"): "Autoscaling that is taken out of a config ends",
     ("DeploymentRole", "Tell"): "Tells people",
     ("DeploymentRole", "UseEndpoints"): "Endpoints are looked at, asked, tagged and removed",
     ("DeploymentRole", "UseModels"): "Models are looked at, tagged and removed",

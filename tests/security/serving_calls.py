@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_requests
+from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_names, alarm_requests
 from constructs_lib.jobs.deploy_model.guardrails.standing import standing_requests
 from tests.security.calls import NEW, OWN, TLS, Call, Context, arn, pull_calls, via_s3
 from tests.security.deployment import Resource
@@ -154,8 +154,7 @@ class _ServedPlace:
         yield from self._read(role)
         yield from self._changes(role)
         yield from self._guardrails(role)
-        if self.settings["autoscaling"]:
-            yield from self._scaling(role)
+        yield from self._scaling(role)
 
     def _changes(self, role: str) -> Iterator[Call]:
         call, name = self.workflow.call, self.settings["endpoint_name"]
@@ -190,16 +189,21 @@ class _ServedPlace:
             yield call(role, f"cloudwatch:{action}", "*")
 
     def _scaling(self, role: str) -> Iterator[Call]:
+        """What ends scaling, which the config may have asked for before, and what begins it."""
         call, name = self.workflow.call, self.settings["endpoint_name"]
+        scales = bool(self.settings["autoscaling"])
+        yield call(role, "application-autoscaling:DescribeScalingPolicies", "*")
         target = arn("application-autoscaling", f"scalable-target/{_DIGEST}", self._region)
-        for action in ("DeregisterScalableTarget", "PutScalingPolicy", "RegisterScalableTarget"):
+        begun = ("PutScalingPolicy", "RegisterScalableTarget") if scales else ()
+        for action in ("DeregisterScalableTarget", *begun):
             yield call(role, f"application-autoscaling:{action}", target, _SCALED)
-        endpoint = self._arn(f"endpoint/{name}")
-        yield call(role, "sagemaker:UpdateEndpointWeightsAndCapacities", endpoint)
         alarm = f"alarm:TargetTracking-endpoint/{name}/variant/AllTraffic-AlarmHigh-1"
-        for action in ("DeleteAlarms", "PutMetricAlarm"):
+        for action in ("DeleteAlarms", *(["PutMetricAlarm"] if scales else [])):
             resource = arn("cloudwatch", alarm, self._region)
             yield call(role, f"cloudwatch:{action}", resource)
+        if scales:
+            endpoint = self._arn(f"endpoint/{name}")
+            yield call(role, "sagemaker:UpdateEndpointWeightsAndCapacities", endpoint)
 
     def by_endpoint(self) -> Iterator[Call]:
         """What SageMaker calls for the endpoint's containers."""

@@ -170,11 +170,12 @@ class FakeServices:
     """What the function is asked for at the time."""
     messages: list[dict[str, Any]] = field(default_factory=list)
     alarms: FakeAlarms = field(default_factory=FakeAlarms)
+    _original: Callable[..., Any] = field(default=BaseClient._make_api_call, init=False)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
         """Answer the calls of all clients."""
-        original = BaseClient._make_api_call
+        original = self._original = BaseClient._make_api_call
 
         def make(client: Any, operation: str, arguments: dict[str, Any]) -> Any:
             call = Call(self.action, operation, client.meta.region_name, arguments)
@@ -271,6 +272,15 @@ class FakeServices:
                 "InvokeEndpoint",
             )
         return {"ContentType": arguments["Accept"], "Body": io.BytesIO(answer)}
+
+    def _deregister_scalable_target(
+        self, client: Any, _region: str, arguments: Arguments
+    ) -> Document:
+        # Its policies go with it: moto keeps them.
+        for policy in client.describe_scaling_policies(**arguments)["ScalingPolicies"]:
+            client.delete_scaling_policy(**arguments, PolicyName=policy["PolicyName"])
+        answer: Document = self._original(client, "DeregisterScalableTarget", arguments)
+        return answer
 
     def _found(self, region: str, arguments: Arguments) -> FakeEndpoint:
         name = arguments["EndpointName"]

@@ -60,6 +60,7 @@ class DeploymentPermissions:
         yield from self._configurations()
         yield from self._endpoints()
         yield from self._guardrails()
+        yield from self._no_scaling()
         if self.pipeline.scales:
             yield from self._scaling()
             yield from self._scaling_of_others()
@@ -221,14 +222,23 @@ class DeploymentPermissions:
             sid="ReadHistory", actions=["cloudwatch:DescribeAlarmHistory"], resources=["*"]
         )
 
-    def _scaling(self) -> Iterator[Statement]:
+    def _no_scaling(self) -> Iterator[Statement]:
+        """Allow to end what an earlier deployment, of another config, may have begun."""
         yield Statement(
-            sid="Scale",
-            actions=[
-                "application-autoscaling:DeregisterScalableTarget",
-                "application-autoscaling:PutScalingPolicy",
-                "application-autoscaling:RegisterScalableTarget",
-            ],
+            sid="FindScaling",
+            actions=["application-autoscaling:DescribeScalingPolicies"],
+            resources=["*"],
+        )
+        yield self._of_scalable_targets("StopScaling", "DeregisterScalableTarget")
+        yield self._of_alarms("EndAlarms", "DeleteAlarms")
+
+    def _scaling(self) -> Iterator[Statement]:
+        yield self._of_scalable_targets("Scale", "PutScalingPolicy", "RegisterScalableTarget")
+
+    def _of_scalable_targets(self, sid: str, *actions: str) -> Statement:
+        return Statement(
+            sid=sid,
+            actions=[f"application-autoscaling:{each}" for each in actions],
             resources=[
                 f"arn:{PARTITION}:application-autoscaling:{each.aws_region}:{ACCOUNT}"
                 ":scalable-target/*"
@@ -242,6 +252,17 @@ class DeploymentPermissions:
             },
         )
 
+    def _of_alarms(self, sid: str, *actions: str) -> Statement:
+        return Statement(
+            sid=sid,
+            actions=[f"cloudwatch:{each}" for each in actions],
+            resources=[
+                f"arn:{PARTITION}:cloudwatch:{each.aws_region}:{ACCOUNT}:alarm:"
+                f"TargetTracking-endpoint/{self.pipeline.endpoint_name}/variant/*"
+                for each in self.pipeline.regions
+            ],
+        )
+
     def _scaling_of_others(self) -> Iterator[Statement]:
         """Allow what Application Auto Scaling asks of its caller in the services that it uses."""
         yield Statement(
@@ -249,15 +270,7 @@ class DeploymentPermissions:
             actions=["sagemaker:UpdateEndpointWeightsAndCapacities"],
             resources=self.pipeline.endpoint_arns(),
         )
-        yield Statement(
-            sid="RaiseAlarms",
-            actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
-            resources=[
-                f"arn:{PARTITION}:cloudwatch:{each.aws_region}:{ACCOUNT}:alarm:"
-                f"TargetTracking-endpoint/{self.pipeline.endpoint_name}/variant/*"
-                for each in self.pipeline.regions
-            ],
-        )
+        yield self._of_alarms("RaiseAlarms", "PutMetricAlarm")
         yield Statement(
             sid="MakeScalingRole",  # once in an account
             actions=["iam:CreateServiceLinkedRole"],

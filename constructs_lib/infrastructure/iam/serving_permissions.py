@@ -21,6 +21,8 @@ from constructs_lib.s3_layout import captured_prefix, registered_prefixes
 _LONGEST_PREFIX: Final = 46
 """Characters of an endpoint's name in the names of its models and configurations: 16 of a digest
 and a hyphen follow, and SageMaker takes 63."""
+_ALARMS: Final = "Application Auto Scaling makes the end of the alarms' names"
+_SCALABLE_TARGETS: Final = "Application Auto Scaling makes the ids of scalable targets"
 _VERSIONS: Final = "The versions of this pipeline's own model package group"
 _NAMED_BY_CONTENT: Final = (
     "Models and configurations are named after the endpoint and their content"
@@ -38,7 +40,9 @@ WILDCARDS: Final = {
     "EncryptVolumes": _BY_ALIAS,
     "EncryptVolumesElsewhere": _BY_ALIAS,
     "DeploymentAlarms": _NAMED_BY_CONTENT,
+    "EndAlarms": _ALARMS,
     "FindConfigurations": "The lists know no resource",
+    "FindScaling": "The API knows no resource",
     "FindVersions": "Its resource is optional: a policy that names one may refuse the list",
     "LogIn": "The API knows no resource",
     "Measure": "The API knows no resource; the namespace limits it",
@@ -48,9 +52,10 @@ WILDCARDS: Final = {
     "ReadRelease": _OWN_RELEASES,
     "ReadVersions": _VERSIONS,
     "RecordService": _VERSIONS,
-    "RaiseAlarms": "Application Auto Scaling makes the end of the alarms' names",
-    "Scale": "Application Auto Scaling makes the ids of scalable targets",
+    "RaiseAlarms": _ALARMS,
+    "Scale": _SCALABLE_TARGETS,
     "SeeDeployments": "Step Functions takes the names of this workflow's executions",
+    "StopScaling": _SCALABLE_TARGETS,
     "UseModels": _NAMED_BY_CONTENT,
     "WatchAlarms": _NAMED_BY_CONTENT,
     "WriteLogs": "SageMaker makes the names of an endpoint's log streams",

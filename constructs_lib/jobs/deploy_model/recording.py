@@ -25,6 +25,7 @@ from .guardrails.standing import put_standing_alarms
 from .notices import tell
 from .places import NOTHING
 from .preparing import remove_old_ones
+from .scaling import scale
 from .versions import Version, described_version, target_version, write
 from .work import Work, now, written_time
 
@@ -105,11 +106,14 @@ def record(
         with working_on(place_of(target), "recording what serves"):
             if status == "undeployed":
                 _write_removed(work, target)
-            elif status != "unchanged":
-                put_standing_alarms(work, target)
+                continue
+            # No version says anything of these: they may have changed where nothing else has.
+            put_standing_alarms(work, target)
+            if status == "unchanged":
+                scale(work, target)
+            else:
                 _write_serving(work, target, target["prepared"]["endpoint_config_name"])
-            if status != "undeployed":
-                regions.append(_told_of(work, target))
+            regions.append(_told_of(work, target))
     if status != "unchanged":
         _tell_done(work, plan, status, targets)
     if status in ("deployed", "rolled_back"):

@@ -21,9 +21,10 @@ _NOT_THERE: Final = "ObjectNotFoundException"
 
 
 def scale(work: Work, target: Mapping[str, Any]) -> None:
-    """Register the endpoint of a region with what the settings say; once more changes nothing."""
+    """Bring the scaling of a region's endpoint to what the settings say; again changes nothing."""
     wanted = work.settings["autoscaling"]
     if not wanted:
+        stop_scaling(work, target)
         return
     scaling = work.clients.scaling(target["aws_region"])
     scaling.register_scalable_target(
@@ -31,7 +32,7 @@ def scale(work: Work, target: Mapping[str, Any]) -> None:
     )
     scaling.put_scaling_policy(
         **_scaled(work),
-        PolicyName=f"{work.endpoint_name}-invocations",
+        PolicyName=_policy_name(work),
         PolicyType="TargetTrackingScaling",
         TargetTrackingScalingPolicyConfiguration={
             "TargetValue": float(wanted["invocations_per_instance"]),
@@ -41,8 +42,12 @@ def scale(work: Work, target: Mapping[str, Any]) -> None:
 
 
 def stop_scaling(work: Work, target: Mapping[str, Any]) -> None:
-    """Deregister the endpoint of a region, if it is registered."""
-    if not work.settings["autoscaling"]:
+    """Deregister the endpoint of a region, if it is registered.
+
+    Where the settings say nothing of scaling, it may have been in them before; what a person has
+    registered, under a policy of another name, stays.
+    """
+    if not work.settings["autoscaling"] and not _has_own_policy(work, target):
         return
     try:
         work.clients.scaling(target["aws_region"]).deregister_scalable_target(**_scaled(work))
@@ -73,6 +78,18 @@ def _instance_type(work: Work, target: Mapping[str, Any], name: str) -> str | No
         return None
     instance_type = configuration["ProductionVariants"][0].get("InstanceType")
     return None if instance_type is None else str(instance_type)
+
+
+def _has_own_policy(work: Work, target: Mapping[str, Any]) -> bool:
+    name = _policy_name(work)
+    told = work.clients.scaling(target["aws_region"]).describe_scaling_policies(
+        **_scaled(work), PolicyNames=[name]
+    )
+    return any(each["PolicyName"] == name for each in told["ScalingPolicies"])
+
+
+def _policy_name(work: Work) -> str:
+    return f"{work.endpoint_name}-invocations"
 
 
 def _scaled(work: Work) -> dict[str, str]:
