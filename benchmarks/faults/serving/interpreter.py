@@ -31,6 +31,7 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from benchmarks.faults.serving.clock import as_text
 from local.emulator.workflows.interpreter import log_less, pass_reserved_errors_on
@@ -58,6 +59,12 @@ class ExecutionOutcome:
     output: Any = None
     error: str | None = None
     cause: str | None = None
+
+
+def _join_threads() -> None:
+    """Wait for calls that go on to their end after an execution was stopped."""
+    while TMP_THREADS:
+        TMP_THREADS.pop().join()
 
 
 @cache
@@ -105,6 +112,7 @@ class Interpreter:
         self._worker._get_evaluation_entrypoint = lambda: _parsed(definition)
         with self._answering():
             self._worker._execution_logic()  # what its thread would do
+            _join_threads()
         return self._outcome()
 
     def stop(self) -> None:

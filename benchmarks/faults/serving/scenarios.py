@@ -281,7 +281,7 @@ def special_scenarios() -> Iterator[ServingScenario]:
             forever = _down(region, when, 10_000)
             yield ServingScenario("deployment: region down", label, forever, may_need_person=True)
     yield ServingScenario(
-        "deployment: never ends", "EU", _never_ends(REGIONS["EU"]), may_need_person=True
+        "deployment: never ends", "EU, an update", _never_ends(REGIONS["EU"]), may_need_person=True
     )
     yield ServingScenario("deployment: approved twice", "two executions", _approved_twice)
     yield ServingScenario("deployment: rollback of a rollback", "twice", _rolled_back_twice)
