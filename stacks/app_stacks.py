@@ -11,6 +11,7 @@ from aws_cdk import Annotations, App, Environment, Stack
 from constructs_lib.compilation.parent import CheckedPipeline, Compilation
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.findings import Finding
+from constructs_lib.infrastructure.iam.acknowledgements import acknowledged_later
 from constructs_lib.infrastructure.iam.data_locations import data_buckets
 from constructs_lib.infrastructure.tags import tag_app, tag_pipeline
 from constructs_lib.regions import RegionCode
@@ -48,16 +49,16 @@ def add_stacks(
         ReleaseError: A pipeline cannot be compiled, or cannot be deployed with these settings.
     """
     settings.refuse_unknown_pipelines(pipelines)
-    release = _ReleaseStacks(app, settings, pipelines)
-    # What is above is done beside the compiler, which goes on beside what is below.
-    for name, configs in pipelines.items():
-        release.add_pipeline(name, configs, compilation[name])
-    release.add_serving()
-    release.add_notifications()
-    release.add_forwarding()
-    release.add_delivery()
+    with acknowledged_later(app):
+        release = _ReleaseStacks(app, settings, pipelines)
+        # What is above is done beside the compiler, which goes on beside what is below.
+        for name, configs in pipelines.items():
+            release.add_pipeline(name, configs, compilation[name])
+        release.add_serving()
+        release.add_notifications()
+        release.add_forwarding()
+        release.add_delivery()
     release.tag()
-    release.protect()
     return release.findings
 
 
@@ -71,11 +72,14 @@ class _ReleaseStacks:
         self._app = app
         self._settings = settings
         self._home = Environment(account=settings.account, region=settings.home_region)
+        # CloudFormation refuses to delete the stacks, where the settings ask for it.
+        self._protection = settings.termination_protection
         self._storage = StorageStack(
             app,
             f"{settings.app_name}-storage",
             settings=settings,
             description="Model artifacts and their encryption key",
+            termination_protection=self._protection,
             env=self._home,
         )
         self._network = given_network(settings) or self._create_network(pipelines.values())
@@ -97,6 +101,7 @@ class _ReleaseStacks:
             storage=self._storage,
             use=_network_use(self._settings, pipelines),
             description="Isolated subnets for the jobs of the model release pipelines",
+            termination_protection=self._protection,
             env=self._home,
         )
         return stack.jobs
@@ -108,6 +113,7 @@ class _ReleaseStacks:
             settings=self._settings,
             aws_region=code.aws_region,
             description=f"Registered models in {code.shown}",
+            termination_protection=self._protection,
             env=Environment(account=self._settings.account, region=code.aws_region),
         )
 
@@ -128,6 +134,7 @@ class _ReleaseStacks:
             network=self._network,
             storage=self._storage,
             description=f"Release pipeline {compiled.name}",
+            termination_protection=self._protection,
             env=self._home,
         )
         self._pipelines[compiled.name] = stack
@@ -189,6 +196,7 @@ class _ReleaseStacks:
             release=release,
             storage=self._storage,
             description=f"Serves approved versions of {compiled.name}",
+            termination_protection=self._protection,
             env=self._home,
         )
         stack.add_stack_dependency(self._pipelines[compiled.name])
@@ -216,6 +224,7 @@ class _ReleaseStacks:
             ),
             storage=self._storage,
             description="Tells people of failed executions and of model packages to approve",
+            termination_protection=self._protection,
             env=self._home,
         )
         for stack in [*self._pipelines.values(), *self._serving]:
@@ -241,6 +250,7 @@ class _ReleaseStacks:
             home_region=settings.home_region,
             model_package_group_names=sorted(group_names),
             description=f"Sends changes of model packages to {settings.home_region}",
+            termination_protection=self._protection,
             env=Environment(account=settings.account, region=code.aws_region),
         )
 
@@ -260,6 +270,7 @@ class _ReleaseStacks:
             github_environment=settings.environment,
             regions=sorted(regions),
             description=f"Lets {settings.delivery.repository} compare and deploy the app",
+            termination_protection=self._protection,
             env=self._home,
         )
 
@@ -271,12 +282,6 @@ class _ReleaseStacks:
             environment=self._settings.environment,
             owner=self._settings.owner,
         )
-
-    def protect(self) -> None:
-        """Let CloudFormation refuse to delete the stacks, where the settings ask for it."""
-        for stack in self._app.node.children:
-            if isinstance(stack, Stack):
-                stack.termination_protection = self._settings.termination_protection
 
 
 def _watched(configs: PipelineConfigs) -> WatchedEndpoint | None:

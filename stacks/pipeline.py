@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import CfnOutput, DefaultStackSynthesizer, Stack
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_s3_assets as s3_assets
 from constructs import Construct
 
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.deploy_time_values import variable_of_region
-from constructs_lib.infrastructure.assets import file_asset
+from constructs_lib.infrastructure.assets import FileAsset, file_asset
 from constructs_lib.infrastructure.iam.arns import ACCOUNT, PARTITION
 from constructs_lib.infrastructure.iam.data_locations import readable_s3_uris, writable_s3_uris
 from constructs_lib.infrastructure.iam.job_permissions import grant_jobs
@@ -91,8 +89,8 @@ class PipelineStack(Stack):
         self._release = release
         self._network = network
         self._storage = storage
-        assets = _locations(self._upload(release.files))
-        self.registration_function = self._create_registration_function()
+        assets = _locations(construct_id, self._upload(release.files))
+        self._registration_function_arn = self._create_registration_function().function.function_arn
         self.load_test_function = self._create_load_test_function()
         self.execution_role = self._create_role("ExecutionRole", "Runs the steps")
         self.job_role = self._create_role("JobRole", "Runs the jobs and models")
@@ -102,7 +100,7 @@ class PipelineStack(Stack):
         grant_jobs(resources)
         CfnOutput(self, "PipelineName", value=self.pipeline.pipeline_name)
 
-    def _upload(self, files: ReleaseFiles) -> dict[str, s3_assets.Asset]:
+    def _upload(self, files: ReleaseFiles) -> dict[str, FileAsset]:
         """Make an asset of each file, by the name of its variable in the definition."""
         contents = {
             "PackagingScript": (files.packaging_script_name, files.packaging_script),
@@ -195,7 +193,7 @@ class PipelineStack(Stack):
 
     def _registry_variables(self) -> dict[str, str]:
         settings = self._settings
-        variables = {"RegistrationFunctionArn": self.registration_function.function.function_arn}
+        variables = {"RegistrationFunctionArn": self._registration_function_arn}
         for code in self._release.compiled.registration_requests:
             if code != settings.home_code:
                 region = code.aws_region
@@ -214,9 +212,9 @@ class PipelineStack(Stack):
     def _resources(self, assets: _AssetLocations) -> PipelineResources:
         """Name what the steps use, for the roles of the pipeline and of its jobs."""
         release, settings, artifacts = self._release, self._settings, self._storage.artifacts
-        functions = [self.registration_function.function]
+        function_arns = [self._registration_function_arn]
         if self.load_test_function is not None:
-            functions.append(self.load_test_function.function)
+            function_arns.append(self.load_test_function.function.function_arn)
         return PipelineResources(
             arns=self._storage.arns,
             pipeline_name=release.compiled.name,
@@ -229,7 +227,7 @@ class PipelineStack(Stack):
             additional_key_arns=artifacts.additional_key_arns,
             asset_bucket_name=assets.bucket_name,
             asset_prefix=assets.prefix,
-            function_arns=[each.function_arn for each in functions],
+            function_arns=function_arns,
             readable_s3_uris=list(readable_s3_uris(release.configs)),
             writable_s3_uris=list(
                 writable_s3_uris(release.configs, settings.additional_s3_prefixes)
@@ -248,10 +246,9 @@ class PipelineStack(Stack):
         )
 
 
-def _locations(assets: Mapping[str, s3_assets.Asset]) -> _AssetLocations:
-    keys = {name: PurePosixPath(asset.s3_object_key) for name, asset in assets.items()}
+def _locations(prefix: str, assets: Mapping[str, FileAsset]) -> _AssetLocations:
     return _AssetLocations(
-        bucket_name=next(iter(assets.values())).s3_bucket_name,  # of all of them
-        prefix=str(next(iter(keys.values())).parent),
-        keys={name: key.name for name, key in keys.items()},
+        bucket_name=next(iter(assets.values())).asset.s3_bucket_name,  # of all of them
+        prefix=prefix,
+        keys={name: each.name for name, each in assets.items()},
     )

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from aws_cdk import CfnOutput, Stack
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from constructs_lib.deployment.settings import (
@@ -76,7 +75,7 @@ class ServingStack(Stack):
         self._storage = storage
         self._topic_arn = self._topic()
         self.pipeline = self._served_pipeline()
-        self.serving_roles = self._create_serving_roles()
+        self._role_arns = self._create_serving_roles()
         self.deployment_function = self._create_function()
         self.workflow = DeploymentMachine(
             self,
@@ -146,12 +145,12 @@ class ServingStack(Stack):
             keys=keys,
         )
 
-    def _create_serving_roles(self) -> Mapping[str, iam.Role]:
-        """Create a role per region, by the AWS region."""
+    def _create_serving_roles(self) -> Mapping[str, str]:
+        """Create a role per region; returns their ARNs by the AWS region."""
         return {
             region.aws_region: serving_role(
                 self, f"ServingRole-{code}", pipeline=self.pipeline, region=region
-            )
+            ).role_arn
             for code, region in zip(self.regions, self.pipeline.regions, strict=True)
         }
 
@@ -166,7 +165,7 @@ class ServingStack(Stack):
                 home_region=home,
                 home_keys=self._storage.artifacts.key_arns,
                 elsewhere_alias=self._settings.registry_key_alias,
-                serving_role_arns=[each.role_arn for each in self.serving_roles.values()],
+                serving_role_arns=list(self._role_arns.values()),
                 # By name: the workflow refers to the function.
                 workflow_arn=f"arn:{PARTITION}:states:{home}:{ACCOUNT}:stateMachine:{name}",
                 topic_arn=self._topic_arn,
@@ -179,20 +178,20 @@ class ServingStack(Stack):
         return deployment_settings(
             self._release.configs,
             home_region=self._settings.home_region,
-            places={region: self._place(region) for region in self.serving_roles},
+            places={region: self._place(region) for region in self._role_arns},
             topic_arn=self._topic_arn,
         )
 
     def _place(self, region: str) -> ServingPlace:
-        settings, role = self._settings, self.serving_roles[region]
+        settings, role_arn = self._settings, self._role_arns[region]
         if region == settings.home_region:
             return ServingPlace(
-                role_arn=role.role_arn,
+                role_arn=role_arn,
                 key_arn=self._storage.artifacts.key_arn,
                 bucket_name=self._storage.artifact_bucket_name,
             )
         return ServingPlace(
-            role_arn=role.role_arn,
+            role_arn=role_arn,
             key_arn=f"arn:{PARTITION}:kms:{region}:{ACCOUNT}:{settings.registry_key_alias}",
             bucket_name=settings.registry_bucket_name(ACCOUNT, region),
         )

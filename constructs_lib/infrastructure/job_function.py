@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,7 +92,7 @@ def job_function(
         handler=_handler(spec.script),
         code=_code(spec.script),
         role=role.without_policy_updates(),
-        timeout=Duration.minutes(spec.timeout_minutes),
+        timeout=_minutes(spec.timeout_minutes),
         memory_size=spec.memory_megabytes,
         log_group=group,
         dead_letter_queue=dead_letters,
@@ -101,6 +102,11 @@ def job_function(
     statements = [*permissions.statements, *_own_statements(group, dead_letters)]
     grant(role, statements, wildcards=permissions.wildcards)
     return function
+
+
+@cache
+def _minutes(number: int) -> Duration:
+    return Duration.minutes(number)
 
 
 def _handler(script: str) -> str:
@@ -114,17 +120,22 @@ def _handler(script: str) -> str:
 
 
 def _code(script: str) -> lambda_.Code:
+    root, exclude, digest = _shipped(script)
+    # As in ``assets.py``.
+    return lambda_.Code.from_asset(
+        str(root), exclude=exclude, ignore_mode=IgnoreMode.GIT, asset_hash=digest
+    )
+
+
+@cache
+def _shipped(script: str) -> tuple[Path, list[str], str]:
+    """Return the folder of a script, what of it is left out, and the digest of the rest."""
     root = _SCRIPTS.parent if script in _ROOMS else _SCRIPTS
     files = {file.relative_to(root): file for file in script_files(script)}
     folders = {parent.as_posix() for path in files for parent in path.parents} - {"."}
     shipped = [*sorted(folders), *(path.as_posix() for path in files)]
-    return lambda_.Code.from_asset(
-        str(root),
-        exclude=["*", *(f"!{name}" for name in shipped)],
-        ignore_mode=IgnoreMode.GIT,
-        # As in ``assets.py``.
-        asset_hash=_digest(file.read_bytes() for file in files.values()),
-    )
+    exclude = ["*", *(f"!{name}" for name in shipped)]
+    return root, exclude, _digest(file.read_bytes() for file in files.values())
 
 
 def script_files(script: str) -> list[Path]:

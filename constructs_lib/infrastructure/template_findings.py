@@ -8,6 +8,9 @@ from typing import Final
 from aws_cdk import Annotations, App, Stack
 
 from constructs_lib.errors import ReleaseError
+from constructs_lib.infrastructure.iam.acknowledgements import (
+    tell_acknowledgements_to_rule_packs,
+)
 from constructs_lib.template_limits import template_problems
 
 _REFUSED: Final = "ValidationFailed"
@@ -26,6 +29,7 @@ def synthesize(app: App) -> None:
     Raises:
         RefusedAppError: There are errors, and no CDK command line that reports them.
     """
+    tell_acknowledgements_to_rule_packs(app)
     _synthesize(app, force=False)
     problems = template_problems(Path(app.outdir))
     if not problems:

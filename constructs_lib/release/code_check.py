@@ -19,7 +19,11 @@ from typing import Final
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.findings import Severity
-from constructs_lib.release.removed_names import parts_that_have_to_succeed, removed_from_numpy
+from constructs_lib.release.removed_names import (
+    holds_statements,
+    parts_that_have_to_succeed,
+    removed_from_numpy,
+)
 from constructs_lib.serving import serving_profile
 from constructs_lib.serving.contents import REMOVED_MODULES
 from constructs_lib.serving.profile import ServingProfile
@@ -186,7 +190,8 @@ def _imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
         elif not _is_for_type_checkers(node):
-            waiting.extend(reversed(parts_that_have_to_succeed(node, _CATCH_A_MISSING_MODULE)))
+            parts = parts_that_have_to_succeed(node, _CATCH_A_MISSING_MODULE)
+            waiting.extend(each for each in reversed(parts) if holds_statements(each))
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:

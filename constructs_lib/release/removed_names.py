@@ -17,6 +17,8 @@ def removed_from_numpy(tree: ast.AST) -> Iterator[tuple[int, str]]:
     What is tried first, and something else where it is missing, is left out.
     """
     aliases = set(_names_of("numpy", tree))
+    if not aliases and "numpy" not in _modules_of_names(tree):
+        return
     for node in _unguarded(tree):
         if isinstance(node, ast.ImportFrom) and node.module == "numpy":
             for alias in node.names:
@@ -51,8 +53,12 @@ def loads_without_weights_only(tree: ast.AST) -> Iterator[int]:
                     yield node.lineno
 
 
+def _modules_of_names(tree: ast.AST) -> set[str | None]:
+    return {node.module for node in _statements(tree) if isinstance(node, ast.ImportFrom)}
+
+
 def _names_of(module: str, tree: ast.AST) -> Iterator[str]:
-    for node in _all(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name == module:
@@ -61,6 +67,22 @@ def _names_of(module: str, tree: ast.AST) -> Iterator[str]:
 
 def _is_one(node: ast.AST, names: set[str]) -> bool:
     return isinstance(node, ast.Name) and node.id in names
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement, in the order of the file: a tenth of all nodes."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(
+            each for each in reversed(list(ast.iter_child_nodes(node))) if holds_statements(each)
+        )
+
+
+def holds_statements(node: ast.AST) -> bool:
+    """Tell whether a node is, or may have in it, a statement."""
+    return isinstance(node, ast.stmt | ast.excepthandler | ast.match_case)
 
 
 def _all(tree: ast.AST) -> Iterator[ast.AST]:

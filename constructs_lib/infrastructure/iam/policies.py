@@ -43,6 +43,7 @@ class Statement:
         return {**statement, "Condition": self.conditions} if self.conditions else statement
 
 
+@cache
 def service_for_this_account(name: str) -> iam.ServicePrincipal:
     """Return a service as who assumes a role, but not on behalf of another account.
 
@@ -86,7 +87,12 @@ def _add_policy(
     policy = iam.ManagedPolicy(
         role, construct_id, document=iam.PolicyDocument.from_json(document), roles=[role]
     )
-    stack = role.stack
+    acknowledge(policy, lambda: _accepted_wildcards(role.stack, statements, wildcards))
+
+
+def _accepted_wildcards(
+    stack: Stack, statements: Sequence[Statement], wildcards: Mapping[str, str]
+) -> dict[str, str]:
     reasons: dict[str, list[str]] = {}
     for each in statements:
         for resource in each.resources if each.sid in wildcards else ():
@@ -94,7 +100,7 @@ def _add_policy(
                 rule = f"AwsSolutions-IAM5[Resource::{_as_in_template(stack, resource)}]"
                 reasons.setdefault(rule, []).append(wildcards[each.sid])
     # Several statements may name the same resource, each for a reason of its own.
-    acknowledge(policy, {rule: "; ".join(dict.fromkeys(why)) for rule, why in reasons.items()})
+    return {rule: "; ".join(dict.fromkeys(why)) for rule, why in reasons.items()}
 
 
 def _as_in_template(stack: Stack, resource: str) -> str:

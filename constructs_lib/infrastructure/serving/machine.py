@@ -52,7 +52,8 @@ class DeploymentMachine(Construct):
         """
         super().__init__(scope, construct_id)
         pipeline_name = settings["pipeline_name"]
-        definition = deployment_workflow(function.function_arn, settings)
+        function_arn = function.function_arn
+        definition = deployment_workflow(function_arn, settings)
         self.machine = stepfunctions.StateMachine(
             self,
             "StateMachine",
@@ -60,7 +61,7 @@ class DeploymentMachine(Construct):
             state_machine_type=stepfunctions.StateMachineType.STANDARD,
             # CDK would leave nulls out: a path that is null is no path that is missing.
             definition_body=stepfunctions.DefinitionBody.from_string(json.dumps(definition)),
-            role=self._create_role(pipeline_name, function).without_policy_updates(),
+            role=self._create_role(pipeline_name, function_arn).without_policy_updates(),
             tracing_enabled=True,
             logs=stepfunctions.LogOptions(
                 destination=log_group(self, "Logs", log_options),
@@ -69,14 +70,14 @@ class DeploymentMachine(Construct):
             ),
         )
 
-    def _create_role(self, pipeline_name: str, function: lambda_.Function) -> iam.Role:
+    def _create_role(self, pipeline_name: str, function_arn: str) -> iam.Role:
         role = iam.Role(
             self,
             "Role",
             assumed_by=service_for_this_account("states.amazonaws.com"),
             description=f"Runs the deployments of {pipeline_name}",
         )
-        grant(role, _statements(function.function_arn), wildcards=_WILDCARDS)
+        grant(role, _statements(function_arn), wildcards=_WILDCARDS)
         return role
 
 
