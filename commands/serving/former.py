@@ -9,7 +9,7 @@ from typing import Final
 from commands.registry.registry import refuse_unknown
 from commands.serving.found import workflow_if_any
 from commands.terminal.aws import Aws, calls
-from constructs_lib.aws.registry import ModelPackage, describe_version, version_arns
+from constructs_lib.aws.registry import ModelPackage, describe_version, listed_versions
 from constructs_lib.endpoints.state import ServedState, read_states
 from constructs_lib.endpoints.workflow import Workflow
 
@@ -46,12 +46,10 @@ def former_version(aws: Aws, pipeline: str, chosen: ModelPackage) -> FormerVersi
     listed = _Registry(aws, chosen)
     if workflow is not None and (found := _serving(aws, workflow, chosen, listed)):
         return found
-    for number in listed.numbers:
-        if number < chosen.version:
-            package = listed.describe(number)
-            if package.approval_status == _APPROVED:
-                return FormerVersion(package, _why_approved(workflow))
-    return None
+    former = [number for number in listed.approved if number < chosen.version]
+    if not former:
+        return None
+    return FormerVersion(listed.describe(former[0]), _why_approved(workflow))
 
 
 def version_numbered(aws: Aws, chosen: ModelPackage, number: int) -> ModelPackage:
@@ -72,14 +70,20 @@ class _Registry:
     def __init__(self, aws: Aws, one: ModelPackage) -> None:
         self._client = aws.client("sagemaker", one.region)
         with calls(f"Cannot list the packages of {one.group} in {one.region}"):
-            self._arns = version_arns(self._client, one.group)
+            listed = listed_versions(self._client, one.group)
+            self._listed = {each.version: each for each in listed}
 
     @property
     def numbers(self) -> list[int]:
-        return list(self._arns)
+        return list(self._listed)
+
+    @property
+    def approved(self) -> list[int]:
+        listed = self._listed.values()
+        return [each.version for each in listed if each.approval_status == _APPROVED]
 
     def describe(self, number: int) -> ModelPackage:
-        arn = self._arns[number]
+        arn = self._listed[number].arn
         with calls(f"Cannot read {arn}"):
             return describe_version(self._client, arn)
 

@@ -13,7 +13,7 @@ from commands.serving import former
 from commands.serving.former import FormerVersion, former_version
 from commands.terminal.aws import UnknownNameError
 from commands.terminal.exit_codes import ExitCode
-from constructs_lib.aws.registry import ModelPackage
+from constructs_lib.aws.registry import ListedVersion, ModelPackage
 from constructs_lib.endpoints.state import ServedState
 from constructs_lib.endpoints.workflow import Workflow
 from constructs_lib.replay.requests import ReplayRequestsError
@@ -111,7 +111,8 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FormerVersion | None]
         2: _package(2),
         1: _package(1, status="Rejected"),
     }
-    monkeypatch.setattr(former, "version_arns", lambda *_: {n: str(n) for n in known})
+    listed = [ListedVersion(n, str(n), each.approval_status) for n, each in known.items()]
+    monkeypatch.setattr(former, "listed_versions", lambda *_: iter(listed))
     monkeypatch.setattr(former, "describe_version", lambda _, arn: known[int(arn)])
 
     def look(*states: ServedState, chosen: int = 4) -> FormerVersion | None:
