@@ -95,8 +95,8 @@ def undeploy(
 ) -> None:
     """Delete a pipeline's endpoints in every region.
 
-    With their configurations and models, after asking: nobody answers then. Registered versions
-    stay, and any approved one can be deployed again.
+    With their alarms, after asking: nobody answers then. Models and configurations stay, and cost
+    nothing; registered versions stay, and any approved one can be deployed again.
 
     Examples:
         release undeploy returns-risk

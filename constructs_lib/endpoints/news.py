@@ -18,6 +18,8 @@ _WHILE: Final = {
     "prepare": "preparing",
     "update": "updating",
     "look": "looking at it",
+    "look_again": "looking at it again",
+    "ask": "sending it sample requests",
     "try": "trying it",
     "record": "recording who serves what",
     "take_back": "taking it back",
@@ -65,7 +67,7 @@ def _news(deployment: DeploymentExecution) -> Iterator[News]:
     yield from waves.baking()
 
 
-_SEEN_ONCE: Final = frozenset({"resolve", "look", "take_back", "remove"})
+_SEEN_ONCE: Final = frozenset({"resolve", "look", "look_again", "take_back", "remove"})
 """Actions that are repeated until they have come to their end."""
 
 
@@ -114,6 +116,8 @@ def _ended(
             yield _line(task, number, "prepared", str(outcome.get("endpoint_config_name", "")))
         case "look", "serving":
             yield _line(task, number, "serving", f"version {task.target.get('version')}")
+        case "look_again", "serving":
+            yield from _unproven(task, number, outcome)
         case "try", _:
             yield _line(task, number, "answering", _answers(outcome.get("answers", [])))
         case "take_back", "in_progress":
@@ -126,6 +130,13 @@ def _ended(
         case "remove", _:
             state = "being removed" if status == "in_progress" else "removed"
             yield _line(task, number, state, "")
+
+
+def _unproven(task: DeploymentTask, number: int, outcome: Mapping[str, Any]) -> Iterator[News]:
+    """Tell that its alarms had nothing to judge."""
+    proven = (outcome.get("seen") or {}).get("proven")
+    if proven and not proven["invocations"]:
+        yield _line(task, number, "unproven", "no requests while it baked")
 
 
 def _line(

@@ -133,7 +133,7 @@ class History:
         self.call("look", of, {"status": "in_progress"})
         self.call("look", of, {"status": "serving"})
         answer = {"payload": "a.json", "status": 200, "milliseconds": 12.3, "excerpt": "[0.5]"}
-        self.call("try", of, {"answers": [answer, {**answer, "payload": "b.csv"}]})
+        self.call("try", of, {"answers": [answer, {**answer, "payload": "b.csv"}], "tried": 2})
 
     def succeed(self, status: str = "deployed", version: int | None = 2) -> History:
         """End the execution well."""
@@ -165,6 +165,12 @@ class History:
         return STARTED + timedelta(seconds=len(self.events))
 
 
+def looked_again(invocations: int | None) -> dict[str, Any]:
+    """Return the answer of a second look at a region that serves; None: no alarm watches it."""
+    proven = None if invocations is None else {"invocations": invocations}
+    return {"status": "serving", "seen": {"alarms": [], "proven": proven}}
+
+
 def deployed() -> History:
     """Return a deployment of version 2 in three regions, where version 1 served in two."""
     eu, na, fe = target("EU"), target("NA"), target("FE", former=None)
@@ -174,9 +180,11 @@ def deployed() -> History:
     history.call("resolve", None, plan([eu], [na, fe]))
     history.serve(eu)
     history.enter("Bake")
-    history.call("look", eu, {"status": "serving"})
+    history.call("look_again", eu, looked_again(0))
     history.serve(na)
     history.serve(fe)
+    for of, invocations in ((na, 12), (fe, None), (eu, 0)):
+        history.call("look_again", of, looked_again(invocations))
     history.call("record", None, {"status": "deployed"})
     return history.succeed()
 

@@ -40,6 +40,7 @@ def test_a_deployment_tells_each_thing_once() -> None:
         "EU serving version 2",
         "EU answering 2 sample requests, 12 ms at most",
         "Wave 1 bakes for 300 s",
+        "EU unproven no requests while it baked",
         "Wave 2 of 2: NA, FE",
         "NA prepared returns-risk-new",
         "NA updating version 2, before 1",
