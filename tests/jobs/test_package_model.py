@@ -1032,7 +1032,7 @@ def test_a_signal_leaves_nothing(bench: Workbench, number: signal.Signals) -> No
             while not list(bench.output.parent.iterdir()):
                 os.sched_yield()
             process.send_signal(number)
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=300)
     assert (process.returncode, error) == (1, f"error: stopped by {number.name}\n")
     assert list(bench.output.parent.iterdir()) == []
 
@@ -1044,7 +1044,7 @@ def test_a_full_disk_leaves_nothing(bench: Workbench) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, MIB))
 
     with started(bench, limit_files) as process:
-        _, error = process.communicate(timeout=20)
+        _, error = process.communicate(timeout=300)
     assert process.returncode == 1
     assert error == f"error: cannot write {bench.output}: File too large\n"
     assert list(bench.output.parent.iterdir()) == []

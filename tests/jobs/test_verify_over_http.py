@@ -299,10 +299,11 @@ def test_a_hanging_model_is_told_by_the_code_that_hangs(judge: Judge) -> None:
 def test_a_request_that_hangs_is_told(judge: Judge) -> None:
     code = GOOD.replace("    return data", "    if data == '{}': time.sleep(60)\n    return data")
 
-    evaluation = judge(code, request_timeout=0.5)
+    # Long for the requests before it, on a busy machine.
+    evaluation = judge(code, request_timeout=3)
 
     assert evaluation["codes"] == ["handler-hangs"]
-    assert "is not answered within 0.5 s" in evaluation["findings"][0]["message"]
+    assert "is not answered within 3 s" in evaluation["findings"][0]["message"]
 
 
 @pytest.mark.parametrize("how", ["dies", "dies slowly"])

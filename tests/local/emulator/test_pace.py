@@ -19,21 +19,25 @@ def test_a_wait_lasts_as_long_as_the_scale_says() -> None:
 
     assert pace.wait(200)
 
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 200
 
 
 def test_turning_the_clock_ends_waits_that_are_over_by_then() -> None:
-    pace, ended = Pace(scale=1), list[int]()
+    pace, begun, ended = Pace(scale=1), set[int](), list[int]()
 
     def wait(seconds: int) -> None:
-        if pace.wait(seconds):
+        def goes_on() -> bool:
+            begun.add(seconds)
+            return False
+
+        if pace.wait(seconds, goes_on):
             ended.append(seconds)
 
     waits = [Thread(target=wait, args=(seconds,)) for seconds in (100, 300)]
     for thread in waits:
         thread.start()
 
-    time.sleep(0.1)
+    wait_until(lambda: begun == {100, 300})
     pace.turn(200)
 
     wait_until(lambda: ended == [100])
@@ -50,7 +54,7 @@ def test_a_wait_ends_when_nobody_waits_any_longer() -> None:
 
     reasons.append("deleted")
 
-    thread.join(10)
+    thread.join(60)
     assert results == [False]
 
 

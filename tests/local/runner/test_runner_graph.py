@@ -140,7 +140,7 @@ def test_a_thousand_independent_steps_run() -> None:
 
 
 def test_independent_steps_run_at_the_same_time() -> None:
-    both_running = Barrier(2, timeout=5)
+    both_running = Barrier(2, timeout=60)
 
     def visit(_name: str) -> None:
         both_running.wait()
@@ -172,7 +172,7 @@ def test_a_defect_stops_the_others_and_shows() -> None:
     def visit(name: str) -> None:
         if name == "A":
             raise ZeroDivisionError
-        stopping.wait(5)
+        stopping.wait(60)
 
     with pytest.raises(ZeroDivisionError):
         run_in_order({"A": frozenset(), "B": frozenset()}, visit, max_parallel=2, stopping=stopping)
