@@ -127,6 +127,7 @@ class ServingStack(Stack):
             encrypts_volumes=not has_local_storage(endpoint_instance_type(configs)),
             captures_data=endpoint.data_capture_percentage > 0,
             scales=endpoint.max_instance_count is not None,
+            alarm_names=tuple(endpoint.alarm_names or ()),
         )
 
     def _served_region(self, code: RegionCode) -> ServedRegion:

@@ -118,6 +118,8 @@ class ServedPipeline:
     """Whether requests and answers are kept."""
     scales: bool
     """Whether the endpoints are autoscaled."""
+    alarm_names: Sequence[str]
+    """Alarms of others that end an update."""
 
     def endpoint_arns(self) -> list[str]:
         """Name the endpoint in each region."""
@@ -144,6 +146,10 @@ class ServedPipeline:
         """Name the alarms in each region: they begin as configurations do, or as the endpoint."""
         prefixes = dict.fromkeys((self.endpoint_name[:_LONGEST_PREFIX], self.endpoint_name))
         return self._arns((f"alarm:{prefix}-*" for prefix in prefixes), "cloudwatch")
+
+    def named_alarm_arns(self) -> list[str]:
+        """Name the alarms of others in each region."""
+        return self._arns((f"alarm:{name}" for name in self.alarm_names), "cloudwatch")
 
     def _arns(self, resources: Iterable[str], service: str = "sagemaker") -> list[str]:
         names = list(resources)
