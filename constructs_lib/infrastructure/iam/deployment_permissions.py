@@ -205,9 +205,8 @@ class DeploymentPermissions:
     def _guardrails(self) -> Iterator[Statement]:
         """Make the alarms of deployments, and read what they and their metrics say.
 
-        SageMaker reads alarms as who updates the endpoint ("Auto-Rollback Configuration and
-        Monitoring" in its developer guide). Who may read some alarms only is told of no composite
-        one (DescribeAlarms in the Amazon CloudWatch API Reference).
+        Who may read some alarms only is told of no composite one (DescribeAlarms in the Amazon
+        CloudWatch API Reference).
         """
         yield Statement(
             sid="DeploymentAlarms",
