@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -38,6 +39,7 @@ from local.serving import approve, deploy, sample_request
 
 _PER_SECOND: Final = 40.0
 """Requests in each region of the second wave: twenty times what the version was verified for."""
+_LOGGED_WIDTH: Final = 120
 
 
 class NotShownError(ReleaseError):
@@ -140,16 +142,19 @@ class _Story:
     def _pipeline_name(self) -> str:
         return stack_output(self.aws.client("cloudformation"), self.stack, "PipelineName")
 
-    def _quiet(self, name: str) -> Console:
-        """Return a console that writes to a file."""
-        path = self.folder / f"{name}.log"
-        return Console(file=path.open("a", encoding="utf-8"), width=120)
+    @contextmanager
+    def _quietly(self, name: str) -> Iterator[Console]:
+        """Make a console that writes to a file."""
+        with (self.folder / f"{name}.log").open("a", encoding="utf-8") as file:
+            yield Console(file=file, width=_LOGGED_WIDTH)
 
     def _released(self, version: int) -> Release:
         """Release a version, and tell how it was verified."""
-        quiet = self._quiet(f"release-{version}")
         what = f"Verified and registered version {version} in every region"
-        with doing(f"Releasing version {version}", what, self.console):
+        with (
+            doing(f"Releasing version {version}", what, self.console),
+            self._quietly(f"release-{version}") as quiet,
+        ):
             execution = release(
                 self._pipeline_name,
                 str(self.model),
@@ -165,8 +170,8 @@ class _Story:
         return made
 
     def _serve_first(self, workflow: Workflow) -> DeploymentExecution:
-        quiet = self._quiet("deployment-1")
-        deployment, _ = deploy(self.aws, workflow, self.folder / "deployments", quiet)
+        with self._quietly("deployment-1") as quiet:
+            deployment, _ = deploy(self.aws, workflow, self.folder / "deployments", quiet)
         return deployment
 
     def _wait_for_first(self, serving: Future[DeploymentExecution], workflow: Workflow) -> None:
@@ -178,7 +183,7 @@ class _Story:
 
     def _deploy_code(self, coming: Future[CloudAssembly]) -> None:
         what = "Deploying version 1's endpoints, and version 2's inference code"
-        done = "Deployed version 2's inference code, while version 1 comes into service"
+        done = "Deployed version 2's inference code, beside version 1's endpoints"
         with doing(what, done, self.console) as tell:
             assembly, log = coming.result(), self.folder / "version-2" / "cdk.log"
             CdkCli(self.aws.environment, log, app=str(assembly.folder), on_line=tell).deploy(
