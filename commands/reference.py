@@ -77,6 +77,7 @@ it serves until it is stopped.
 | `deploy-local` | `{endpoint, stacks: [{name, region}]}` |
 | `move` | `{name, to, file, changed, changes: [{path, before, after}], code: [{severity, file, line, message}], answers: {same, count, differences, errors, ways} or null}` |
 | `demo`, `run`, `start --local` | that of `status`, and `{packages, model, folder, report}` |
+| `demo --rollback` | that of `deploy`, and `notification: {subject, text}` |
 | `report` | `{report}` |
 | `start` | `{pipeline, arn, parameters}`; with `--wait` that of `status` |
 | `status` | `{pipeline, id, arn, status, start_time, end_time, duration_in_second, failure_reason, steps: [{name, status, duration_in_second, reason, log, log_group, log_stream_prefix, start_time, end_time}]}` |

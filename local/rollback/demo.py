@@ -60,6 +60,7 @@ class RollbackShown:
     def as_json(self) -> dict[str, Any]:
         """Return what ``--json`` prints."""
         return {
+            "pipeline": self.deployment.settings.get("pipeline_name"),
             **self.deployment.as_json(),
             "regions": [each.as_json() for each in self.states],
             "notification": self.mail._asdict(),

@@ -16,10 +16,14 @@ from commands.program import COMMANDS, app, command
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.aws.cloud_assembly import CloudAssembly
+from constructs_lib.endpoints.deployment import deployment_of
 from local.emulator import EmbeddedAws
 from local.outcome import Release
+from local.rollback import RollbackShown
+from local.rollback.inbox import Mail
 from local.runner import read_execution
 from tests.command_line.registered_pipeline import NAME, write_record
+from tests.endpoints.histories import taken_back
 from tests.example_pipeline import MODEL
 
 ROOT = Path(__file__).parents[2]
@@ -90,6 +94,27 @@ def test_demo_prints_the_execution(state: Path, monkeypatch: pytest.MonkeyPatch)
     assert result.exit_code == ExitCode.ERROR  # the execution failed
     assert (document["status"], document["packages"], document["model"]) == ("Failed", [], None)
     assert "something for a person" in result.stderr
+
+
+def test_the_demo_of_a_rollback_prints_who_serves_what(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = taken_back()
+
+    def run(folder: Path, console: Any) -> RollbackShown:
+        console.print("something for a person")
+        deployment = deployment_of(history.description, history.events)
+        return RollbackShown(deployment, (), Mail("told", "in words"), folder / "report.html")
+
+    monkeypatch.setattr("local.rollback.run_rollback_demo", run)
+
+    result = CliRunner().invoke(app, ["demo", "--rollback", "--json"])
+
+    document = _document(result)
+    assert (document["pipeline"], document["status"]) == (NAME, "FAILED")
+    assert document["regions"] == []
+    assert document["notification"] == {"subject": "told", "text": "in words"}
+    assert document["report"] == str(state / "demo-rollback" / "report.html")
 
 
 def test_deploy_local_prints_the_stacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
