@@ -13,14 +13,13 @@ from benchmarks.faults.serving import workflow
 from benchmarks.faults.serving.endpoints import Site
 from benchmarks.faults.serving.scenarios import (
     SINGLE,
-    ServingScenario,
-    Story,
     planned_calls,
     results,
     single_fault,
     special_scenarios,
     stopped_at,
 )
+from benchmarks.faults.serving.story import ServingScenario, Story
 from benchmarks.faults.serving.workflow import Ended
 from constructs_lib.infrastructure.serving.workflow import deployment_workflow
 
@@ -76,9 +75,13 @@ def test_regions_that_go_down_and_what_people_do_break_no_invariant() -> None:
 
 
 def test_alarms_that_trip_or_are_deleted_break_no_invariant() -> None:
-    chosen = [each for each in special_scenarios() if "alarm" in each.row]
+    chosen = [
+        each
+        for each in special_scenarios()
+        if "alarm" in each.row or each.row.endswith("old fleet fails")
+    ]
 
-    assert len(chosen) == 3 * 4
+    assert len(chosen) == 3 * 5 + 3
     assert _broken(*chosen) == {}
 
 

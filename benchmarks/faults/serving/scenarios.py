@@ -9,22 +9,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Final
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from benchmarks.faults.scenarios import ScenarioResult
 from benchmarks.faults.serving import endpoints
 from benchmarks.faults.serving.clock import ago
-from benchmarks.faults.serving.endpoints import (
-    Call,
-    FakeEndpoint,
-    Fault,
-    FunctionKilledError,
-    Site,
-    sites,
-)
+from benchmarks.faults.serving.endpoints import Call, FakeEndpoint, Fault, Site, sites
+from benchmarks.faults.serving.guarded import guarded_scenarios
+from benchmarks.faults.serving.story import ServingScenario, Story
 from benchmarks.faults.serving.workflow import DeploymentRun, Ended, request
 from benchmarks.faults.serving.world import REGIONS, ServingWorld
 
@@ -42,69 +34,6 @@ _OUTCOMES: Final = (
     *("alarm", "alarm_and_rollback_failed"),
 )
 _DONE: Final = ("deployed", "rolled_back", "unchanged")
-
-
-@dataclass(frozen=True)
-class ServingScenario:
-    """What happens to a deployment, by the row of the table that it belongs in."""
-
-    row: str
-    label: str
-    happen: Callable[[Story], Ended | None]
-    """Goes through the deployment; what came of it, unless that is looked at within."""
-    may_need_person: bool = False
-    """Whether a region may be left as it is, if a person is told."""
-
-
-@dataclass
-class Story:
-    """A deployment of a new version in a world where another one serves."""
-
-    world: ServingWorld
-    former: int
-    number: int
-    faults: int = 0
-    violations: list[str] = field(default_factory=list)
-
-    def deploy(self, action: str = "deploy", **asked: object) -> Ended:
-        """Run an execution to its end."""
-        return DeploymentRun(self.world, request(action, **asked)).run()
-
-    @contextmanager
-    def under(self, fault: Fault) -> Iterator[None]:
-        """Let calls meet a fault, and count how often it did."""
-
-        def counted(call: Call, make: Callable[[], object]) -> object:
-            times, refusal = 0, None
-
-            def made() -> object:
-                nonlocal times, refusal
-                times += 1
-                try:
-                    return make()
-                except ClientError as error:
-                    refusal = error
-                    raise
-
-            try:
-                return fault(call, made)
-            except (BotoCoreError, ClientError, FunctionKilledError) as error:
-                # What the service itself refuses is none.
-                self.faults += error is not refusal
-                raise
-            finally:
-                self.faults += times > 1
-
-        self.world.services.fault = counted
-        try:
-            yield
-        finally:
-            self.world.services.fault = None
-
-    def check(self, what: str, *, holds: bool) -> None:
-        """Note an invariant that does not hold: ``what`` is so instead."""
-        if not holds:
-            self.violations.append(f"{what}: {self.world.serving()}")
 
 
 def run(world: ServingWorld, scenario: ServingScenario) -> ScenarioResult:
@@ -268,13 +197,11 @@ def stopped_at(name: str, site: Site, outcome: str | None) -> ServingScenario:
 
 def special_scenarios() -> Iterator[ServingScenario]:
     """Yield what no fault of a single call is."""
+    yield from guarded_scenarios()
     for code, region in REGIONS.items():
         for outcome in _OUTCOMES:
             name = outcome.replace("_", " ")
             yield ServingScenario(f"deployment: {name}", code, _ends(region, outcome))
-        for name, happen in (("trips", _trip), ("is deleted", _delete_alarm)):
-            label, row = f"{code} after success", f"deployment: alarm {name}"
-            yield ServingScenario(row, label, _after_success(region, happen))
         for when in ("resolve", "update", "look", "record"):
             label = f"{code} from {when} on"
             yield ServingScenario("deployment: region down a while", label, _down(region, when, 12))
@@ -314,37 +241,6 @@ def _never_ends(region: str) -> Callable[[Story], Ended]:
         return ended
 
     return happen
-
-
-def _after_success(
-    region: str, happen: Callable[[Story, str, str], None]
-) -> Callable[[Story], Ended]:
-    """Let something happen to the alarm of a version that serves in a region."""
-
-    def deploy(story: Story) -> Ended:
-        def meet(call: Call, make: Callable[[], object]) -> object:
-            endpoint = story.world.services.endpoint(region)
-            if call.action == "try" and call.region == region and endpoint is not None:
-                story.world.services.fault = None
-                story.faults += 1
-                happen(story, region, f"{endpoint.configuration}-latency")
-            return make()
-
-        with story.under(meet):
-            ended = story.deploy()
-        story.check(f"it ended as {ended.status}", holds=ended.status == "taken_back")
-        story.check("the reason does not name the alarm", holds="-latency" in ended.cause)
-        return ended
-
-    return deploy
-
-
-def _trip(story: Story, region: str, name: str) -> None:
-    story.world.services.alarms.trip(region, name)
-
-
-def _delete_alarm(story: Story, region: str, name: str) -> None:
-    story.world.services.alarms.delete(region, name)
 
 
 def _down(region: str, action: str, calls: int) -> Callable[[Story], Ended]:
