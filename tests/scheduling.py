@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 from xdist.scheduler import LoadFileScheduling
 
 ROOMS = ("tests/security", "tests/synth", "tests/local/runner", "tests/local/emulator")
 """Their tests share syntheses of the app, or one embedded AWS: two processes would make two."""
 
+LONG = ("tests/test_pipelines_of_ones_own.py",)
+"""Few tests that take minutes: begun last, one process would wait for the other to end them."""
+
 
 class RoomScheduling(LoadFileScheduling):  # type: ignore[misc]
-    """Gives a process a room or a file at a time, those of most tests first."""
+    """Gives a process a room or a file at a time: the long ones first, then those of most tests."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
         return next((room for room in ROOMS if path.is_relative_to(room)), str(path))
+
+    def _assign_work_unit(self, node: Any) -> None:
+        for scope in LONG:
+            if scope in self.workqueue:
+                self.workqueue.move_to_end(scope, last=False)
+        super()._assign_work_unit(node)

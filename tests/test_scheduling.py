@@ -1,0 +1,32 @@
+"""Which tests a process gets, and in which order."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+import pytest
+from xdist.scheduler import LoadFileScheduling
+
+from tests.example_pipeline import ROOT
+from tests.scheduling import LONG, ROOMS, RoomScheduling
+
+
+def test_what_takes_minutes_begins_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    monkeypatch.setattr(
+        LoadFileScheduling,
+        "_assign_work_unit",
+        lambda scheduling, _node: begun.append(scheduling.workqueue.popitem(last=False)[0]),
+        raising=False,
+    )
+    scheduling = RoomScheduling.__new__(RoomScheduling)
+    scheduling.workqueue = OrderedDict.fromkeys(["tests/synth", *LONG, "tests/test_git.py"])
+
+    while scheduling.workqueue:
+        scheduling._assign_work_unit(None)
+
+    assert begun == [*LONG, "tests/synth", "tests/test_git.py"]
+
+
+def test_what_is_scheduled_apart_is_there() -> None:
+    assert all((ROOT / path).exists() for path in (*LONG, *ROOMS))
