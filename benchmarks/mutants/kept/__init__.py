@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from benchmarks.mutants.kept import functions, gate, linter, packager, policies, verifier
+from benchmarks.mutants.kept import (
+    deployment,
+    functions,
+    gate,
+    linter,
+    packager,
+    policies,
+    verifier,
+)
 from benchmarks.mutants.planted import PlantedFault
 
 FAULTS: Final[Mapping[str, Sequence[PlantedFault]]] = {
@@ -15,4 +23,5 @@ FAULTS: Final[Mapping[str, Sequence[PlantedFault]]] = {
     "functions": functions.FAULTS,
     "gate": gate.FAULTS,
     "policies": policies.FAULTS,
+    "deployment": deployment.FAULTS,
 }
