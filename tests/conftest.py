@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from botocore.loaders import JSONFileLoader
 
+from commands.terminal import places
 from constructs_lib.compilation import parent as compilation
 from local.emulator import embedded
 from tests.example_pipeline import CONFIG
@@ -105,6 +106,12 @@ def copies_of_warm_processes() -> Iterator[None]:
         patch.setattr(compilation, "_start_compiler", compiler.start)
         patch.setattr(embedded, "_start_server", emulator.start)
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_environment_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what a command was told hold for its test: it leaves it to the rest of its process."""
+    monkeypatch.setattr(places, "_CHOSEN", [])
 
 
 @pytest.fixture(scope="session")
