@@ -104,8 +104,8 @@ def _waves(settings: Settings) -> str:
 def _cost(old: Settings | None, new: Settings | None) -> Iterator[Change]:
     costs = [None if side is None else EndpointCost.of(side) for side in (old, new)]
     told = {
-        "endpoints, a month": [each and each.monthly for each in costs],
-        "a deployment": [each and each.per_deployment for each in costs],
+        "endpoints, a month": [None if each is None else each.monthly for each in costs],
+        "a deployment": [None if each is None else each.per_deployment for each in costs],
     }
     for what, (before, after) in told.items():
         if before != after:

@@ -40,7 +40,7 @@ def test_they_follow_the_limits_of_the_config(world: ServingWorld, deploy: Deplo
     deploy()
     world.register()
 
-    limits = {"latency_milliseconds": 50, "error_rate_percent": None, "names": []}
+    limits: dict[str, Any] = {"latency_milliseconds": 50, "error_rate_percent": None, "names": []}
     deploy(settings=world.settings(alarms=limits))
 
     alarms = _standing("eu-west-1")
