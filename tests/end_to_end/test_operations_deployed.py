@@ -290,6 +290,10 @@ def test_alarms_and_dashboard_are_about_what_is_deployed(operated: Operated) -> 
     (dashboard,) = cloudwatch.list_dashboards()["DashboardEntries"]
     answer = cloudwatch.get_dashboard(DashboardName=dashboard["DashboardName"])
     widgets = json.loads(answer["DashboardBody"])["widgets"]
-    assert len(widgets) == 5
+    asked = [
+        {each[3] for each in widget["properties"]["metrics"] if each[0] == "AWS/SageMaker"}
+        for widget in widgets[5:]
+    ]
+    assert asked == [{"returns-risk"}] * 3
     shown = set(widgets[0]["properties"]["alarms"])
     assert shown < {alarm["AlarmArn"] for alarm in alarms}
