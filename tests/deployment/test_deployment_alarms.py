@@ -82,7 +82,9 @@ def test_alarms_come_and_go_with_their_configuration(world: ServingWorld, deploy
         names = world.configurations(code)
         assert len(names) == 3
         kinds = ("latency", "errors")
-        assert _alarms(code) == {f"{name}-{kind}" for name in names for kind in kinds}
+        watched = {f"{name}-{kind}" for name in names for kind in kinds}
+        assert _alarms(code) - watched == {f"returns-risk-standing-{kind}" for kind in kinds}
+        assert watched < _alarms(code)
 
 
 def test_undeploy_removes_its_alarms_and_nobody_else_s(

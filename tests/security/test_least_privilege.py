@@ -23,6 +23,7 @@ from tests.security.removals import Removals
 
 _SSE = "s3:x-amz-server-side-encryption"
 _ASKED_FOR_EVERYWHERE = {
+    "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -30,9 +31,9 @@ _ASKED_FOR_EVERYWHERE = {
     "ec2:DeleteNetworkInterfacePermission",
     "ec2:ModifyNetworkInterfaceAttribute",
 }
-"""Amazon CloudWatch API Reference, DescribeAlarms, of composite alarms; Amazon SageMaker Developer
-Guide, "How to use SageMaker AI execution roles" on CreateProcessingJob, and for the last "Give
-Inference Recommender Jobs Access to Resources in Your Amazon VPC"."""
+"""Amazon CloudWatch API Reference, DescribeAlarmHistory and DescribeAlarms, of composite alarms;
+Amazon SageMaker Developer Guide, "How to use SageMaker AI execution roles" on CreateProcessingJob,
+and for the last "Give Inference Recommender Jobs Access to Resources in Your Amazon VPC"."""
 
 
 def test_every_role_is_needed_by_something(proof: Proof) -> None:

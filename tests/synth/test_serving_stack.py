@@ -131,6 +131,7 @@ def test_the_deployed_definition_runs(templates: dict[str, Template]) -> None:
             "prepare": lambda _event: {},
             "update": lambda _event: {},
             "look": lambda _event: {"status": "serving"},
+            "look_again": lambda _event: {"status": "serving", "seen": {}},
             "try": lambda _event: {"answers": []},
             "record": lambda event: {"regions": event["results"]},
         }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,7 +94,7 @@ def test_the_end_of_the_server_leaves_nothing(own: EmbeddedAws, folder: str) -> 
 
 def test_the_death_of_the_server_leaves_no_process(own: EmbeddedAws, folder: str) -> None:
     assert own._process is not None
-    os.kill(own._process.pid, signal.SIGKILL)
+    own._process.kill()
 
     wait_until(lambda: not is_used(folder))
     own.stop()
