@@ -7,7 +7,7 @@ Amazon SageMaker API Reference, CreateEndpointConfig, KmsKeyId.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from constructs_lib.arns import arn_names
@@ -245,9 +245,9 @@ def _watch_alarms(pipeline: ServedPipeline, region: ServedRegion) -> Statement:
     Source: "Auto-Rollback Configuration and Monitoring" in its developer guide, which asks for it
     of the execution role.
     """
-    alarms = (*pipeline.alarm_arns(), *pipeline.named_alarm_arns())
+    here = replace(pipeline, regions=[region])
     return Statement(
         sid="WatchAlarms",
         actions=["cloudwatch:DescribeAlarms"],
-        resources=[each for each in alarms if f":{region.aws_region}:" in each],
+        resources=[*here.alarm_arns(), *here.named_alarm_arns()],
     )

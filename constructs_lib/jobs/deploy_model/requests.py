@@ -76,12 +76,8 @@ def update_request(settings: Document, configuration_name: str) -> dict[str, Any
 
 
 def rollback_request(settings: Document, configuration_name: str) -> dict[str, Any]:
-    """Return those of a person's rollback: at once, and watched by its own alarms.
-
-    Those of people may have tripped by what it is to end.
-    """
-    own = {**settings, "alarms": {**settings["alarms"], "names": []}}
-    return _update(own, configuration_name, _at_once(settings["shift"]))
+    """Return those of a person's rollback: at once, and watched."""
+    return _update(settings, configuration_name, _at_once(settings["shift"]))
 
 
 def return_request(settings: Document, configuration_name: str) -> dict[str, Any]:

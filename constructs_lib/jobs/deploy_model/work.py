@@ -98,9 +98,10 @@ class Work:
             DeploymentError: Members are missing, or of another version or another action.
         """
         try:
-            settings, request = {**_UNWATCHED, **event["settings"]}, event["request"]
-            versions = {settings["schema_version"], request["schema_version"]}
+            request = event["request"]
             action = request["action"]
+            settings = _settings({**_UNWATCHED, **event["settings"]}, action)
+            versions = {settings["schema_version"], request["schema_version"]}
             execution = event["execution"]
         except (KeyError, TypeError) as error:
             raise DeploymentError(f"The workflow passes no {error}.") from error
@@ -165,6 +166,13 @@ class Work:
     def sagemaker(self, target: Mapping[str, Any]) -> Any:
         """Return SageMaker of a target's region."""
         return self.clients.sagemaker(target["aws_region"])
+
+
+def _settings(settings: dict[str, Any], action: str) -> dict[str, Any]:
+    """Leave out the alarms of people of a rollback: they may have tripped by what it is to end."""
+    if action == "rollback":
+        settings["alarms"] = {**settings["alarms"], "names": []}
+    return settings
 
 
 def now() -> datetime:

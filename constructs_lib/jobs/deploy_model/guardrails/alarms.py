@@ -35,16 +35,22 @@ def alarm_names(settings: Document, configuration_name: str) -> list[str]:
 
 def alarm_requests(settings: Document, configuration_name: str) -> list[dict[str, Any]]:
     """Return the arguments of PutMetricAlarm for each alarm of a configuration."""
-    dimensions = {
-        "EndpointName": settings["endpoint_name"],
-        "VariantName": settings["variant_name"],
-        "EndpointConfigName": configuration_name,
-    }
-    return endpoint_alarms(settings, configuration_name, dimensions)
+    return endpoint_alarms(settings, configuration_name, fleet(settings, configuration_name))
+
+
+def endpoint(settings: Document) -> list[dict[str, str]]:
+    """Return the dimensions of what an endpoint answers, whatever it serves with."""
+    names = {"EndpointName": settings["endpoint_name"], "VariantName": settings["variant_name"]}
+    return [{"Name": name, "Value": value} for name, value in names.items()]
+
+
+def fleet(settings: Document, configuration_name: str) -> list[dict[str, str]]:
+    """Return the dimensions of what the instances of one configuration answer."""
+    return [*endpoint(settings), {"Name": "EndpointConfigName", "Value": configuration_name}]
 
 
 def endpoint_alarms(
-    settings: Document, prefix: str, dimensions: Mapping[str, str]
+    settings: Document, prefix: str, dimensions: list[dict[str, str]]
 ) -> list[dict[str, Any]]:
     """Return the arguments of PutMetricAlarm for each limit that there is.
 
@@ -56,7 +62,7 @@ def endpoint_alarms(
     limits = settings["alarms"]
     shared = {
         "Namespace": NAMESPACE,
-        "Dimensions": [{"Name": name, "Value": value} for name, value in dimensions.items()],
+        "Dimensions": dimensions,
         "Period": _PERIOD_SECONDS,
         "EvaluationPeriods": _PERIODS,
         "ComparisonOperator": "GreaterThanThreshold",

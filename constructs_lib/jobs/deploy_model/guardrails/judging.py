@@ -9,8 +9,8 @@ from typing import Any, Final
 from ..errors import DeploymentError, place_of, working_on
 from ..updating import look
 from ..work import Work, now, read_time
-from .alarms import NAMESPACE
-from .watching import trouble, watched_names
+from .alarms import NAMESPACE, alarm_names, fleet
+from .watching import trouble
 
 _PERIOD_SECONDS: Final = 60
 
@@ -35,7 +35,7 @@ def look_again(
         return {"status": told["status"]}
     name, where = prepared["endpoint_config_name"], place_of(target)
     with working_on(where, f"looking at the alarms of {name}"):
-        names = watched_names(work, name)
+        names = alarm_names(work.settings, name)
         reason = trouble(work, target, name, updated["started_at"])
         proven = None if not names else {"invocations": _invocations(work, target, name, updated)}
     if reason is not None:
@@ -52,19 +52,14 @@ def _invocations(
 
     Source: "Amazon SageMaker AI metrics in Amazon CloudWatch" in the developer guide.
     """
-    dimensions = {
-        "EndpointName": work.endpoint_name,
-        "VariantName": work.settings["variant_name"],
-        "EndpointConfigName": configuration_name,
-    }
     told = work.clients.cloudwatch(target["aws_region"]).get_metric_statistics(
         Namespace=NAMESPACE,
         MetricName="Invocations",
-        Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        Dimensions=fleet(work.settings, configuration_name),
         StartTime=read_time(updated["started_at"]),
         EndTime=now() + timedelta(seconds=_PERIOD_SECONDS),
         Period=_PERIOD_SECONDS,
         Statistics=["Sum"],
     )
-    total = round(sum(each["Sum"] for each in told["Datapoints"]))
-    return max(0, int(total) - int(target["tried"]))
+    total: float = sum(each["Sum"] for each in told["Datapoints"])
+    return max(0, round(total) - int(target["tried"]))

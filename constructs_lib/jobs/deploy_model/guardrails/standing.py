@@ -11,18 +11,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..work import Work
-from .alarms import KINDS, endpoint_alarms
+from .alarms import KINDS, endpoint, endpoint_alarms
 
 _STANDING: Final = "standing"
 
 
 def standing_requests(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the arguments of PutMetricAlarm for each standing alarm."""
-    dimensions = {
-        "EndpointName": settings["endpoint_name"],
-        "VariantName": settings["variant_name"],
-    }
-    return endpoint_alarms(settings, _prefix(settings), dimensions)
+    return endpoint_alarms(settings, _prefix(settings), endpoint(settings))
 
 
 def put_standing_alarms(work: Work, target: Mapping[str, Any]) -> None:

@@ -19,29 +19,17 @@ from typing import Any, Final
 from ..errors import FAILURES, DeploymentError, place_of
 from ..requests import is_own_name, name_prefix
 from ..work import Work, read_time
-from .alarms import alarm_names, alarm_requests
+from .alarms import KINDS, LATENCY, alarm_names, alarm_requests
 
 _ALARM: Final = "ALARM"
 _TYPES: Final = ["CompositeAlarm", "MetricAlarm"]
 """Without them DescribeAlarms tells of alarms on metrics only."""
 _MOST_DELETED: Final = 100
 """DeleteAlarms: at most so many at once."""
-_LATENCY: Final = "latency"
-_KINDS: Final = (_LATENCY, "errors")
-"""How the names of a configuration's alarms end."""
 _DATAPOINTS: Final = re.compile(r"\[([^\]]*)\]")
 _NUMBER: Final = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\d:/])")
 
 logger = logging.getLogger(__name__)
-
-
-def watched_names(work: Work, configuration_name: str) -> list[str]:
-    """Name the alarms that watch a configuration come into service.
-
-    Those of people may have tripped by what a rollback is to end: it is watched by its own.
-    """
-    own = [each["AlarmName"] for each in alarm_requests(work.settings, configuration_name)]
-    return own if work.action == "rollback" else alarm_names(work.settings, configuration_name)
 
 
 def make_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) -> None:
@@ -53,11 +41,11 @@ def make_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) 
     Raises:
         DeploymentError: An alarm that the config names is not there, or is in ALARM already.
     """
-    names = watched_names(work, configuration_name)
+    names = alarm_names(work.settings, configuration_name)
     if not names:
         return
     found, cloudwatch = (
-        described(work, target, names),
+        _described(work, target, names),
         work.clients.cloudwatch(target["aws_region"]),
     )
     requests = alarm_requests(work.settings, configuration_name)
@@ -83,14 +71,15 @@ def _refuse_unfit(
         )
     for name, alarm in alarms.items():
         if alarm is not None and alarm["StateValue"] == _ALARM:
+            why = _said(alarm.get("StateReason"))
             raise DeploymentError(
-                f"{where}: the alarm {name} is in ALARM already ({_reason(alarm)}): it would take"
+                f"{where}: the alarm {name} is in ALARM already ({why}): it would take"
                 " the version back at once. Mend what it tells of, and deploy again; or go back:"
                 " release rollback."
             )
 
 
-def described(
+def _described(
     work: Work, target: Mapping[str, Any], names: Sequence[str]
 ) -> dict[str, Mapping[str, Any]]:
     """Describe alarms of a region by their names; those that are not there are left out."""
@@ -124,13 +113,14 @@ def remove_alarms(
         if wanted is None or configuration in wanted
     ]
     for start in range(0, len(names), _MOST_DELETED):
-        cloudwatch.delete_alarms(AlarmNames=names[start : start + _MOST_DELETED])
-        logger.info("Removed alarms in %s: %s", place_of(target), ", ".join(names))
+        some = names[start : start + _MOST_DELETED]
+        cloudwatch.delete_alarms(AlarmNames=some)
+        logger.info("Removed alarms in %s: %s", place_of(target), ", ".join(some))
 
 
 def _configuration_of(work: Work, alarm_name: str) -> str | None:
     """Return the configuration that an alarm is of, by its name; None: it is somebody else's."""
-    for kind in _KINDS:
+    for kind in KINDS:
         name = alarm_name[: -len(kind) - 1]
         if alarm_name == f"{name}-{kind}" and is_own_name(work.settings, name):
             return name
@@ -154,10 +144,10 @@ def trouble(
     Returns:
         The end of a sentence; None where there is nothing to tell.
     """
-    names = watched_names(work, configuration_name)
+    names = alarm_names(work.settings, configuration_name)
     if not names:
         return None
-    found = described(work, target, names)
+    found = _described(work, target, names)
     told = [
         _tripped(work, name, state)
         for name in names
@@ -225,7 +215,7 @@ def _tripped(work: Work, name: str, state: Mapping[str, Any]) -> str:
     value = _value(reason, state.get("stateReasonData") or {})
     limits = work.settings["alarms"]
     is_own = _configuration_of(work, name) is not None
-    if is_own and value is not None and name.endswith(f"-{_LATENCY}"):
+    if is_own and value is not None and name.endswith(f"-{LATENCY}"):
         said = (
             f"p99 of the model's latency was {value / 1000:,.0f} ms, its limit is"
             f" {limits['latency_milliseconds']:,} ms"
@@ -236,7 +226,7 @@ def _tripped(work: Work, name: str, state: Mapping[str, Any]) -> str:
             f" {limits['error_rate_percent']:.3g} %"
         )
     else:
-        said = reason.rstrip(".") or "CloudWatch gives no reason"
+        said = _said(reason)
     return f"the alarm {name} has tripped: {said}"
 
 
@@ -251,5 +241,5 @@ def _value(reason: str, data: Mapping[str, Any]) -> float | None:
     return max(present) if present else None
 
 
-def _reason(alarm: Mapping[str, Any]) -> str:
-    return str(alarm.get("StateReason", "")).rstrip(".") or "CloudWatch gives no reason"
+def _said(reason: str | None) -> str:
+    return (reason or "").rstrip(".") or "CloudWatch gives no reason"
