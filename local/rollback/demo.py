@@ -34,11 +34,11 @@ from local.report.evaluation import Evaluation, find_evaluation
 from local.report.formats import number
 from local.rollback.inbox import Inbox, Mail
 from local.rollback.traffic import Traffic
-from local.rollback.versions import write_versions
+from local.rollback.versions import EXPECTED_TPS, write_versions
 from local.serving import approve, deploy, sample_request
 
-_PER_SECOND: Final = 40.0
-"""Requests in each region of the second wave: twenty times what the version was verified for."""
+_PER_SECOND: Final = 20.0 * EXPECTED_TPS
+"""Requests in each region of the second wave."""
 _LOGGED_WIDTH: Final = 120
 
 
