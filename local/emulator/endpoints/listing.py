@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from local.emulator.endpoints.words import refused
+from local.emulator.monitoring.times import in_utc
 from local.emulator.sagemaker.validation import check_request, request_of
 
 _PAGE: Final = 10
@@ -105,5 +106,4 @@ def _utc(moment: Any) -> datetime:
     """Read a time of moto's, or one of a request: seconds since 1970."""
     if isinstance(moment, int | float):
         return datetime.fromtimestamp(moment, UTC)
-    time: datetime = moment
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return in_utc(moment)

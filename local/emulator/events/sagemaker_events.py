@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import wraps
 from typing import Any, Final
 
 from local.emulator.endpoints.endpoint import ServedEndpoint
 from local.emulator.events.delivery import EventDelivery, iso_time
+from local.emulator.monitoring.times import in_utc
 from local.emulator.sagemaker.execution_steps import ExecutionSteps, Step, find_execution
 
 _EXECUTION: Final = "SageMaker Model Building Pipeline Execution Status Change"
@@ -120,8 +121,8 @@ class SageMakerEvents:
             "pipelineExecutionDisplayName": execution.pipeline_execution_display_name,
             "currentPipelineExecutionStatus": execution.pipeline_execution_status,
             "previousPipelineExecutionStatus": previous,
-            "executionStartTime": iso_time(_utc(execution.start_time)),
-            "executionEndTime": iso_time(_utc(execution.last_modified_time)) if is_over else None,
+            "executionStartTime": iso_time(in_utc(execution.start_time)),
+            "executionEndTime": iso_time(in_utc(execution.last_modified_time)) if is_over else None,
             "pipelineExecutionDescription": execution.pipeline_execution_description,
             "pipelineArn": pipeline_arn,
             "pipelineExecutionArn": arn,
@@ -184,21 +185,17 @@ class SageMakerEvents:
         self.delivery.emit("aws.sagemaker", kind, region, arns, given)
 
 
-def _utc(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
 def _capitals(status: str) -> str:
     """Write ``RollingBack`` as ``ROLLING_BACK``."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", status).upper()
 
 
 def _milliseconds(time: datetime) -> int:
-    return int(_utc(time).timestamp() * 1000)
+    return int(in_utc(time).timestamp() * 1000)
 
 
 def _as_text(value: object) -> str:
-    return iso_time(_utc(value)) if isinstance(value, datetime) else str(value)
+    return iso_time(in_utc(value)) if isinstance(value, datetime) else str(value)
 
 
 def _lower_camel_case(value: Any) -> Any:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from local.emulator.monitoring.evaluation import time_text
+from local.emulator.monitoring.times import in_utc, time_text
 
 _KIND: Final = "StateUpdate"
 _MOST: Final = 100
@@ -95,7 +95,7 @@ class AlarmHistory:
         return page
 
     def _found(self, given: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        start, end = (_utc(given.get(each)) for each in ("StartDate", "EndDate"))
+        start, end = (given.get(each) and in_utc(given[each]) for each in ("StartDate", "EndDate"))
         for item in list(self._items):
             if given.get("AlarmName") not in (None, item["AlarmName"]):
                 continue
@@ -104,7 +104,3 @@ class AlarmHistory:
             if (start and item["Timestamp"] < start) or (end and item["Timestamp"] > end):
                 continue
             yield item
-
-
-def _utc(moment: datetime | None) -> datetime | None:
-    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment

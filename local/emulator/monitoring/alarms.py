@@ -16,7 +16,6 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
 from functools import wraps
 from threading import Thread
 from typing import Any, Final
@@ -39,6 +38,7 @@ from local.emulator.monitoring.series import (
     current_series,
     metric_key,
 )
+from local.emulator.monitoring.times import in_utc
 from local.emulator.pace import Pace
 
 _TICK_SECONDS: Final = 0.1
@@ -195,7 +195,7 @@ class AlarmWatch:
 
 
 def _state_of(alarm: Any) -> AlarmState:
-    moment = alarm.state_updated_timestamp.replace(tzinfo=UTC)
+    moment = in_utc(alarm.state_updated_timestamp)
     return AlarmState(
         alarm.state_value, alarm.state_reason, alarm.state_reason_data or "{}", moment
     )

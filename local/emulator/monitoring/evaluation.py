@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from local.emulator.monitoring.datapoints import UnknownMathError
+from local.emulator.monitoring.times import time_text
 
 FURTHER_PERIODS: Final = 2
 """Looked at beyond the evaluation periods, for datapoints in place of missing ones: the guide has
@@ -78,13 +79,6 @@ def outcome_of(alarm: Any, points: Sequence[PeriodDatapoint], now: float) -> Ala
     after = _transition(alarm, state, wanted if is_alarm else count - wanted + 1)
     return AlarmOutcome(
         state, f"Threshold Crossed: {reason}{after}.", _reason_data(alarm, points, present, now)
-    )
-
-
-def time_text(moment: float) -> str:
-    """Write a time as CloudWatch does in documents, with milliseconds."""
-    return (
-        f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%dT%H:%M:%S}.{int(moment % 1 * 1000):03}+0000"
     )
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from local.emulator.monitoring.datapoints import UnknownMathError, expression_value, statistic
 from local.emulator.monitoring.series import MetricKey, current_series, metric_key
+from local.emulator.monitoring.times import in_utc
 from local.emulator.pace import Pace
 
 _DESCENDING: Final = "TimestampDescending"
@@ -96,7 +97,7 @@ class MetricCalls:
         period: float,
         name: str,
     ) -> Values:
-        start, end = _seconds(given["StartTime"]), _seconds(given["EndTime"])
+        start, end = (in_utc(given[each]).timestamp() for each in ("StartTime", "EndTime"))
         if start >= end:
             raise _invalid("The parameter StartTime must be less than the parameter EndTime.")
         length, series = period / self.pace.scale, current_series(backend)
@@ -151,7 +152,3 @@ def _key_of(metric: Mapping[str, Any]) -> MetricKey:
 
 
 _moment = partial(datetime.fromtimestamp, tz=UTC)
-
-
-def _seconds(moment: datetime) -> float:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -5,9 +5,11 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from threading import Lock
 from typing import Any
+
+from local.emulator.monitoring.times import in_utc
 
 MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 """Namespace, name and dimensions: each combination is a metric of its own."""
@@ -78,4 +80,4 @@ def _values_of(datum: Any) -> list[float]:
 def _timestamp(moment: Any) -> float:
     if isinstance(moment, str):
         moment = datetime.fromisoformat(moment)
-    return float((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return in_utc(moment).timestamp()
