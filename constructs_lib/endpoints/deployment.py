@@ -95,6 +95,11 @@ class DeploymentExecution:
         return None if self.end_time is None else (self.end_time - self.start_time).total_seconds()
 
     @property
+    def last_time(self) -> datetime:
+        """When it ended; while it runs, when its last task began."""
+        return self.end_time or self.tasks[-1].start_time
+
+    @property
     def action(self) -> str:
         """What was asked for: ``deploy``, ``rollback`` or ``undeploy``."""
         return str(self.request.get("action", "deploy"))
@@ -109,6 +114,11 @@ class DeploymentExecution:
         """What was found to be done; None before that."""
         plans = (each.outcome for each in self.tasks if each.action == "resolve")
         return next((plan for plan in plans if plan and plan.get("waves")), None)
+
+    @property
+    def waves(self) -> Sequence[Sequence[Mapping[str, Any]]]:
+        """The regions of the plan, those of one wave together; none before there is a plan."""
+        return self.plan["waves"] if self.plan else ()
 
     @property
     def version(self) -> int | None:

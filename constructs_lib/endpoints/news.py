@@ -79,7 +79,7 @@ class _Waves:
         self._begun = 0
 
     def begun_by(self, task: DeploymentTask) -> Iterator[News]:
-        waves = (self._deployment.plan or {}).get("waves", [])
+        waves = self._deployment.waves
         if task.action != "prepare":
             return
         number = next((n for n, wave in enumerate(waves, 1) if task.region in _codes(wave)), 0)

@@ -37,10 +37,9 @@ def measure(clients: AwsClients, deployment: DeploymentExecution) -> dict[str, A
         By region: ``fleets``, of the former and the new version, and ``alarms``, in the order of
         time; ``problem`` where they could not be read.
     """
-    waves = (deployment.plan or {}).get("waves", [])
     return {
         target["region_code"]: _of_region(clients, deployment, target)
-        for wave in waves
+        for wave in deployment.waves
         for target in wave
     }
 
@@ -76,8 +75,7 @@ def _fleets(deployment: DeploymentExecution, target: Mapping[str, Any]) -> Itera
 
 
 def _window(deployment: DeploymentExecution) -> tuple[datetime, datetime]:
-    end = deployment.end_time or deployment.tasks[-1].start_time
-    return deployment.start_time, end + _LAST
+    return deployment.start_time, deployment.last_time + _LAST
 
 
 def _series(cloudwatch: Any, deployment: DeploymentExecution, configuration: str) -> dict[str, Any]:

@@ -34,7 +34,6 @@ def spans_of(deployment: DeploymentExecution, target: Mapping[str, Any]) -> list
         deployment: That has ended.
         target: The region, as the plan has it.
     """
-    end = deployment.end_time or deployment.tasks[-1].start_time
     former, words = _former(target)
     first = _Change(deployment.start_time, former, words)
     tasks = [each for each in deployment.tasks if each.region == target["region_code"]]
@@ -43,7 +42,7 @@ def spans_of(deployment: DeploymentExecution, target: Mapping[str, Any]) -> list
     for change in changes:
         if change[1:] != distinct[-1][1:]:
             distinct.append(change)
-    ends = [after.time for _, after in pairwise(distinct)] + [end]
+    ends = [after.time for _, after in pairwise(distinct)] + [deployment.last_time]
     return [
         ServedSpan(each.time, until, *each[1:]) for each, until in zip(distinct, ends, strict=True)
     ]

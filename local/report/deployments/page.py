@@ -145,7 +145,7 @@ def _asked_for(deployment: DeploymentExecution) -> Html:
 def _sections(
     deployment: DeploymentExecution, measured: Mapping[str, Any]
 ) -> Iterator[ReportSection]:
-    waves = (deployment.plan or {}).get("waves", [])
+    waves = deployment.waves
     spans = {each["region_code"]: spans_of(deployment, each) for wave in waves for each in wave}
     yield ReportSection("over-time", "Versions over time", _over_time(deployment, spans))
     yield ReportSection("traffic", "Traffic", traffic_of(deployment, measured, spans))
