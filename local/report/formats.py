@@ -52,6 +52,11 @@ def number(value: float | None, unit: str = "") -> str:
     return f"{text} {unit}".rstrip()
 
 
+def figure_of(text: str) -> Html:
+    """Return a number as text, whose digits are of one width."""
+    return element("span", text, class_="number")
+
+
 def value_of(value: Any) -> Html:
     """Any value of a record, direction-isolated; very long ones are cut and say so."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""Tables with headers for rows and columns, and lists of names with values."""
+"""Tables with headers for rows and columns, bars in their cells, and lists of names with values."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def _row(columns: Sequence[str], row: Sequence[Child]) -> Html:
         for column, value in zip(columns[1:], others, strict=True)
     )
     return element("tr", element("th", first, scope="row"), *cells)
+
+
+def count_bar(count: int, most: int) -> Html:
+    """Draw a bar of a histogram, whose greatest count takes the whole width."""
+    rect = element("rect", width=f"{100 * count / most:.2f}%", height="100%", rx=2)
+    return element("svg", rect, class_="bar", aria_hidden="true")
 
 
 def named_values(pairs: Iterable[tuple[str, Child]]) -> Html:

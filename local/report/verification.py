@@ -17,7 +17,7 @@ from local.report.evaluation import (
 from local.report.formats import ABSENT, code_of, number, size, value_of
 from local.report.html import Html, element, join
 from local.report.states import badge
-from local.report.tables import named_values, table
+from local.report.tables import count_bar, named_values, table
 
 _MAX_LATENCY: Final = "max_latency_in_millisecond"
 
@@ -161,7 +161,8 @@ def _histogram(load: Load, limit: float | None) -> Html:
     while len(marked) > 1 and not (marked[-1][0].count or marked[-1][1]):
         marked.pop()
     rows = [
-        [_upper(bucket), _bar(bucket, most), f"{bucket.count:,}", marks] for bucket, marks in marked
+        [_upper(bucket), count_bar(bucket.count, most), f"{bucket.count:,}", marks]
+        for bucket, marks in marked
     ]
     return table(
         ["Up to", "Requests", "Count", "Marks"],
@@ -174,12 +175,6 @@ def _histogram(load: Load, limit: float | None) -> Html:
 def _upper(bucket: Bucket) -> str:
     upper = bucket.up_to_in_millisecond
     return "longer" if upper is None else number(upper, "ms")
-
-
-def _bar(bucket: Bucket, most: int) -> Html:
-    width = 100 * bucket.count / most
-    rect = element("rect", width=f"{width:.2f}%", height="100%", rx=2)
-    return element("svg", rect, class_="bar", aria_hidden="true")
 
 
 def _marks(load: Load, limit: float | None) -> Iterator[str]:

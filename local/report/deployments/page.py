@@ -18,10 +18,11 @@ from local.report.deployments.measuring import measure
 from local.report.deployments.over_time import ServedSpan, spans_of
 from local.report.deployments.traffic import traffic_of
 from local.report.document import ReportSection, compose_document, write_document
-from local.report.formats import code_of, duration, number, time_of, value_of
+from local.report.formats import code_of, duration, figure_of, number, time_of, value_of
 from local.report.html import Html, element, join
 from local.report.states import badge, css_class
 from local.report.tables import named_values, table
+from local.report.timeline import TimeScale
 
 DEPLOYMENT_RECORD: Final = "deployment.json"
 _REPORT_NAME: Final = "report.html"
@@ -32,7 +33,6 @@ _COLOURS: Final = {
     "changing": "Executing",
     "unclear": "Failed",
 }
-_LEAST_PERCENT: Final = 0.6
 
 
 class DeploymentRecordError(ReleaseError):
@@ -158,9 +158,9 @@ def _sections(
 def _over_time(deployment: DeploymentExecution, spans: Mapping[str, list[ServedSpan]]) -> Html:
     if not spans:
         return element("p", "No region was to be changed.")
-    total = max(deployment.duration_in_second or 0, 0.001)
+    scale = TimeScale(deployment.start_time, deployment.end_time)
     rows = [
-        [value_of(code), _bar(deployment, found, total), _in_words(deployment, found)]
+        [value_of(code), _bar(scale, found), _in_words(scale, found)]
         for code, found in spans.items()
     ]
     return table(
@@ -171,33 +171,24 @@ def _over_time(deployment: DeploymentExecution, spans: Mapping[str, list[ServedS
     )
 
 
-def _bar(deployment: DeploymentExecution, spans: Sequence[ServedSpan], total: float) -> Html:
+def _bar(scale: TimeScale, spans: Sequence[ServedSpan]) -> Html:
     """Draw a bar for the eye; the next column tells the same in words."""
     parts = [element("rect", width="100%", height="100%", rx=3, class_="track")]
-    for each in spans:
-        if each.kind in _COLOURS:
-            left = 100 * (each.start - deployment.start_time).total_seconds() / total
-            width = max(100 * (each.end - each.start).total_seconds() / total, _LEAST_PERCENT)
-            left = min(max(left, 0), 100 - _LEAST_PERCENT)
-            parts.append(
-                element(
-                    "rect",
-                    x=f"{left:.2f}%",
-                    width=f"{min(width, 100 - left):.2f}%",
-                    height="100%",
-                    class_=css_class(_COLOURS[each.kind]),
-                )
-            )
+    parts += [
+        scale.rect(each.start, each.end, class_=css_class(_COLOURS[each.kind]))
+        for each in spans
+        if each.kind in _COLOURS
+    ]
     return element("svg", *parts, class_="bar", aria_hidden="true")
 
 
-def _in_words(deployment: DeploymentExecution, spans: Sequence[ServedSpan]) -> Html:
+def _in_words(scale: TimeScale, spans: Sequence[ServedSpan]) -> Html:
     lines = []
     for each in spans:
-        after = (each.start - deployment.start_time).total_seconds()
+        after = duration(scale.after(each.start))
         colour = css_class(_COLOURS[each.kind]) if each.kind in _COLOURS else "state-notexecuted"
         mark = element("span", "", class_=f"mark {colour}", aria_hidden="true")
-        lines.append(element("li", mark, f"after {duration(after)}: ", value_of(each.words)))
+        lines.append(element("li", mark, f"after {after}: ", value_of(each.words)))
     return element("ol", *lines, class_="spans")
 
 
@@ -246,7 +237,7 @@ def _answers_of(answers: Sequence[Mapping[str, Any]], region: str) -> Html:
         [
             code_of(each.get("payload", "")),
             value_of(str(each.get("status", ""))),
-            element("span", number(each.get("milliseconds"), "ms"), class_="number"),
+            figure_of(number(each.get("milliseconds"), "ms")),
             code_of(each.get("excerpt", "")),
         ]
         for each in answers
@@ -258,7 +249,7 @@ def _answers_of(answers: Sequence[Mapping[str, Any]], region: str) -> Html:
 def _events(deployment: DeploymentExecution) -> Html:
     rows = [
         [
-            element("span", f"{each.time:%H:%M:%S}", class_="number"),
+            figure_of(f"{each.time:%H:%M:%S}"),
             value_of(each.region or "all"),
             _what(each),
         ]

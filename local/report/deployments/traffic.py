@@ -14,6 +14,7 @@ from local.report.formats import code_of, duration, number, value_of
 from local.report.html import Child, Html, element, join
 from local.report.states import css_class
 from local.report.tables import table
+from local.report.timeline import TimeScale
 
 _COLUMNS: Final = 100
 """At most, of the picture."""
@@ -86,39 +87,44 @@ def _region(
     heading = element("h3", value_of(code))
     if "problem" in measured:
         return join([heading, element("p", "Not measured: ", value_of(measured["problem"]))])
-    fleets = [_fleet(deployment, each) for each in measured["fleets"]]
+    scale = _scale(deployment)
+    fleets = [_fleet(scale, each) for each in measured["fleets"]]
     if not any(fleet.requests for fleet in fleets):
         return join([heading, element("p", "Nobody asked.", class_="absent")])
-    alarms = [_seconds(deployment, trips[0]["time"]) for trips in _by_name(measured["alarms"])]
-    again = _again(deployment, spans)
+    alarms = [_seconds(scale, trips[0]["time"]) for trips in _by_name(measured["alarms"])]
+    again, limit = _again(scale, spans), _limit(deployment)
     return element(
         "figure",
         heading,
-        element("figcaption", *_in_words(fleets, _limit(deployment))),
-        _picture(deployment, fleets, alarms, again),
+        element("figcaption", *_in_words(fleets, limit)),
+        _picture(scale, fleets, limit, alarms, again),
         _axis(deployment, alarms, again),
         class_="traffic",
     )
 
 
-def _fleet(deployment: DeploymentExecution, given: Mapping[str, Any]) -> _Fleet:
+def _fleet(scale: TimeScale, given: Mapping[str, Any]) -> _Fleet:
     version = given.get("version")
-    latency = _points(deployment, given.get("latency", []))
+    latency = _points(scale, given.get("latency", []))
     return _Fleet(
         given["kind"],
         "another configuration" if version is None else f"version {version}",
-        _points(deployment, given.get("requests", [])),
-        _points(deployment, given.get("errors", [])),
+        _points(scale, given.get("requests", [])),
+        _points(scale, given.get("errors", [])),
         [(time, value / _MICROSECONDS) for time, value in latency],
     )
 
 
-def _points(deployment: DeploymentExecution, given: Sequence[Sequence[Any]]) -> Points:
-    return [(max(_seconds(deployment, time), 0.0), float(value)) for time, value in given]
+def _points(scale: TimeScale, given: Sequence[Sequence[Any]]) -> Points:
+    return [(max(_seconds(scale, time), 0.0), float(value)) for time, value in given]
 
 
-def _seconds(deployment: DeploymentExecution, time: str) -> float:
-    return (datetime.fromisoformat(time) - deployment.start_time).total_seconds()
+def _scale(deployment: DeploymentExecution) -> TimeScale:
+    return TimeScale(deployment.start_time, deployment.end_time)
+
+
+def _seconds(scale: TimeScale, time: str) -> float:
+    return scale.after(datetime.fromisoformat(time))
 
 
 def _limit(deployment: DeploymentExecution) -> float | None:
@@ -126,11 +132,11 @@ def _limit(deployment: DeploymentExecution) -> float | None:
     return limit
 
 
-def _again(deployment: DeploymentExecution, spans: Sequence[ServedSpan]) -> float | None:
+def _again(scale: TimeScale, spans: Sequence[ServedSpan]) -> float | None:
     """Return when a region served its former version again, if it went back."""
     if len(spans) < 2 or spans[-1].kind != "former":
         return None
-    return (spans[-1].start - deployment.start_time).total_seconds()
+    return scale.after(spans[-1].start)
 
 
 def _in_words(fleets: Sequence[_Fleet], limit: float | None) -> Iterator[Html]:
@@ -157,29 +163,29 @@ def _legend(deployment: DeploymentExecution, measured: Mapping[str, Any]) -> Htm
 
 
 def _picture(
-    deployment: DeploymentExecution,
+    scale: TimeScale,
     fleets: Sequence[_Fleet],
+    limit: float | None,
     alarms: Sequence[float],
     again: float | None,
 ) -> Html:
-    total = max(deployment.duration_in_second or 0, 0.001)
     parts = [
         element("rect", y=0, width="100%", height=_REQUESTS_HEIGHT, class_="track"),
         element("rect", y=_LATENCY_TOP, width="100%", height=_LATENCY_HEIGHT, class_="track"),
-        *_requests(fleets, total),
-        *_latencies(fleets, _limit(deployment), total),
-        *(_line(time, total, "tripped") for time in alarms),
+        *_requests(fleets, scale),
+        *_latencies(fleets, limit, scale),
+        *(_line(time, scale, "tripped") for time in alarms),
     ]
     if again is not None:
-        parts.append(_line(again, total, "again"))
+        parts.append(_line(again, scale, "again"))
     return element("svg", *parts, width="100%", height=_HEIGHT, aria_hidden="true")
 
 
-def _requests(fleets: Sequence[_Fleet], total: float) -> Iterator[Html]:
+def _requests(fleets: Sequence[_Fleet], scale: TimeScale) -> Iterator[Html]:
     columns: dict[int, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for fleet in fleets:
         for time, value in fleet.requests:
-            columns[_column(time, total)][fleet.kind] += value
+            columns[_column(time, scale)][fleet.kind] += value
     most = max((sum(each.values()) for each in columns.values()), default=0) or 1
     for column, counts in sorted(columns.items()):
         bottom = _REQUESTS_HEIGHT
@@ -197,7 +203,7 @@ def _requests(fleets: Sequence[_Fleet], total: float) -> Iterator[Html]:
                 )
 
 
-def _latencies(fleets: Sequence[_Fleet], limit: float | None, total: float) -> Iterator[Html]:
+def _latencies(fleets: Sequence[_Fleet], limit: float | None, scale: TimeScale) -> Iterator[Html]:
     most = max([*(fleet.slowest or 0 for fleet in fleets), limit or 0]) * _ROOM_ABOVE or 1
 
     def height_of(value: float) -> str:
@@ -210,24 +216,20 @@ def _latencies(fleets: Sequence[_Fleet], limit: float | None, total: float) -> I
         for time, value in fleet.latency:
             yield element(
                 "circle",
-                cx=f"{_percent(time, total):.2f}%",
+                cx=f"{scale.percent(time):.2f}%",
                 cy=height_of(value),
                 r=_DOT,
                 class_=_COLOURS[fleet.kind],
             )
 
 
-def _line(time: float, total: float, kind: str) -> Html:
-    x = f"{_percent(time, total):.2f}%"
+def _line(time: float, scale: TimeScale, kind: str) -> Html:
+    x = f"{scale.percent(time):.2f}%"
     return element("line", x1=x, x2=x, y1=0, y2=_HEIGHT, class_=kind)
 
 
-def _column(time: float, total: float) -> int:
-    return min(int(time / total * _COLUMNS), _COLUMNS - 1)
-
-
-def _percent(time: float, total: float) -> float:
-    return min(max(100 * time / total, 0), 100)
+def _column(time: float, scale: TimeScale) -> int:
+    return min(int(time / scale.seconds * _COLUMNS), _COLUMNS - 1)
 
 
 def _axis(deployment: DeploymentExecution, alarms: Sequence[float], again: float | None) -> Html:
@@ -244,7 +246,7 @@ def _alarm_table(deployment: DeploymentExecution, measured: Mapping[str, Any]) -
         [
             value_of(code),
             code_of(trips[0]["name"]),
-            f"after {duration(_seconds(deployment, trips[0]['time']))}",
+            f"after {duration(_seconds(_scale(deployment), trips[0]['time']))}",
             value_of(_compared(trips[0])),
             f"{len(trips)} times" if len(trips) > 1 else "once",
         ]

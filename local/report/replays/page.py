@@ -11,10 +11,10 @@ from typing import Any, Final
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.paths import shown_path
 from local.report.document import ReportSection, compose_document, write_document
-from local.report.formats import ABSENT, code_of, number, time_of, value_of
+from local.report.formats import ABSENT, code_of, figure_of, number, time_of, value_of
 from local.report.html import Html, element, join
 from local.report.states import badge
-from local.report.tables import named_values, table
+from local.report.tables import count_bar, named_values, table
 
 REPLAY_RECORD: Final = "replay.json"
 _REPORT_NAME: Final = "report.html"
@@ -146,12 +146,12 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Html:
     rows = [
         [
             code_of(each["name"]),
-            _number(f"{each['value_count']:,}"),
-            _number(f"{each['differing_count']:,}"),
+            figure_of(f"{each['value_count']:,}"),
+            figure_of(f"{each['differing_count']:,}"),
             _size(each["absolute_difference"], "p50"),
             _size(each["absolute_difference"], "p99"),
             _size(each["absolute_difference"], "max"),
-            _number(_share(each["largest_relative_difference"])),
+            figure_of(_share(each["largest_relative_difference"])),
         ]
         for each in fields
     ]
@@ -163,12 +163,8 @@ def _fields(fields: Sequence[Mapping[str, Any]]) -> Html:
     return table(columns, rows, caption=caption)
 
 
-def _number(text: str) -> Html:
-    return element("span", text, class_="number")
-
-
 def _size(sizes: Mapping[str, float] | None, name: str) -> Html:
-    return _number(ABSENT if sizes is None else f"{sizes[name]:.3g}")
+    return figure_of(ABSENT if sizes is None else f"{sizes[name]:.3g}")
 
 
 def _share(share: float | None) -> str:
@@ -186,9 +182,9 @@ def _sizes(fields: Sequence[Mapping[str, Any]]) -> Html | None:
         rows = [
             [
                 _upper(bucket["up_to"]),
-                _bar(bucket["count"], most),
+                count_bar(bucket["count"], most),
                 f"{bucket['count']:,}",
-                _number(f"{bucket['count'] / each['value_count']:.1%}"),
+                figure_of(f"{bucket['count'] / each['value_count']:.1%}"),
             ]
             for bucket in counts
         ]
@@ -205,11 +201,6 @@ def _upper(bound: float | None) -> str:
     return "more" if bound is None else f"{bound * 100:g} %"
 
 
-def _bar(count: int, most: int) -> Html:
-    rect = element("rect", width=f"{100 * count / most:.2f}%", height="100%", rx=2)
-    return element("svg", rect, class_="bar", aria_hidden="true")
-
-
 def _differences(replay: Mapping[str, Any]) -> Html | None:
     rows = [
         [
@@ -217,7 +208,7 @@ def _differences(replay: Mapping[str, Any]) -> Html | None:
             _where(each),
             code_of(each["before"]),
             code_of(each["after"]),
-            _number(ABSENT if each["size"] is None else f"{each['size']:.3g}"),
+            figure_of(ABSENT if each["size"] is None else f"{each['size']:.3g}"),
         ]
         for compared in replay["fields"]
         for each in compared["examples"]
@@ -243,9 +234,9 @@ def _latency(replay: Mapping[str, Any]) -> Html:
     rows = [
         [
             title,
-            _number(number(before[name], "ms")),
-            _number(number(after[name], "ms")),
-            _number(_change(before[name], after[name])),
+            figure_of(number(before[name], "ms")),
+            figure_of(number(after[name], "ms")),
+            figure_of(_change(before[name], after[name])),
         ]
         for name, title in _QUANTILES.items()
     ]
@@ -284,8 +275,8 @@ def _tolerances(tolerances: Mapping[str, Mapping[str, float]]) -> Html:
     rows = [
         [
             code_of(name) if name != "default" else others,
-            _number(f"{each['absolute']:g}"),
-            _number(f"{each['relative']:g}"),
+            figure_of(f"{each['absolute']:g}"),
+            figure_of(f"{each['relative']:g}"),
         ]
         for name, each in tolerances.items()
     ]
