@@ -14,25 +14,20 @@ from constructs_lib.endpoints.watch import ended_words
 from constructs_lib.endpoints.workflow import AwsClients
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.paths import shown_path
+from local.report.deployments.colours import colour_of, mark_of
 from local.report.deployments.measuring import measure
 from local.report.deployments.over_time import ServedSpan, spans_of
 from local.report.deployments.traffic import traffic_of
 from local.report.document import ReportSection, compose_document, write_document
 from local.report.formats import code_of, duration, figure_of, number, time_of, value_of
 from local.report.html import Html, element, join
-from local.report.states import badge, css_class
+from local.report.states import badge
 from local.report.tables import named_values, table
 from local.report.timeline import TimeScale
 
 DEPLOYMENT_RECORD: Final = "deployment.json"
 _REPORT_NAME: Final = "report.html"
 _BADGES: Final = {"SUCCEEDED": "Succeeded", "RUNNING": "Executing", "ABORTED": "Stopped"}
-_COLOURS: Final = {
-    "former": "Reused",
-    "new": "Succeeded",
-    "changing": "Executing",
-    "unclear": "Failed",
-}
 
 
 class DeploymentRecordError(ReleaseError):
@@ -175,9 +170,9 @@ def _bar(scale: TimeScale, spans: Sequence[ServedSpan]) -> Html:
     """Draw a bar for the eye; the next column tells the same in words."""
     parts = [element("rect", width="100%", height="100%", rx=3, class_="track")]
     parts += [
-        scale.rect(each.start, each.end, class_=css_class(_COLOURS[each.kind]))
+        scale.rect(each.start, each.end, class_=colour_of(each.kind))
         for each in spans
-        if each.kind in _COLOURS
+        if each.kind != "absent"
     ]
     return element("svg", *parts, class_="bar", aria_hidden="true")
 
@@ -186,9 +181,8 @@ def _in_words(scale: TimeScale, spans: Sequence[ServedSpan]) -> Html:
     lines = []
     for each in spans:
         after = duration(scale.after(each.start))
-        colour = css_class(_COLOURS[each.kind]) if each.kind in _COLOURS else "state-notexecuted"
-        mark = element("span", "", class_=f"mark {colour}", aria_hidden="true")
-        lines.append(element("li", mark, f"after {after}: ", value_of(each.words)))
+        told = (f"after {after}: ", value_of(each.words))
+        lines.append(element("li", mark_of(each.kind), *told))
     return element("ol", *lines, class_="spans")
 
 

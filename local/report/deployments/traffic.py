@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from constructs_lib.endpoints.deployment import DeploymentExecution
-from local.report.deployments.over_time import ServedSpan
+from local.report.deployments.colours import colour_of, mark_of
+from local.report.deployments.over_time import Kind, ServedSpan
 from local.report.formats import code_of, duration, number, value_of
 from local.report.html import Child, Html, element, join
-from local.report.states import css_class
 from local.report.tables import table
 from local.report.timeline import TimeScale
 
@@ -20,7 +20,8 @@ _COLUMNS: Final = 100
 """At most, of the picture."""
 _MICROSECONDS: Final = 1000.0
 """In a millisecond."""
-_COLOURS: Final = {"former": css_class("Reused"), "new": css_class("Succeeded")}
+_STACKED: Final[tuple[Kind, ...]] = ("former", "new")
+"""From below."""
 _REQUESTS_HEIGHT: Final = 72.0
 _LATENCY_TOP: Final = 92.0
 _LATENCY_HEIGHT: Final = 80.0
@@ -36,7 +37,7 @@ Points = list[tuple[float, float]]
 class _Fleet:
     """What was measured of a version in a region."""
 
-    kind: str
+    kind: Kind
     name: str
     requests: Points
     errors: Points
@@ -141,14 +142,15 @@ def _again(scale: TimeScale, spans: Sequence[ServedSpan]) -> float | None:
 
 def _in_words(fleets: Sequence[_Fleet], limit: float | None) -> Iterator[Html]:
     for fleet in fleets:
-        mark = element("span", "", class_=f"mark {_COLOURS[fleet.kind]}", aria_hidden="true")
         errors = sum(value for _, value in fleet.errors)
         told = f"{fleet.total:,.0f} requests"
         if errors:
             told += f", {errors:,.0f} failed"
         if fleet.slowest is not None:
             told += f", p99 latency {number(fleet.slowest, 'ms')} in its slowest minute"
-        yield element("span", mark, value_of(f"{fleet.name}: {told}"), class_="fleet")
+        yield element(
+            "span", mark_of(fleet.kind), value_of(f"{fleet.name}: {told}"), class_="fleet"
+        )
     if limit is not None:
         yield element("span", f"limit: {number(limit, 'ms')}", class_="fleet")
 
@@ -189,7 +191,7 @@ def _requests(fleets: Sequence[_Fleet], scale: TimeScale) -> Iterator[Html]:
     most = max((sum(each.values()) for each in columns.values()), default=0) or 1
     for column, counts in sorted(columns.items()):
         bottom = _REQUESTS_HEIGHT
-        for kind in _COLOURS:
+        for kind in _STACKED:
             height = counts.get(kind, 0) / most / _ROOM_ABOVE * _REQUESTS_HEIGHT
             if height:
                 bottom -= height
@@ -199,7 +201,7 @@ def _requests(fleets: Sequence[_Fleet], scale: TimeScale) -> Iterator[Html]:
                     width=f"{100 / _COLUMNS:.2f}%",
                     y=f"{bottom:.1f}",
                     height=f"{height:.1f}",
-                    class_=_COLOURS[kind],
+                    class_=colour_of(kind),
                 )
 
 
@@ -219,7 +221,7 @@ def _latencies(fleets: Sequence[_Fleet], limit: float | None, scale: TimeScale) 
                 cx=f"{scale.percent(time):.2f}%",
                 cy=height_of(value),
                 r=_DOT,
-                class_=_COLOURS[fleet.kind],
+                class_=colour_of(fleet.kind),
             )
 
 
