@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from local.emulator import EmbeddedAws
-from tests.local.emulator.policies import Statement, allow, document
+from tests.local.emulator.policies import Statement, allow
+from tests.local.emulator.queues import Queue
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
 MODEL = """
@@ -159,32 +160,16 @@ class Served:
 
     def events(self, kind: str) -> Callable[[], list[dict[str, Any]]]:
         """Listen to events of a kind; returns what tells their details, in any order."""
-        sqs, events, name = self.aws.client("sqs"), self.aws.client("events"), self.name
-        url = sqs.create_queue(QueueName=name)["QueueUrl"]
-        queue = f"arn:aws:sqs:us-east-1:{self.aws.account_id}:{name}"
-        principal = {"Service": "events.amazonaws.com"}
-        policy = document({**allow("sqs:SendMessage", queue), "Principal": principal})
-        sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        events, name = self.aws.client("events"), self.name
+        queue = Queue.create(self.aws, name, sender="events.amazonaws.com")
         pattern = {
             "source": ["aws.sagemaker"],
             "detail-type": [kind],
             "detail": {"EndpointName": [name]},
         }
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
-        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue}])
-
-        def told() -> list[dict[str, Any]]:
-            self.aws.house.settle()
-            found: list[dict[str, Any]] = []
-            while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-                "Messages"
-            ):
-                for message in messages:
-                    found.append(json.loads(message["Body"])["detail"])
-                    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            return found
-
-        return told
+        events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue.arn}])
+        return lambda: [event["detail"] for event in queue.bodies()]
 
 
 def permissions(bucket: str) -> list[Statement]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws, ExecutionStatus, run_execution
 from tests.local.emulator.policies import allow, document
+from tests.local.emulator.queues import Queue
 
 CreateFunction = Callable[..., str]
 CreateRole = Callable[..., str]
@@ -24,43 +24,12 @@ def _name(kind: str) -> str:
     return f"{kind}-{uuid.uuid4().hex[:12]}"
 
 
-@dataclass(frozen=True)
-class Queue:
-    """A queue that EventBridge may send to, unless told otherwise."""
-
-    aws: EmbeddedAws
-    url: str
-    arn: str
-
-    def messages(self) -> list[dict[str, Any]]:
-        """Wait for deliveries, and take all messages."""
-        self.aws.house.settle()
-        answer = self.aws.client("sqs").receive_message(
-            QueueUrl=self.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        )
-        messages: list[dict[str, Any]] = answer.get("Messages", [])
-        for each in messages:
-            self.aws.client("sqs").delete_message(
-                QueueUrl=self.url, ReceiptHandle=each["ReceiptHandle"]
-            )
-        return messages
-
-    def bodies(self) -> list[Any]:
-        """Take what the messages say."""
-        return [json.loads(each["Body"]) for each in self.messages()]
-
-
 @pytest.fixture
 def create_queue(aws: EmbeddedAws) -> Callable[..., Queue]:
+    """Create a queue that EventBridge may send to, unless told otherwise."""
+
     def create(*, is_open: bool = True) -> Queue:
-        sqs = aws.client("sqs")
-        url = sqs.create_queue(QueueName=_name("queue"))["QueueUrl"]
-        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-        arn = found["QueueArn"]
-        if is_open:
-            policy = document({**allow("sqs:SendMessage", arn), "Principal": EVENTS})
-            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-        return Queue(aws, url, arn)
+        return Queue.create(aws, _name("queue"), sender=EVENTS["Service"] if is_open else None)
 
     return create
 

@@ -13,6 +13,7 @@ import pytest
 from local.emulator import EmbeddedAws
 from local.emulator.events.schedules import Recurrence, ScheduleExpressionError
 from tests.local.emulator.policies import allow, document
+from tests.local.emulator.queues import Queue
 
 START = datetime(2026, 11, 2, 8, 30, tzinfo=UTC)  # a Monday
 
@@ -72,21 +73,6 @@ def own_aws() -> Iterator[EmbeddedAws]:
         yield aws
 
 
-def _queue(aws: EmbeddedAws, name: str) -> tuple[str, str]:
-    sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    return url, found["QueueArn"]
-
-
-def _take(aws: EmbeddedAws, url: str) -> list[str]:
-    messages = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-    found = messages.get("Messages", [])
-    for each in found:
-        aws.client("sqs").delete_message(QueueUrl=url, ReceiptHandle=each["ReceiptHandle"])
-    return [each["Body"] for each in found]
-
-
 def _role(aws: EmbeddedAws, *resources: str) -> str:
     trust = allow("sts:AssumeRole", "*", Principal={"Service": "scheduler.amazonaws.com"})
     del trust["Resource"]
@@ -100,9 +86,8 @@ def _role(aws: EmbeddedAws, *resources: str) -> str:
 
 def test_turning_the_clock_runs_schedules_as_their_role(own_aws: EmbeddedAws) -> None:
     aws = own_aws
-    (url, queue), (closed_url, closed) = _queue(aws, "open"), _queue(aws, "closed")
-    dead_url, dead = _queue(aws, "dead")
-    scheduler, role = aws.client("scheduler"), _role(aws, queue, dead)
+    queue, closed, dead = (Queue.create(aws, name) for name in ("open", "closed", "dead"))
+    scheduler, role = aws.client("scheduler"), _role(aws, queue.arn, dead.arn)
 
     def create(name: str, expression: str, target: str, **options: Any) -> str:
         body = {"Arn": target, "RoleArn": role, "Input": json.dumps(name)}
@@ -110,43 +95,41 @@ def test_turning_the_clock_runs_schedules_as_their_role(own_aws: EmbeddedAws) ->
             Name=name,
             ScheduleExpression=expression,
             FlexibleTimeWindow={"Mode": "OFF"},
-            Target={**body, "DeadLetterConfig": {"Arn": dead}},
+            Target={**body, "DeadLetterConfig": {"Arn": dead.arn}},
             **options,
         )
         return str(answer["ScheduleArn"])
 
-    rate = create("rate", "rate(1 day)", queue)
-    refused = create("refused", "rate(12 hours)", closed)
-    create("off", "rate(1 hour)", queue, State="DISABLED")
+    rate = create("rate", "rate(1 day)", queue.arn)
+    refused = create("refused", "rate(12 hours)", closed.arn)
+    create("off", "rate(1 hour)", queue.arn, State="DISABLED")
     once = f"at({datetime.now(UTC) + timedelta(hours=30):%Y-%m-%dT%H:%M:%S})"
-    create("once", once, queue, ActionAfterCompletion="DELETE")
+    create("once", once, queue.arn, ActionAfterCompletion="DELETE")
     aws.house.advance_clock(3600)
-    assert _take(aws, url) == ['"rate"']  # a rate begins at once
-    assert _take(aws, dead_url) == ['"refused"']
+    assert queue.texts() == ['"rate"']  # a rate begins at once
+    assert dead.texts() == ['"refused"']
 
     due_arns = aws.house.advance_clock(36 * 3600)
 
     assert due_arns.count(rate) == 1
     assert due_arns.count(refused) == 3
-    assert sorted(_take(aws, url)) == ['"once"', '"rate"']
-    assert _take(aws, dead_url) == ['"refused"'] * 3
-    assert _take(aws, closed_url) == []
+    assert sorted(queue.texts()) == ['"once"', '"rate"']
+    assert dead.texts() == ['"refused"'] * 3
+    assert closed.texts() == []
     names = [each["Name"] for each in scheduler.list_schedules()["Schedules"]]
     assert sorted(names) == ["off", "rate", "refused"]
 
 
 def test_turning_the_clock_runs_rules_with_a_schedule(own_aws: EmbeddedAws) -> None:
     aws = own_aws
-    url, queue = _queue(aws, "open")
-    policy = {**allow("sqs:SendMessage", queue), "Principal": {"Service": "events.amazonaws.com"}}
-    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(policy)})
+    queue = Queue.create(aws, "open", sender="events.amazonaws.com")
     events = aws.client("events")
     events.put_rule(Name="hourly", ScheduleExpression="rate(1 hour)")
-    events.put_targets(Rule="hourly", Targets=[{"Id": "queue", "Arn": queue}])
+    events.put_targets(Rule="hourly", Targets=[{"Id": "queue", "Arn": queue.arn}])
 
     aws.house.advance_clock(1800)
-    assert _take(aws, url) == []
+    assert queue.texts() == []
     aws.house.advance_clock(3600)
 
-    (body,) = _take(aws, url)
-    assert json.loads(body)["detail-type"] == "Scheduled Event"
+    (body,) = queue.bodies()
+    assert body["detail-type"] == "Scheduled Event"

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from local.emulator import EmbeddedAws
 from tests.local.emulator.policies import allow, document
+from tests.local.emulator.queues import Queue
 
 CreateFunction = Callable[..., str]
 CreateRole = Callable[..., str]
@@ -158,14 +159,12 @@ def test_what_a_function_prints_is_in_its_log_group_if_its_role_may_write_there(
 def test_an_asynchronous_invocation_is_tried_three_times_and_then_kept(
     aws: EmbeddedAws, create_function: CreateFunction, create_role: CreateRole
 ) -> None:
-    sqs, bucket = aws.client("sqs"), f"bucket-{uuid.uuid4().hex[:12]}"
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
     aws.client("s3").create_bucket(Bucket=bucket)
-    url = sqs.create_queue(QueueName=f"queue-{uuid.uuid4().hex[:8]}")["QueueUrl"]
-    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]
-    arn = attributes["QueueArn"]
+    queue = Queue.create(aws, f"queue-{uuid.uuid4().hex[:8]}")
     role = create_role(
         allow("s3:PutObject", f"arn:aws:s3:::{bucket}/*"),
-        allow("sqs:SendMessage", arn),
+        allow("sqs:SendMessage", queue.arn),
         trusts=LAMBDA,
     )
     name = create_function(
@@ -178,7 +177,7 @@ def test_an_asynchronous_invocation_is_tried_three_times_and_then_kept(
             raise ValueError("no")
         """,
         role=role,
-        DeadLetterConfig={"TargetArn": arn},
+        DeadLetterConfig={"TargetArn": queue.arn},
         Timeout=30,
     )
 
@@ -189,7 +188,7 @@ def test_an_asynchronous_invocation_is_tried_three_times_and_then_kept(
 
     assert answer["StatusCode"] == 202
     assert aws.client("s3").list_objects_v2(Bucket=bucket)["KeyCount"] == 3
-    (message,) = sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"])["Messages"]
+    (message,) = queue.messages()
     assert json.loads(message["Body"]) == {"bucket": bucket}
     assert message["MessageAttributes"]["ErrorMessage"]["StringValue"] == "no"
 

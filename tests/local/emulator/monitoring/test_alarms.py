@@ -12,6 +12,7 @@ import pytest
 from local.emulator import EmbeddedAws
 from local.emulator.monitoring.datapoints import UnknownMathError, expression_value, statistic
 from tests.local.emulator.policies import allow, document
+from tests.local.emulator.queues import Queue
 from tests.waiting import wait_until
 
 PERIOD = 600
@@ -212,21 +213,13 @@ def test_an_alarm_tells_its_datapoints_and_its_threshold_and_keeps_that(
 
 
 def test_a_new_state_is_published_to_its_topic(aws: EmbeddedAws, alarm: Callable[..., str]) -> None:
-    sns, sqs, name = aws.client("sns"), aws.client("sqs"), f"told-{uuid.uuid4().hex[:8]}"
+    sns, name = aws.client("sns"), f"told-{uuid.uuid4().hex[:8]}"
     topic = sns.create_topic(Name=name)["TopicArn"]
-    queue = f"arn:aws:sqs:us-east-1:{aws.account_id}:{name}"
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    for service, action, arn, keep in (
-        ("cloudwatch", "sns:Publish", topic, "topic"),
-        ("sns", "sqs:SendMessage", queue, "queue"),
-    ):
-        principal = {"Service": f"{service}.amazonaws.com"}
-        policy = document({**allow(action, arn), "Principal": principal})
-        if keep == "topic":
-            sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
-        else:
-            sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
+    queue = Queue.create(aws, name, sender="sns.amazonaws.com")
+    cloudwatch = {"Service": "cloudwatch.amazonaws.com"}
+    policy = document(allow("sns:Publish", topic, Principal=cloudwatch))
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)
     watched = alarm(AlarmActions=[topic])
 
     aws.client("cloudwatch").set_alarm_state(
@@ -236,8 +229,7 @@ def test_a_new_state_is_published_to_its_topic(aws: EmbeddedAws, alarm: Callable
     found: list[dict[str, Any]] = []
 
     def is_told() -> bool:
-        for message in sqs.receive_message(QueueUrl=url).get("Messages", ()):
-            found.append(json.loads(json.loads(message["Body"])["Message"]))
+        found.extend(json.loads(body["Message"]) for body in queue.bodies())
         return bool(found)
 
     wait_until(is_told)

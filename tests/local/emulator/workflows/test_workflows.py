@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from local.emulator import EmbeddedAws
 from tests.local.emulator.conftest import StackDriver
 from tests.local.emulator.policies import allow, document
+from tests.local.emulator.queues import Queue
 from tests.waiting import wait_until
 
 STATES = {"Service": "states.amazonaws.com"}
@@ -272,19 +273,16 @@ def test_a_rule_starts_an_execution_and_its_end_is_told(
     aws: EmbeddedAws, machine: Callable[..., str], create_role: Callable[..., str]
 ) -> None:
     arn, name = machine({"Type": "Pass", "End": True}), f"rule-{uuid.uuid4().hex[:8]}"
-    events, sqs = aws.client("events"), aws.client("sqs")
+    events = aws.client("events")
     starts = create_role(
         allow("states:StartExecution", arn), trusts={"Service": "events.amazonaws.com"}
     )
-    url = sqs.create_queue(QueueName=name)["QueueUrl"]
-    queue = f"arn:aws:sqs:us-east-1:{aws.account_id}:{name}"
-    policy = {**allow("sqs:SendMessage", queue), "Principal": {"Service": "events.amazonaws.com"}}
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": document(policy)})
+    queue = Queue.create(aws, name, sender="events.amazonaws.com")
     events.put_rule(Name=name, EventPattern=json.dumps({"source": [name]}))
     events.put_targets(Rule=name, Targets=[{"Id": "machine", "Arn": arn, "RoleArn": starts}])
     pattern = {"source": ["aws.states"], "detail": {"stateMachineArn": [arn]}}
     events.put_rule(Name=f"{name}-ends", EventPattern=json.dumps(pattern))
-    events.put_targets(Rule=f"{name}-ends", Targets=[{"Id": "queue", "Arn": queue}])
+    events.put_targets(Rule=f"{name}-ends", Targets=[{"Id": "queue", "Arn": queue.arn}])
 
     entry = {"Source": name, "DetailType": "anything", "Detail": '{"given": 1}'}
     events.put_events(Entries=[entry])
@@ -292,11 +290,7 @@ def test_a_rule_starts_an_execution_and_its_end_is_told(
     told: list[dict[str, Any]] = []
 
     def has_ended() -> bool:
-        for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get(
-            "Messages", ()
-        ):
-            told.append(json.loads(message["Body"])["detail"])
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        told.extend(event["detail"] for event in queue.bodies())
         return {each["status"] for each in told} == {"RUNNING", "SUCCEEDED"}  # in any order
 
     wait_until(has_ended)
