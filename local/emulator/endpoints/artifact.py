@@ -27,7 +27,7 @@ from local.emulator.authorization.uses import Use
 from local.emulator.clients import Clients
 from local.emulator.endpoints.capture import DataCapture
 from local.emulator.endpoints.fleet import ServedFiles, new_folder
-from local.emulator.endpoints.words import CannotServeError, unhealthy, unreadable
+from local.emulator.endpoints.words import CannotServeError, log_group_of, unhealthy, unreadable
 from local.emulator.monitoring.log_streams import LogStream
 
 _SERVICE: Final = "sagemaker.amazonaws.com"
@@ -114,7 +114,7 @@ class ModelReader:
         key, identity = self._assume_role(model)
         self._check_calls(model, identity)
         log = LogStream(
-            group=f"/aws/sagemaker/Endpoints/{endpoint_name}",
+            group=log_group_of(endpoint_name),
             name=f"{variant}/i-{secrets.token_hex(8)}",
             region=model.region,
             identity=identity,

@@ -19,6 +19,7 @@ from constructs_lib.service_model import service_model
 from local.emulator.background import Background
 from local.emulator.endpoints.endpoint import Deployment, RunningVariant, ServedEndpoint
 from local.emulator.endpoints.fleet import FleetEndedError, ModelAnswer, ModelFailedError
+from local.emulator.endpoints.words import log_group_of
 from local.emulator.monitoring.endpoint_metrics import InvocationRecord
 
 _PREFIX: Final = "X-Amzn-SageMaker-"
@@ -116,7 +117,7 @@ class Invocations:
 
     def _model_error(self, endpoint: ServedEndpoint, error: ModelFailedError) -> Answered:
         region, said = endpoint.region, str(error)
-        group = f"/aws/sagemaker/Endpoints/{endpoint.endpoint_name}"
+        group = log_group_of(endpoint.endpoint_name)
         whose = "client" if error.status == _NOT_UNDERSTOOD else "server"
         message = (
             f'Received {whose} error ({error.status}) from primary with message "{said}". See the'

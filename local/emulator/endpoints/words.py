@@ -57,6 +57,11 @@ def in_progress(arn: str) -> Exception:
     return refused(f'Cannot update in-progress endpoint "{arn}".')
 
 
+def log_group_of(endpoint_name: str) -> str:
+    """Name the log group of an endpoint."""
+    return f"/aws/sagemaker/Endpoints/{endpoint_name}"
+
+
 def arn_of(backend: Any, kind: str, name: str) -> str:
     """Name a resource of moto's backend of an account and a region."""
     return f"arn:aws:sagemaker:{backend.region_name}:{backend.account_id}:{kind}/{name}"
