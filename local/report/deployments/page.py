@@ -78,13 +78,13 @@ def write_deployment_report(folder: Path) -> Path:
             _with_times(record["execution"], ("startDate", "stopDate")),
             [_with_times(event, ("timestamp",)) for event in record["events"]],
         )
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+        page = compose_deployment_page(deployment, record.get("measured", {}))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DeploymentRecordError(
             f"{shown_path(path)} is damaged, no record of a deployment ({type(error).__name__}:"
             f" {error}). Delete the folder {shown_path(folder)}; release endpoints tells who serves"
             " what."
         ) from error
-    page = compose_deployment_page(deployment, record.get("measured", {}))
     return write_document(folder / _REPORT_NAME, page)
 
 

@@ -12,7 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from constructs_lib.endpoints.deployment import deployment_of
-from local.report import write_deployment, write_deployment_report
+from constructs_lib.errors import ReleaseError
+from local.report import DEPLOYMENT_RECORD, write_deployment, write_deployment_report
 from local.report.deployments.measuring import measure
 from tests.endpoints.histories import NAME, SETTINGS, STARTED, History, deployed, plan, target
 
@@ -162,6 +163,18 @@ def test_a_record_without_measurements_has_a_page_without_traffic(tmp_path: Path
     page = write_deployment(tmp_path / "d", history.description, history.events).read_text()
 
     assert ">Traffic</h2>" not in page
+
+
+@pytest.mark.parametrize("measured", [{"EU": {}}, ["EU"]])
+def test_a_record_with_damaged_measurements_is_told(tmp_path: Path, measured: Any) -> None:
+    history = deployed()
+    page = write_deployment(tmp_path / "d", history.description, history.events)
+    first, path = page.read_bytes(), tmp_path / "d" / DEPLOYMENT_RECORD
+    path.write_text(json.dumps({**json.loads(path.read_text()), "measured": measured}))
+
+    with pytest.raises(ReleaseError, match=r"deployment\.json is damaged"):
+        write_deployment_report(tmp_path / "d")
+    assert page.read_bytes() == first
 
 
 @pytest.mark.usefixtures("settings")
