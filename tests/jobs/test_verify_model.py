@@ -44,7 +44,7 @@ from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from tests.example_pipeline import CONFIG, MODEL, copy_example
 from tests.jobs.pythons import PYTHONS, interpreter
-from tests.waiting import wait_until
+from tests.waiting import TurnedClock, wait_until
 
 GOOD = """
 import json, time, os, sys
@@ -1116,19 +1116,6 @@ class EndingWorker:
 
     def stop(self) -> None:
         self.ends = False
-
-
-class TurnedClock:
-    """A clock that only tests turn: sleeping turns it, and takes no time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 def test_the_start_of_another_worker_is_no_latency_of_the_request_before(

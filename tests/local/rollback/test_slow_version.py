@@ -18,30 +18,18 @@ from local.rollback.inbox import Mail
 from local.rollback.versions import write_versions
 from tests.endpoints.histories import NAME, History, deployed, plan, target
 from tests.example_pipeline import ROOT
-
-
-class Clock:
-    """Time that passes by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
+from tests.waiting import TurnedClock
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    turned = Clock()
+def clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    turned = TurnedClock()
     monkeypatch.setattr(lookups, "time", turned)
     return turned
 
 
 @pytest.fixture
-def predict(clock: Clock) -> Callable[[], float]:
+def predict(clock: TurnedClock) -> Callable[[], float]:
     """Ask the slower version once; returns for how long that took."""
     asked = lookups.looking_up(lambda data, model: (data, model))
 
@@ -53,7 +41,9 @@ def predict(clock: Clock) -> Callable[[], float]:
     return timed
 
 
-def test_who_asks_now_and_then_does_not_wait(clock: Clock, predict: Callable[[], float]) -> None:
+def test_who_asks_now_and_then_does_not_wait(
+    clock: TurnedClock, predict: Callable[[], float]
+) -> None:
     took = []
     for _ in range(50):
         clock.now += 0.5  # the rate that it is verified at
