@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Final
 
 from constructs_lib.endpoints.answers import CONTENT_TYPES
 from constructs_lib.errors import ReleaseError
+from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.jobs.common.serving.default_functions import JSON
 from constructs_lib.jobs.verify_model.payloads import base_type
 from constructs_lib.terminal.paths import shown_path
@@ -24,7 +26,9 @@ ARCHIVES: Final = (".tar.gz", ".tgz")
 """How the names of sample payloads end, whose content types their registration tells."""
 _LINES: Final = (".jsonl", ".ndjson")
 _CAPTURED: Final = "captureData"
-_BLANKS: Final = " \t\r\n"
+_BLANKS: Final = " \t\r\n\ufeff"
+"""Around a JSON text: with the byte order mark of a file that was appended to another."""
+_BETWEEN_ITEMS: Final = re.compile(rf"[{_BLANKS},]*")
 _NOT_REQUESTS: Final = (".expected.json",)
 _MANIFEST: Final = "manifest.json"
 
@@ -81,8 +85,14 @@ def _files(path: Path) -> Iterator[Path]:
     for each in sorted(path.rglob("*")):
         inside = each.relative_to(path).parts
         is_hidden = any(part.startswith(".") for part in inside)
-        if each.is_file() and not is_hidden and _is_request(each.name):
-            yield each
+        if not each.is_file() or is_hidden or not _is_request(each.name):
+            continue
+        if is_archive(each):
+            raise ReplayRequestsError(
+                f"{shown_path(each)} holds sample payloads, which are read on their own: give this"
+                " file itself as the requests, or take it out of the folder."
+            )
+        yield each
 
 
 def _is_request(name: str) -> bool:
@@ -122,14 +132,12 @@ def _json(file: Path, text: str) -> Iterator[ReplayRequest]:
     if not text.strip(_BLANKS):
         return
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = read_json(text)
+    except UnreadableJsonError as error:
         if not _has_documents(text):
-            line = getattr(error, "lineno", 1)
-            told = getattr(error, "msg", error)
             raise ReplayRequestsError(
-                f"{shown_path(file)}, line {line}: is no JSON: {told}. It has to hold an array of"
-                " requests, one request, or a request per line."
+                f"{shown_path(file)}: {error}. It has to hold an array of requests, one request, or"
+                " a request per line."
             ) from error
         yield from _lines(file, text)
         return
@@ -142,10 +150,10 @@ def _json(file: Path, text: str) -> Iterator[ReplayRequest]:
 
 def _has_documents(text: str) -> bool:
     """Whether the first line with something in it is a whole JSON document: there are lines."""
-    first = next(line for line in text.splitlines() if line.strip())
+    first = next(line for line in text.split("\n") if line.strip(_BLANKS))
     try:
-        json.loads(first)
-    except ValueError:
+        read_json(first)
+    except UnreadableJsonError:
         return False
     return True
 
@@ -153,13 +161,11 @@ def _has_documents(text: str) -> bool:
 def _items(text: str) -> Iterator[tuple[Any, str]]:
     """Yield each item of a valid JSON array with its own text: numbers stay as they are written."""
     decoder, at = json.JSONDecoder(), text.index("[") + 1
-    while True:
-        at += len(text[at:]) - len(text[at:].lstrip(_BLANKS + ","))
-        if text[at] == "]":
+    while between := _BETWEEN_ITEMS.match(text, at):
+        if text[between.end()] == "]":
             return
-        value, end = decoder.raw_decode(text, at)
-        yield value, text[at:end]
-        at = end
+        value, at = decoder.raw_decode(text, between.end())
+        yield value, text[between.end() : at]
 
 
 def _lines(file: Path, text: str) -> Iterator[ReplayRequest]:
@@ -167,16 +173,14 @@ def _lines(file: Path, text: str) -> Iterator[ReplayRequest]:
         own = line.strip(_BLANKS)
         if not own:
             continue
-        source = f"{shown_path(file)}, line {number}"
         try:
-            value = json.loads(own)
-        except ValueError as error:
-            told = getattr(error, "msg", error)
+            value = read_json(own, line=number)
+        except UnreadableJsonError as error:
             raise ReplayRequestsError(
-                f"{source}: is no JSON: {told}. Each line has to hold one request, or what data"
+                f"{shown_path(file)}: {error}. Each line has to hold one request, or what data"
                 " capture has written."
             ) from error
-        yield _of_value(source, value, own)
+        yield _of_value(f"{shown_path(file)}, line {number}", value, own)
 
 
 def _of_value(source: str, value: Any, text: str) -> ReplayRequest:
@@ -189,9 +193,10 @@ def _captured(source: str, data: Mapping[str, Any]) -> ReplayRequest:
     """Return the request of a line of captured data."""
     asked = data.get("endpointInput")
     if not isinstance(asked, dict):
+        others = ", ".join(sorted(data.keys() - {"endpointInput"}))
         raise ReplayRequestsError(
             f"{source}: data capture has kept no request there (endpointInput), only"
-            f" {', '.join(sorted(data)) or 'nothing'}. Capture Input, too, or leave the line out."
+            f" {others or 'nothing'}. Capture Input, too, or leave the line out."
         )
     body, kind = asked.get("data"), asked.get("observedContentType")
     if not isinstance(body, str) or not isinstance(kind, str):
@@ -211,7 +216,13 @@ def _captured(source: str, data: Mapping[str, Any]) -> ReplayRequest:
 
 def _decoded(source: str, body: str, encoding: Any) -> bytes:
     if encoding != "BASE64":
-        return body.encode()
+        try:
+            return body.encode()
+        except UnicodeEncodeError as error:
+            raise ReplayRequestsError(
+                f"{source}: its data holds half of a character pair (\\ud800 to \\udfff on its"
+                " own), which no request can. Leave the line out."
+            ) from error
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError) as error:

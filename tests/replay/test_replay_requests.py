@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,30 @@ def test_an_array_holds_requests_whose_numbers_stay_as_they_are(tmp_path: Path) 
         b'{"y": [1, 2]}',
         b"1e400",
     ]
+
+
+def test_many_requests_of_an_array_are_read_in_seconds(tmp_path: Path) -> None:
+    item = json.dumps({"text": "x" * 100})
+    path = _write(tmp_path, "a.json", f"[{','.join([item] * 30_000)}]")
+
+    began = time.process_time()
+    assert len(read_requests(path)) == 30_000
+
+    assert time.process_time() - began < 20, "each item copies the rest of the file"
+
+
+def test_files_that_were_joined_keep_no_mark_in_a_request(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.jsonl", '\ufeff{"x": 1}\n\ufeff{"x": 2}\n')
+
+    assert [each.body for each in read_requests(path)] == [b'{"x": 1}', b'{"x": 2}']
+
+
+def test_an_archive_among_other_requests_is_told(tmp_path: Path) -> None:
+    _write(tmp_path, "a.csv", "1\n")
+    _write(tmp_path, "b.tar.gz", "")
+
+    with pytest.raises(ReplayRequestsError, match="give this file itself as the requests"):
+        read_requests(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +120,13 @@ def test_a_folder_is_read_by_name_without_what_is_no_request(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
-        ("a.jsonl", '{"x": 1}\n\n{"x": \n', "a.jsonl, line 3: is no JSON: Expecting value"),
-        ("a.json", '[\n{"x": 1},\n{"y" 2}\n]', "a.json, line 3: is no JSON"),
-        ("a.json", '{"x": 1}\n{"x"\n', "a.json, line 2: is no JSON"),
+        ("a.jsonl", '{"x": 1}\n\n{"x": \n', "a.jsonl: line 3 is not JSON: column 6:"),
+        ("a.json", '[\n{"x": 1},\n{"y" 2}\n]', "a.json: is not JSON: line 3, column 6:"),
+        ("a.json", '{"x": 1}\n{"x"\n', "a.json: line 2 is not JSON"),
+        ("a.json", "\x0b\n", "a.json: is not JSON: line 1, column 1:"),
+        ("a.json", "[" * 100_000, "a.json: is nested too deeply"),
+        ("a.jsonl", "[" * 100_000, "a.jsonl: line 1 is nested too deeply"),
+        ("a.json", f"[{'1' * 5000}]", "a.json: holds a whole number of 5,000 digits"),
         ("a.jsonl", b'{"x": 1}\n"\xff"\n', "a.jsonl, line 2: is no text in UTF-8"),
         ("a.jsonl", " \n\n", "holds no request"),
         ("a.json", "[]", "holds no request"),
@@ -108,7 +137,17 @@ def test_a_folder_is_read_by_name_without_what_is_no_request(tmp_path: Path) -> 
             _captured(endpointOutput=_asked("1", "text/csv", "CSV")),
             "line 1: data capture has kept no request there (endpointInput), only endpointOutput.",
         ),
+        (
+            "a.jsonl",
+            _captured(endpointInput=None),
+            "no request there (endpointInput), only nothing.",
+        ),
         ("a.jsonl", _captured(endpointInput={"data": 1}), "endpointInput needs the texts data"),
+        (
+            "a.jsonl",
+            _captured(endpointInput=_asked("\ud800", "text/csv", "CSV")),
+            "line 1: its data holds half of a character pair",
+        ),
         (
             "a.jsonl",
             _captured(endpointInput=_asked("%", "application/x-npy", "BASE64")),
