@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
@@ -67,7 +68,7 @@ def _records(body: bytes, content_type: str, names: Sequence[str]) -> list[Any] 
         if kind in JSON_LINES:
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         return json_records(text, names) if kind == JSON else None
-    except (ResponseError, ValueError, RecursionError):
+    except (ResponseError, csv.Error, ValueError, RecursionError):
         return None
 
 

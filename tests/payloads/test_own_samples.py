@@ -228,6 +228,10 @@ PROBLEMS: dict[str, tuple[dict[str, Content], str]] = {
         {**ROWS, "a.expected.json": "1]"},
         "a.expected.json: is not JSON: line 1, column 2: Extra data",
     ),
+    "no CSV in the answer": (
+        {**ROWS, "a.expected.csv": "1\r2"},
+        "a.expected.csv: is not CSV: new-line character seen in unquoted field",
+    ),
     "no record in the answer": (
         {**ROWS, "a.expected.json": []},
         "a.expected.json: holds no record: give the values of output variables, one object or row",

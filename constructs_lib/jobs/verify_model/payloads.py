@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import csv
 import json
+import lzma
 import tarfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 JSON_LINES = ("application/jsonlines", "application/jsonl", "application/x-ndjson")
 GENERATED = "payload_"
 """How the names of generated sample requests begin; those of the user's own do not."""
+
+_READ_BYTES = 1 << 20
 
 
 class ExpectedAnswer(NamedTuple):
@@ -142,7 +146,10 @@ def read_files(archive_path: Path) -> dict[str, bytes]:
             for member in archive:
                 if member.isfile():
                     files[member.name] = archive.extractfile(member).read()  # type: ignore[union-attr]
-    except (OSError, tarfile.TarError, EOFError) as error:
+            # To the end: there the checksum is compared.
+            while archive.fileobj.read(_READ_BYTES):
+                pass
+    except (OSError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise JobError(f"{archive_path}: no payload archive: {error}") from None
     return files
 

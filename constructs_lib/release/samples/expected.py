@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
@@ -32,9 +33,12 @@ def expected_records(
         UnusableSampleError: It is no answer, or not one of these variables.
     """
     is_csv = extension == ".csv"
-    records = (
-        csv_records(as_text(content)) if is_csv else records_in(as_json(content), list(outputs))
-    )
+    try:
+        records = (
+            csv_records(as_text(content)) if is_csv else records_in(as_json(content), list(outputs))
+        )
+    except csv.Error as error:
+        raise UnusableSampleError(f"is not CSV: {error}") from None
     if not records:
         raise UnusableSampleError(f"holds no record: {_FIX}")
     return [

@@ -53,7 +53,7 @@ def check_response(
             "Let output_fn return text, or bytes of text encoded as UTF-8.",
         ) from None
     if accept == CSV:
-        records = csv_records(text)
+        records = _csv_answer(text)
         check_header(records, payload.record_count or 1, variables)
     else:
         records = json_records(text, [name for name, _ in variables])
@@ -61,6 +61,17 @@ def check_response(
     for record in records:
         check_record(record, variables)
     return records
+
+
+def _csv_answer(text: str) -> list[Any]:
+    try:
+        return csv_records(text)
+    except csv.Error as error:
+        raise ResponseError(
+            "response-not-csv",
+            f"is answered with what is no CSV: {shortened(error)}",
+            "Let output_fn write one line per record, as Python's csv module does.",
+        ) from None
 
 
 def check_count(records: Sequence[Any], expected: int | None) -> None:
@@ -106,7 +117,11 @@ def is_number(cell: str) -> bool:
 
 
 def csv_records(text: str) -> list[Any]:
-    """Return the lines of a CSV response."""
+    """Return the lines of a CSV response.
+
+    Raises:
+        csv.Error: Python's module does not read it.
+    """
     return [row for row in csv.reader(io.StringIO(text)) if row]
 
 
@@ -114,7 +129,7 @@ def json_records(text: str, names: Sequence[str]) -> list[Any]:
     """Return the records of a JSON response."""
     try:
         content = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResponseError(
             "response-not-json",
             f"is answered with what is no JSON: {shortened(error)}",
@@ -184,6 +199,8 @@ def check_value(name: str, kind: str, value: Any) -> None:
         return
     try:
         number = math.inf if isinstance(value, bool) else float(value)
+    except OverflowError:  # a whole number beyond every double
+        number = math.inf
     except (TypeError, ValueError):
         number = None
     if number is None or isinstance(value, bool):
