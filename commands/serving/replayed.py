@@ -18,6 +18,7 @@ from commands.terminal.messages import tell
 from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.confinement.versions import Versions
 from constructs_lib.errors import ReleaseError
+from constructs_lib.jobs.common.texts import printable
 from constructs_lib.jobs.verify_model.load import percentile, rounded
 from constructs_lib.release.samples.manifest import Tolerance
 from constructs_lib.replay.comparing import Comparison
@@ -123,7 +124,9 @@ class Replay:
             "against": {**_version(self.before), "why": self.why},
             "version": _version(self.after),
             "requests": {
-                "from": str(self.requests or f"sample requests of version {self.after.version}"),
+                "from": printable(
+                    str(self.requests or f"sample requests of version {self.after.version}")
+                ),
                 "sent": sent,
                 "agreeing": found.agreeing,
                 "differing": found.differing,

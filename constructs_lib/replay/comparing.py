@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from constructs_lib.jobs.common.texts import printable
 from constructs_lib.jobs.verify_model.answers.expected import difference
 from constructs_lib.jobs.verify_model.findings import shortened
 from constructs_lib.jobs.verify_model.load import percentile
@@ -50,7 +51,7 @@ class FoundDifference(NamedTuple):
     size: float | None
     """Absolute, of numbers."""
     share: float | None
-    """Of the value before; None where that is zero, or no number."""
+    """Of the value before; None where that is zero or next to it, or no number."""
 
 
 @dataclass
@@ -93,7 +94,7 @@ class ComparedField:
             quantiles = {"p50": percentile(ordered, 0.5), "p99": percentile(ordered, 0.99)}
             sizes = {**quantiles, "max": ordered[-1]}
         return {
-            "name": self.name,
+            "name": printable(self.name),
             "value_count": self.values,
             "differing_count": self.differing,
             "absolute_difference": sizes,
@@ -198,9 +199,9 @@ class Comparison:
             of_field.numbers.append(size)
             if difference(new, old, self._tolerance(position.field)) is None:
                 return True
-        share = size / abs(old) if is_finite and old else None
-        texts = (f"{old:.9g}", f"{new:.9g}")
-        of_field.add(_found(request, position, *texts, size if is_finite else None, share))
+        share = size / abs(old) if is_finite and old else math.inf
+        sizes = [each if math.isfinite(each) else None for each in (size, share)]
+        of_field.add(_found(request, position, f"{old:.9g}", f"{new:.9g}", *sizes))
         return False
 
     def _tolerance(self, name: str) -> Mapping[str, float]:
@@ -263,4 +264,5 @@ def _found(
     size: float | None = None,
     share: float | None = None,
 ) -> FoundDifference:
-    return FoundDifference(request, position.record, position.path, before, after, size, share)
+    path = printable(position.path)
+    return FoundDifference(request, position.record, path, before, after, size, share)

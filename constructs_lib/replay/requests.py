@@ -19,6 +19,7 @@ from constructs_lib.endpoints.answers import CONTENT_TYPES
 from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
 from constructs_lib.jobs.common.serving.default_functions import JSON
+from constructs_lib.jobs.common.texts import printable
 from constructs_lib.jobs.verify_model.payloads import base_type
 from constructs_lib.terminal.paths import shown_path
 
@@ -63,12 +64,11 @@ def read_requests(path: Path) -> list[ReplayRequest]:
         requests = [each for file in _files(path) for each in _requests_of(file)]
     except OSError as error:
         raise ReplayRequestsError(
-            f"Cannot read the requests {shown_path(path)}: {error.strerror}."
+            f"Cannot read the requests {_named(path)}: {error.strerror}."
         ) from error
     if not requests:
         raise ReplayRequestsError(
-            f"{shown_path(path)} holds no request: it has to hold at least one, such as a line of"
-            " JSON."
+            f"{_named(path)} holds no request: it has to hold at least one, such as a line of JSON."
         )
     return requests
 
@@ -76,6 +76,11 @@ def read_requests(path: Path) -> list[ReplayRequest]:
 def is_archive(path: Path) -> bool:
     """Whether a file is a sample payload by its name."""
     return path.name.lower().endswith(ARCHIVES)
+
+
+def _named(path: Path) -> str:
+    """Return a path as it can be printed, whatever bytes its name has."""
+    return printable(str(shown_path(path)))
 
 
 def _files(path: Path) -> Iterator[Path]:
@@ -89,7 +94,7 @@ def _files(path: Path) -> Iterator[Path]:
             continue
         if is_archive(each):
             raise ReplayRequestsError(
-                f"{shown_path(each)} holds sample payloads, which are read on their own: give this"
+                f"{_named(each)} holds sample payloads, which are read on their own: give this"
                 " file itself as the requests, or take it out of the folder."
             )
         yield each
@@ -108,12 +113,12 @@ def _requests_of(file: Path) -> Iterator[ReplayRequest]:
         yield from _json(file, _text(file, content))
     elif kind in CONTENT_TYPES:
         if content:
-            yield ReplayRequest(str(shown_path(file)), content, CONTENT_TYPES[kind])
+            yield ReplayRequest(_named(file), content, CONTENT_TYPES[kind])
     else:
         known = ", ".join(sorted({*CONTENT_TYPES, *_LINES, *ARCHIVES}))
         raise ReplayRequestsError(
-            f"The name of {shown_path(file)} does not tell what it holds. Rename it, such as to"
-            f" {file.stem}.jsonl for a request per line. Known endings: {known}."
+            f"The name of {_named(file)} does not tell what it holds. Rename it, such as to"
+            f" {printable(file.stem)}.jsonl for a request per line. Known endings: {known}."
         )
 
 
@@ -123,7 +128,7 @@ def _text(file: Path, content: bytes) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ReplayRequestsError(
-            f"{shown_path(file)}, line {line}: is no text in UTF-8. Write the file in UTF-8."
+            f"{_named(file)}, line {line}: is no text in UTF-8. Write the file in UTF-8."
         ) from error
 
 
@@ -136,16 +141,16 @@ def _json(file: Path, text: str) -> Iterator[ReplayRequest]:
     except UnreadableJsonError as error:
         if not _has_documents(text):
             raise ReplayRequestsError(
-                f"{shown_path(file)}: {error}. It has to hold an array of requests, one request, or"
+                f"{_named(file)}: {error}. It has to hold an array of requests, one request, or"
                 " a request per line."
             ) from error
         yield from _lines(file, text)
         return
     if not isinstance(document, list):
-        yield _of_value(str(shown_path(file)), document, text.strip(_BLANKS))
+        yield _of_value(_named(file), document, text.strip(_BLANKS))
         return
     for number, (value, own) in enumerate(_items(text), 1):
-        yield _of_value(f"{shown_path(file)}, request {number}", value, own)
+        yield _of_value(f"{_named(file)}, request {number}", value, own)
 
 
 def _has_documents(text: str) -> bool:
@@ -177,10 +182,10 @@ def _lines(file: Path, text: str) -> Iterator[ReplayRequest]:
             value = read_json(own, line=number)
         except UnreadableJsonError as error:
             raise ReplayRequestsError(
-                f"{shown_path(file)}: {error}. Each line has to hold one request, or what data"
+                f"{_named(file)}: {error}. Each line has to hold one request, or what data"
                 " capture has written."
             ) from error
-        yield _of_value(f"{shown_path(file)}, line {number}", value, own)
+        yield _of_value(f"{_named(file)}, line {number}", value, own)
 
 
 def _of_value(source: str, value: Any, text: str) -> ReplayRequest:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from constructs_lib.jobs.common.serving.default_functions import CSV, JSON
 from constructs_lib.jobs.verify_model.answers.responses import (
@@ -19,6 +19,8 @@ from constructs_lib.jobs.verify_model.payloads import JSON_LINES, base_type
 BODY: Final = "(body)"
 """Field of an answer of which nobody knows the fields."""
 _UNNAMED: Final = "answer"
+_Keys: TypeAlias = tuple[str | int, ...]
+_Leaf: TypeAlias = tuple[str, str, _Keys, Any]
 
 
 class Position(NamedTuple):
@@ -30,6 +32,8 @@ class Position(NamedTuple):
     """Such as ``score``, or ``embedding[3]``."""
     field: str
     """The path without numbers: ``embedding[]``."""
+    keys: _Keys
+    """The names and numbers of the path: those of two values are never the same."""
 
 
 class CsvCell(str):
@@ -53,9 +57,9 @@ def values_of(body: bytes, content_type: str, names: Sequence[str]) -> dict[Posi
     if records is None:
         return None
     return {
-        Position(number, path, field): value
+        Position(number, path, field, keys): value
         for number, record in enumerate(records, 1)
-        for path, field, value in _of_record(record, names)
+        for path, field, keys, value in _of_record(record, names)
     }
 
 
@@ -72,29 +76,29 @@ def _records(body: bytes, content_type: str, names: Sequence[str]) -> list[Any] 
         return None
 
 
-def _of_record(record: Any, names: Sequence[str]) -> Iterator[tuple[str, str, Any]]:
+def _of_record(record: Any, names: Sequence[str]) -> Iterator[_Leaf]:
     if isinstance(record, Mapping):
         for name, value in record.items():
-            yield from _leaves(str(name), str(name), value)
+            yield from _leaves(name, name, (name,), value)
         return
     values = record if isinstance(record, list) else [record]
     named = names if len(names) == len(values) else _numbered(len(values))
     for name, value in zip(named, values, strict=True):
-        yield from _leaves(name, name, value)
+        yield from _leaves(name, name, (name,), value)
 
 
 def _numbered(count: int) -> list[str]:
     return [_UNNAMED] if count == 1 else [f"{_UNNAMED} {number}" for number in range(1, count + 1)]
 
 
-def _leaves(path: str, field: str, value: Any) -> Iterator[tuple[str, str, Any]]:
+def _leaves(path: str, field: str, keys: _Keys, value: Any) -> Iterator[_Leaf]:
     plain = plain_value(value)
     match plain:
         case dict() if plain:
             for name, inside in plain.items():
-                yield from _leaves(f"{path}.{name}", f"{field}.{name}", inside)
+                yield from _leaves(f"{path}.{name}", f"{field}.{name}", (*keys, name), inside)
         case list() if plain:
             for number, inside in enumerate(plain):
-                yield from _leaves(f"{path}[{number}]", f"{field}[]", inside)
+                yield from _leaves(f"{path}[{number}]", f"{field}[]", (*keys, number), inside)
         case _:
-            yield path, field, plain
+            yield path, field, keys, plain

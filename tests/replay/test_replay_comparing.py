@@ -45,6 +45,8 @@ def _fields(comparison: Comparison) -> dict[str, dict[str, Any]]:
         ({"predictions": [{"score": 1.0}]}, {"predictions": [{"score": 1.0}]}, True),
         ({"embedding": [0.1, 0.2]}, {"embedding": [0.1, 0.3]}, False),
         ({"score": {"low": 1, "high": 2}}, {"score": {"high": 2, "low": 1}}, True),
+        ({"a.b": 1, "a": {"b": 2}}, {"a.b": 9, "a": {"b": 2}}, False),
+        ({"a[0]": 1, "a": [2, 3]}, {"a[0]": 9, "a": [2, 3]}, False),
     ],
 )
 def test_values_agree_within_the_tolerance(before: Any, after: Any, agree: bool) -> None:
@@ -147,3 +149,23 @@ def test_requests_that_both_refuse_alike_agree() -> None:
     assert not comparison.compare(
         "r", before, failed("raises KeyError: 'x' (inference.py line 10)")
     )
+
+
+def test_whatever_is_answered_can_be_printed_and_is_json() -> None:
+    comparison = _comparison()
+    odd = "\ud800\x1b"
+
+    comparison.compare("r", _answer({"score": 5e-324, odd: 1}), _answer({"score": 1.0, odd: 2}))
+
+    facts = comparison.facts()
+    json.dumps(facts, allow_nan=False)
+    assert json.dumps(facts, ensure_ascii=False).isprintable()
+    assert _fields(comparison)["score"]["largest_relative_difference"] is None
+
+
+def test_csv_that_no_reader_takes_is_compared_as_a_text() -> None:
+    comparison = _comparison()
+
+    assert not comparison.compare("r", _answer("0\r1", "text/csv"), _answer("0\r2", "text/csv"))
+
+    assert list(_fields(comparison)) == ["(body)"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,15 @@ def test_files_that_were_joined_keep_no_mark_in_a_request(tmp_path: Path) -> Non
     path = _write(tmp_path, "a.jsonl", '\ufeff{"x": 1}\n\ufeff{"x": 2}\n')
 
     assert [each.body for each in read_requests(path)] == [b'{"x": 1}', b'{"x": 2}']
+
+
+def test_a_file_is_named_so_that_a_terminal_can_show_it(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff\x1b.jsonl"))
+    odd.write_text("1\n")
+
+    (request,) = read_requests(tmp_path)
+
+    assert request.source == f"{tmp_path}/\\udcff\\x1b.jsonl, line 1"
 
 
 def test_an_archive_among_other_requests_is_told(tmp_path: Path) -> None:
