@@ -15,6 +15,7 @@ from constructs_lib.configs.guardrails.shifts import (
     LONGEST_WAIT_SECONDS,
     MOST_ALARMS,
     PERCENTAGES,
+    POLICY_CHARACTERS,
     Percentages,
     Shift,
     TrafficShift,
@@ -61,9 +62,9 @@ Waves = Annotated[list[Wave], Field(min_length=1), AfterValidator(_check_waves)]
 AlarmName = Annotated[
     str,
     TextRule(
-        rf"(?=.*\S).{{1,{LONGEST_ALARM_NAME}}}",
+        rf"(?=.*\S)[{POLICY_CHARACTERS}]{{1,{LONGEST_ALARM_NAME}}}",
         f"the name of an alarm in Amazon CloudWatch: 1 to {LONGEST_ALARM_NAME} characters on one"
-        " line",
+        " line, up to U+00FF, as policies of AWS IAM can name no others",
     ),
 ]
 

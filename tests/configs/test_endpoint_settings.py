@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_args
@@ -17,6 +18,7 @@ from constructs_lib.configs.guardrails.shifts import (
     LONGEST_UPDATE_SECONDS,
     LONGEST_WAIT_SECONDS,
     MOST_ALARMS,
+    POLICY_CHARACTERS,
     SHORTEST_UPDATE_SECONDS,
     Shift,
     TrafficShift,
@@ -29,6 +31,10 @@ Problems = Callable[..., Any]
 
 CONFIG_TYPES: Final = "$.metadata.config_types.Endpoint"
 SECTION: Final = "$.configuration.specific.Endpoint"
+ALARM_NAME: Final = (
+    ".alarm_names[0]: must be the name of an alarm in Amazon CloudWatch: 1 to 255 characters on one"
+    " line, up to U+00FF, as policies of AWS IAM can name no others"
+)
 
 
 def _with(*edits: tuple[str, Any], **fields: Any) -> list[tuple[str, Any]]:
@@ -148,10 +154,11 @@ def test_waves_are_regions_by_their_names(write_config: Write) -> None:
             '.alarm_names: names "twice" more than once (got ["twice", "twice"])',
         ),
         (
-            {"alarm_names": [" "]},
-            ".alarm_names[0]: must be the name of an alarm in Amazon CloudWatch: 1 to 255"
-            ' characters on one line (got " ")',
+            {"alarm_names": ["Verspätung \U0001f600"]},
+            f'{ALARM_NAME} (got "Versp\\u00e4tung \\ud83d\\ude00")',
         ),
+        ({"alarm_names": ["a\tb"]}, f'{ALARM_NAME} (got "a\\tb")'),
+        ({"alarm_names": [" "]}, f'{ALARM_NAME} (got " ")'),
         (
             {"instance_type": "ml.inf1.xlarge", "shift": "canary", "instance_count": 4},
             ".shift: is ignored: SageMaker updates ml.inf1.xlarge all at once, whatever is asked,"
@@ -320,3 +327,12 @@ def test_the_limits_of_the_alarms_are_those_of_verification_where_none_are_given
     assert limits() == (payload.max_latency_in_millisecond, payload.max_acceptable_error_rate)
     assert limits(max_latency_in_millisecond=50, max_acceptable_error_rate=0) == (50, 0)
     assert limits(max_latency_in_millisecond=60_000, max_acceptable_error_rate=1) == (None, None)
+
+
+def test_names_of_alarms_are_what_a_policy_may_hold() -> None:
+    allowed = service_model("iam").shape_for("policyDocumentType").metadata["pattern"]
+
+    for number in range(0x200):
+        if re.fullmatch(f"[{POLICY_CHARACTERS}]", chr(number)):
+            assert re.fullmatch(allowed, chr(number))
+    assert re.fullmatch(f"[{POLICY_CHARACTERS}]+", "Verspätung > 5 % (p99), naïve/*?$")

@@ -20,6 +20,9 @@ MOST_ALARMS: Final = 10
 """Service model: AlarmList."""
 LONGEST_ALARM_NAME: Final = 255
 """Service model: AlarmName."""
+POLICY_CHARACTERS: Final = r" -~\u00a0-\u00ff"
+"""Service model of IAM: policyDocumentType, whose documents name the alarms. Without control
+characters, which API reference, PutMetricAlarm, refuses in an alarm's name."""
 STARTING_INSTANCES_SECONDS: Final = 1800
 """For new instances, beside what model and container may take."""
 _WITHOUT_GUARDRAILS: Final = "ml.inf1."

@@ -21,6 +21,8 @@ from constructs_lib.s3_layout import captured_prefix, registered_prefixes
 _LONGEST_PREFIX: Final = 46
 """Characters of an endpoint's name in the names of its models and configurations: 16 of a digest
 and a hyphen follow, and SageMaker takes 63."""
+_LITERAL: Final = str.maketrans({each: f"${{{each}}}" for each in "*?$"})
+"""IAM User Guide, "IAM policy elements: Variables and tags": the signs that policies read otherwise."""
 _ALARMS: Final = "Application Auto Scaling makes the end of the alarms' names"
 _SCALABLE_TARGETS: Final = "Application Auto Scaling makes the ids of scalable targets"
 _VERSIONS: Final = "The versions of this pipeline's own model package group"
@@ -149,7 +151,8 @@ class ServedPipeline:
 
     def named_alarm_arns(self) -> list[str]:
         """Name the alarms of others in each region."""
-        return self._arns((f"alarm:{name}" for name in self.alarm_names), "cloudwatch")
+        literal = [name.translate(_LITERAL) for name in self.alarm_names]
+        return self._arns((f"alarm:{name}" for name in literal), "cloudwatch")
 
     def _arns(self, resources: Iterable[str], service: str = "sagemaker") -> list[str]:
         names = list(resources)
