@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from commands.terminal import places
 from commands.terminal.messages import tell
 from constructs_lib.errors import ReleaseError
+
+if TYPE_CHECKING:
+    from constructs_lib.regions import RegionNames
 
 _PIPELINE_NAME: Final = re.compile(r'"pipeline_name"\s*:\s*"([^"\\]+)"')
 
@@ -37,9 +40,10 @@ def pipeline_named(name: str) -> str:
 
     Warns when a folder's config does not tell the name, because the config is wrong.
     """
-    if name not in _folders():  # then reading every config would change nothing
+    folders = _folders()
+    if name not in folders.paths:  # then reading every config would change nothing
         return name
-    known = dict(_names())
+    known = dict(_names(folders))
     if known.get(name) == name:
         _warn_of_config(name)
     return name if name in known.values() else known.get(name, name)
@@ -51,27 +55,37 @@ def is_known(name: str) -> bool:
     return name in known or name in known.values()
 
 
-def _names() -> Iterator[tuple[str, str]]:
+class _Folders(NamedTuple):
+    """The folders of all pipelines, and what their configs are read with."""
+
+    paths: Mapping[str, Path]
+    """The config of each by its folder's name."""
+    region_names: RegionNames | None = None
+
+
+def _names(folders: _Folders | None = None) -> Iterator[tuple[str, str]]:
     """Yield the folder and the name of each pipeline, as far as its config can be read."""
     from constructs_lib.configs import PipelineConfigs
 
-    for folder, path in _folders().items():
+    paths, region_names = folders or _folders()
+    for folder, path in paths.items():
         try:
-            region_names = places.read_settings().region_names
             configs = PipelineConfigs.read(path, region_names=region_names)
             yield folder, configs.base.pipeline_name
         except ReleaseError:
             yield folder, _name_in(path) or folder
 
 
-def _folders() -> dict[str, Path]:
-    """Return the config of each pipeline by its folder; none where settings cannot be read."""
+def _folders() -> _Folders:
+    """Find the folders; none where settings cannot be read."""
     from constructs_lib.configs.folder import folders_of_pipelines
 
     try:
-        return folders_of_pipelines(places.pipelines_folder(places.read_settings()))
+        settings = places.read_settings()
+        paths = folders_of_pipelines(places.pipelines_folder(settings))
+        return _Folders(paths, settings.region_names)
     except ReleaseError:
-        return {}
+        return _Folders({})
 
 
 def _warn_of_config(folder: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.console import Console
@@ -276,6 +277,15 @@ def test_a_config_that_does_not_tell_the_name_is_told_itself(
     )
     assert pipeline_named("somebody-elses") == "somebody-elses"
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("deployed_app")
+def test_the_settings_are_read_once_for_all_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(wraps=places.read_settings)
+    monkeypatch.setattr(places, "read_settings", read)
+
+    assert pipeline_named("returns_risk") == NAME
+    assert read.call_count == 1
 
 
 def _step(

@@ -234,8 +234,9 @@ def test_one_pipeline_is_told_of_alone_by_either_of_its_names(
     name: str, diff: Release, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = {"p_model": "p", "other_model": "q"}
-    monkeypatch.setattr(names, "_folders", lambda: dict.fromkeys(known))
-    monkeypatch.setattr(names, "_names", lambda: iter(known.items()))
+    folders = names._Folders({folder: Path(folder) for folder in known})
+    monkeypatch.setattr(names, "_folders", lambda: folders)
+    monkeypatch.setattr(names, "_names", lambda *_: iter(known.items()))
 
     assert diff(name).stdout == diff().stdout
     assert "error message: a → b" in diff(name, "a", "b").stdout
