@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from benchmarks.faults.serving.endpoints import Call
 from benchmarks.faults.serving.story import ServingScenario, Story
 from benchmarks.faults.serving.workflow import Ended
 from benchmarks.faults.serving.world import REGIONS
@@ -29,21 +28,20 @@ def _after_success(
     """Let something happen to the alarm of a version that serves in a region."""
 
     def deploy(story: Story) -> Ended:
-        def meet(call: Call, make: Callable[[], object]) -> object:
-            endpoint = story.world.services.endpoint(region)
-            if call.action == "try" and call.region == region and endpoint is not None:
-                story.world.services.fault = None
-                story.faults += 1
-                happen(story, region, f"{endpoint.configuration}-latency")
-            return make()
-
-        with story.under(meet):
-            ended = story.deploy()
+        ended = story.deploy_until(
+            "try", lambda: happen(story, region, _latency_alarm(story, region)), region=region
+        )
         story.check(f"it ended as {ended.status}", holds=ended.status == "taken_back")
         story.check("the reason does not name the alarm", holds="-latency" in ended.cause)
         return ended
 
     return deploy
+
+
+def _latency_alarm(story: Story, region: str) -> str:
+    """Name the alarm of what serves in a region at the time."""
+    endpoint = story.world.services.endpoint(region)
+    return "" if endpoint is None else f"{endpoint.configuration}-latency"
 
 
 def _trip(story: Story, region: str, name: str) -> None:
@@ -64,16 +62,11 @@ def _late(action: str, status: str) -> Callable[[Story], Ended]:
     region = REGIONS["NA"]
 
     def deploy(story: Story) -> Ended:
-        def meet(call: Call, make: Callable[[], object]) -> object:
-            endpoint = story.world.services.endpoint(region)
-            if (call.action, call.region) == (action, REGIONS["FE"]) and endpoint is not None:
-                story.world.services.fault = None
-                story.faults += 1
-                _trip(story, region, f"{endpoint.configuration}-latency")
-            return make()
-
-        with story.under(meet):
-            ended = story.deploy()
+        ended = story.deploy_until(
+            action,
+            lambda: _trip(story, region, _latency_alarm(story, region)),
+            region=REGIONS["FE"],
+        )
         story.check(f"it ended as {ended.status}", holds=ended.status == status)
         return ended
 
@@ -84,18 +77,8 @@ def _old_fleet_fails(region: str) -> Callable[[Story], Ended]:
     """Let the alarm of the former fleet trip while the new one bakes: it ends nothing."""
 
     def deploy(story: Story) -> Ended:
-        endpoint = story.world.services.endpoint(region)
-        former = "" if endpoint is None else endpoint.configuration
-
-        def meet(call: Call, make: Callable[[], object]) -> object:
-            if call.action == "look" and call.region == region:
-                story.world.services.fault = None
-                story.faults += 1
-                _trip(story, region, f"{former}-latency")
-            return make()
-
-        with story.under(meet):
-            ended = story.deploy()
+        former = _latency_alarm(story, region)
+        ended = story.deploy_until("look", lambda: _trip(story, region, former), region=region)
         story.check(f"it was taken back: {ended.cause}", holds=ended.status == "SUCCEEDED")
         return ended
 

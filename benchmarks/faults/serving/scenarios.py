@@ -300,16 +300,7 @@ def _changed_by_hand(story: Story) -> None:
 
 
 def _revoked(story: Story) -> Ended:
-    story.faults += 1
-
-    def meet(call: Call, make: Callable[[], object]) -> object:
-        if call.action == "try":
-            story.world.services.fault = None
-            story.world.decide(story.number, "Rejected", "EU")
-        return make()
-
-    with story.under(meet):
-        ended = story.deploy()
+    ended = story.deploy_until("try", lambda: story.world.decide(story.number, "Rejected", "EU"))
     _look(story, ended, ServingScenario("", "", _revoked))
     story.world.decide(story.number, "Approved", "EU")
     return ended

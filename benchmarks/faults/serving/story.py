@@ -39,6 +39,27 @@ class Story:
         """Run an execution to its end."""
         return DeploymentRun(self.world, request(action, **asked)).run()
 
+    def deploy_until(
+        self, action: str, happen: Callable[[], None], *, region: str | None = None
+    ) -> Ended:
+        """Deploy, and let something happen, once, right before a call of the function.
+
+        Args:
+            action: For which the function makes the call.
+            happen: What counts as a fault.
+            region: Where the call is; None: anywhere.
+        """
+
+        def meet(call: Call, make: Callable[[], object]) -> object:
+            if call.action == action and region in (None, call.region):
+                self.world.services.fault = None
+                self.faults += 1
+                happen()
+            return make()
+
+        with self.under(meet):
+            return self.deploy()
+
     @contextmanager
     def under(self, fault: Fault) -> Iterator[None]:
         """Let calls meet a fault, and count how often it did."""
