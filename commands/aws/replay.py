@@ -7,8 +7,14 @@ from typing import Annotated
 
 import typer
 
-from commands.registry.registry import definition_of, groups, versions_of
-from commands.serving.former import FormerVersion, former_version, version_numbered
+from commands.registry.registry import (
+    definition_of,
+    groups,
+    refuse_region,
+    version_of_number,
+    versions_of,
+)
+from commands.serving.former import FormerVersion, former_version
 from commands.serving.found import workflow_if_any
 from commands.terminal import places
 from commands.terminal.aws import Aws, UnknownNameError
@@ -86,10 +92,7 @@ def _version(aws: Aws, pipeline: str, region: str | None, number: int) -> ModelP
     """Find the version in the registry of a region, by default of the one that counts versions."""
     definition = definition_of(aws, pipeline)
     known = groups(definition, aws.home_region)
-    if region is not None and region not in known:
-        raise UnknownNameError(
-            f"{pipeline} does not register in {region}; it does in {', '.join(known)}."
-        )
+    refuse_region(pipeline, region, known)
     chosen = region or _counting_region(aws, pipeline, known)
     (package,) = versions_of(aws, definition, chosen, limit=1, versions=(number,))
     return package
@@ -104,7 +107,8 @@ def _counting_region(aws: Aws, pipeline: str, known: dict[str, str]) -> str:
 
 def _before(aws: Aws, pipeline: str, after: ModelPackage, number: int | None) -> FormerVersion:
     if number is not None:
-        return FormerVersion(version_numbered(aws, after, number), "was chosen")
+        sagemaker = aws.client("sagemaker", after.region)
+        return FormerVersion(version_of_number(sagemaker, after.group, number), "was chosen")
     found = former_version(aws, pipeline, after)
     if found is None:
         raise UnknownNameError(

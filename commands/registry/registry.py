@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -59,11 +59,7 @@ def packages(
         AwsCallError: AWS refused.
     """
     definition = definition_of(aws, pipeline)
-    by_region = groups(definition, aws.home_region)
-    if region is not None and region not in by_region:
-        raise UnknownNameError(
-            f"{pipeline} does not register in {region}; it does in {', '.join(by_region)}."
-        )
+    refuse_region(pipeline, region, groups(definition, aws.home_region))
     return versions_of(aws, definition, region, limit=limit, versions=versions)
 
 
@@ -85,6 +81,18 @@ def definition_of(aws: Aws, pipeline: str) -> dict[str, Any]:
         ) from error
 
 
+def refuse_region(pipeline: str, region: str | None, known: Iterable[str]) -> None:
+    """Refuse a region, if one was chosen, that has no versions of a pipeline.
+
+    Raises:
+        UnknownNameError: Names those that have.
+    """
+    if region is not None and region not in known:
+        raise UnknownNameError(
+            f"{pipeline} does not register in {region}; it does in {', '.join(known)}."
+        )
+
+
 def versions_of(
     aws: Aws,
     definition: dict[str, Any],
@@ -104,7 +112,7 @@ def versions_of(
     listed = side_by_side("Listing versions", listing)
     refuse_unknown(wanted, {each.version for found in listed for each in found})
     describing = [
-        partial(_describe, client, each.arn)
+        partial(describe, client, each.arn)
         for (client, _), found in zip(by_region.values(), listed, strict=True)
         for each in found
         if not wanted or each.version in wanted
@@ -116,13 +124,60 @@ def _list(sagemaker: Any, group: str, limit: int, wanted: set[int]) -> list[List
     """List the newest, or until all that are wanted were seen."""
     seen: list[ListedVersion] = []
     missing = set(wanted)
-    with calls(f"Cannot list the packages of {group} in {sagemaker.meta.region_name}"):
-        for each in listed_versions(sagemaker, group):
-            seen.append(each)
-            missing.discard(each.version)
-            if not missing if wanted else len(seen) == limit:
-                break
+    for each in list_versions(sagemaker, group):
+        seen.append(each)
+        missing.discard(each.version)
+        if not missing if wanted else len(seen) == limit:
+            break
     return seen
+
+
+def list_versions(sagemaker: Any, group: str) -> Iterator[ListedVersion]:
+    """Yield the versions of a group, the newest first; lists as many as are taken.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    with calls(f"Cannot list the packages of {group} in {sagemaker.meta.region_name}"):
+        yield from listed_versions(sagemaker, group)
+
+
+def version_of_number(sagemaker: Any, group: str, number: int) -> ModelPackage:
+    """Find a version of a group by its number.
+
+    Raises:
+        UnknownNameError: There is none of that number; names those there are.
+        AwsCallError: AWS refused.
+    """
+    seen = {}
+    for each in list_versions(sagemaker, group):
+        seen[each.version] = each.arn
+        if each.version == number:
+            break
+    refuse_unknown({number}, set(seen))
+    return describe(sagemaker, seen[number])
+
+
+def version_of_content(
+    sagemaker: Any, listed: Iterable[ListedVersion], content: str | None, number: int | None
+) -> ModelPackage | None:
+    """Find a version by its content; most regions have it under the same number.
+
+    Args:
+        sagemaker: A client of the region.
+        listed: The versions of its group.
+        content: SHA-256 of the artifact.
+        number: That of the same version in another region.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
+    # The same number first: sorting leaves the others in their order.
+    for each in sorted(listed, key=lambda each: each.version != number):
+        package = describe(sagemaker, each.arn)
+        if package.artifact_sha256 == content:
+            return package
+    return None
 
 
 def refuse_unknown(wanted: set[int], known: set[int]) -> None:
@@ -151,7 +206,12 @@ def _spans(versions: list[int]) -> str:
     )
 
 
-def _describe(sagemaker: Any, arn: str) -> ModelPackage:
+def describe(sagemaker: Any, arn: str) -> ModelPackage:
+    """Read a version.
+
+    Raises:
+        AwsCallError: AWS refused.
+    """
     with calls(f"Cannot read {arn}"):
         return describe_version(sagemaker, arn)
 

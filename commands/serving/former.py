@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from commands.registry.registry import refuse_unknown
+from commands.registry.registry import describe, list_versions, version_of_content
 from commands.serving.found import workflow_if_any
 from commands.terminal.aws import Aws, calls
-from constructs_lib.aws.registry import ModelPackage, describe_version, listed_versions
+from constructs_lib.aws.registry import ListedVersion, ModelPackage
 from constructs_lib.endpoints.state import ServedState, read_states
 from constructs_lib.endpoints.workflow import Workflow
 
@@ -43,53 +43,22 @@ def former_version(aws: Aws, pipeline: str, chosen: ModelPackage) -> FormerVersi
         AwsCallError: AWS refused.
     """
     workflow = workflow_if_any(aws, pipeline)
-    listed = _Registry(aws, chosen)
-    if workflow is not None and (found := _serving(aws, workflow, chosen, listed)):
+    sagemaker = aws.client("sagemaker", chosen.region)
+    listed = list(list_versions(sagemaker, chosen.group))
+    if workflow is not None and (found := _serving(aws, workflow, chosen, sagemaker, listed)):
         return found
-    former = [number for number in listed.approved if number < chosen.version]
-    if not former:
-        return None
-    return FormerVersion(listed.describe(former[0]), _why_approved(workflow))
-
-
-def version_numbered(aws: Aws, chosen: ModelPackage, number: int) -> ModelPackage:
-    """Find a version of the registry that another one is from.
-
-    Raises:
-        UnknownNameError: There is none of that number; names those there are.
-        AwsCallError: AWS refused.
-    """
-    listed = _Registry(aws, chosen)
-    refuse_unknown({number}, set(listed.numbers))
-    return listed.describe(number)
-
-
-class _Registry:
-    """The versions of the group and region of one of them, the newest first."""
-
-    def __init__(self, aws: Aws, one: ModelPackage) -> None:
-        self._client = aws.client("sagemaker", one.region)
-        with calls(f"Cannot list the packages of {one.group} in {one.region}"):
-            listed = listed_versions(self._client, one.group)
-            self._listed = {each.version: each for each in listed}
-
-    @property
-    def numbers(self) -> list[int]:
-        return list(self._listed)
-
-    @property
-    def approved(self) -> list[int]:
-        listed = self._listed.values()
-        return [each.version for each in listed if each.approval_status == _APPROVED]
-
-    def describe(self, number: int) -> ModelPackage:
-        arn = self._listed[number].arn
-        with calls(f"Cannot read {arn}"):
-            return describe_version(self._client, arn)
+    for each in listed:
+        if each.approval_status == _APPROVED and each.version < chosen.version:
+            return FormerVersion(describe(sagemaker, each.arn), _why_approved(workflow))
+    return None
 
 
 def _serving(
-    aws: Aws, workflow: Workflow, chosen: ModelPackage, listed: _Registry
+    aws: Aws,
+    workflow: Workflow,
+    chosen: ModelPackage,
+    sagemaker: Any,
+    listed: Sequence[ListedVersion],
 ) -> FormerVersion | None:
     """Find the version that serves in a version's own region, or else in the first that does."""
     with calls(f"Cannot read the endpoints of {workflow.pipeline}"):
@@ -97,24 +66,22 @@ def _serving(
     others = [each for each in states if each.version and each.content != chosen.artifact_sha256]
     own = [each for each in others if each.aws_region == chosen.region]
     for state in [*own, *others]:
-        if package := _same_content(state, listed, chosen.region):
+        if package := _served(state, chosen.region, sagemaker, listed):
             regions = _regions(each for each in others if each.content == state.content)
             return FormerVersion(package, f"serves in {regions}")
     return None
 
 
-def _same_content(state: ServedState, listed: _Registry, region: str) -> ModelPackage | None:
+def _served(
+    state: ServedState, region: str, sagemaker: Any, listed: Sequence[ListedVersion]
+) -> ModelPackage | None:
     """Find what a region serves among the versions of another, mostly under the same number."""
-    number = state.version
-    if state.aws_region == region and number in listed.numbers:
-        return listed.describe(number)
+    for each in listed:
+        if state.aws_region == region and each.version == state.version:
+            return describe(sagemaker, each.arn)
     if state.content is None:  # nobody knows what it is
         return None
-    for each in sorted(listed.numbers, key=lambda known: known != number):
-        package = listed.describe(each)
-        if package.artifact_sha256 == state.content:
-            return package
-    return None
+    return version_of_content(sagemaker, listed, state.content, state.version)
 
 
 def _regions(states: Iterable[ServedState]) -> str:

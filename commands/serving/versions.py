@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from commands.registry.registry import refuse_unknown
-from commands.terminal.aws import Aws, calls
-from constructs_lib.aws.registry import (
-    ListedVersion,
-    ModelPackage,
-    describe_version,
-    listed_versions,
+from commands.registry.registry import (
+    describe,
+    list_versions,
+    version_of_content,
+    version_of_number,
 )
+from commands.terminal.aws import Aws
+from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.endpoints.workflow import EndpointRegion, Workflow
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.side_by_side import side_by_side
@@ -44,34 +43,28 @@ def approved_version(aws: Aws, workflow: Workflow, number: int | None) -> ModelP
         NotApprovedError: It is not approved, or missing, in one of the regions; names them.
         AwsCallError: AWS refused.
     """
+    lead = aws.client("sagemaker", workflow.lead.aws_region)
     if number is None:
-        chosen = _newest_approved(aws, workflow)
+        chosen = _newest_approved(lead, workflow)
     else:
-        chosen = _numbered(aws, workflow.lead, number)
+        chosen = version_of_number(lead, workflow.lead.group, number)
         _refuse(workflow, chosen, {workflow.lead: chosen})
     others = [region for region in workflow.regions if region != workflow.lead]
-    looking = [partial(_same_content, aws, region, chosen) for region in others]
+    looking = [
+        partial(_same_content, aws.client("sagemaker", each.aws_region), each.group, chosen)
+        for each in others
+    ]
     answers = side_by_side("Looking for the version in other regions", looking)
     found = dict(zip(others, answers, strict=True))
     _refuse(workflow, chosen, found)
     return chosen
 
 
-def _numbered(aws: Aws, region: EndpointRegion, number: int) -> ModelPackage:
-    seen = set()
-    for each in _listed(aws, region):
-        if each.version == number:
-            return _described(aws, region, each.arn)
-        seen.add(each.version)
-    refuse_unknown({number}, seen)
-    raise AssertionError(number)
-
-
-def _newest_approved(aws: Aws, workflow: Workflow) -> ModelPackage:
+def _newest_approved(sagemaker: Any, workflow: Workflow) -> ModelPackage:
     seen = []
-    for each in _listed(aws, workflow.lead):
+    for each in list_versions(sagemaker, workflow.lead.group):
         if each.approval_status == _APPROVED:
-            return _described(aws, workflow.lead, each.arn)
+            return describe(sagemaker, each.arn)
         seen.append(f"{each.version} ({each.approval_status})")
     pipeline = workflow.pipeline
     if not seen:
@@ -116,22 +109,6 @@ def _with(statuses: dict[EndpointRegion, str], status: str) -> list[str]:
     return [each.aws_region for each, found in statuses.items() if found == status]
 
 
-def _same_content(aws: Aws, region: EndpointRegion, chosen: ModelPackage) -> ModelPackage | None:
-    """Find a version by its content; most regions have it under the same number."""
-    # The same number first: sorting leaves the others in their order.
-    listed = sorted(_listed(aws, region), key=lambda each: each.version != chosen.version)
-    for each in listed:
-        package = _described(aws, region, each.arn)
-        if package.artifact_sha256 == chosen.artifact_sha256:
-            return package
-    return None
-
-
-def _listed(aws: Aws, region: EndpointRegion) -> Iterator[ListedVersion]:
-    with calls(f"Cannot list the packages of {region.group} in {region.aws_region}"):
-        yield from listed_versions(aws.client("sagemaker", region.aws_region), region.group)
-
-
-def _described(aws: Aws, region: EndpointRegion, arn: str) -> ModelPackage:
-    with calls(f"Cannot read {arn}"):
-        return describe_version(aws.client("sagemaker", region.aws_region), arn)
+def _same_content(sagemaker: Any, group: str, chosen: ModelPackage) -> ModelPackage | None:
+    listed = list_versions(sagemaker, group)
+    return version_of_content(sagemaker, listed, chosen.artifact_sha256, chosen.version)

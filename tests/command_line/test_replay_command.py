@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import Result
 
+from commands.registry import registry
 from commands.serving import former
 from commands.serving.former import FormerVersion, former_version
 from commands.terminal.aws import UnknownNameError
@@ -98,8 +100,8 @@ def _state(region: str, version: int | None, content: str | None) -> ServedState
 class _Clients:
     """An AWS of which only the registry is asked."""
 
-    def client(self, *_: Any) -> None:
-        return None
+    def client(self, _service: str, region: str) -> SimpleNamespace:
+        return SimpleNamespace(meta=SimpleNamespace(region_name=region))
 
 
 @pytest.fixture
@@ -112,8 +114,8 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FormerVersion | None]
         1: _package(1, status="Rejected"),
     }
     listed = [ListedVersion(n, str(n), each.approval_status) for n, each in known.items()]
-    monkeypatch.setattr(former, "listed_versions", lambda *_: iter(listed))
-    monkeypatch.setattr(former, "describe_version", lambda _, arn: known[int(arn)])
+    monkeypatch.setattr(registry, "listed_versions", lambda *_: iter(listed))
+    monkeypatch.setattr(registry, "describe_version", lambda _, arn: known[int(arn)])
 
     def look(*states: ServedState, chosen: int = 4) -> FormerVersion | None:
         workflow = Workflow("arn", {"pipeline_name": "p"}) if states else None
