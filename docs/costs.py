@@ -8,7 +8,6 @@ templates and the definition that it compiles to.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -25,11 +24,10 @@ from constructs_lib.service_model.prices import (
     VOLUME_USD,
 )
 from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
-from docs.writing import write_if_changed
+from docs.writing import fill_blocks, write_if_changed
 
 DOCUMENT: Final = Path(__file__).parent / "operate.md"
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
-_BLOCK: Final = re.compile(r"<!-- costs:(?P<name>\w+) -->\n.*?<!-- /costs -->", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -272,12 +270,7 @@ def tables(regions: UsedRegions = EXAMPLE) -> dict[str, str]:
 
 def document(text: str) -> str:
     """Fill the marked blocks of a document."""
-    filled = tables()
-
-    def block(match: re.Match[str]) -> str:
-        return f"<!-- costs:{match['name']} -->\n{filled[match['name']]}\n<!-- /costs -->"
-
-    return _BLOCK.sub(block, text)
+    return fill_blocks(text, "costs", tables().__getitem__)
 
 
 def total(lines: Iterable[Line]) -> Decimal:

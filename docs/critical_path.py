@@ -7,7 +7,6 @@ sources. A load test only starts within a release, so it has no shapes of its ow
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,12 +14,11 @@ from typing import Any, Final
 from constructs_lib.durations import ReleaseTime, StepTime, release_time
 from constructs_lib.durations.figures import FIGURES
 from docs.draw_pictures import Shape, definitions, every_shape
-from docs.writing import write_if_changed
+from docs.writing import fill_blocks, write_if_changed
 
 DOCUMENT: Final = Path(__file__).parent / "performance.md"
 SIZES_GB: Final = (0.5, 10)
 """Of the models that are told of: the example of docs/operate.md, and a large one."""
-_BLOCK: Final = re.compile(r"<!-- release:(?P<name>\w+) -->\n.*?<!-- /release -->", re.DOTALL)
 _EXAMPLE: Final = "existing-three-enforce"
 """The shape whose steps are told one by one."""
 
@@ -38,11 +36,7 @@ def tables() -> dict[str, str]:
 
 def document(text: str, filled: Mapping[str, str]) -> str:
     """Fill the marked blocks of a document."""
-
-    def block(match: re.Match[str]) -> str:
-        return f"<!-- release:{match['name']} -->\n{filled[match['name']]}\n<!-- /release -->"
-
-    return _BLOCK.sub(block, text)
+    return fill_blocks(text, "release", filled.__getitem__)
 
 
 def _shapes(compiled: Mapping[Shape, Mapping[str, Any]]) -> Iterator[str]:

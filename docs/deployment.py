@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +12,9 @@ from typing import Final
 
 from constructs_lib.regions import RegionCode
 from docs.used_regions import EXAMPLE, UsedRegions, wants_this_app
-from docs.writing import write_if_changed
+from docs.writing import fill_blocks, write_if_changed
 
 DOCUMENT: Final = Path(__file__).parent / "deploy.md"
-_BLOCK: Final = re.compile(
-    r"(?P<indent> *)<!-- regions:(?P<name>\w+) -->\n.*?<!-- /regions -->", re.DOTALL
-)
 
 
 def blocks(regions: UsedRegions) -> dict[str, str]:
@@ -32,13 +28,7 @@ def blocks(regions: UsedRegions) -> dict[str, str]:
 
 def document(text: str, regions: UsedRegions = EXAMPLE) -> str:
     """Fill the marked blocks of a document."""
-    filled = blocks(regions)
-
-    def block(match: re.Match[str]) -> str:
-        lines = [f"<!-- regions:{match['name']} -->", filled[match["name"]], "<!-- /regions -->"]
-        return "\n".join(f"{match['indent']}{line}" for each in lines for line in each.split("\n"))
-
-    return _BLOCK.sub(block, text)
+    return fill_blocks(text, "regions", blocks(regions).__getitem__)
 
 
 def _bootstrap(regions: UsedRegions) -> str:

@@ -8,7 +8,6 @@ A shape is the example pipeline with other settings, compiled as it is deployed.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,13 +19,12 @@ from typing import Any, Final, get_args
 from constructs_lib.configs import PayloadConfig, PipelineConfigs
 from constructs_lib.errors import ReleaseError
 from constructs_lib.graph import Dag, mermaid, read_dag, svg
-from docs.writing import ROOT, write_if_changed
+from docs.writing import ROOT, fill_blocks, write_if_changed
 from tests.example_pipeline import CONFIG, EXAMPLE
 
 GALLERY: Final = ROOT / "docs" / "shapes.md"
 PICTURES: Final = ROOT / "docs" / "pictures"
 _DOCUMENTS: Final = (ROOT / "README.md", ROOT / "docs" / "architecture.md")
-_BLOCK: Final = re.compile(r"<!-- graph:(?P<name>[\w-]+) -->\n.*?<!-- /graph -->", re.DOTALL)
 _TRAINING: Final = {
     "train_in_pipeline": True,
     "source_dir": "training",
@@ -149,15 +147,14 @@ def _entry(shape: Shape, dag: Dag) -> Iterator[str]:
 def with_graphs(text: str, dags: dict[str, Dag]) -> str:
     """Fill the marked blocks of a document."""
 
-    def block(match: re.Match[str]) -> str:
-        name = match["name"]
+    def graph(name: str) -> str:
         if name not in dags:
             raise ReleaseError(
                 f"A document asks for the graph {name!r}. There are: {', '.join(dags)}."
             )
-        return f"<!-- graph:{name} -->\n{_block(dags[name])}\n<!-- /graph -->"
+        return _block(dags[name])
 
-    return _BLOCK.sub(block, text)
+    return fill_blocks(text, "graph", graph)
 
 
 def _block(dag: Dag) -> str:
