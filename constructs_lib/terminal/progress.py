@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,6 +11,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -29,18 +30,9 @@ def bytes_bar(what: str, total_bytes: int, console: Console) -> Iterator[Callabl
     Yields:
         Takes how many bytes were done since it was called last; any thread may call it.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
-    ) as progress:
-        task = progress.add_task(what, total=total_bytes)
-        yield lambda count: progress.advance(task, count)
+    columns = (DownloadColumn(), TransferSpeedColumn())
+    with _bar(what, total_bytes, columns, console) as advance:
+        yield advance
 
 
 @contextmanager
@@ -55,14 +47,19 @@ def counted_bar(what: str, total: int, console: Console) -> Iterator[Callable[[]
     Yields:
         Takes note that one more is done; any thread may call it.
     """
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
+    with _bar(what, total, (MofNCompleteColumn(),), console) as advance:
+        yield lambda: advance(1)
+
+
+@contextmanager
+def _bar(
+    what: str, total: int, columns: Sequence[ProgressColumn], console: Console
+) -> Iterator[Callable[[int], None]]:
     with Progress(
-        *columns, console=console, disable=not console.is_terminal, transient=True
+        *(TextColumn("{task.description}"), BarColumn(), *columns, TimeRemainingColumn()),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
     ) as progress:
         task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+        yield lambda count: progress.advance(task, count)
