@@ -24,7 +24,6 @@ _FINDING = {
     "message": "'model.pth' > 'data.pkl', byte 2: loads shop.Net",
     "fix": "ship weights instead",
 }
-
 _GROWS = {
     "severity": "warning",
     "code": "memory-grows",
@@ -37,14 +36,7 @@ def _evaluation(p99: float, requirements: list[str]) -> dict[str, Any]:
     return {
         "verdict": "passed",
         "summary": f"answered every payload; latency p99 {p99} ms",
-        "findings": [
-            {
-                "severity": "warning",
-                "code": "memory-grows",
-                "message": "It grew.",
-                "fix": "Free it.",
-            }
-        ],
+        "findings": [_GROWS],
         "limits": {
             "max_latency_in_millisecond": 200,
             "max_acceptable_error_rate": 0.01,
