@@ -102,7 +102,7 @@ def _counting_region(aws: Aws, pipeline: str, known: dict[str, str]) -> str:
     if aws.home_region in known:
         return aws.home_region
     workflow = workflow_if_any(aws, pipeline)
-    return workflow.lead.aws_region if workflow is not None else next(iter(known))
+    return workflow.lead.aws_region if workflow is not None else next(iter(known), aws.home_region)
 
 
 def _before(aws: Aws, pipeline: str, after: ModelPackage, number: int | None) -> FormerVersion:

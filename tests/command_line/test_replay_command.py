@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +21,7 @@ from constructs_lib.endpoints.state import ServedState
 from constructs_lib.endpoints.workflow import Workflow
 from constructs_lib.replay.requests import ReplayRequestsError
 from constructs_lib.replay.version import ReplayedVersionError
+from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import NAME
 
 
@@ -50,6 +52,23 @@ def test_a_version_that_there_is_not_is_told(
 
     assert isinstance(result.exception, UnknownNameError)
     assert told in str(result.exception)
+
+
+def test_a_pipeline_that_registers_nothing_has_no_version(
+    release: Callable[..., Result], embedded: EmbeddedAws
+) -> None:
+    fails = {"Name": "Fail", "Type": "Fail", "Arguments": {"ErrorMessage": "x"}}
+    embedded.client("sagemaker").create_pipeline(
+        PipelineName="registers-nothing",
+        PipelineDefinition=json.dumps({"Version": "2020-12-01", "Steps": [fails]}),
+        RoleArn="arn:aws:iam::123456789012:role/pipeline",
+        ClientRequestToken="y" * 32,
+    )
+
+    result = release("replay", "registers-nothing", "--version", "2")
+
+    assert isinstance(result.exception, UnknownNameError)
+    assert "Nothing is registered as version 2. There are: none." in str(result.exception)
 
 
 def test_requests_that_cannot_be_read_are_told_before_a_version_is(
