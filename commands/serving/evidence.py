@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from commands.terminal.aws import Aws, AwsCallError, read_s3_object
-from constructs_lib.aws.registry import ModelPackage
+from constructs_lib.aws.registry import MEASURED, ModelPackage
 from constructs_lib.diff.leaves import MISSING, differences
 from constructs_lib.findings import Path
 from constructs_lib.jobs.verify_model.findings import shortened
@@ -30,7 +30,7 @@ _TOLD_APART: Final = frozenset(
     {
         *_FILES.values(),
         *("pipeline_execution_arn", "artifact_sha256", "code_sha256"),
-        *("latency_p99_in_millisecond", "error_rate", "achieved_tps"),
+        *MEASURED,
     }
 )
 _NOTHING: Final = "-"

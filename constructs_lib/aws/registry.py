@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 from constructs_lib.language.steps import steps_of
 
 _GROUP_ARGUMENT: Final = "model_package_group_name"
-_MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
+MEASURED: Final = ("latency_p99_in_millisecond", "error_rate", "achieved_tps")
+"""Names of metadata that hold measured numbers."""
 _UNDECIDED: Final = "PendingManualApproval"
 """What the service takes a version for that was registered without a status."""
 LONG_PAGES: Final = {"PageSize": 100}
@@ -147,5 +148,5 @@ def describe_version(sagemaker: Any, arn: str) -> ModelPackage:
         image_uri=containers[0].get("Image", ""),
         sample_payload_uri=description.get("SamplePayloadUrl", ""),
         metadata=metadata,
-        measured={name: float(metadata[name]) for name in _MEASURED if name in metadata},
+        measured={name: float(metadata[name]) for name in MEASURED if name in metadata},
     )
