@@ -104,15 +104,16 @@ class Replay:
                 f" compared: {found.first_failure}. Send what the versions take: content types and"
                 " fields are those of the config."
             )
-        return self._document(found, comparison, after.tolerances, default)
+        return self.document(found, comparison, after.tolerances, default)
 
-    def _document(
+    def document(
         self,
         found: Replayed,
         comparison: Comparison,
         tolerances: Mapping[str, Mapping[str, float]],
         default: Tolerance,
     ) -> dict[str, Any]:
+        """Return the document of what came of it."""
         sent = found.agreeing + found.differing
         return {
             "schema_version": SCHEMA_VERSION,
