@@ -68,9 +68,9 @@ def step_time(step: DefinitionStep, model_gb: float, home_region: str) -> StepTi
         case "Processing":
             return _processing(step, model_gb)
         case "Training":
-            return _job(step, _cluster(step.arguments, "ResourceConfig"), is_known=False)
+            return _job(step, _section(step.arguments, "ResourceConfig"), is_known=False)
         case "Transform":
-            return _job(step, _cluster(step.arguments, "TransformResources"), is_known=False)
+            return _job(step, _section(step.arguments, "TransformResources"), is_known=False)
         case "Lambda":
             return _function(step, model_gb, home_region)
         case "Model" | "Condition" | "Fail" | "RegisterModel":
@@ -82,21 +82,20 @@ def step_time(step: DefinitionStep, model_gb: float, home_region: str) -> StepTi
 def region_of_images(steps: Sequence[DefinitionStep]) -> str:
     """Name the region that jobs get their images from, which is the pipeline's; empty without."""
     for step in steps:
-        specification = step.arguments.get("AppSpecification")
-        image = specification.get("ImageUri") if isinstance(specification, Mapping) else None
+        image = _section(step.arguments, "AppSpecification").get("ImageUri")
         if isinstance(image, str) and (match := _REGISTRY.search(image)):
             return match["region"]
     return ""
 
 
 def _processing(step: DefinitionStep, model_gb: float) -> StepTime:
-    cluster = _cluster(step.arguments, "ProcessingResources", "ClusterConfig")
+    cluster = _section(step.arguments, "ProcessingResources", "ClusterConfig")
     inputs = _names(step.arguments.get("ProcessingInputs"), "InputName")
     outputs = _names(
-        _cluster(step.arguments, "ProcessingOutputConfig").get("Outputs"), "OutputName"
+        _section(step.arguments, "ProcessingOutputConfig").get("Outputs"), "OutputName"
     )
     moved = len(_MODEL_INPUTS & inputs) + len(_MODEL_OUTPUTS & outputs)
-    words = _cluster(step.arguments, "AppSpecification").get("ContainerArguments")
+    words = _section(step.arguments, "AppSpecification").get("ContainerArguments")
     arguments = words if isinstance(words, list) else []
     work, is_known = _work(arguments, model_gb)
     transfer = moved * model_gb * _MB / _rate(cluster)
@@ -174,7 +173,8 @@ def _rate(cluster: Mapping[str, Any]) -> float:
     return min(network, volume.value)
 
 
-def _cluster(arguments: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+def _section(arguments: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    """Return a member of members that is an object; an empty one where it is none."""
     found: Any = arguments
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None
