@@ -22,7 +22,7 @@ _LONGEST_PREFIX: Final = 46
 """Characters of an endpoint's name in the names of its models and configurations: 16 of a digest
 and a hyphen follow, and SageMaker takes 63."""
 _LITERAL: Final = str.maketrans({each: f"${{{each}}}" for each in "*?$"})
-"""IAM User Guide, "IAM policy elements: Variables and tags": the signs that policies read otherwise."""
+"""IAM User Guide, "IAM policy elements: Variables and tags": signs that policies read otherwise."""
 _ALARMS: Final = "Application Auto Scaling makes the end of the alarms' names"
 _SCALABLE_TARGETS: Final = "Application Auto Scaling makes the ids of scalable targets"
 _VERSIONS: Final = "The versions of this pipeline's own model package group"
