@@ -405,29 +405,6 @@ def test_what_cannot_be_asked_fails_nothing(served: ServingWorld) -> None:
     assert execution.call("ask", **members) == {"requests": 0, "failed": 0}
 
 
-def test_an_execution_of_a_workflow_that_knows_no_alarms_comes_to_its_end(
-    served: ServingWorld,
-) -> None:
-    settings = served.settings()
-    for name in ("shift", "alarms", "bake_traffic_per_minute"):
-        del settings[name]
-    execution = DeploymentRun(served, request())
-    plan = execution.call("resolve", settings=settings)
-    results = []
-    for target in (each for wave in plan["waves"] for each in wave):
-        prepared = execution.call("prepare", settings=settings, target=target)
-        members = {"settings": settings, "target": target, "prepared": prepared}
-        updated = execution.call("update", **members)
-        served.services.at_rest()
-        assert execution.call("look", **members, updated=updated)["status"] == "serving"
-        answers = execution.call("try", **members)["answers"]
-        results.append({**target, "prepared": prepared, "updated": updated, "answers": answers})
-
-    told = execution.call("record", settings=settings, plan=plan, results=results)
-
-    assert (told["status"], served.serving()) == ("deployed", _everywhere(2))
-
-
 def test_a_second_look_finds_that_a_region_serves_something_else(served: ServingWorld) -> None:
     execution, members = _begun(served, served.settings())
     served.services.at_rest()

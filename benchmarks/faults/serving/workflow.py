@@ -79,6 +79,8 @@ class DeploymentRun:
     asked: Mapping[str, Any]
     settings: Mapping[str, Any] | None = None
     """Other than the world's."""
+    definition: Mapping[str, Any] | None = None
+    """Of a workflow that was deployed before; None: today's."""
     started: datetime = field(default_factory=CLOCK.now)
     _one_at_a_time: Lock = field(default_factory=Lock, init=False)
     """So that a call of the function has a number, and who makes it a name."""
@@ -95,8 +97,9 @@ class DeploymentRun:
         }
         executions.append(self.entry)
         self._defect: Exception | None = None
+        settings = self.settings or self.world.settings()
         self._interpreter = Interpreter(
-            deployment_workflow(FUNCTION_ARN, self.settings or self.world.settings()),
+            self.definition or deployment_workflow(FUNCTION_ARN, settings),
             self._invoked,
             self._wait,
             CLOCK.turn,
