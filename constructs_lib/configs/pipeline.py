@@ -19,7 +19,7 @@ from constructs_lib.configs.files import ConfigFile, log_warnings, read_config_f
 from constructs_lib.configs.formats.detection import Generation
 from constructs_lib.configs.formats.differences import differences
 from constructs_lib.configs.formats.later_tool import what_is_missing
-from constructs_lib.configs.guardrails.rules import wrong_updates
+from constructs_lib.configs.guardrails.rules import hasty_bake, wrong_updates
 from constructs_lib.configs.guardrails.shifts import LONGEST_WAIT_SECONDS
 from constructs_lib.configs.model import PytorchModelCreationConfig
 from constructs_lib.configs.problems import ConfigFileError, ConfigProblem
@@ -62,7 +62,7 @@ class PipelineConfigs:
     warnings: tuple[ConfigProblem, ...] = field(default=(), compare=False)
     """What is odd in the file, such as unknown fields."""
     notes: tuple[ConfigProblem, ...] = field(default=(), compare=False)
-    """What is different here from what the file says, such as sections that are not used."""
+    """What has no effect, or another one than it seems, such as sections that are not used."""
     file: ConfigFile | None = field(default=None, compare=False, repr=False)
     """What they were read from; tells where a field is set."""
 
@@ -118,7 +118,7 @@ class PipelineConfigs:
             training=training if training and training.train_in_pipeline else None,
             endpoint=_only_if_any(file, EndpointConfig),
             warnings=(*file.warnings, *_readable_secrets(file, model)),
-            notes=tuple(differences(file)),
+            notes=(*differences(file), *_hasty_bakes(file)),
             file=file,
         )
 
@@ -248,6 +248,16 @@ def _impossible_update(
     for name, message in wrong_updates(endpoint, model, payload):
         path, value = file.locate(step, name)
         yield ConfigProblem(path, message, shown(value))
+
+
+def _hasty_bakes(file: ConfigFile) -> Iterator[ConfigProblem]:
+    """Tell of a bake time in which no alarm can trip."""
+    for step in _steps(file, EndpointConfig):
+        endpoint, model = _only(file, EndpointConfig), _only(file, PytorchModelCreationConfig)
+        message = hasty_bake(endpoint, model, _only(file, PayloadConfig))
+        if message is not None:
+            path, value = file.locate(step, "bake_seconds")
+            yield ConfigProblem(path, message, shown(value))
 
 
 def _readable_secrets(

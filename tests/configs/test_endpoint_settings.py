@@ -20,9 +20,11 @@ from constructs_lib.configs.guardrails.shifts import (
     MOST_ALARMS,
     POLICY_CHARACTERS,
     SHORTEST_UPDATE_SECONDS,
+    TRIPPING_SECONDS,
     Shift,
     TrafficShift,
 )
+from constructs_lib.jobs.deploy_model.guardrails.alarms import alarm_requests
 from constructs_lib.regions import EU, FE, NA
 from constructs_lib.service_model import enum_values, max_length, service_model
 
@@ -336,3 +338,32 @@ def test_names_of_alarms_are_what_a_policy_may_hold() -> None:
         if re.fullmatch(f"[{POLICY_CHARACTERS}]", chr(number)):
             assert re.fullmatch(allowed, chr(number))
     assert re.fullmatch(f"[{POLICY_CHARACTERS}]+", "Verspätung > 5 % (p99), naïve/*?$")
+
+
+def test_a_bake_time_in_which_no_alarm_can_trip_is_noted(write_config: Write) -> None:
+    def notes(**fields: Any) -> list[str]:
+        configs = PipelineConfigs.load(write_config(*_with(**fields)))
+        return [str(note) for note in configs.notes if "bake" in note.path]
+
+    unlimited = {"max_latency_in_millisecond": 60_000, "max_acceptable_error_rate": 1}
+    assert notes(bake_seconds=239) == [
+        f"{SECTION}.bake_seconds: is over before an alarm can trip: that takes 120 s above its"
+        " limit, and up to 120 s more until its metrics are there; 240 is enough (got 239)"
+    ]
+    assert notes(bake_seconds=0) != []
+    assert notes(bake_seconds=240) == []
+    assert notes() == []
+    assert notes(bake_seconds=60, **unlimited) == []
+    # Whose alarms these are, their periods are known to nobody here.
+    assert notes(bake_seconds=60, alarm_names=["own"], **unlimited) == []
+
+
+def test_what_is_enough_is_that_of_the_alarms_of_a_deployment() -> None:
+    limits = {"latency_milliseconds": 50, "error_rate_percent": 1.0, "names": []}
+    settings = {"endpoint_name": "e", "variant_name": "v", "alarms": limits}
+
+    alarms = alarm_requests(settings, "configuration")
+
+    assert len(alarms) == 2
+    for each in alarms:
+        assert each["Period"] * each["EvaluationPeriods"] == TRIPPING_SECONDS

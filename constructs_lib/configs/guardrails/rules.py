@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 from constructs_lib.configs.endpoint import LONGEST_ANSWER_MILLISECONDS, EndpointConfig
 from constructs_lib.configs.guardrails.shifts import (
+    LATE_METRICS_SECONDS,
     LONGEST_UPDATE_SECONDS,
     MOST_ALARMS,
     PERCENTAGES,
     STARTING_INSTANCES_SECONDS,
+    TRIPPING_SECONDS,
     TrafficShift,
     has_guardrails,
 )
@@ -101,6 +103,22 @@ def wrong_updates(
             f" start of instances and termination_wait_seconds that makes {seconds} s, and"
             f" SageMaker allows {LONGEST_UPDATE_SECONDS} s. Shorten it, or raise shift_percentage",
         )
+
+
+def hasty_bake(
+    endpoint: EndpointConfig, model: PytorchModelCreationConfig, payload: PayloadConfig
+) -> str | None:
+    """Say that bake_seconds is over before an alarm can have tripped; None: it is not.
+
+    Own alarms have periods of their own, which no config tells.
+    """
+    enough = TRIPPING_SECONDS + LATE_METRICS_SECONDS
+    if endpoint.bake_seconds >= enough or not Guardrails.of(endpoint, model, payload).own_alarms:
+        return None
+    return (
+        f"is over before an alarm can trip: that takes {TRIPPING_SECONDS} s above its limit, and up"
+        f" to {LATE_METRICS_SECONDS} s more until its metrics are there; {enough} is enough"
+    )
 
 
 def _ignored(endpoint: EndpointConfig, instance_type: str) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,10 @@ MOST_ALARMS: Final = 10
 """Service model: AlarmList."""
 LONGEST_ALARM_NAME: Final = 255
 """Service model: AlarmName."""
+TRIPPING_SECONDS: Final = 120
+"""How long something is above its limit until an alarm of a deployment trips."""
+LATE_METRICS_SECONDS: Final = 120
+"""How much later than it ends a minute is judged: its metrics come, then the alarm is evaluated."""
 POLICY_CHARACTERS: Final = r" -~\u00a0-\u00ff"
 """Service model of IAM: policyDocumentType, whose documents name the alarms. Without control
 characters, which API reference, PutMetricAlarm, refuses in an alarm's name."""

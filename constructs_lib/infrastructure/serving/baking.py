@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from constructs_lib.configs.guardrails.shifts import LATE_METRICS_SECONDS
 from constructs_lib.infrastructure.serving.states import (
-    LATE_METRICS_SECONDS,
     FunctionCalls,
     State,
     States,

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+from constructs_lib.configs.guardrails.shifts import LATE_METRICS_SECONDS
+
 State = dict[str, Any]
 States = dict[str, State]
 
@@ -14,8 +16,6 @@ WAIT_SECONDS: Final = 30
 """Between two looks at an endpoint, where the history of an execution holds them all."""
 LONGEST_LOOK_SECONDS: Final = 1_800
 """How much longer than its deployment may take an endpoint is looked at."""
-LATE_METRICS_SECONDS: Final = 120
-"""How much later than it ends a minute is judged: its metrics come, then the alarm is evaluated."""
 _EVENTS_OF_A_LOOK: Final = 9
 """Of a wait (2), a task that calls a function (5) and a choice (2)."""
 _EVENTS_OF_A_TURN: Final = 5
