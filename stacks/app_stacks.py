@@ -91,6 +91,7 @@ class _ReleaseStacks:
         self._served: dict[str, PipelineRelease] = {}
         self._serving: list[ServingStack] = []
         self._awaited: dict[RegionCode, list[str]] = {}
+        self._alarms: dict[RegionCode, list[str]] = {}
         self.findings: list[Finding] = []
 
     def _create_network(self, pipelines: Collection[PipelineConfigs]) -> JobNetwork:
@@ -213,6 +214,9 @@ class _ReleaseStacks:
             return
         from stacks.notifications import NotificationStack, Watched
 
+        for serving in self._serving:
+            for code in serving.regions:
+                self._alarms.setdefault(code, []).extend(serving.standing_alarms())
         notifications = NotificationStack(
             self._app,
             f"{settings.app_name}-notifications",
@@ -221,6 +225,7 @@ class _ReleaseStacks:
             watched=Watched(
                 pipeline_names=sorted(self._pipelines),
                 model_package_group_names=sorted(set(chain(*self._groups.values()))),
+                alarm_names=sorted(set(chain(*self._alarms.values()))),
             ),
             storage=self._storage,
             description="Tells people of failed executions and of model packages to approve",
@@ -249,6 +254,7 @@ class _ReleaseStacks:
             f"{settings.app_name}-notifications-{code.lower()}",
             home_region=settings.home_region,
             model_package_group_names=sorted(group_names),
+            alarm_names=sorted(self._alarms.get(code, ())),
             description=f"Sends changes of model packages to {settings.home_region}",
             termination_protection=self._protection,
             env=Environment(account=settings.account, region=code.aws_region),

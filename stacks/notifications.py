@@ -1,4 +1,4 @@
-"""Who is told of failed executions and of model packages to approve."""
+"""Who is told of failed executions, of model packages to approve and of alarms of endpoints."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from stacks.storage import StorageStack
 _READ: Final = "ReadExecutions"
 _READ_REASON: Final = "The executions of this app's pipelines"
 _PACKAGE_CHANGE: Final = "SageMaker Model Package State Change"
+_ALARM_CHANGE: Final = "CloudWatch Alarm State Change"
 _MOST_NAMES: Final = 1_600
 """Characters of names in an event pattern, which takes 2,048 in all."""
 
@@ -44,6 +45,8 @@ class Watched:
     """The pipelines whose failures are told."""
     model_package_group_names: Sequence[str]
     """The groups whose approvals are told."""
+    alarm_names: Sequence[str] = ()
+    """The standing alarms of endpoints that are told, of all regions."""
 
 
 class NotificationStack(Stack):
@@ -78,6 +81,7 @@ class NotificationStack(Stack):
         self._tell_of_dead_letters()
         self._tell_of_failures(watched.pipeline_names)
         self._tell_of_packages(watched.model_package_group_names)
+        self._tell_of_alarms(watched.alarm_names)
 
     def _create_topic(
         self, settings: Settings, notifications: Notifications, key: kms.Key
@@ -168,8 +172,10 @@ class NotificationStack(Stack):
             self._tell_of(
                 _numbered("ExecutionFailed", number),
                 "An execution has failed or was stopped",
-                "SageMaker Model Building Pipeline Execution Status Change",
-                {"currentPipelineExecutionStatus": ["Failed", "Stopped"], "pipelineArn": arns},
+                _of_sagemaker(
+                    "SageMaker Model Building Pipeline Execution Status Change",
+                    {"currentPipelineExecutionStatus": ["Failed", "Stopped"], "pipelineArn": arns},
+                ),
             )
 
     def _tell_of_packages(self, group_names: Sequence[str]) -> None:
@@ -177,24 +183,27 @@ class NotificationStack(Stack):
             self._tell_of(
                 _numbered("PackageChanged", number),
                 "A model package waits for approval, was approved or was rejected",
-                _PACKAGE_CHANGE,
-                detail,
+                _of_sagemaker(_PACKAGE_CHANGE, detail),
             )
 
-    def _tell_of(
-        self, construct_id: str, description: str, detail_type: str, detail: Mapping[str, Any]
-    ) -> None:
-        rule = events.Rule(
-            self,
-            construct_id,
-            description=description,
-            event_pattern=_pattern(detail_type, detail),
-        )
+    def _tell_of_alarms(self, names: Sequence[str]) -> None:
+        for number, pattern in enumerate(_alarm_patterns(names)):
+            self._tell_of(
+                _numbered("AlarmChanged", number),
+                "A standing alarm of an endpoint has tripped, or is over",
+                pattern,
+            )
+
+    def _tell_of(self, construct_id: str, description: str, pattern: events.EventPattern) -> None:
+        rule = events.Rule(self, construct_id, description=description, event_pattern=pattern)
         rule.add_target(self.notify_function.target())
 
 
 class ForwardingStack(Stack):
-    """Sends one region's changes of model packages to the home region, which tells of them."""
+    """Sends what happens in one region to the home region, which tells of it.
+
+    These are changes of model packages, and of the standing alarms of endpoints.
+    """
 
     def __init__(
         self,
@@ -203,37 +212,49 @@ class ForwardingStack(Stack):
         *,
         home_region: str,
         model_package_group_names: Sequence[str],
+        alarm_names: Sequence[str] = (),
         **kwargs: Any,
     ) -> None:
-        """Create the rule.
+        """Create the rules.
 
         Args:
             scope: The app.
             construct_id: Stack name.
             home_region: AWS region that the changes are sent to.
             model_package_group_names: The groups whose approvals are told.
+            alarm_names: The standing alarms of endpoints that are told.
             kwargs: ``aws_cdk.Stack`` properties.
         """
         super().__init__(scope, construct_id, **kwargs)
         self._home_region = home_region
         bus_arn = f"arn:{PARTITION}:events:{home_region}:{ACCOUNT}:event-bus/default"
         home_bus = events.EventBus.from_event_bus_arn(self, "HomeBus", bus_arn)
-        role = self._create_role(home_bus)
+        what = "changes of model packages" + (" and of alarms" if alarm_names else "")
+        role = self._create_role(home_bus, what)
+        target = targets.EventBus(home_bus, role=role.without_policy_updates())
         for number, detail in enumerate(package_details(model_package_group_names)):
             events.Rule(
                 self,
                 _numbered("PackageChanged", number),
                 description=f"Changes of model packages, for {home_region} to tell of",
-                event_pattern=_pattern(_PACKAGE_CHANGE, detail),
-                targets=[targets.EventBus(home_bus, role=role.without_policy_updates())],
+                event_pattern=_of_sagemaker(_PACKAGE_CHANGE, detail),
+                targets=[target],
+            )
+        for number, pattern in enumerate(_alarm_patterns(alarm_names)):
+            events.Rule(
+                self,
+                _numbered("AlarmChanged", number),
+                description=f"Standing alarms of endpoints, for {home_region} to tell of",
+                event_pattern=pattern,
+                targets=[target],
             )
 
-    def _create_role(self, home_bus: events.IEventBus) -> iam.Role:
+    def _create_role(self, home_bus: events.IEventBus, what: str) -> iam.Role:
         role = iam.Role(
             self,
             "Role",
             assumed_by=service_for_this_account("events.amazonaws.com"),
-            description=f"Sends changes of model packages to {self._home_region}",
+            description=f"Sends {what} to {self._home_region}",
         )
         send = Statement(
             sid="SendHome", actions=["events:PutEvents"], resources=[home_bus.event_bus_arn]
@@ -254,7 +275,27 @@ def package_details(model_package_group_names: Sequence[str]) -> list[dict[str, 
     ]
 
 
-def _pattern(detail_type: str, detail: Mapping[str, Any]) -> events.EventPattern:
+def _alarm_patterns(names: Sequence[str]) -> list[events.EventPattern]:
+    """Match alarms that trip, and those that are over: not each that gets its first data.
+
+    Sources: "Alarm events and EventBridge" in the Amazon CloudWatch User Guide; "Comparison
+    operators for use in event patterns" in the Amazon EventBridge User Guide, for ``$or``.
+    """
+    told = [
+        {"state": {"value": ["ALARM"]}},
+        {"state": {"value": ["OK"]}, "previousState": {"value": ["ALARM"]}},
+    ]
+    return [
+        events.EventPattern(
+            source=["aws.cloudwatch"],
+            detail_type=[_ALARM_CHANGE],
+            detail={"alarmName": some, "$or": told},
+        )
+        for some in batches(names, _MOST_NAMES)
+    ]
+
+
+def _of_sagemaker(detail_type: str, detail: Mapping[str, Any]) -> events.EventPattern:
     return events.EventPattern(
         source=["aws.sagemaker"], detail_type=[detail_type], detail=dict(detail)
     )

@@ -111,6 +111,14 @@ class ServingStack(Stack):
         requests = self._release.compiled.registration_requests
         return [code for code in requests if code.aws_region in served]
 
+    def standing_alarms(self) -> list[str]:
+        """Name the alarms that deployments leave behind in each region that is served."""
+        # Here: an app that tells nobody of them starts without boto3.
+        from constructs_lib.jobs.deploy_model.guardrails.standing import standing_requests
+
+        requests = standing_requests(self._deployment_settings())
+        return [request["AlarmName"] for request in requests]
+
     def _served_pipeline(self) -> ServedPipeline:
         configs = self._release.configs
         endpoint = endpoint_of(configs)

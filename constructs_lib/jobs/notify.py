@@ -1,20 +1,22 @@
-"""Tells people of failed executions and of model packages to approve.
+"""Tells people of failed executions, of model packages to approve, and of alarms of endpoints.
 
 The Lambda function between Amazon EventBridge and the topic of notifications. An input transformer
 could not do it: the event of a failed execution names neither the step nor the reason, and a
 transformer sets no subject. It needs nothing but the standard library and boto3.
 
 Sources of the events' members: Amazon SageMaker Developer Guide, "Events that Amazon SageMaker AI
-sends to Amazon EventBridge".
+sends to Amazon EventBridge"; Amazon CloudWatch User Guide, "Alarm events and EventBridge".
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import boto3
@@ -22,6 +24,7 @@ from botocore.config import Config
 
 EXECUTION_CHANGE: Final = "SageMaker Model Building Pipeline Execution Status Change"
 PACKAGE_CHANGE: Final = "SageMaker Model Package State Change"
+ALARM_CHANGE: Final = "CloudWatch Alarm State Change"
 
 _CLIENT_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 6})
 _SUBJECT_CHARACTERS: Final = 99
@@ -35,6 +38,8 @@ _LOG_GROUPS: Final = {
     "processing-job": "/aws/sagemaker/ProcessingJobs",
     "training-job": "/aws/sagemaker/TrainingJobs",
 }
+_SERVED: Final = re.compile(r"Pipeline: (\S+)\. Version: (\d+)\.")
+"""What Record of a deployment writes into the description of a standing alarm."""
 
 logger = logging.getLogger(__name__)
 logger.setLevel(logging.INFO)
@@ -52,11 +57,35 @@ class Message:
     text: str
 
 
+class JudgedMetric(NamedTuple):
+    """What a standing alarm compares with its limit, in words."""
+
+    kind: str
+    what: str
+    factor: float
+    """A number of the metric is multiplied by it, and written in ``form`` with ``unit``."""
+    form: str
+    unit: str
+
+    def told(self, number: float) -> str:
+        """Write a number of the metric."""
+        return f"{self.factor * number:{self.form}} {self.unit}"
+
+
+_JUDGED: Final = {
+    "ModelLatency": JudgedMetric("latency", "p99 of the model's latency", 0.001, ",.0f", "ms"),
+    "Invocation5XXErrors": JudgedMetric("error rate", "failed requests (5XX)", 100, ".3g", "%"),
+}
+"""By the metrics' names, in microseconds and as a share: Amazon SageMaker AI Developer Guide,
+"Amazon SageMaker AI metrics in Amazon CloudWatch"."""
+
+
 def handler(event: Mapping[str, Any], _context: object) -> dict[str, str]:
     """Publish a message about an event: the function's entry point.
 
     Args:
-        event: A status change of a pipeline execution or a state change of a model package.
+        event: A status change of a pipeline execution, a state change of a model package, or one of
+            a standing alarm.
 
     Returns:
         ``subject`` of what was published; nothing where only metadata has changed.
@@ -95,6 +124,8 @@ def message_about(event: Mapping[str, Any], sagemaker: Any) -> Message:
         return _about_execution(event["detail"], sagemaker)
     if kind == PACKAGE_CHANGE:
         return _about_package(event["detail"])
+    if kind == ALARM_CHANGE:
+        return _about_alarm(event["detail"], _region(event["resources"][0]))
     raise UnknownEventError(f"Nobody is told of {kind!r}.")
 
 
@@ -234,6 +265,52 @@ def _evaluation(detail: Mapping[str, Any], region: str) -> list[str]:
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     page = f"{_console(region)}/s3/object/{bucket}?region={region}&prefix={quote(key)}"
     return [*_optional("Measured", uri, width=15), f"{'':15}{page}"]
+
+
+def _about_alarm(detail: Mapping[str, Any], region: str) -> Message:
+    configuration, state, name = detail["configuration"], detail["state"], detail["alarmName"]
+    metric = configuration["metrics"][0]["metricStat"]["metric"]
+    judged, endpoint = _JUDGED[metric["name"]], metric["dimensions"]["EndpointName"]
+    served = _SERVED.search(configuration.get("description", ""))
+    pipeline, version = served.groups() if served else ("", "")
+    page = f"{_console(region)}/cloudwatch/home?region={region}"
+    has_tripped = state["value"] == "ALARM"
+    lines = [
+        *_optional("Pipeline", pipeline),
+        f"Endpoint:  {endpoint} ({region})",
+        *_optional("Version", version and f"{version}, by the last deployment that was recorded"),
+        f"Alarm:     {name}",
+        f"Measured:  {_judgement(state, judged, has_tripped=has_tripped)}",
+        f"Since:     {state['timestamp']}",
+        f"Graph:     {page}#alarmsV2:alarm/{quote(name)}",
+        "",
+        "What serves where:",
+        f"  release endpoints {pipeline}".rstrip(),
+    ]
+    if has_tripped and pipeline:
+        lines += [
+            "This alarm changes nothing by itself. To return to the version before:",
+            f"  release rollback {pipeline}",
+        ]
+    is_now = "is above" if has_tripped else "is no longer above"
+    return Message(f"{endpoint}: {judged.kind} {is_now} the limit in {region}", "\n".join(lines))
+
+
+def _judgement(state: Mapping[str, Any], judged: JudgedMetric, *, has_tripped: bool) -> str:
+    """Tell the number that an alarm was judged by, and its limit.
+
+    Where it has none, as after SetAlarmState, CloudWatch's own words.
+    """
+    data = json.loads(state.get("reasonData") or "{}")
+    if "threshold" not in data:
+        return str(state["reason"])
+    limit, numbers = data["threshold"], data.get("recentDatapoints") or ()
+    # The minutes that have tripped it, or ended it: one without requests has no number.
+    found = [each for each in numbers if each is not None and (each > limit) == has_tripped]
+    told = f"the limit is {judged.told(limit)}"
+    if not found:
+        return f"no requests in the last minutes; {told}"
+    return f"{judged.what}: {judged.told(max(found))}; {told}"
 
 
 def _optional(label: str, value: str | None, *, width: int = 11) -> list[str]:

@@ -35,6 +35,26 @@ def test_they_watch_the_endpoint_whatever_it_serves_with(
         assert {each["Name"] for each in latency["Dimensions"]} == {"EndpointName", "VariantName"}
 
 
+def test_they_tell_which_version_serves(world: ServingWorld, deploy: Deploy) -> None:
+    world.register()
+    deploy()
+    world.register()
+
+    def told() -> set[str]:
+        alarms = [each for region in REGIONS.values() for each in _standing(region).values()]
+        return {each["AlarmDescription"].partition(". ")[2] for each in alarms}
+
+    assert told() == {"Pipeline: returns-risk. Version: 1."}
+    deploy()
+    assert told() == {"Pipeline: returns-risk. Version: 2."}
+    world.register()
+    world.services.outcomes["eu-west-1"] = ["alarm"]
+    assert deploy().status == "taken_back"
+    assert told() == {"Pipeline: returns-risk. Version: 2."}
+    deploy("rollback")
+    assert told() == {"Pipeline: returns-risk. Version: 1."}
+
+
 def test_they_follow_the_limits_of_the_config(world: ServingWorld, deploy: Deploy) -> None:
     world.register()
     deploy()

@@ -6,9 +6,9 @@ import io
 import json
 import sys
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,8 @@ class Deployment:
     aws: AwsHandle
     folder: Path
     console: Console
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Of the app, beside the copy of the pipelines."""
 
     @property
     def config(self) -> Path:
@@ -54,8 +56,8 @@ class Deployment:
 
     @property
     def context(self) -> dict[str, str]:
-        """The app's settings: its own, with the copy of the pipelines."""
-        settings = {"pipelines_dir": str(self.folder / "pipelines")}
+        """The app's settings, with the copy of the pipelines."""
+        settings = {**self.settings, "pipelines_dir": str(self.folder / "pipelines")}
         return {"model-release": json.dumps(settings)}
 
     def deploy(self) -> str:

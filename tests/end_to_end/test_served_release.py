@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,14 @@ from typer.testing import CliRunner
 from commands.program import app
 from commands.terminal import places
 from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.rollback.inbox import Inbox, Mail
 from tests.end_to_end.deployment import REGIONS, Deployment, example_with_another_scaling
 from tests.example_pipeline import MODEL, copy_pipelines
+from tests.waiting import wait_until
 
 Release = Callable[..., Any]
 WAVES = [["EU"], ["NA", "FE"]]
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
 REQUEST = {
     "order_amount": 1.0,
     "days_to_return": 1.0,
@@ -46,7 +50,12 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     sections["Payload"]["verification_load_seconds"] = 1
     config.write_text(json.dumps(document, indent=1))
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
+        deployment = Deployment(
+            server.handle,
+            folder,
+            Console(file=io.StringIO()),
+            {"notifications": {"emails": ["ml@example.com"]}},
+        )
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
         deployment.deploy()
         assert deployment.release(str(MODEL)).failure_reason is None
@@ -104,6 +113,79 @@ def test_a_version_that_serves_everywhere_is_not_deployed_again(release: Release
 
     assert again["result"] == "unchanged"
     assert {each["since"] for each in again["regions"]} == before
+
+
+def _make_slow(served: Deployment, region: str) -> None:
+    """Publish latencies of two seconds, of now and of the next seconds of this machine."""
+    dimensions = {"EndpointName": "returns-risk", "VariantName": "AllTraffic"}
+    begin = datetime.now(UTC)
+    served.aws.client("cloudwatch", region).put_metric_data(
+        Namespace="AWS/SageMaker",
+        MetricData=[
+            {
+                "MetricName": "ModelLatency",
+                "Dimensions": [{"Name": name, "Value": each} for name, each in dimensions.items()],
+                "Timestamp": begin + timedelta(seconds=number / 20),
+                "Value": 2_000_000.0,
+                "Unit": "Microseconds",
+            }
+            for number in range(80)
+        ],
+    )
+
+
+def _mails(inbox: Inbox, count: int) -> list[Mail]:
+    """Wait for so many mails."""
+    found: list[Mail] = []
+
+    def are_there() -> bool:
+        found.extend(inbox.read())
+        return len(found) >= count
+
+    wait_until(are_there, seconds=120)
+    return found
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_people_are_told_of_a_standing_alarm_and_of_its_end(
+    served: Deployment, region: str
+) -> None:
+    inbox = Inbox.subscribe(served.aws, TOPIC)
+    inbox.read()
+
+    _make_slow(served, region)
+
+    told = _mails(inbox, 2)
+    tripped, over = sorted(told, key=lambda mail: "no longer" in mail.subject)
+    assert tripped.subject == f"returns-risk: latency is above the limit in {region}"
+    for line in (
+        "Pipeline:  returns-risk",
+        f"Endpoint:  returns-risk ({region})",
+        "Version:   1, by the last deployment that was recorded",
+        "Alarm:     returns-risk-standing-latency",
+        "Measured:  p99 of the model's latency: 2,000 ms; the limit is 200 ms",
+        "  release rollback returns-risk",
+    ):
+        assert line in tripped.text.splitlines()
+    assert over.subject == f"returns-risk: latency is no longer above the limit in {region}"
+    assert "Measured:  no requests in the last minutes; the limit is 200 ms" in over.text
+
+
+def test_people_are_not_told_of_an_alarm_of_a_deployment(served: Deployment) -> None:
+    inbox = Inbox.subscribe(served.aws, TOPIC)
+    inbox.read()
+    cloudwatch = served.aws.client("cloudwatch", "eu-west-1")
+    names = [each["AlarmName"] for each in cloudwatch.describe_alarms()["MetricAlarms"]]
+    (name,) = [each for each in names if each.endswith("-latency") and "-standing-" not in each]
+
+    for value in ("ALARM", "OK"):
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=value, StateReason="tried")
+    cloudwatch.set_alarm_state(
+        AlarmName="returns-risk-standing-errors", StateValue="ALARM", StateReason="tried"
+    )
+
+    mails = _mails(inbox, 1)
+    assert {"returns-risk-standing-errors" in mail.text for mail in mails} == {True}
 
 
 def test_the_version_before_is_one_command_away(release: Release, served: Deployment) -> None:

@@ -12,11 +12,18 @@ from botocore.stub import Stubber
 
 from constructs_lib.jobs.notify import UnknownEventError, handler
 from constructs_lib.regions.tables import sagemaker_regions
-from tests.jobs.aws_events import EXECUTION, PACKAGE, execution_changed, package_changed
+from tests.jobs.aws_events import (
+    EXECUTION,
+    PACKAGE,
+    alarm_changed,
+    execution_changed,
+    package_changed,
+)
 
 JOB = "arn:aws:sagemaker:us-east-1:123456789012:processing-job/pipelines-abc123-Package-x1"
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:register"
 OPERATE = Path(__file__).parents[2] / "docs" / "operate.md"
+SERVE = OPERATE.with_name("serve.md")
 TOPIC = "arn:aws:sns:us-east-1:123456789012:model-release-notifications"
 
 _make_client = boto3.client
@@ -236,3 +243,79 @@ def test_an_event_of_another_kind_is_refused(topic: Topic) -> None:
         handler({"detail-type": "SageMaker Image State Change"}, None)
 
     assert topic.published == []
+
+
+def test_a_standing_alarm_is_told_with_its_number_its_limit_and_what_to_do(topic: Topic) -> None:
+    handler(alarm_changed(), None)
+
+    (message,) = topic.published
+    assert message["Subject"] == "returns-risk: latency is above the limit in eu-west-1"
+    for part in (
+        "Pipeline:  returns-risk\n",
+        "Endpoint:  returns-risk (eu-west-1)\n",
+        "Version:   7, by the last deployment that was recorded\n",
+        "Alarm:     returns-risk-standing-latency\n",
+        "Measured:  p99 of the model's latency: 1,011 ms; the limit is 800 ms\n",
+        "  release endpoints returns-risk\n",
+        "  release rollback returns-risk",
+    ):
+        assert part in message["Message"]
+    assert f"```text\n{message['Message']}\n```" in SERVE.read_text()
+
+
+@pytest.mark.parametrize(
+    ("event", "subject", "measured"),
+    [
+        (
+            alarm_changed(kind="errors", numbers=[0.02, 0.125]),
+            "error rate is above the limit",
+            "failed requests (5XX): 12.5 %; the limit is 1 %",
+        ),
+        (
+            alarm_changed("OK", before="ALARM", numbers=[1_011_000.0, 350_000.0]),
+            "latency is no longer above the limit",
+            "p99 of the model's latency: 350 ms; the limit is 800 ms",
+        ),
+        (
+            alarm_changed("OK", before="ALARM", numbers=[1_011_000.0]),
+            "latency is no longer above the limit",
+            "no requests in the last minutes; the limit is 800 ms",
+        ),
+        (
+            alarm_changed("OK", before="ALARM", numbers=[]),
+            "latency is no longer above the limit",
+            "no requests in the last minutes; the limit is 800 ms",
+        ),
+        (
+            alarm_changed(reason="tried by hand", reasonData=""),
+            "latency is above the limit",
+            "tried by hand",
+        ),
+    ],
+)
+def test_what_an_alarm_was_judged_by_is_told(
+    topic: Topic, event: dict[str, Any], subject: str, measured: str
+) -> None:
+    handler(event, None)
+
+    (message,) = topic.published
+    assert message["Subject"] == f"returns-risk: {subject} in eu-west-1"
+    assert f"Measured:  {measured}\n" in message["Message"]
+
+
+def test_an_alarm_that_is_over_asks_for_no_rollback(topic: Topic) -> None:
+    handler(alarm_changed("OK", before="ALARM"), None)
+
+    assert "release rollback" not in topic.published[0]["Message"]
+    assert "release endpoints returns-risk" in topic.published[0]["Message"]
+
+
+def test_an_alarm_that_an_earlier_version_of_the_app_made_is_told_without_the_pipeline(
+    topic: Topic,
+) -> None:
+    handler(alarm_changed(description="Slowest 1 % of requests"), None)
+
+    text = topic.published[0]["Message"]
+    assert "Pipeline:" not in text
+    assert "Version:" not in text
+    assert text.endswith("\n  release endpoints")

@@ -18,7 +18,7 @@ from moto import mock_aws
 from constructs_lib.jobs import load_test, notify, register_model, start_release
 from local.emulator.patches import apply_patches
 from local.emulator.sagemaker.lineage import add_lineage
-from tests.jobs.aws_events import execution_changed, package_changed
+from tests.jobs.aws_events import alarm_changed, execution_changed, package_changed
 from tests.security.calls import Call
 from tests.security.conftest import Synthesized
 from tests.security.deployment import ACCOUNT, Resource
@@ -257,7 +257,8 @@ def test_starting_an_execution_makes_derived_calls_only(
 
 
 @pytest.mark.parametrize(
-    "event", [execution_changed("Failed"), package_changed("PendingManualApproval")]
+    "event",
+    [execution_changed("Failed"), package_changed("PendingManualApproval"), alarm_changed()],
 )
 def test_telling_people_makes_derived_calls_only(
     operated: Synthesized,

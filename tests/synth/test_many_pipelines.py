@@ -15,6 +15,7 @@ from stacks.notifications import ForwardingStack, NotificationStack, Watched
 from stacks.storage import StorageStack
 
 NAMES = [f"Fraud-detection-model-number-{number:03}" for number in range(60)]
+ALARMS = [f"{name}-standing-{kind}" for name in NAMES for kind in ("errors", "latency")]
 ENVIRONMENT = Environment(account="123456789012", region="us-east-1")
 VALUES = {"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::Region": "us-east-1"}
 
@@ -31,7 +32,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
         "notifications",
         settings=settings,
         notifications=Notifications(emails=("ml@example.com",)),
-        watched=Watched(pipeline_names=NAMES, model_package_group_names=NAMES),
+        watched=Watched(pipeline_names=NAMES, model_package_group_names=NAMES, alarm_names=ALARMS),
         storage=storage,
         env=ENVIRONMENT,
     )
@@ -40,6 +41,7 @@ def stacks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
         "forwarding",
         home_region="us-east-1",
         model_package_group_names=NAMES,
+        alarm_names=ALARMS,
         env=Environment(account="123456789012", region="eu-west-1"),
     )
     return {"home": Template.from_stack(home), "forwarding": Template.from_stack(forwarding)}
@@ -84,6 +86,14 @@ def test_each_group_is_told_of_once(stacks: dict[str, Template], name: str) -> N
     groups = [each for one in patterns for each in one["detail"].get("ModelPackageGroupName", [])]
 
     assert sorted(groups) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("name", ["home", "forwarding"])
+def test_each_alarm_is_told_of_once(stacks: dict[str, Template], name: str) -> None:
+    patterns = _documents(stacks[name], "AWS::Events::Rule", "EventPattern")
+    alarms = [each for one in patterns for each in one["detail"].get("alarmName", [])]
+
+    assert sorted(alarms) == sorted(ALARMS)
 
 
 def test_each_pipeline_is_told_of_once(stacks: dict[str, Template]) -> None:

@@ -251,14 +251,17 @@ def test_the_topic_tells_when_an_event_was_not_told(operated: dict[str, Template
     )
 
 
-def test_changes_of_packages_in_other_regions_reach_the_home_region(
+def test_changes_of_packages_and_of_alarms_in_other_regions_reach_the_home_region(
     operated: dict[str, Template],
 ) -> None:
     for name in ("notifications-eu", "notifications-fe"):
-        (rule,) = operated[name].find_resources("AWS::Events::Rule").values()
-        properties = rule["Properties"]
-        assert properties["EventPattern"]["detail"]["ModelPackageGroupName"] == ["returns-risk"]
-        assert "us-east-1" in json.dumps(properties["Targets"][0]["Arn"])
+        rules = operated[name].find_resources("AWS::Events::Rule").values()
+        properties = [each["Properties"] for each in rules]
+        packages, alarms = sorted(properties, key=lambda each: "alarmName" in str(each))
+        assert packages["EventPattern"]["detail"]["ModelPackageGroupName"] == ["returns-risk"]
+        assert alarms["EventPattern"]["source"] == ["aws.cloudwatch"]
+        for each in properties:
+            assert "us-east-1" in json.dumps(each["Targets"][0]["Arn"])
 
 
 def test_the_dashboard_shows_the_endpoint_of_each_region_against_its_limits(
@@ -307,7 +310,7 @@ def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synt
         ("AWS::S3::Bucket", 2 * 3, 0),
         # Shipped: 6 of serving, 3 of them of endpoints. Added: upload, schedule, notifications.
         ("AWS::IAM::Role", 1 + 3 + 6, 1 + 1 + 3),
-        ("AWS::Events::Rule", 0, 1 + 2 + 2),
+        ("AWS::Events::Rule", 0, 1 + 2 + 2 + 3),
         ("AWS::CloudWatch::Alarm", 0, 4 + 3 + 1 + 1),
     ],
 )

@@ -224,9 +224,57 @@ def test_one_rule_forwards_where_people_are_told_too(
         pipelines_dir=served(risk=section), notifications={"emails": ["ml@example.com"]}
     )
 
-    assert len(templates["notifications-eu"].find_resources("AWS::Events::Rule")) == 1
+    (packages,) = _detail_members(templates["notifications-eu"], "ModelPackageGroupName")
+    assert packages == ["risk"]
     statements = _statements(templates[STACK], "DeploymentRole")
     assert {"Tell", "EncryptMessages"} <= statements.keys()
+
+
+def _detail_members(template: Template, name: str) -> list[Any]:
+    """Return a member of what the rules of a stack match, of those that have it."""
+    rules = template.find_resources("AWS::Events::Rule").values()
+    details = [each["Properties"]["EventPattern"]["detail"] for each in rules]
+    return [each[name] for each in details if name in each]
+
+
+def test_standing_alarms_are_told_where_their_endpoints_are(
+    synthesize: Synthesize, served: Pipelines
+) -> None:
+    templates = synthesize(
+        pipelines_dir=served(
+            risk={"endpoint_name": "Ours", "waves": [["EU"]]},
+            other={"max_latency_in_millisecond": 60_000},
+            quiet={"max_latency_in_millisecond": 60_000, "max_acceptable_error_rate": 1},
+        ),
+        notifications={"emails": ["ml@example.com"]},
+    )
+
+    everywhere, in_eu = ["other-standing-errors"], ["Ours-standing-errors", "Ours-standing-latency"]
+    told = {
+        name: _detail_members(template, "alarmName")
+        for name, template in templates.items()
+        if name.startswith("notifications")
+    }
+    assert told == {
+        "notifications": [[*in_eu, *everywhere]],
+        "notifications-eu": [[*in_eu, *everywhere]],
+        "notifications-fe": [everywhere],
+    }
+
+
+def test_without_endpoints_nothing_is_told_of_alarms(
+    synthesize: Synthesize, tmp_path: Path
+) -> None:
+    named_copy(tmp_path / "risk")
+    leave_unserved(tmp_path / "risk")
+    templates = synthesize(
+        pipelines_dir=str(tmp_path), notifications={"emails": ["ml@example.com"]}
+    )
+
+    for name in ("notifications", "notifications-eu"):
+        text = json.dumps(templates[name].to_json())
+        assert "alarmName" not in text
+        assert "of alarms" not in text
 
 
 def test_two_pipelines_with_one_endpoint_are_refused(

@@ -108,7 +108,7 @@ def record(
                 _write_removed(work, target)
                 continue
             # No version says anything of these: they may have changed where nothing else has.
-            put_standing_alarms(work, target)
+            put_standing_alarms(work, target, plan["version"]["number"])
             if status == "unchanged":
                 scale(work, target)
             else:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from local.emulator.monitoring.times import in_utc, time_text
+from local.emulator.monitoring.times import in_utc
 
 _KIND: Final = "StateUpdate"
 _MOST: Final = 100
@@ -27,15 +27,6 @@ class AlarmState(NamedTuple):
     reason: str
     reason_data: str
     since: datetime
-
-    def told(self) -> dict[str, Any]:
-        """Return what events tell of it."""
-        return {
-            "value": self.value,
-            "reason": self.reason,
-            "reasonData": self.reason_data,
-            "timestamp": time_text(self.since.timestamp()),
-        }
 
     def kept(self) -> dict[str, Any]:
         """Return what the history has of it."""

@@ -5,7 +5,7 @@ one is looked at once it is over, and none is left out however slow this machine
 SetAlarmState has set stays for a while.
 
 Sources: "Using Amazon CloudWatch alarms" in the user guide, for missing data and M out of N;
-"Alarm events and EventBridge" there; PutMetricAlarm and SetAlarmState in the API reference.
+PutMetricAlarm and SetAlarmState in the API reference.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.emulator.authorization.sessions import ServiceCaller
 from local.emulator.events.delivery import EventDelivery
+from local.emulator.monitoring.alarm_events import ALARM_CHANGE, event_detail, returns_data
 from local.emulator.monitoring.alarm_history import AlarmHistory, AlarmState
 from local.emulator.monitoring.datapoints import UnknownMathError, expression_value, statistic
 from local.emulator.monitoring.evaluation import (
@@ -61,7 +62,6 @@ _KEPT: Final = (
     "history",
 )
 """Of an alarm that is put once more."""
-_EVENT: Final = "CloudWatch Alarm State Change"
 
 
 @dataclass(frozen=True)
@@ -153,14 +153,9 @@ class AlarmWatch:
         if now.value == "ALARM":
             alarm.tripped = time.monotonic()
         AlarmHistory.of(backend).add(alarm.name, before, now)
-        detail = {
-            "alarmName": alarm.name,
-            "state": now.told(),
-            "previousState": before.told(),
-            "configuration": {"description": alarm.description or ""},
-        }
+        detail = event_detail(alarm, before, now)
         region, arns = alarm.region_name, [alarm.alarm_arn]
-        self.delivery.emit("aws.cloudwatch", _EVENT, region, arns, detail)
+        self.delivery.emit("aws.cloudwatch", ALARM_CHANGE, region, arns, detail)
         if alarm.actions_enabled:
             for arn in getattr(alarm, _ACTIONS[alarm.state_value]) or ():
                 if ":sns:" in arn:
@@ -230,9 +225,5 @@ def _result(alarm: Any, values: Mapping[str, float | None]) -> float | None:
     for query in alarm.metric_data_queries:
         if query.expression:
             found[query.id] = expression_value(query.expression, found)
-    watched = [each.id for each in alarm.metric_data_queries if _returns_data(each)]
+    watched = [each.id for each in alarm.metric_data_queries if returns_data(each)]
     return found[watched[0]] if watched else None
-
-
-def _returns_data(query: Any) -> bool:
-    return str(query.return_data).lower() != "false"

@@ -234,3 +234,91 @@ def test_a_new_state_is_published_to_its_topic(aws: EmbeddedAws, alarm: Callable
 
     wait_until(is_told)
     assert (found[0]["AlarmName"], found[0]["NewStateValue"]) == (watched, "ALARM")
+
+
+def _observed(aws: EmbeddedAws, name: str) -> Queue:
+    """Return a queue with what EventBridge is told of an alarm."""
+    queue = Queue.create(aws, f"events-{name}", sender="events.amazonaws.com")
+    events, pattern = aws.client("events"), {"detail": {"alarmName": [name]}}
+    events.put_rule(Name=name, EventPattern=json.dumps({"source": ["aws.cloudwatch"], **pattern}))
+    events.put_targets(Rule=name, Targets=[{"Id": "1", "Arn": queue.arn}])
+    return queue
+
+
+def test_a_new_state_is_an_event_as_it_is_documented(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    name = alarm(
+        AlarmDescription="Too many",
+        Dimensions=[{"Name": "Shop", "Value": "north"}],
+        Statistic=None,
+        ExtendedStatistic="p99",
+        TreatMissingData="ignore",
+    )
+    queue = _observed(aws, name)
+    given = {"MetricName": "Errors", "Value": 2.0}
+    aws.client("cloudwatch").put_metric_data(
+        Namespace=name, MetricData=[{**given, "Dimensions": [{"Name": "Shop", "Value": "north"}]}]
+    )
+    wait_until(lambda: state(aws, name) == "ALARM")
+
+    (event,) = queue.bodies()
+    assert (event["source"], event["detail-type"]) == (
+        "aws.cloudwatch",
+        "CloudWatch Alarm State Change",
+    )
+    assert event["resources"] == [describe(aws, name)["AlarmArn"]]
+    detail = event["detail"]
+    (metric,) = detail["configuration"]["metrics"]
+    assert metric.pop("id")
+    assert metric == {
+        "metricStat": {
+            "metric": {"dimensions": {"Shop": "north"}, "name": "Errors", "namespace": name},
+            "period": PERIOD,
+            "stat": "p99",
+        },
+        "returnData": True,
+    }
+    assert detail["configuration"]["description"] == "Too many"
+    before, now = detail["previousState"], detail["state"]
+    assert (before.pop("timestamp") < now["timestamp"], now["value"]) == (True, "ALARM")
+    assert before == {"reason": "Unchecked: Initial alarm creation", "value": "INSUFFICIENT_DATA"}
+    assert json.loads(now["reasonData"])["recentDatapoints"] == [2.0]
+
+
+def test_the_event_of_an_alarm_on_an_expression_has_its_queries(
+    aws: EmbeddedAws, alarm: Callable[..., str]
+) -> None:
+    stat = {
+        "Metric": {"Namespace": "NAMESPACE", "MetricName": "Errors"},
+        "Period": PERIOD,
+        "Stat": "Sum",
+    }
+    name = alarm(
+        Namespace=None,
+        MetricName=None,
+        Statistic=None,
+        Period=None,
+        Metrics=[
+            {"Id": "errors", "MetricStat": stat, "ReturnData": False},
+            {"Id": "twice", "Expression": "2 * errors", "Label": "Two", "ReturnData": True},
+        ],
+    )
+    queue = _observed(aws, name)
+    aws.client("cloudwatch").set_alarm_state(
+        AlarmName=name, StateValue="ALARM", StateReason="tried"
+    )
+
+    (event,) = queue.bodies()
+    metric = {"dimensions": {}, "name": "Errors", "namespace": name}
+    assert event["detail"]["configuration"] == {
+        "metrics": [
+            {
+                "id": "errors",
+                "metricStat": {"metric": metric, "period": PERIOD, "stat": "Sum"},
+                "returnData": False,
+            },
+            {"expression": "2 * errors", "id": "twice", "label": "Two", "returnData": True},
+        ]
+    }
+    assert "reasonData" not in event["detail"]["state"]
