@@ -115,7 +115,8 @@ def _tell_answer(
     aws: AwsHandle, state: ServedState, name: str, request: bytes, console: Console
 ) -> None:
     kind = CONTENT_TYPES[PurePath(name).suffix]
-    answer = ask(aws, state.endpoint, state.aws_region, request, content_type=kind, accept=None)
+    runtime = aws.client("sagemaker-runtime", state.aws_region)
+    answer = ask(runtime, state.endpoint, request, content_type=kind, accept=None)
     line = Text.assemble(
         (f"{state.region_code}  {state.aws_region}  version {state.version}", "bold"),
         f"  {answer.milliseconds:.0f} ms  {answer.body.decode().strip()}",

@@ -176,9 +176,8 @@ def _ask(
     try:
         with calls(f"Cannot ask the endpoint {state.endpoint}"):
             answer = ask(
-                aws,
+                aws.client("sagemaker-runtime", state.aws_region),
                 state.endpoint,
-                state.aws_region,
                 body,
                 content_type=content_type,
                 accept=accept,

@@ -6,7 +6,6 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from constructs_lib.endpoints.workflow import AwsClients
 from constructs_lib.service_model import service_model
 
 CONTENT_TYPES: Final = {
@@ -37,9 +36,8 @@ def most_request_bytes() -> int:
 
 
 def ask(
-    clients: AwsClients,
+    runtime: Any,
     endpoint: str,
-    aws_region: str,
     body: bytes,
     *,
     content_type: str,
@@ -48,9 +46,8 @@ def ask(
     """Send a request.
 
     Args:
-        clients: Of the AWS where the endpoint is.
+        runtime: A client of the SageMaker Runtime in the endpoint's region.
         endpoint: Its name.
-        aws_region: Its region.
         body: The request, at most ``most_request_bytes()``.
         content_type: Of the request.
         accept: Content type that the answer should have; None leaves it to the model.
@@ -58,7 +55,6 @@ def ask(
     Raises:
         botocore.exceptions.ClientError: AWS, or the model, refused.
     """
-    runtime = clients.client("sagemaker-runtime", aws_region)
     request: dict[str, Any] = {
         "EndpointName": endpoint,
         "Body": body,

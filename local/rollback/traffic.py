@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -43,8 +43,11 @@ class Traffic:
     def __enter__(self) -> Self:
         """Begin to ask."""
         for region in self.regions:
+            # Making a client takes longer than a request, and each has connections of its own.
+            runtime = self.aws.client("sagemaker-runtime", region)
             for number in range(_CALLERS):
-                thread = Thread(target=self._call, args=(region, number), daemon=True)
+                given = (runtime, region, number)
+                thread = Thread(target=self._call, args=given, daemon=True)
                 self._threads.append(thread)
                 thread.start()
         return self
@@ -60,21 +63,20 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def _call(self, region: str, number: int) -> None:
+    def _call(self, runtime: Any, region: str, number: int) -> None:
         interval = _CALLERS / self.per_second
         due = time.monotonic() + interval * number / _CALLERS
         while not self._stop.wait(max(due - time.monotonic(), 0)):
             due = max(due + interval, time.monotonic())
-            count = self.answered if self._is_answered(region) else self.failed
+            count = self.answered if self._is_answered(runtime) else self.failed
             with self._lock:
                 count[region] += 1
 
-    def _is_answered(self, region: str) -> bool:
+    def _is_answered(self, runtime: Any) -> bool:
         try:
             ask(
-                self.aws,
+                runtime,
                 self.endpoint,
-                region,
                 self.request,
                 content_type=self.content_type,
                 accept=None,

@@ -17,10 +17,12 @@ class FakeRuntimes:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, bytes]] = []
+        self.made: list[str] = []
         self._lock = Lock()
 
     def client(self, service: str, region: str | None = None) -> Any:
         assert service == "sagemaker-runtime"
+        self.made.append(str(region))
         return _Runtime(self, str(region))
 
 
@@ -47,6 +49,7 @@ def test_each_region_is_asked_and_answers_are_counted() -> None:
     with traffic(aws, 1000) as asking:
         wait_until(lambda: len(aws.asked) > 40)
 
+    assert aws.made == ["eu-west-1", "us-west-2"]  # a client takes longer than a request
     assert {region for region, _ in aws.asked} == {"eu-west-1", "us-west-2"}
     assert sum(asking.answered.values()) + sum(asking.failed.values()) == len(aws.asked)
     assert (set(asking.answered), set(asking.failed)) == ({"eu-west-1"}, {"us-west-2"})
