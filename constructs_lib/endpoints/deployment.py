@@ -21,6 +21,10 @@ _ENDS: Final = frozenset(
         "LambdaFunctionStartFailed",
     }
 )
+_MOST_OF_A_PAGE: Final = 1000
+"""Events; source: GetExecutionHistory in the AWS Step Functions API reference."""
+_NEWEST: Final = 20
+"""Events that come between two looks, as a rule."""
 _WITHOUT_A_CAUSE: Final = {
     "TIMED_OUT": "The deployment took longer than its workflow may.",
     "ABORTED": "The deployment was stopped by a person.",
@@ -144,16 +148,39 @@ class DeploymentExecution:
         }
 
 
-def read_execution_history(states: Any, arn: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def read_execution_history(
+    states: Any, arn: str, known: Sequence[dict[str, Any]] = ()
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Read an execution's description and the events of its history, in their order.
+
+    Args:
+        states: A client of Step Functions in the home region.
+        arn: The execution's ARN.
+        known: The events that were read before: only those that came since are read.
 
     Raises:
         botocore.exceptions.ClientError: AWS refused.
     """
     description = states.describe_execution(executionArn=arn)
-    pages = states.get_paginator("get_execution_history").paginate(executionArn=arn)
-    events = [event for page in pages for event in page["events"]]
-    return description, sorted(events, key=lambda event: int(event["id"]))
+    kept = _without_gap(known)
+    pages = states.get_paginator("get_execution_history").paginate(
+        executionArn=arn,
+        reverseOrder=True,
+        PaginationConfig={"PageSize": _NEWEST if kept else _MOST_OF_A_PAGE},
+    )
+    new: list[dict[str, Any]] = []
+    for page in pages:
+        found = [event for event in page["events"] if int(event["id"]) > len(kept)]
+        new += found
+        if len(found) < len(page["events"]):
+            break
+    return description, [*kept, *sorted(new, key=lambda event: int(event["id"]))]
+
+
+def _without_gap(events: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the events up to the first one that is missing: ids count from 1."""
+    numbers = (number for number, each in enumerate(events) if int(each["id"]) != number + 1)
+    return events[: next(numbers, len(events))]
 
 
 def deployment_of(

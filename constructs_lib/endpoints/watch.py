@@ -57,8 +57,9 @@ def follow(
         botocore.exceptions.ClientError: AWS refused.
     """
     told = 0
+    events: list[dict[str, Any]] = []
     while True:
-        description, events = read_execution_history(states, arn)
+        description, events = read_execution_history(states, arn, events)
         deployment = deployment_of(description, events)
         width = max((len(code) for code in _codes(deployment)), default=0)
         for news in news_of(deployment)[told:]:

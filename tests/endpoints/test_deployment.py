@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
 
-from constructs_lib.endpoints.deployment import DeploymentExecution, deployment_of
+from constructs_lib.endpoints.deployment import (
+    DeploymentExecution,
+    deployment_of,
+    read_execution_history,
+)
 from constructs_lib.endpoints.news import news_of
 from constructs_lib.endpoints.watch import follow
 from tests.endpoints.histories import (
@@ -137,6 +142,7 @@ class _Growing:
     def __init__(self, history: History) -> None:
         self._history = history
         self._count = 0
+        self.pages = 0
 
     def describe_execution(self, **_: str) -> dict[str, Any]:
         self._count = min(self._count + 7, len(self._history.events))
@@ -148,10 +154,15 @@ class _Growing:
         assert name == "get_execution_history"
         return self
 
-    def paginate(self, executionArn: str) -> list[dict[str, Any]]:  # noqa: N803  # boto3's name
-        assert executionArn == EXECUTION
-        events = self._history.events[: self._count]
-        return [{"events": events[:5]}, {"events": events[5:]}]
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
+        assert request.pop("executionArn") == EXECUTION
+        assert request.pop("reverseOrder")
+        assert request.pop("PaginationConfig")["PageSize"] > 0
+        assert not request
+        events = self._history.events[: self._count][::-1]
+        for start in range(0, len(events), 5):
+            self.pages += 1
+            yield {"events": events[start : start + 5]}
 
 
 def test_following_prints_a_line_for_each_thing_in_80_columns() -> None:
@@ -172,3 +183,26 @@ def test_following_prints_a_line_for_each_thing_in_80_columns() -> None:
     assert "EU  updating       version 2, before 1" in told.getvalue()
     assert lines[-1].endswith(f"Failed, after {deployment.duration_in_second:.1f} s")
     assert recorded == [(history.description, history.events)]
+
+
+def test_only_what_is_new_of_a_history_is_read() -> None:
+    history = deployed()
+    states, known = _Growing(history), list[dict[str, Any]]()
+    pages = []
+
+    while len(known) < len(history.events):
+        _, known = read_execution_history(states, EXECUTION, known)
+        pages.append(states.pages)
+
+    assert known == history.events
+    assert max(after - before for before, after in zip([0, *pages], pages, strict=False)) <= 3
+
+
+def test_an_event_that_came_late_is_read_after_those_that_follow_it() -> None:
+    history = deployed()
+    states = _Growing(history)
+    while read_execution_history(states, EXECUTION)[0]["status"] == "RUNNING":
+        pass
+    without_one = [each for each in history.events if each["id"] != 4]
+
+    assert read_execution_history(states, EXECUTION, without_one)[1] == history.events

@@ -28,6 +28,8 @@ from local.emulator.workflows.interpreter import (
 
 _CHANGE: Final = "Step Functions Execution Status Change"
 _STARTING_SECONDS: Final = 5.0
+_EVENTS_OF_A_PAGE: Final = 100
+"""Unless the call says how many; source: GetExecutionHistory in the API reference."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,10 @@ class Workflows:
         Backend.update_state_machine = update_state_machine
 
     def _answer_calls(self) -> None:
-        """Name executions, tell when they ended and with which JSON, stop them with a reason."""
+        """Name executions, tell when they ended and with which JSON, stop them with a reason.
+
+        Histories come in pages, in either order.
+        """
         from moto.core.responses import ActionResult
         from moto.stepfunctions.responses import StepFunctionResponse as Answers
 
@@ -110,6 +115,7 @@ class Workflows:
 
         Answers.start_execution = start_execution
         Answers.describe_execution = describe_execution
+        Answers.get_execution_history = _history_page
         Answers.stop_execution = stop_execution
 
     def _stop(self, execution: Any, error: str | None, cause: str | None) -> None:
@@ -172,6 +178,24 @@ class Workflows:
         detail = {name: value for name, value in _detail(execution).items() if value is not None}
         arns = [execution.execution_arn]
         self.delivery.emit("aws.states", _CHANGE, execution.region_name, arns, detail)
+
+
+def _history_page(response: Any) -> Any:
+    """Answer GetExecutionHistory; a token is the id of the last event of the page before."""
+    from moto.core.responses import ActionResult
+
+    arn, token = response._get_param("executionArn"), response._get_param("nextToken")
+    history = response.stepfunction_backend.get_execution_history(arn)
+    is_reversed = bool(response._get_param("reverseOrder"))
+    events = sorted(history["events"], key=lambda event: int(event["id"]), reverse=is_reversed)
+    if token is not None:
+        last = int(token)
+        events = [
+            each for each in events if (each["id"] < last if is_reversed else each["id"] > last)
+        ]
+    page = events[: response._get_param("maxResults") or _EVENTS_OF_A_PAGE]
+    more = {"nextToken": str(page[-1]["id"])} if len(page) < len(events) else {}
+    return ActionResult({"events": page, **more})
 
 
 def _detail(execution: Any) -> Mapping[str, Any]:

@@ -185,6 +185,26 @@ def test_turning_the_clock_ends_waits(aws: EmbeddedAws, machine: Callable[..., s
     wait_until(lambda: client.describe_execution(executionArn=arn)["status"] == "SUCCEEDED")
 
 
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_a_history_comes_in_pages_in_either_order(
+    aws: EmbeddedAws, machine: Callable[..., str], run: Run, *, is_reversed: bool
+) -> None:
+    told = run(machine(wait(1)))
+    client = aws.client("stepfunctions")
+
+    pages = client.get_paginator("get_execution_history").paginate(
+        executionArn=told["executionArn"],
+        reverseOrder=is_reversed,
+        PaginationConfig={"PageSize": 2},
+    )
+    read = [[each["id"] for each in page["events"]] for page in pages]
+
+    numbers = [number for page in read for number in page]
+    assert {len(page) for page in read[:-1]} == {2}
+    assert sorted(numbers, reverse=is_reversed) == numbers
+    assert len(numbers) == max(numbers) > 3
+
+
 def test_a_role_that_does_not_trust_step_functions_is_refused(
     machine: Callable[..., str], create_role: Callable[..., str]
 ) -> None:
