@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--log-file", type=Path, default=Path("emulator.log"))
     parser.add_argument("--no-permissions", action="store_true", help="allow every signed call")
     parser.add_argument("--time-scale", type=float, default=TIME_SCALE, help=_SCALE)
+    parser.add_argument("--prepare", action="store_true", help="import services at once")
     parser.add_argument("--stop-at-end-of-input", action="store_true")
     arguments = parser.parse_args()
     serve(
@@ -26,6 +27,7 @@ def main() -> None:
         log_file=arguments.log_file,
         permissions=not arguments.no_permissions,
         time_scale=arguments.time_scale,
+        prepare=arguments.prepare,
         stop_at_end_of_input=arguments.stop_at_end_of_input,
     )
 

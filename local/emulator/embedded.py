@@ -48,6 +48,7 @@ class EmbeddedAws:
         region: str = DEFAULT_REGION,
         permissions: bool = True,
         time_scale: float = TIME_SCALE,
+        prepare: bool = False,
     ) -> None:
         """Prepare.
 
@@ -57,6 +58,8 @@ class EmbeddedAws:
             permissions: Whether calls are decided by the deployed policies; false for what has
                 no policies, because it is about something else.
             time_scale: Seconds that services wait, in one of this machine; 1 is real time.
+            prepare: Whether its services are imported at once, which takes seconds of a processor,
+                and not when they are asked: for who has something else to wait for.
         """
         self.region = region
         self.endpoint_url = ""
@@ -64,6 +67,7 @@ class EmbeddedAws:
         """The administrator's access key."""
         self._permissions = permissions
         self._time_scale = time_scale
+        self._prepare = prepare
         self._log_file = log_file
         self._folder: TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -90,6 +94,8 @@ class EmbeddedAws:
         options = ["--stop-at-end-of-input", "--time-scale", str(self._time_scale)]
         if not self._permissions:
             options.append("--no-permissions")
+        if self._prepare:
+            options.append("--prepare")
         options += ["--log-file", str(log_file.resolve())]
         # Gone with its folder, even where it was killed and could remove nothing.
         environment = {**without_aws_variables(os.environ), "TMPDIR": self._folder.name}

@@ -14,7 +14,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import make_server
 
 from constructs_lib.aws.handle import AccessKey
@@ -46,7 +46,7 @@ from local.emulator.monitoring.metric_calls import MetricCalls
 from local.emulator.network_validation import NetworkValidation
 from local.emulator.pace import TIME_SCALE, Pace
 from local.emulator.sagemaker.execution_steps import ExecutionSteps
-from local.emulator.services import Services
+from local.emulator.services import Dispatcher, Services
 from local.emulator.workflows.executions import Workflows
 from local.emulator.workflows.identities import WorkflowIdentities
 from local.processes import kill_children
@@ -81,6 +81,7 @@ def serve(
     log_file: Path,
     permissions: bool = True,
     time_scale: float = TIME_SCALE,
+    prepare: bool = False,
     stop_at_end_of_input: bool = False,
     on_ready: Callable[[Started], None] = _print,
 ) -> None:
@@ -91,6 +92,7 @@ def serve(
         log_file: Appended to.
         permissions: Whether calls are decided by the deployed policies.
         time_scale: Seconds of a service's waits in one of this machine.
+        prepare: Whether services are imported before somebody asks them.
         stop_at_end_of_input: Stop, too, when standard input ends: a process that starts this one
             with a pipe takes it along however it dies.
         on_ready: Called once connections are accepted; prints URL and key as JSON by default.
@@ -110,17 +112,22 @@ def serve(
         }
     )
     endpoint_url = f"http://localhost:{server.port}"
-    server.app = _gate(endpoint_url, sessions, Pace(time_scale))
+    server.app, dispatcher = _applications(endpoint_url, sessions, Pace(time_scale))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     if stop_at_end_of_input:
         Thread(target=_stop_at_end_of_input, daemon=True).start()
     on_ready(Started(endpoint_url, sessions.identities.administrator))
     sessions.decisions.prepare()
+    if prepare:
+        Thread(target=dispatcher.prepare, name="preparing", daemon=True).start()
     server.serve_forever()
 
 
-def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
+def _applications(
+    endpoint_url: str, sessions: Sessions, pace: Pace
+) -> tuple[RequestGate, Dispatcher]:
+    """Make what answers requests, and the part of it that finds the services."""
     CloudFormation.endpoint_url = endpoint_url
     act_as(sessions.identities.emulator)
     background, faults = Background(), EndpointFaults()
@@ -145,12 +152,10 @@ def _gate(endpoint_url: str, sessions: Sessions, pace: Pace) -> RequestGate:
             "stepfunctions": [workflows.install],
         }
     )
-    return RequestGate(
-        DomainDispatcherApplication(services.create_application),
-        House(sessions, background, clock, events, faults).application(),
-        sessions.identities,
-        sessions.decisions,
-    )
+    dispatcher = Dispatcher(services)
+    house = House(sessions, background, clock, events, faults).application()
+    gate = RequestGate(dispatcher, house, sessions.identities, sessions.decisions)
+    return gate, dispatcher
 
 
 def _not_yet(_environ: Any, _start_response: Any) -> Any:

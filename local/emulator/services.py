@@ -6,16 +6,67 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from typing import Any, Final
 from xml.sax.saxutils import escape
 
+from botocore.loaders import create_loader
 from flask import Flask, Response, request
+from moto.core import utils
 from moto.core.utils import convert_to_flask_response
-from moto.moto_server.werkzeug_app import BackendRequest, create_backend_app
+from moto.moto_server.werkzeug_app import (
+    BackendRequest,
+    DomainDispatcherApplication,
+    create_backend_app,
+)
 from werkzeug.exceptions import HTTPException
 
+from constructs_lib.aws.handle import AccessKey
+from local.emulator.authorization.operations import read_model
+from local.emulator.clients import Clients
 from local.emulator.cloudformation.service import CloudFormation
 from local.emulator.patches import apply_patches
+
+_USED: Final = {
+    **{name: name for name in ("sts", "s3", "cloudformation", "iam", "ssm", "ecr", "kms", "ec2")},
+    **{name: name for name in ("logs", "sqs", "sns", "cloudwatch", "events", "stepfunctions")},
+    "awslambda": "lambda",
+    "sagemaker": "sagemaker",
+    "sagemakerruntime": "sagemaker-runtime",
+}
+"""Services in the order in which they are asked: botocore's names by moto's."""
+_ANY_REGION: Final = "us-east-1"
+
+
+class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # moto is not type-checked
+    """Finds the application of a request as moto does, but looks for each host only once.
+
+    moto lists the folders of its services at each request, and lets the other requests wait.
+    """
+
+    def __init__(self, services: Services) -> None:
+        """Know no host yet.
+
+        Args:
+            services: Make the applications.
+        """
+        super().__init__(services.create_application)
+        self._found: dict[str | None, Any] = {}
+
+    def prepare(self) -> None:
+        """Import what an app's stacks and releases use, before they do, while nobody waits."""
+        for service, name in _USED.items():
+            with self.lock:
+                if service not in self.app_instances:
+                    self.app_instances[service] = self.create_app(service)
+            read_model(name)
+            Clients("http://localhost").client(name, _ANY_REGION, AccessKey("nobody", "nothing"))
+
+    def get_backend_for_host(self, host: str | None) -> Any:
+        """Return moto's name of the service at a host; None for none."""
+        if host not in self._found:
+            self._found[host] = super().get_backend_for_host(host)
+        return self._found[host]
 
 
 @dataclass(frozen=True)
@@ -24,6 +75,10 @@ class Services:
 
     own: Mapping[str, Sequence[Callable[[], None]]]
     """What takes over, by moto's name of the service."""
+
+    def __post_init__(self) -> None:
+        """Let moto read service models by one loader: each one looks through all models first."""
+        utils.create_loader = cache(create_loader)
 
     def create_application(self, service: str) -> Flask:
         """Make the application of a service, named as moto names it; called once for each."""

@@ -48,8 +48,7 @@ class Operation:
 def read_operation(request: Any, signature: Signature, account: str) -> Operation | None:
     """Read what ``request`` (moto's) calls; None for what no service model knows."""
     service = service_name(request, signature)
-    with _READING_MODELS:
-        router = _router(service)
+    router = read_model(service)
     if router is None:
         return None
     from werkzeug.exceptions import HTTPException
@@ -62,6 +61,12 @@ def read_operation(request: Any, signature: Signature, account: str) -> Operatio
         return None
     headers = {name.lower(): value for name, value in request.headers.items()}
     return Operation(service, str(model.name), signature.region, account, parameters, headers)
+
+
+def read_model(service: str) -> Any:
+    """Read the model of a service, once; returns what finds its operations, None for no service."""
+    with _READING_MODELS:
+        return _router(service)
 
 
 def service_name(request: Any, signature: Signature) -> str:
