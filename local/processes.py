@@ -16,6 +16,8 @@ from typing import IO, Final
 from constructs_lib.confinement import inherited
 
 _POLL_SECONDS: Final = 0.02
+_WEIGH_SECONDS: Final = 0.2
+"""Between two looks at how much a child holds: that takes longer than to see whether it runs."""
 # A process that left the group may hold stderr open for ever.
 _DRAIN_SECONDS: Final = 5
 _RUNNING: Final[set[int]] = set()
@@ -129,13 +131,17 @@ class ProcessGroup:
             ProcessStoppedError: ``stopping`` was set meanwhile.
         """
         deadline = time.monotonic() + timeout_seconds
+        weighed = time.monotonic()
         while self.process.poll() is None and not is_done():
             if stopping.wait(_POLL_SECONDS):
                 raise ProcessStoppedError
-            if time.monotonic() >= deadline:
+            now = time.monotonic()
+            if now >= deadline:
                 return False
-            if memory_bytes is not None and _resident_bytes(self.process.pid) > memory_bytes:
-                return True
+            if memory_bytes is not None and now - weighed >= _WEIGH_SECONDS:
+                if _resident_bytes(self.process.pid) > memory_bytes:
+                    return True
+                weighed = now
         return True
 
     def kill(self) -> None:
