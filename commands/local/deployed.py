@@ -53,12 +53,15 @@ def deploy(endpoint: str, console: Console) -> CloudAssembly:
             CLI failed.
     """
     from constructs_lib.aws.handle import AwsHandle
+    from local.deployment import AppProcess
     from local.emulator import DEFAULT_REGION
     from local.release import deploy_app
 
     check_code(pipelines().values())
     aws = AwsHandle(DEFAULT_REGION, endpoint, read_key(endpoint))
-    return deploy_app(aws, places.STATE / "deployment", console)
+    folder = places.STATE / "deployment"
+    with AppProcess(folder / "synthesis.log") as app:
+        return deploy_app(aws, app.synthesize(folder / "cdk.out"), folder, console)
 
 
 def definition_to_run(

@@ -26,7 +26,7 @@ from constructs_lib.terminal.lines import print_fitted
 from constructs_lib.terminal.paths import shown_path
 from local.cdk import CdkCli
 from local.demo import example_model, example_stack
-from local.deployment import stack_output, synthesize
+from local.deployment import AppProcess, stack_output
 from local.emulator import EmbeddedAws
 from local.outcome import Release
 from local.release import collect, deploy_app, doing, release
@@ -81,17 +81,19 @@ def run_rollback_demo(folder: Path, console: Console) -> RollbackShown:
     model = example_model()
     shutil.rmtree(folder, ignore_errors=True)
     os.environ[SERVING_VARIABLE] = ""  # Ray Serve takes half a minute to start
-    first, second = write_versions(model.parents[1], folder / "pipelines")
-    # What the second version needs is made beside the first one: two cores have room for both.
     with (
-        ThreadPoolExecutor(2) as beside,
-        EmbeddedAws(log_file=folder / "emulator.log") as server,
+        ThreadPoolExecutor(1) as beside,
+        AppProcess(folder / "synthesis.log") as app,
+        EmbeddedAws(log_file=folder / "emulator.log", prepare=True) as server,
     ):
-        coming = beside.submit(synthesize, folder / "version-2" / "cdk.out", _context(second))
-        assembly = deploy_app(server.handle, folder, console, context=_context(first))
+        first, second = (
+            app.synthesize(folder / version.name / "cdk.out", _context(version))
+            for version in write_versions(model.parents[1], folder / "pipelines")
+        )
+        assembly = deploy_app(server.handle, first, folder, console)
         stack = example_stack(assembly)
         aws = replace(server.handle, region=assembly.region(stack))
-        return _Story(aws, stack, model, folder, console, beside).told(coming)
+        return _Story(aws, stack, model, folder, console, beside).told(second)
 
 
 def _context(pipelines: Path) -> Mapping[str, Any]:
@@ -187,9 +189,8 @@ class _Story:
         done = "Deployed version 2's inference code, beside version 1's endpoints"
         with doing(what, done, self.console) as tell:
             assembly, log = coming.result(), self.folder / "version-2" / "cdk.log"
-            CdkCli(self.aws.environment, log, app=str(assembly.folder), on_line=tell).deploy(
-                self.stack
-            )
+            cdk = CdkCli(self.aws.environment, log, app=str(assembly.folder), on_line=tell)
+            cdk.deploy_only(self.stack)
 
     def _traffic(self, workflow: Workflow, made: Release) -> Traffic:
         asked = [region for region in workflow.regions if region.wave > 1]

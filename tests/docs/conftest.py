@@ -37,7 +37,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with EmbeddedAws(log_file=workplace / ".local" / "emulator.log") as aws:
 
         @contextmanager
-        def running(*, log_file: Path) -> Iterator[EmbeddedAws]:
+        def running(*, log_file: Path, prepare: bool) -> Iterator[EmbeddedAws]:
             yield aws
 
         with pytest.MonkeyPatch.context() as patch:

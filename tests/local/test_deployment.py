@@ -1,23 +1,101 @@
-"""Synthesis for the embedded AWS."""
+"""Synthesis for the embedded AWS: one process, which runs the app as often as it is asked to."""
 
 from __future__ import annotations
 
-import subprocess
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from local import deployment
+from local.deployment import AppProcess, SynthesisError
+
+ENDS_WELL = """
+import os
+from pathlib import Path
+
+pid = os.getpid()
+
+def main():
+    variables = {name: os.environ.get(name) for name in os.environ if name[:4] in ("AWS_", "CDK_")}
+    folder = Path(variables["CDK_OUTDIR"])
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(__import__("json").dumps({"artifacts": {}}))
+    (folder / "seen").write_text(__import__("json").dumps([pid, __name__, variables]))
+    return 0
+"""
+REFUSES = """
+import sys
+
+def main():
+    sys.stderr.write("warning: containers\\nwarning: code\\n")
+    sys.stderr.write("error: no such folder\\n  a second line\\n")
+    return 1
+"""
 
 
-def test_an_error_is_told_without_the_warnings_before_it(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.fixture
+def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Put an app in place of this one; returns a folder for what it makes."""
+
+    def put(text: str) -> Path:
+        (tmp_path / "app.py").write_text(text)
+        monkeypatch.setattr(deployment, "_ROOT", tmp_path)
+        return tmp_path / "made"
+
+    return put
+
+
+def test_one_process_synthesizes_one_app_after_the_other(
+    app: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stderr = "warning: containers\nwarning: code\nerror: no such folder\n  a second line\n"
-    ended = subprocess.CompletedProcess([], 1, "", stderr)
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: ended)
+    monkeypatch.setenv("AWS_PROFILE", "somebody")
+    folder = app(ENDS_WELL)
 
-    with pytest.raises(deployment.SynthesisError) as refused:
-        deployment.synthesize(tmp_path)
+    with AppProcess(folder / "log") as process:
+        coming = [
+            process.synthesize(folder / "first", {"model-release": {"app_name": "first"}}),
+            process.synthesize(folder / "second"),
+        ]
+        made = [each.result().folder for each in coming]
 
-    assert str(refused.value) == "no such folder\n  a second line"
+    first, second = (json.loads((each / "seen").read_text()) for each in made)
+    assert made == [folder / "first", folder / "second"]
+    assert first[:2] == second[:2] == [first[0], "app"]
+    contexts = [json.loads(each[2].pop("CDK_CONTEXT_JSON")) for each in (first, second)]
+    assert contexts == [{"model-release": {"app_name": "first"}}, {}]
+    assert second[2] == {
+        "CDK_OUTDIR": str(folder / "second"),
+        "CDK_DEFAULT_ACCOUNT": "123456789012",
+    }
+
+
+def test_an_error_is_told_without_the_warnings_before_it(app: Callable[[str], Path]) -> None:
+    folder = app(REFUSES)
+
+    with AppProcess(folder / "log") as process:
+        first, second = (process.synthesize(folder / name) for name in ("first", "second"))
+        told = [each.exception() for each in (first, second)]
+
+    assert [type(each) for each in told] == [SynthesisError] * 2
+    assert [str(each) for each in told] == ["no such folder\n  a second line"] * 2
+
+
+def test_a_process_that_has_ended_tells_what_it_has_printed(app: Callable[[str], Path]) -> None:
+    folder = app("raise SystemExit('cannot be imported')\n")
+
+    with AppProcess(folder / "log") as process:
+        coming = process.synthesize(folder / "first")
+        with pytest.raises(SynthesisError, match="cannot be imported"):
+            coming.result()
+
+
+def test_what_is_not_waited_for_ends_with_the_process(app: Callable[[str], Path]) -> None:
+    folder = app("def main():\n    import time\n    time.sleep(600)\n")
+
+    with AppProcess(folder / "log") as process:
+        running, waiting = (process.synthesize(folder / name) for name in ("first", "second"))
+
+    assert isinstance(running.exception(timeout=5), SynthesisError)
+    assert waiting.cancelled()

@@ -165,7 +165,11 @@ class Template:
             )
 
 
-class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # PyYAML is not type-checked
+# Ten times as quick where PyYAML was built with libyaml.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc]  # PyYAML is not type-checked
     """YAML with CloudFormation's short forms, such as ``!Ref``; dates stay text."""
 
     yaml_implicit_resolvers: ClassVar = {
