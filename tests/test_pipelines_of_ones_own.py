@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -62,13 +63,19 @@ def remove_example(folder: Path) -> None:
     shutil.rmtree(folder / "pipelines")
 
 
-@pytest.fixture(scope="module")
-def types_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What mypy knows already; without it, it takes minutes."""
-    folder = tmp_path_factory.mktemp("types") / "cache"
-    if (ROOT / ".mypy_cache").is_dir():
-        shutil.copytree(ROOT / ".mypy_cache", folder)
-    return folder
+@pytest.fixture
+def types_cache(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What mypy knows already; else it takes minutes, and one process makes it for all."""
+    here = tmp_path_factory.getbasetemp()
+    of_all_processes = here.parent if "PYTEST_XDIST_WORKER" in os.environ else here
+    known = of_all_processes / "types"
+    with (of_all_processes / "types.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not known.exists():
+            if (ROOT / ".mypy_cache").is_dir():
+                shutil.copytree(ROOT / ".mypy_cache", known)
+            run(ROOT, "mypy", MYPY_CACHE_DIR=str(known))
+    return shutil.copytree(known, tmp_path / "types")
 
 
 def run(folder: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
