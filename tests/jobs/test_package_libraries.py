@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,19 +20,22 @@ from tests.jobs.test_package_model import MIB, member, packed, tar
 
 _LIBRARY = f"{PACKAGE}/package_model/{libraries.ZLIB_NG}"
 _RANDOM = random.Random(2)
-_WEIGHTS = b"".join(
-    _RANDOM.randbytes(3) + bytes([_RANDOM.choice((60, 61, 188, 189))]) for _ in range(MIB)
-)
-"""As of float32: three bytes of noise, and one of few values."""
-_WORDS = b" ".join(_RANDOM.choice((b"refund", b"label", b"box", b"late")) for _ in range(400_000))
-_MODEL = packed(
-    tar(
-        member("weights.bin", _WEIGHTS),
-        member("code/old.py", b"old = True\n" * 500),
-        member("vocabulary.txt", _WORDS),
-        member("stored.bin", _RANDOM.randbytes(MIB)),
+
+
+@cache
+def _model() -> bytes:
+    """An archive with weights as of float32: three bytes of noise, and one of few values."""
+    weights = bytearray(_RANDOM.randbytes(4 * MIB))
+    weights[3::4] = bytes(_RANDOM.choices((60, 61, 188, 189), k=MIB))
+    words = b" ".join(_RANDOM.choices((b"refund", b"label", b"box", b"late"), k=400_000))
+    return packed(
+        tar(
+            member("weights.bin", bytes(weights)),
+            member("code/old.py", b"old = True\n" * 500),
+            member("vocabulary.txt", words),
+            member("stored.bin", _RANDOM.randbytes(MIB)),
+        )
     )
-)
 
 
 class _Run(NamedTuple):
@@ -56,11 +60,11 @@ def _with_library(content: bytes | None) -> bytes:
     return made.getvalue()
 
 
-def _run(folder: Path, script: bytes, model: bytes = _MODEL) -> _Run:
+def _run(folder: Path, script: bytes, model: bytes | None = None) -> _Run:
     folder.mkdir()
     program, output = folder / "package_model.zip", folder / "output" / "model.tar.gz"
     program.write_bytes(script)
-    (folder / "model.tar.gz").write_bytes(model)
+    (folder / "model.tar.gz").write_bytes(_model() if model is None else model)
     (folder / "code").mkdir()
     (folder / "code" / "inference.py").write_text("new = True\n")
     paths = {"model": folder / "model.tar.gz", "code": folder / "code", "output": output}
@@ -98,7 +102,7 @@ def test_a_library_that_cannot_be_loaded_is_done_without(tmp_path: Path, content
 
 @pytest.mark.parametrize("damage", ["flipped", "cut"])
 def test_damage_is_refused_with_the_library_too(tmp_path: Path, damage: str) -> None:
-    model = bytearray(_MODEL)
+    model = bytearray(_model())
     middle = len(model) // 3
     if damage == "flipped":
         model[middle] ^= 0b100

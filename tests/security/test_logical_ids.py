@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
 
 from tests.security.conftest import DEPLOYMENTS, Synthesized
 
@@ -63,6 +62,9 @@ Stacks = dict[str, dict[str, dict[str, Any]]]
 
 @cache
 def _create_only(kind: str) -> tuple[str, ...]:
+    # Only here: each process of tests imports this file, and one of them runs it.
+    from cfnlint.schema.manager import PROVIDER_SCHEMA_MANAGER
+
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
     paths = schema.get("createOnlyProperties", [])
     return tuple(path.removeprefix("/properties/") for path in paths)
