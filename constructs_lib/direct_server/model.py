@@ -12,7 +12,7 @@ from typing import Final
 
 from constructs_lib.confinement import Walled, own_environment, walled
 from constructs_lib.jobs.archive import job_archive
-from constructs_lib.jobs.verify_model.layout import MODEL_FOLDER
+from constructs_lib.jobs.verify_model.toolkit import MODEL_FOLDER
 
 _JOB: Final = "verify_model"
 

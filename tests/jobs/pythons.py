@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,7 @@ def pythons_of_containers() -> list[int]:
 PYTHONS = pythons_of_containers()
 
 
+@cache
 def interpreter(version: str) -> str:
     """A Python of that version on this machine; without one, the test is skipped."""
     installed = Path.home().glob(f".pyenv/versions/{version}.*/bin/python")

@@ -5,7 +5,6 @@ Archives are unpacked by the script under test only, below a temporary folder.
 
 from __future__ import annotations
 
-import compileall
 import contextlib
 import hashlib
 import io
@@ -14,7 +13,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -91,16 +89,6 @@ def script(tmp_path: Path) -> Path:
     path = tmp_path / "verify_model.zip"
     path.write_bytes(job_archive("verify_model"))
     return path
-
-
-@pytest.fixture(scope="module")
-def compiled_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same unpacked, with its byte code: out of the archive, each process compiles it anew."""
-    folder = tmp_path_factory.mktemp("verify_model")
-    with zipfile.ZipFile(io.BytesIO(job_archive("verify_model"))) as archived:
-        archived.extractall(folder)
-    assert compileall.compile_dir(folder, quiet=1)
-    return folder
 
 
 Judged = Callable[[list[str]], tuple[str, str]]
@@ -213,6 +201,14 @@ def test_the_evaluation_names_the_artifact_that_was_judged(verify: Verify, tmp_p
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_in_bytes": len(content),
     }
+
+
+def test_a_worker_has_imported_no_more_of_the_job_than_serves_the_model(verify: Verify) -> None:
+    seen = "len({'argparse', 'http.client', 'tarfile'} & {*sys.modules})"
+
+    payloads = verify(code(with_predict(f"return {seen}")), "--load-seconds", "0")["payloads"]
+
+    assert payloads[0]["answer"] == "0"
 
 
 def test_without_load_the_payloads_alone_are_judged(verify: Verify) -> None:

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +22,13 @@ from constructs_lib.jobs.common.errors import JobError
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.job import VerificationJob, read_container
 from constructs_lib.jobs.verify_model.payloads import Payload
-from constructs_lib.jobs.verify_model.server import environment, over_http, process, starting
+from constructs_lib.jobs.verify_model.server import (
+    connection,
+    environment,
+    over_http,
+    process,
+    starting,
+)
 from constructs_lib.jobs.verify_model.server.connection import Connection
 from constructs_lib.jobs.verify_model.server.families import below
 from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
@@ -102,7 +110,7 @@ Judge = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
+def judge(tmp_path: Path, compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     """Judges as the job does in AWS, whose folders are below another one here."""
     monkeypatch.setattr(layout, "PROCESSING_FOLDER", tmp_path / "processing")
     place = tmp_path / "opt/ml/model"
@@ -113,8 +121,6 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
     monkeypatch.setenv("WHERE", str(place))
     monkeypatch.setenv("LOOSE", str(loose))
     monkeypatch.setattr(process, "_AGAIN_SECONDS", 0.05)
-    program = tmp_path / "verify_model.zip"
-    program.write_bytes(job_archive("verify_model"))
     server = tmp_path / "server.py"
     server.write_text(SERVER)
     (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
@@ -145,7 +151,7 @@ def judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Judge]:
             "request_timeout": 5,
         }
         job = VerificationJob(
-            model=model, payload=tmp_path / "payload.tar.gz", program=program,
+            model=model, payload=tmp_path / "payload.tar.gz", program=compiled_job,
             request=tmp_path / "registration.json", **{**given, **options},
         )  # fmt: skip
         evaluation = verify(job)
@@ -296,14 +302,21 @@ def test_a_hanging_model_is_told_by_the_code_that_hangs(judge: Judge) -> None:
     assert evaluation["codes"] == ["startup-timeout"]
 
 
-def test_a_request_that_hangs_is_told(judge: Judge) -> None:
-    code = GOOD.replace("    return data", "    if data == '{}': time.sleep(60)\n    return data")
+def test_a_request_that_hangs_is_told(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hanging = tmp_path / "hanging"
+    hang = f"if data == '{{}}': open({str(hanging)!r}, 'w').close(); time.sleep(60)"
+    # The requests before it have all the time that they need, on a busy machine.
+    clock = SimpleNamespace(monotonic=lambda: 1000 * hanging.exists())
+    monkeypatch.setattr(connection, "time", clock)
 
-    # Long for the requests before it, on a busy machine.
-    evaluation = judge(code, request_timeout=3)
+    evaluation = judge(
+        GOOD.replace("    return data", f"    {hang}\n    return data"), request_timeout=1
+    )
 
     assert evaluation["codes"] == ["handler-hangs"]
-    assert "is not answered within 3 s" in evaluation["findings"][0]["message"]
+    assert "is not answered within 1 s" in evaluation["findings"][0]["message"]
 
 
 @pytest.mark.parametrize("how", ["dies", "dies slowly"])
@@ -333,9 +346,24 @@ def test_a_container_without_functions_is_explained_by_its_own_answer(judge: Jud
     assert "directly" not in finding["message"]
 
 
-def test_a_server_that_says_it_is_not_there_yet_is_asked_again(judge: Judge) -> None:
-    evaluation = judge(GOOD, "unavailable", contract="http", container="custom", startup_timeout=5)
+def test_a_server_that_says_it_is_not_there_yet_is_asked_again(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[connection.Answer] = []
+    exchange = Connection.exchange
 
+    def kept(*asked: Any) -> connection.Answer:
+        answers.append(exchange(*asked))
+        return answers[-1]
+
+    monkeypatch.setattr(Connection, "exchange", kept)
+    # Time passes by the answers of the server, however long its start takes.
+    clock = SimpleNamespace(monotonic=lambda: 10 * len(answers), sleep=time.sleep)
+    monkeypatch.setattr(process, "time", clock)
+
+    evaluation = judge(GOOD, "unavailable", contract="http", container="custom")
+
+    assert len(answers) > 1
     assert evaluation["codes"] == ["startup-timeout"]
     assert "status 503 (not yet)" in evaluation["findings"][0]["message"]
 
@@ -529,11 +557,11 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
     def stall() -> None:
         nonlocal asked
         while True:
-            connection, _ = listening.accept()
+            accepted, _ = listening.accept()
             asked += 1
-            connection.recv(65536)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
-            stalled.append(connection)
+            accepted.recv(65536)
+            accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
+            stalled.append(accepted)
 
     stalled = list[socket.socket]()
     with (
@@ -541,11 +569,11 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as server,
     ):
         threading.Thread(target=stall, daemon=True).start()
-        connection = Connection(server, listening.getsockname()[1])
+        asking = Connection(server, listening.getsockname()[1])
         payload = Payload("payload.csv", b"1", "text/csv", "text/csv")
 
         with pytest.raises(WorkerSilentError):
-            connection.ask(payload, 0.1)
+            asking.ask(payload, 0.1)
 
         assert asked == 1
         server.kill()

@@ -8,16 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..common.command_line import Parser
-from ..common.errors import JobError
-from .job import VerificationJob
-from .server.local_ray import run_local_ray
-from .server.starting import LOCAL_RAY
-from .serving import serve_from_command_line
-from .verification import verify
+from .server import LOCAL_RAY
 
+# The rest is imported once it is known what the process is: each worker is a new Python, which
+# compiles what it imports out of the archive before the model's code is loaded.
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from ..common.command_line import Parser
 
 
 def positive(text: str) -> float:
@@ -35,6 +33,8 @@ def not_negative(text: str) -> float:
 
 def make_parser() -> Parser:
     """Return the command line's options."""
+    from ..common.command_line import Parser
+
     parser = Parser(description="Let a packaged model answer its own sample payloads.")
     path: dict[str, Any] = {"type": Path, "required": True}
     parser.add_argument("--model", **path, help="archive, or folder laid out like one")
@@ -107,6 +107,10 @@ def show_handler(
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge one model. Returns the exit code: in a job 0 when it could judge."""
+    from ..common.errors import JobError
+    from .job import VerificationJob
+    from .verification import verify
+
     given = make_parser().parse_args(arguments)
     as_json = given.json
     del given.json
@@ -131,7 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run() -> NoReturn:
     """Be the process of the job, or one of its workers."""
     if sys.argv[1:2] == ["--serve"]:
+        from .serving import serve_from_command_line
+
         serve_from_command_line(sys.argv[2:])
     if sys.argv[1:2] == [LOCAL_RAY]:
+        from .server.local_ray import run_local_ray
+
         run_local_ray(sys.argv[2:])
     sys.exit(main())

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from .failures import exited_error, handler_error, hangs_error, start_error
 from .findings import ModelFinding, RefusedModelError
-from .layout import MODEL_FOLDER, is_in_aws
+from .layout import is_in_aws
 from .server.environment import of_worker
+from .toolkit import MODEL_FOLDER
 from .toolkit.handler import ARGUMENT_COUNTS
 from .worker import Worker, WorkerEndedError, WorkerSilentError
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from ..common.code_members import CODE_FOLDER, CodeMember, code_sha256, sorted_code
 from ..common.limits import MIB, Limits
 from .findings import ModelFinding, RefusedModelError
+from .toolkit import MODEL_FOLDER
 from .unpacking import unpack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-MODEL_FOLDER = "/opt/ml/model"
-"""Where the serving container has the model."""
 PROCESSING_FOLDER = Path("/opt/ml/processing")
 """Where a processing job in AWS writes to. On a developer's machine jobs write elsewhere."""
 

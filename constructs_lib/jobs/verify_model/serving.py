@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 from ..common import redirected
 from .findings import shortened
-from .layout import MODEL_FOLDER
+from .toolkit import MODEL_FOLDER
 from .toolkit.handler import ModelHandler, wire_bytes
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from typing import Any, Final
 
 from constructs_lib.direct_server import REQUEST_SECONDS, WalledCalls, WalledModel
 from constructs_lib.jobs.verify_model.findings import RefusedModelError
-from constructs_lib.jobs.verify_model.layout import MODEL_FOLDER
 from constructs_lib.jobs.verify_model.payloads import Payload
+from constructs_lib.jobs.verify_model.toolkit import MODEL_FOLDER
 from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, WorkerSilentError
 from local.emulator.endpoints.words import unhealthy
 from local.emulator.monitoring.log_streams import LogStream

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ...common.serving.context import gpu_numbers
-from ..layout import MODEL_FOLDER
+from ..toolkit import MODEL_FOLDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...common import redirected
 from ...common.serving.context import gpu_numbers
-from ..layout import MODEL_FOLDER
+from ..toolkit import MODEL_FOLDER
 from .families import Family, adopt_orphans
 
 if TYPE_CHECKING:

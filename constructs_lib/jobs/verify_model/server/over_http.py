@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..answers.responses import ResponseError
 from ..failures import exited_error, hangs_error
 from ..findings import RefusedModelError
-from ..layout import MODEL_FOLDER
+from ..toolkit import MODEL_FOLDER
 from ..worker import WorkerEndedError, WorkerSilentError, how_ended
 from .families import Family
 from .process import ContainerServer

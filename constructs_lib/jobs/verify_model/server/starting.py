@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..findings import ModelFinding
-from ..layout import MODEL_FOLDER, is_in_aws
-from . import environment
+from ..layout import is_in_aws
+from ..toolkit import MODEL_FOLDER
+from . import LOCAL_RAY, environment
 from .local_ray import free_ports
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 RAY_FOLDER = "RELEASE_SERVING"
 """Variable that names the folder where ``make serving`` has installed Ray Serve, if it has."""
-LOCAL_RAY = "--local-ray"
-"""First argument of a process that stands in for Ray Serve's container."""
 
 
 class ServingContainer(NamedTuple):
