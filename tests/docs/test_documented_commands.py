@@ -108,7 +108,7 @@ def test_the_demo_prints_what_the_readme_shows(demo: Demo) -> None:
         for command in block.commands
         if command.text == "make demo"
     ]
-    setup = re.findall(r"echo '(\[\d/4\][^']*)'", (ROOT / "Makefile").read_text())
+    setup = re.findall(r"echo '(\[\d/\d\][^']*)'", (ROOT / "Makefile").read_text())
     steps = [line.partition(",")[0].replace("$(VENV)", ".venv") for line in setup]
 
     shown_steps = [line for line in shown if line.startswith("[")]
