@@ -159,8 +159,8 @@ class EndpointConfig(BasePipelineConfig):
     )
     alarm_names: AlarmNames | None = Field(
         None,
-        description="Own alarms in Amazon CloudWatch, there in each region of the waves, that take"
-        f" a new version back too; with those above at most {MOST_ALARMS}",
+        description="Own alarms on metrics in Amazon CloudWatch, there in each region of the waves,"
+        f" that take a new version back too; with those above at most {MOST_ALARMS}",
     )
     bake_traffic: int = Field(
         0,

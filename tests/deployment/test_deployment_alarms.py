@@ -341,6 +341,23 @@ def test_alarms_of_people_that_are_not_there_are_named_before_anything_changes(
     assert "eu-west-1" not in updated
 
 
+def test_a_composite_one_which_sagemaker_does_not_watch_is_refused_before_anything_changes(
+    served: ServingWorld, deploy: Deploy
+) -> None:
+    for region in REGIONS.values():
+        served.services.alarms.combine(region, OWN, "ALARM(a) OR ALARM(b)")
+    served.services.calls.clear()
+
+    refused = deploy(settings=_with_own(served))
+
+    assert (
+        f"{OWN} of alarm_names in the section Endpoint is made of other alarms (composite)"
+        in refused.cause
+    )
+    assert (refused.status, served.serving()) == ("unchanged", _everywhere(1))
+    assert not [each for each in served.services.calls if each.operation == "UpdateEndpoint"]
+
+
 def test_one_that_has_tripped_already_keeps_a_deployment_from_its_begin_but_no_rollback(
     served: ServingWorld, deploy: Deploy
 ) -> None:

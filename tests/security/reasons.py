@@ -49,7 +49,7 @@ REASONS = {
     ("DeploymentRole", "FindDeployments"): "Deployments take their turns",
     ("DeploymentRole", "FindRelease"): "A missing object is told as such",
     ("DeploymentRole", "DeploymentAlarms"): "Each deployment has its alarms",
-    ("DeploymentRole", "ReadAlarms"): "A failure names the alarm that tripped",
+    ("DeploymentRole", "ReadAlarms"): "A failure names the alarm that tripped, or is none to watch",
     ("DeploymentRole", "ReadHistory"): "An alarm is over soon after what tripped it is gone",
     ("DeploymentRole", "ReadMetrics"): "A deployment without requests has proven nothing",
     ("DeploymentRole", "FindScaling"): "What a person has registered stays registered",

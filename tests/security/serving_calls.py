@@ -185,7 +185,10 @@ class _ServedPlace:
             alarm = arn("cloudwatch", f"alarm:{name}", self._region)
             for action in ("DeleteAlarms", "PutMetricAlarm"):
                 yield call(role, f"cloudwatch:{action}", alarm)
-        for action in ("DescribeAlarmHistory", "DescribeAlarms", "GetMetricStatistics"):
+        for name in alarm_names(self.settings, configuration):
+            alarm = arn("cloudwatch", f"alarm:{name}", self._region)
+            yield call(role, "cloudwatch:DescribeAlarmHistory", alarm)
+        for action in ("DescribeAlarms", "GetMetricStatistics"):
             yield call(role, f"cloudwatch:{action}", "*")
 
     def _scaling(self, role: str) -> Iterator[Call]:

@@ -23,7 +23,6 @@ from tests.security.removals import Removals
 
 _SSE = "s3:x-amz-server-side-encryption"
 _ASKED_FOR_EVERYWHERE = {
-    "cloudwatch:DescribeAlarmHistory",
     "cloudwatch:DescribeAlarms",
     "ec2:CreateNetworkInterface",
     "ec2:CreateNetworkInterfacePermission",
@@ -31,7 +30,7 @@ _ASKED_FOR_EVERYWHERE = {
     "ec2:DeleteNetworkInterfacePermission",
     "ec2:ModifyNetworkInterfaceAttribute",
 }
-"""Amazon CloudWatch API Reference, DescribeAlarmHistory and DescribeAlarms, of composite alarms;
+"""Amazon CloudWatch API Reference, DescribeAlarms, of composite alarms;
 Amazon SageMaker Developer Guide, "How to use SageMaker AI execution roles" on CreateProcessingJob,
 and for the last "Give Inference Recommender Jobs Access to Resources in Your Amazon VPC"."""
 

@@ -42,6 +42,21 @@ class FakeAlarms:
         told = {"version": "1.0", "recentDatapoints": list(SLOW)} if data is None else dict(data)
         self._set(region, name, "ALARM", reason, told)
 
+    def combine(self, region: str, name: str, rule: str) -> None:
+        """Let there be a composite alarm: moto has them, and no call that makes one."""
+        no_metric = dict.fromkeys(
+            ("namespace", "metric_name", "comparison_operator", "period", "threshold", "statistic")
+        )
+        cloudwatch_backends[_ACCOUNT][region].put_metric_alarm(
+            name,
+            **no_metric,
+            evaluation_periods=0,
+            description="",
+            dimensions=[],
+            alarm_actions=[],
+            rule=rule,
+        )
+
     def delete(self, region: str, name: str) -> None:
         """Let somebody delete an alarm."""
         cloudwatch_backends[_ACCOUNT][region].delete_alarms([name])

@@ -206,19 +206,22 @@ class DeploymentPermissions:
         """Make the alarms of deployments, and read what they and their metrics say.
 
         Who may read some alarms only is told of no composite one (DescribeAlarms in the Amazon
-        CloudWatch API Reference).
+        CloudWatch API Reference), and could not say that a config names one.
         """
+        own = self.pipeline.alarm_arns()
         yield Statement(
             sid="DeploymentAlarms",
             actions=["cloudwatch:DeleteAlarms", "cloudwatch:PutMetricAlarm"],
-            resources=self.pipeline.alarm_arns(),
+            resources=own,
         )
         yield Statement(sid="ReadAlarms", actions=["cloudwatch:DescribeAlarms"], resources=["*"])
         yield Statement(
             sid="ReadMetrics", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]
         )
         yield Statement(
-            sid="ReadHistory", actions=["cloudwatch:DescribeAlarmHistory"], resources=["*"]
+            sid="ReadHistory",
+            actions=["cloudwatch:DescribeAlarmHistory"],
+            resources=[*own, *self.pipeline.named_alarm_arns()],
         )
 
     def _no_scaling(self) -> Iterator[Statement]:

@@ -3,9 +3,9 @@
 A configuration has alarms of its own, so that the former fleet's troubles trip none of them. Those
 that the config names are people's: they have to be there, and are only looked at.
 
-Sources: "Auto-Rollback Configuration and Monitoring" in the Amazon SageMaker developer guide;
-PutMetricAlarm, DescribeAlarms, DescribeAlarmHistory and DeleteAlarms in the Amazon CloudWatch API
-reference.
+Sources: "Auto-Rollback Configuration and Monitoring" in the Amazon SageMaker developer guide; Alarm
+in its API reference, "configured to monitor metrics on an endpoint", as a composite alarm is not;
+PutMetricAlarm, DescribeAlarms, DescribeAlarmHistory and DeleteAlarms in that of Amazon CloudWatch.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .alarms import KINDS, LATENCY, alarm_names, alarm_requests
 
 _ALARM: Final = "ALARM"
 _TYPES: Final = ["CompositeAlarm", "MetricAlarm"]
-"""Without them DescribeAlarms tells of alarms on metrics only."""
+"""Without them DescribeAlarms tells of alarms on metrics only; the others are refused in words."""
 _MOST_DELETED: Final = 100
 """DeleteAlarms: at most so many at once."""
 _DATAPOINTS: Final = re.compile(r"\[([^\]]*)\]")
@@ -39,7 +39,8 @@ def make_alarms(work: Work, target: Mapping[str, Any], configuration_name: str) 
     made anew.
 
     Raises:
-        DeploymentError: An alarm that the config names is not there, or is in ALARM already.
+        DeploymentError: An alarm that the config names is not there, watches no metric, or is in
+            ALARM already.
     """
     names = alarm_names(work.settings, configuration_name)
     if not names:
@@ -68,6 +69,13 @@ def _refuse_unfit(
             f"{where}: there is no alarm {', '.join(missing)} in Amazon CloudWatch there, and"
             " alarm_names of the section Endpoint names it: make it in every region of the waves,"
             " or take it out of the section and deploy the stack."
+        )
+    composite = [name for name, alarm in alarms.items() if alarm and "AlarmRule" in alarm]
+    if composite:
+        raise DeploymentError(
+            f"{where}: {', '.join(composite)} of alarm_names in the section Endpoint is made of"
+            " other alarms (composite), and SageMaker watches those of metrics. Name the ones that"
+            " it is made of instead, and deploy the stack."
         )
     for name, alarm in alarms.items():
         if alarm is not None and alarm["StateValue"] == _ALARM:
@@ -191,7 +199,6 @@ def _state_of_alarm(
         .get_paginator("describe_alarm_history")
         .paginate(
             AlarmName=name,
-            AlarmTypes=_TYPES,
             HistoryItemType="StateUpdate",
             StartDate=read_time(since),
         )
