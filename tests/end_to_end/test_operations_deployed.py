@@ -23,7 +23,7 @@ from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.runner import EmulatedAws, run_execution
 from tests.end_to_end.deployment import Deployment
 from tests.example_pipeline import copy_example
-from tests.jobs.aws_events import execution_changed, package_changed
+from tests.jobs.aws_events import alarm_changed, execution_changed, package_changed
 
 SCHEDULE = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
 OPERATIONS = {"start_on_upload": True, "schedule": SCHEDULE, "monitoring": True}
@@ -207,6 +207,12 @@ def test_a_version_that_is_not_the_newest_any_more_starts_nothing(operated: Oper
         (package_changed("Rejected"), True),
         (package_changed("Approved", ModelPackageGroupName="another"), False),
         (package_changed("PendingManualApproval", ModelPackageStatus="InProgress"), False),
+        (alarm_changed("ALARM"), True),
+        (alarm_changed("ALARM", before="INSUFFICIENT_DATA", kind="errors"), True),
+        (alarm_changed("OK", before="ALARM"), True),
+        (alarm_changed("OK", before="INSUFFICIENT_DATA"), False),
+        (alarm_changed("INSUFFICIENT_DATA", before="ALARM"), False),
+        (alarm_changed("ALARM", name="returns-risk-0123456789abcdef"), False),
     ],
     ids=lambda value: value["detail-type"].split()[1] if isinstance(value, dict) else str(value),
 )
@@ -219,6 +225,7 @@ def test_people_are_told_of_the_documented_events(
                 "Source": event["source"],
                 "DetailType": event["detail-type"],
                 "Detail": json.dumps(event["detail"]),
+                "Resources": event["resources"],
             }
         ]
     )
