@@ -144,7 +144,8 @@ def _quotas(regions: UsedRegions) -> str:
             "Rules",
             "EventBridge",
             "300",
-            "1 per upload trigger; 2 for notifications, in each other region 1",
+            "1 per upload trigger; 2 for notifications, in each other region 1; with endpoints 1"
+            " more at home and where they are",
         ),
         (
             "Number of alarms",
