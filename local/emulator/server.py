@@ -10,12 +10,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
-from werkzeug.serving import make_server
+from werkzeug.serving import connection_dropped_errors, make_server
 
 from constructs_lib.aws.handle import AccessKey
 from local.emulator.authorization.decisions import Decisions
@@ -52,6 +53,111 @@ from local.emulator.workflows.identities import WorkflowIdentities
 from local.processes import kill_children
 
 _HOST: Final = "127.0.0.1"
+_LARGE_BYTES: Final = 1 << 20
+_IDLE_SECONDS: Final = 30.0
+"""How long a connection is kept that nobody uses."""
+_WITHOUT_CONTENT: Final = frozenset({*range(100, 200), 204, 304})
+
+
+class RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is not type-checked
+    """Answers one request after the other on a connection, as AWS does.
+
+    werkzeug's server ends the connection after each, as it does not know what is left of a body. A
+    body that is not large is read whole here, before the request is answered; what comes with
+    another one is answered as by werkzeug.
+    """
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def run_wsgi(self) -> None:
+        """Answer one request."""
+        length = self.headers.get("Content-Length", "0")
+        others = self.headers.get("Transfer-Encoding") or self.headers.get("Expect")
+        self.connection.settimeout(None)
+        if length.isdigit() and int(length) <= _LARGE_BYTES and not others:
+            self._answer(self.rfile.read(int(length)))
+        else:
+            super().run_wsgi()
+        self.connection.settimeout(_IDLE_SECONDS)
+
+    def _answer(self, body: bytes) -> None:
+        self.environ = self.make_environ()
+        self.environ["wsgi.input"] = BytesIO(body)
+        answer = _Answer(self)
+        try:
+            chunks = self.server.app(self.environ, answer.start)
+            for chunk in chunks:
+                answer.write(chunk)
+            answer.end()
+            if hasattr(chunks, "close"):
+                chunks.close()
+        except connection_dropped_errors:
+            self.close_connection = True
+        except Exception:
+            self.close_connection = True  # the client finds its answer broken off
+            logging.getLogger(__name__).exception("defect of the server")
+
+    def log_error(self, text: str, *arguments: Any) -> None:
+        """Log an error; a connection that nobody uses any longer is none."""
+        if not any(isinstance(each, TimeoutError) for each in arguments):
+            super().log_error(text, *arguments)
+
+
+class _Answer:
+    """Writes the answer to a request, as an application gives it."""
+
+    def __init__(self, handler: RequestHandler) -> None:
+        self._handler = handler
+        self._head = b""
+        self._has_content = True
+        self._has_chunks = False
+        self._left: int | None = None
+        """Bytes that were announced, and have yet to come."""
+
+    def start(self, status: str, headers: list[tuple[str, str]], _error: Any = None) -> Any:
+        """Take status and headers; they are written with the begin of the content."""
+        handler, code = self._handler, int(status.split(None, 1)[0])
+        handler.log_request(code)
+        given = {name.lower(): text for name, text in headers}
+        self._has_content = handler.command != "HEAD" and code not in _WITHOUT_CONTENT
+        if self._has_content and "content-length" in given:
+            self._left = int(given["content-length"])
+        is_measured = self._left is not None or not self._has_content
+        self._has_chunks = not is_measured and not handler.close_connection
+        own = {
+            "Server": handler.version_string(),
+            "Date": handler.date_time_string(),
+            **({"Transfer-Encoding": "chunked"} if self._has_chunks else {}),
+            **({"Connection": "close"} if handler.close_connection else {}),
+        }
+        told = [*headers, *(each for each in own.items() if each[0].lower() not in given)]
+        lines = [
+            f"{handler.protocol_version} {status}",
+            *(f"{name}: {text}" for name, text in told),
+        ]
+        self._head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+        return self.write
+
+    def write(self, content: bytes) -> None:
+        """Write a part of the content."""
+        if not self._has_content:
+            content = b""
+        if self._left is not None:
+            self._left -= len(content)
+        if self._has_chunks and content:
+            content = b"%x\r\n%b\r\n" % (len(content), content)
+        self._head, content = b"", self._head + content
+        if content:
+            self._handler.wfile.write(content)
+
+    def end(self) -> None:
+        """Write what is left; nothing follows an answer that is not as it was announced."""
+        self.write(b"")
+        if self._has_chunks:
+            self._handler.wfile.write(b"0\r\n\r\n")
+        if self._left:
+            self._handler.close_connection = True
 
 
 @dataclass(frozen=True)
@@ -102,7 +208,7 @@ def serve(
         filename=log_file, level=logging.INFO, format="%(asctime)s %(name)s %(message)s"
     )
     sessions = Sessions(Identities(ACCOUNT_ID), Decisions(Evaluator(), is_on=permissions))
-    server = make_server(_HOST, port, _not_yet, threaded=True, request_handler=MotoRequestHandler)
+    server = make_server(_HOST, port, _not_yet, threaded=True, request_handler=RequestHandler)
     os.environ.update(
         {
             "MOTO_IAM_LOAD_MANAGED_POLICIES": "true",

@@ -1,0 +1,125 @@
+"""Requests and answers on connections that stay open."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator
+from http.client import HTTPConnection, IncompleteRead
+from threading import Thread
+from typing import Any
+
+import pytest
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from local.emulator import server as emulator_server
+from local.emulator.server import RequestHandler
+
+
+def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    """Answer with what was asked, in the way that the path says."""
+    path = environ["PATH_INFO"]
+    body = b"" if path == "/unread" else environ["wsgi.input"].read(_length(environ))
+    text = f"{environ['REQUEST_METHOD']} {path} {len(body)}".encode()
+    if path == "/defect":
+        raise RuntimeError(path)
+    if path == "/nothing":
+        start("204 No Content", [])
+        return [text]
+    if path == "/stream":
+        start("200 OK", [])
+        return [text[:3], b"", text[3:]]
+    announced = len(text) + (5 if path == "/broken" else 0)
+    start("200 OK", [("Content-Length", str(announced)), ("Content-Type", "text/plain")])
+    return [text]
+
+
+def _length(environ: dict[str, Any]) -> int:
+    return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+@pytest.fixture
+def server() -> Iterator[BaseWSGIServer]:
+    """A server of the embedded AWS with another application."""
+    made = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=RequestHandler)
+    Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def connection(server: BaseWSGIServer) -> Iterator[HTTPConnection]:
+    """A connection to it, which is not made anew by itself."""
+    made = HTTPConnection("127.0.0.1", server.port, timeout=10)
+    made.auto_open = 0
+    made.connect()
+    yield made
+    made.close()
+
+
+def asked(connection: HTTPConnection, path: str, method: str = "GET", body: Any = None) -> str:
+    connection.request(method, path, body)
+    return connection.getresponse().read().decode()
+
+
+def test_one_connection_takes_one_request_after_the_other(connection: HTTPConnection) -> None:
+    assert asked(connection, "/one") == "GET /one 0"
+    assert asked(connection, "/two", "POST", b"12345") == "POST /two 5"
+    assert asked(connection, "/stream", "PUT", b"1") == "PUT /stream 1"
+    assert asked(connection, "/three") == "GET /three 0"
+
+
+def test_what_has_no_content_leaves_nothing_for_the_next_answer(
+    connection: HTTPConnection,
+) -> None:
+    assert asked(connection, "/nothing") == ""
+    assert asked(connection, "/one", "HEAD") == ""
+    assert asked(connection, "/unread", "POST", b"unread") == "POST /unread 0"
+    assert asked(connection, "/two") == "GET /two 0"
+
+
+@pytest.mark.parametrize(
+    "body", [b"1" * (emulator_server._LARGE_BYTES + 1), iter([b"1" * 70_000, b"2"])]
+)
+def test_large_bodies_and_those_of_unknown_length_arrive_whole(
+    connection: HTTPConnection, body: Any
+) -> None:
+    connection.request("PUT", "/stream", body)
+    response = connection.getresponse()
+
+    assert response.read().startswith(b"PUT /stream ")
+    assert response.will_close
+
+
+def test_an_answer_that_is_not_as_announced_ends_the_connection(
+    connection: HTTPConnection,
+) -> None:
+    with pytest.raises(IncompleteRead):
+        asked(connection, "/broken")
+
+
+def test_a_defect_ends_the_connection(connection: HTTPConnection) -> None:
+    with pytest.raises(ConnectionError):
+        asked(connection, "/defect")
+
+
+def test_an_old_client_gets_content_until_the_end(server: BaseWSGIServer) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as old:
+        old.sendall(b"GET /stream HTTP/1.0\r\n\r\n")
+        told = b"".join(iter(lambda: old.recv(4096), b""))
+
+    head, _, content = told.partition(b"\r\n\r\n")
+    assert b"Connection: close" in head
+    assert b"chunked" not in head
+    assert content == b"GET /stream 0"
+
+
+def test_a_connection_that_nobody_uses_is_ended(
+    connection: HTTPConnection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(emulator_server, "_IDLE_SECONDS", 0.05)
+
+    assert asked(connection, "/one") == "GET /one 0"
+
+    assert connection.sock.recv(1) == b""
+    assert "timed out" not in caplog.text
