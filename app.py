@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib.infrastructure import quick_start
+from constructs_lib.infrastructure.quick_start import node
 
 quick_start.prepare(is_program=__name__ == "__main__")
 
@@ -66,6 +67,7 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER
     with Compilation(pipelines, home_region=settings.home_region, cache=cache) as compilation:
         # Only now: definitions compile while the CDK is imported.
+        node.wait()
         from aws_cdk import App
 
         from stacks.app_stacks import add_stacks
