@@ -171,3 +171,28 @@ def test_every_package_that_node_loads_beside_python_is_found() -> None:
     }
     assert len(loaded) == 5
     assert "aws-cdk-lib.aws_iam.Role" in _run(code).stdout
+
+
+_WRONG = """
+import time
+from constructs_lib.infrastructure.quick_start import node
+quick_start.prepare(is_program=True)
+
+def main():
+    while not node._started or not hasattr(node._started[0], '_process'):
+        time.sleep(0.01)
+    print(node._started[0]._process.pid, node._started[0]._process.args[-1])
+    return 1
+
+quick_start.run(main)
+"""
+
+
+def test_a_program_that_needs_no_cdk_after_all_leaves_no_node_behind() -> None:
+    result = _run(_WRONG, HOME=str(Path.home()))
+
+    pid, program = result.stdout.split()
+    assert (result.returncode, result.stderr) == (1, "")
+    assert not Path(program).exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)

@@ -76,7 +76,10 @@ def run(main: Callable[[], int]) -> None:
             with its traceback and 1.
     """
     _end_quickly()
-    _exit_codes.append(main())
+    try:
+        _exit_codes.append(main())
+    finally:
+        node.give_up()
 
 
 @cache

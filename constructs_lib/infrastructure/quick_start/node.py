@@ -12,6 +12,7 @@ stays as jsii has it.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -58,6 +59,8 @@ require("../lib/program.js");
 """What :func:`program` writes beside jsii's own program."""
 
 _threads: Final[list[threading.Thread]] = []
+_started: Final[list[Any]] = []
+"""What jsii knows of the Node that it has started."""
 
 
 def load_beside() -> None:
@@ -71,6 +74,24 @@ def wait() -> None:
     """Wait until Node has loaded the CDK, if it was told to: jsii takes one message at a time."""
     while _threads:
         _threads.pop().join()
+
+
+def give_up() -> None:
+    """End a Node that nobody has waited for: a program that finds its input wrong needs no CDK.
+
+    jsii would wait for it, as long as it takes to load the CDK.
+    """
+    while _threads:
+        for jsii_process in _started:
+            if child := getattr(jsii_process, "_process", None):
+                child.kill()
+                child.wait()
+        _threads[-1].join(timeout=0.05)  # it may just be starting Node
+        if not _threads[-1].is_alive():
+            _threads.pop()
+            for jsii_process in _started:
+                atexit.unregister(jsii_process.stop)
+                jsii_process._ctx_stack.close()
 
 
 def _load() -> None:
@@ -107,7 +128,12 @@ def talk_directly() -> None:
     if os.environ.keys() & {"JSII_RUNTIME", "JSII_DEBUG"}:
         return
     extract: Callable[[Any], str] = process._NodeProcess._jsii_runtime
-    process._NodeProcess._jsii_runtime = lambda self: program(Path(extract(self)))  # type: ignore[method-assign]
+
+    def runtime(jsii_process: Any) -> str:
+        _started.append(jsii_process)
+        return program(Path(extract(jsii_process)))
+
+    process._NodeProcess._jsii_runtime = runtime  # type: ignore[method-assign]
 
 
 def program(relay: Path) -> str:
