@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jsii
-from aws_cdk import ArnFormat, Fn, Resource, Stack, Token
+from aws_cdk import ArnFormat, Resource, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3_assets as s3_assets
 from aws_cdk import aws_sagemaker as sagemaker
@@ -124,7 +124,8 @@ class SageMakerPipeline(Resource):
         values = _used_variables(body, variables)
         size = len(json.dumps(body))
         if size <= MOST_INLINE_BYTES:
-            return {"PipelineDefinitionBody": Fn.sub(body, values)}
+            # What ``Fn.sub`` makes: that would send the definition to Node in a call of its own.
+            return {"PipelineDefinitionBody": {"Fn::Sub": [body, values]}}
         literals = _literals(self.stack, values)
         unknown = sorted({name for _, name in _ANY_VARIABLE.findall(body)} - literals.keys())
         if unknown:

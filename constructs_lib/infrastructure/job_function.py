@@ -91,7 +91,8 @@ def job_function(
         runtime=_RUNTIME,
         handler=_handler(spec.script),
         code=_code(spec.script),
-        role=role.without_policy_updates(),
+        # CDK would let it write dead letters in a policy of its own; all else it leaves alone.
+        role=role.without_policy_updates() if dead_letters else role,
         timeout=_minutes(spec.timeout_minutes),
         memory_size=spec.memory_megabytes,
         log_group=group,

@@ -19,7 +19,7 @@ from constructs_lib.infrastructure.iam.acknowledgements import (
 from tests.synth.conftest import cdk_context
 from tests.synth.example_copies import named_copy
 
-MOST_CALLS = 100
+MOST_CALLS = 95
 """Of a pipeline that is served: each is a message to Node and its answer."""
 ACKNOWLEDGE = "acknowledge"
 
