@@ -12,9 +12,14 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C ends it quietly, while it is being imported, too."""
     try:
+        from commands.terminal import kept_help
+
+        if kept_help.print_kept():
+            return
         from commands import program
 
-        program.main()
+        with kept_help.keeping():
+            program.main()
     except KeyboardInterrupt:
         sys.exit(130)
     except ModuleNotFoundError as error:

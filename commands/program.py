@@ -12,11 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
-from commands.terminal.help_texts import PlainCommand, description, examples, name_values
+from commands.terminal.help_texts import (
+    PlainCommand,
+    description,
+    examples,
+    name_values,
+    read_function,
+)
 from commands.terminal.messages import coloured, say, tell
 from constructs_lib.errors import ReleaseError
 from constructs_lib.terminal.lines import TerminalHandler
@@ -77,7 +83,10 @@ _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 class LazyCommands(TyperGroup):
-    """Finds commands in the table and imports only the one that is called."""
+    """Finds commands in the table and imports only the one that is called.
+
+    What lists commands, such as help and completion, gets outlines of them.
+    """
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command, and exit.
@@ -108,17 +117,16 @@ class LazyCommands(TyperGroup):
         return list(COMMANDS)
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
-        """Import a command; None when there is none of that name."""
-        if cmd_name in COMMANDS and cmd_name not in self.commands:
-            self.commands[cmd_name] = command(cmd_name)
-        return self.commands.get(cmd_name)
+        """Outline a command; None when there is none of that name."""
+        return outline(cmd_name) if cmd_name in COMMANDS else None
 
     def resolve_command(
         self, ctx: Context, args: list[str]
     ) -> tuple[str | None, Command | None, list[str]]:
-        """Find the command that is called; Typer suggests out of ``commands`` if there is none."""
-        if args[0] not in COMMANDS:
-            self.commands = {name: command(name) for name in COMMANDS}
+        """Import the command that is called; Typer suggests one of ``commands`` if it is none."""
+        if args[0] in COMMANDS:
+            return args[0], command(args[0]), args[1:]
+        self.commands = {name: outline(name) for name in COMMANDS}
         return super().resolve_command(ctx, args)
 
 
@@ -136,6 +144,12 @@ def _tell_usage_error(error: ClickException) -> None:
     tell("error", told)
 
 
+def outline(name: str) -> Command:
+    """Tell what a command is for, without importing it: it has its help, and no options."""
+    function = read_function(COMMANDS[name], _function_name(name))
+    return TyperCommand(name, help=description(function), rich_help_panel=_title(name))
+
+
 def command(name: str) -> Command:
     """Import a command of the table."""
     single = typer.Typer(add_completion=False)
@@ -144,15 +158,23 @@ def command(name: str) -> Command:
         cls=PlainCommand,
         help=description(function(name)),
         epilog="\n".join(["Examples:", *examples(function(name))]),
-        rich_help_panel=next(title for title, group in GROUPS.items() if name in group),
+        rich_help_panel=_title(name),
     )(function(name))
     return typer.main.get_command(single)
 
 
 def function(name: str) -> Callable[..., Any]:
     """Import the function of a command of the table."""
-    found: Callable[..., Any] = getattr(import_module(COMMANDS[name]), name.replace("-", "_"))
+    found: Callable[..., Any] = getattr(import_module(COMMANDS[name]), _function_name(name))
     return found
+
+
+def _function_name(command_name: str) -> str:
+    return command_name.replace("-", "_")
+
+
+def _title(command_name: str) -> str:
+    return next(title for title, group in GROUPS.items() if command_name in group)
 
 
 app = typer.Typer(

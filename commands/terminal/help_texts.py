@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Final
+from importlib.util import find_spec
+from types import CodeType, FunctionType
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from typer.core import TyperCommand, TyperOption
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.abc import InspectLoader
 
     from typer._click import Context, Parameter
 
@@ -34,6 +37,22 @@ def name_values(param: Any) -> None:
         param.metavar = "" if param.is_flag else param.opts[0].rpartition("-")[2].upper()
     else:
         param.metavar = f"{param.name.upper()}..." if param.nargs != 1 else param.name.upper()
+
+
+def read_function(module: str, name: str) -> Callable[..., Any]:
+    """Read a function of a module for its docstring; the module is not run, and imports nothing.
+
+    Args:
+        module: It is compiled, or read where Python keeps it compiled, as an import would do.
+        name: The function stands at the top of the module. What is returned cannot be called.
+    """
+    spec = find_spec(module)
+    loader = cast("InspectLoader", spec and spec.loader)
+    code = cast("CodeType", loader.get_code(module))
+    (found,) = (
+        each for each in code.co_consts if isinstance(each, CodeType) and each.co_name == name
+    )
+    return FunctionType(found, {})
 
 
 def description(function: Callable[..., Any]) -> str:
