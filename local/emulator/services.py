@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +62,7 @@ class Dispatcher(DomainDispatcherApplication):  # type: ignore[misc]  # moto is 
                     self.app_instances[service] = self.create_app(service)
             read_model(name)
             Clients("http://localhost").client(name, _ANY_REGION, AccessKey("nobody", "nothing"))
+        gc.freeze()  # it stays to the end
 
     def get_backend_for_host(self, host: str | None) -> Any:
         """Return moto's name of the service at a host; None for none."""

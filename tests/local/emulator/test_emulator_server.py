@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterable, Iterator
 from http.client import HTTPConnection, IncompleteRead
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -12,7 +14,8 @@ import pytest
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from local.emulator import server as emulator_server
-from local.emulator.server import RequestHandler
+from local.emulator.server import RequestHandler, RequestLog
+from tests.waiting import wait_until
 
 
 def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -123,3 +126,29 @@ def test_a_connection_that_nobody_uses_is_ended(
 
     assert connection.sock.recv(1) == b""
     assert "timed out" not in caplog.text
+
+
+def test_the_log_is_written_a_moment_later_and_warnings_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emulator_server, "_LOG_SECONDS", 3600)
+    path = tmp_path / "log"
+    log = RequestLog(path)
+
+    def tell(level: int, text: str) -> str:
+        log.handle(logging.LogRecord("tests", level, "", 0, text, (), None))
+        return path.read_text()
+
+    assert tell(logging.INFO, "a request") == ""
+    assert tell(logging.WARNING, "denied") == "a request\ndenied\n"
+    assert tell(logging.INFO, "another one") == "a request\ndenied\n"
+    log.close()
+    assert path.read_text() == "a request\ndenied\nanother one\n"
+
+
+def test_the_log_is_written_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(emulator_server, "_LOG_SECONDS", 0.01)
+    path = tmp_path / "log"
+    RequestLog(path).handle(logging.LogRecord("tests", logging.INFO, "", 0, "it", (), None))
+
+    wait_until(lambda: path.read_text() == "it\n")
