@@ -10,8 +10,19 @@ from xdist.scheduler import LoadFileScheduling
 ROOMS = ("tests/security", "tests/synth", "tests/local/runner", "tests/local/emulator")
 """Their tests share syntheses of the app, or one embedded AWS: two processes would make two."""
 
-LONG = ("tests/test_pipelines_of_ones_own.py",)
-"""Few tests that take minutes: begun last, one process would wait for the other to end them."""
+LONG = (
+    "tests/test_pipelines_of_ones_own.py",
+    "tests/jobs/test_verify_over_http.py",
+    "tests/command_line/test_move_command.py",
+    "tests/test_coverage.py",
+    "tests/configs/test_config_robustness.py",
+    "tests/configs/test_config_saving.py",
+    "tests/hostile/test_hostile_documents.py",
+    "tests/hostile/test_hostile_events.py",
+    "tests/linter/test_lint_robustness.py",
+    "tests/command_line/test_make_torch.py",
+)
+"""Few tests that take long: begun last, one process would wait for the other to end them."""
 
 
 class RoomScheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -22,7 +33,7 @@ class RoomScheduling(LoadFileScheduling):  # type: ignore[misc]
         return next((room for room in ROOMS if path.is_relative_to(room)), str(path))
 
     def _assign_work_unit(self, node: Any) -> None:
-        for scope in LONG:
+        for scope in reversed(LONG):
             if scope in self.workqueue:
                 self.workqueue.move_to_end(scope, last=False)
         super()._assign_work_unit(node)
