@@ -82,8 +82,9 @@ def test_cfn_lint_finds_nothing(synthesized: dict[str, Synthesized]) -> None:
         for each in synthesized.values()
         for path in each.template_files
     }
-    executable = Path(sys.executable).with_name("cfn-lint")
-    command = [str(executable), "--format", "json", "--ignore-checks"]
+    # Its command, without looking for garbage: that finds none, and takes a fifth of the time.
+    program = "import gc, sys; gc.disable(); from cfnlint.runner import main; sys.exit(main())"
+    command = [sys.executable, "-c", program, "--format", "json", "--ignore-checks"]
     done = subprocess.run(
         [*command, *LINT_WARNINGS, "--template", *different.values()],
         capture_output=True,
