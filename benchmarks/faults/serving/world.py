@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import itertools
 import json
 import os
 import tarfile
@@ -38,7 +37,6 @@ _ENVIRONMENT: Final = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": HOME,
 }
-_groups: Final = itertools.count(1)
 _CSV: Final = "payload_text_csv_0.csv"
 
 
@@ -53,8 +51,8 @@ class ServingWorld:
 
     services: FakeServices = field(default_factory=FakeServices)
     versions: int = 0
-    group: str = field(default_factory=lambda: f"group-{next(_groups)}")
-    """The embedded AWS never gives a number of a group twice, in no world."""
+    group: str = f"{PIPELINE}-versions"
+    """The same in each world, so that a workflow of the same settings is parsed only once."""
 
     def settings(self, **changes: Any) -> dict[str, Any]:
         """Return the settings document; members may be given."""
