@@ -19,8 +19,8 @@ class TurnedClock:
         self.now += seconds
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until something is so, and fail when it does not come to that."""
+def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until something is so, and fail when it does not come to that, on a busy machine too."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come to that"

@@ -897,8 +897,8 @@ def test_nothing_that_a_model_says_controls_a_terminal(
 
 
 def test_a_slow_check_tells_what_it_is_doing(verify: Verify) -> None:
-    slow = GOOD.replace("    return {", "    time.sleep(0.5)\n    return {")
-    slow = slow.replace("    return 0.5", "    time.sleep(0.5)\n    return 0.5")
+    second = "model['n'] = model.get('n', 0) + 1; time.sleep(0.5 * (model['n'] == 2)); return 0.5"
+    slow = with_predict(second).replace("    return {", "    time.sleep(0.5)\n    return {")
 
     log = verify(code(slow), "--progress-seconds", "0.1", "--load-seconds", "0")["log"]
 
@@ -965,7 +965,7 @@ def test_a_handler_that_stalls_once_shows_it_in_the_percentiles(verify: Verify) 
 def test_a_model_that_falls_behind_is_told_what_it_achieves(verify: Verify) -> None:
     """One worker that needs 0.1 s each serves 10 of the 20 requests a second."""
     evaluation = verify(
-        code(with_predict("time.sleep(0.1); return 0.5")), "--load-seconds", "2", latency=500
+        code(with_predict("time.sleep(0.1); return 0.5")), "--load-seconds", "1", latency=100
     )
 
     load = evaluation["load"]
