@@ -68,7 +68,7 @@ class SettingsError(ReleaseError):
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 def _refuse(value: str, problem: str | None) -> str:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
+from constructs_lib import settings
 from constructs_lib.configs import CONFIG_CLASSES
 from constructs_lib.configs.pipeline import OPTIONAL, REQUIRED
 from constructs_lib.configs.schema import config_schema
@@ -219,11 +223,31 @@ def _settings() -> Iterator[str]:
     schema = Settings.model_json_schema()
     definitions = schema.pop("$defs")
     types = _Types(definitions, dict(_text_rules()))
+    told = dict(_docstrings_of_fields())
     for name, part in {"Settings": schema, **definitions}.items():
         if part.get("type") == "object":
             yield f"### {name}\n\n{_plain(part['description'])}\n\n"
             required = set(part.get("required", ()))
-            yield _table(part["properties"], required=required, types=types)
+            fields = {
+                field: {**described, "description": told[name, field]}
+                for field, described in part["properties"].items()
+            }
+            yield _table(fields, required=required, types=types)
+
+
+def _docstrings_of_fields() -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what stands below each setting, by the names of its class and its own.
+
+    Pydantic would do it with ``use_attribute_docstrings``, at each start of the app.
+    """
+    parts = ast.parse(inspect.getsource(settings)).body
+    for each in (part for part in parts if isinstance(part, ast.ClassDef)):
+        for field, below in pairwise(each.body):
+            match field, below:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(
+                    value=ast.Constant(value=str(text))
+                ):
+                    yield (each.name, name), text
 
 
 def _table(

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests import layers
+from tests.example_pipeline import CONFIG
 from tests.layers import LAYERS, NARROWER, ROOT
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
@@ -147,6 +148,22 @@ def test_the_command_line_starts_without_what_commands_need() -> None:
         "import sys; from commands.program import COMMANDS, command;"
         "[command(name) for name in COMMANDS];"
         "print(sorted({'pydantic', 'boto3', 'aws_cdk', 'sagemaker', 'moto'} & set(sys.modules)))"
+    )
+
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.strip() == "[]"
+
+
+def test_settings_and_a_config_are_read_without_what_describes_services() -> None:
+    code = (
+        "import sys; from constructs_lib.configs import PipelineConfigs;"
+        "from constructs_lib.settings import Settings, read_context; from pathlib import Path;"
+        "Settings.from_context(read_context(Path('cdk.json')).get);"
+        f"PipelineConfigs.read(Path({str(CONFIG)!r}));"
+        "print(sorted({'botocore', 'urllib3'} & set(sys.modules)))"
     )
 
     result = subprocess.run(

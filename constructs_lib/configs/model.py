@@ -234,8 +234,8 @@ class PytorchModelCreationConfig(BasePipelineConfig):
         ]
         if errors := [((name,), given, message) for name, given, message in wrong if message]:
             raise broken_rules("environment variables", errors)
-        most = most_variables() - len(SET_BY_THE_APP)
-        if len(variables) > most:
+        # Without any, the service model stays unread: that takes longer than all else of a config.
+        if variables and len(variables) > most_variables() - len(SET_BY_THE_APP):
             raise broken_rule(
                 f"has {len(variables)} variables: a container has at most {most_variables()}, of"
                 f" which the app sets {len(SET_BY_THE_APP)}"
