@@ -6,7 +6,9 @@ Run it with ``make bench-synth``, or directly::
 
 The cases take turns, each in processes of its own, on the same Node and with CDK's template
 validation on. A ratio is a case's median wall time divided by the floor's. ``cold`` compiles the
-definitions, ``warm`` finds them in the cache. Memory is the peak resident size of the process that
+definitions, ``warm`` finds them in the cache. Many pipelines are measured twice: as the example is,
+which is served, and without the section ``Endpoint`` of its config, which makes the serving stack.
+Memory is the peak resident size of the process that
 synthesizes (without CDK's Node process).
 """
 
@@ -32,6 +34,8 @@ from tests.synth.app_copy import copy_app
 WANTED_COLD: Final = 1.5
 WANTED_WARM: Final = 1.15
 WANTED_MILLISECONDS_PER_PIPELINE: Final = 25
+SHAPES: Final = {"not served": False, "served": True}
+"""Whether the pipelines have endpoints, by what is printed."""
 WANTED_START_SECONDS: Final = 0.12
 _SHOWN_KINDS: Final = 12
 PROFILE: Final = "profile.json"
@@ -61,8 +65,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         app = copy_app(Path(folder) / "app")
         _print_one_app(app, Path(folder), options.rounds)
-        _print_many_pipelines(app, options.pipelines)
-        _print_where_time_goes(app, min(options.pipelines, default=1))
+        for shape in SHAPES:
+            _print_many_pipelines(app, options.pipelines, shape)
+        for shape in SHAPES:
+            _print_where_time_goes(app, min(options.pipelines, default=1), shape)
         _print_starts(app, options.rounds)
 
 
@@ -87,11 +93,11 @@ def _print_one_app(app: Path, scratch: Path, rounds: int) -> None:
         say(f"  {name:6} {median:6.2f} s  {ratio:5.2f} x floor  {wanted[name]}")
 
 
-def _print_many_pipelines(app: Path, counts: list[int]) -> None:
-    say("\npython app.py, cold, without template validation")
+def _print_many_pipelines(app: Path, counts: list[int], shape: str) -> None:
+    say(f"\npython app.py, cold, without template validation, {shape}")
     before: tuple[int, float] | None = None
     for count in counts:
-        with _pipelines(app, count):
+        with _pipelines(app, count, shape):
             shutil.rmtree(app / ".local", ignore_errors=True)
             seconds, megabytes = _measured([sys.executable, "app.py"], app, CDK_VALIDATION="false")
         line = f"  {count:4} pipelines {seconds:7.2f} s  {megabytes:6.0f} MB"
@@ -105,20 +111,20 @@ def _print_many_pipelines(app: Path, counts: list[int]) -> None:
         before = (count, seconds)
 
 
-def _print_where_time_goes(app: Path, count: int) -> None:
+def _print_where_time_goes(app: Path, count: int, shape: str) -> None:
     """Tell which calls to Node a further pipeline makes, and how long each kind is waited for."""
-    profiles = [_profile(app, number) for number in (count, 2 * count)]
+    profiles = [_profile(app, number, shape) for number in (count, 2 * count)]
     calls, waited = (_added(kind, profiles, count) for kind in ("calls", "waited"))
     say(
-        f"\nwhere the time of a further pipeline goes: {sum(calls.values()):.0f} calls to Node,"
-        f" {sum(waited.values()) * 1000:.1f} ms of waiting for them"
+        f"\nwhere the time of a further pipeline goes, {shape}: {sum(calls.values()):.0f} calls to"
+        f" Node, {sum(waited.values()) * 1000:.1f} ms of waiting for them"
     )
     for name in sorted(waited, key=lambda name: -waited[name])[:_SHOWN_KINDS]:
         say(f"  {waited[name] * 1000:6.2f} ms  {calls[name]:5.1f} x  {name}")
 
 
-def _profile(app: Path, count: int) -> dict[str, dict[str, float]]:
-    with _pipelines(app, count):
+def _profile(app: Path, count: int, shape: str) -> dict[str, dict[str, float]]:
+    with _pipelines(app, count, shape):
         program = str(Path(__file__).with_name("synth_profile.py"))
         _measured([sys.executable, program, PROFILE], app, CDK_VALIDATION="false")
         profile: dict[str, dict[str, float]] = json.loads((app / PROFILE).read_text())
@@ -185,13 +191,15 @@ def _empty_app(folder: Path, stacks: int) -> Path:
 
 
 @contextmanager
-def _pipelines(app: Path, count: int) -> Iterator[None]:
+def _pipelines(app: Path, count: int, shape: str) -> Iterator[None]:
     """Let the app have that many pipelines: the example under other names."""
     many = app / "many"
     for number in range(count):
         path = copy_example(many / f"pipeline_{number:03}")
         config = json.loads(path.read_text())
         config["configuration"]["shared"]["pipeline_name"] = f"pipeline-{number:03}"
+        if not SHAPES[shape]:
+            del config["configuration"]["specific"]["Endpoint"]
         path.write_text(json.dumps(config))
     cdk_json = app / "cdk.json"
     original = cdk_json.read_text()
