@@ -79,7 +79,7 @@ def run(main: Callable[[], int]) -> None:
     try:
         _exit_codes.append(main())
     finally:
-        node.give_up()
+        node.wait()  # jsii, which ends Node, takes one message at a time
 
 
 @cache
