@@ -30,6 +30,7 @@ from typing import Final
 
 from tests.example_pipeline import ROOT, copy_example
 from tests.synth.app_copy import copy_app
+from tests.synth.example_copies import leave_unserved
 
 WANTED_COLD: Final = 1.5
 WANTED_WARM: Final = 1.15
@@ -198,9 +199,9 @@ def _pipelines(app: Path, count: int, shape: str) -> Iterator[None]:
         path = copy_example(many / f"pipeline_{number:03}")
         config = json.loads(path.read_text())
         config["configuration"]["shared"]["pipeline_name"] = f"pipeline-{number:03}"
-        if not SHAPES[shape]:
-            del config["configuration"]["specific"]["Endpoint"]
         path.write_text(json.dumps(config))
+        if not SHAPES[shape]:
+            leave_unserved(path.parent)
     cdk_json = app / "cdk.json"
     original = cdk_json.read_text()
     settings = json.loads(original)
