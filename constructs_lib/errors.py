@@ -61,6 +61,7 @@
     ├── SettingsError                constructs_lib.settings
     ├── VerificationInstanceError    constructs_lib.steps.verification
     ├── VerificationPythonError      constructs_lib.steps.verification
+    ├── BootstrapError               local.bootstrapping
     ├── CdkError                     local.cdk
     ├── NoExampleError               local.demo
     ├── StackOutputError             local.deployment

@@ -20,6 +20,7 @@ PROCESS_BORDERS = {
     ("local/emulator/functions/bootstrap.py", "main"): "an error is the function's answer",
     ("constructs_lib/jobs/ray_serving/ray_model_app.py", "answer"): "an error is the answer",
     ("local/emulator/gate.py", "__call__"): "answers a defect once, as a service does",
+    ("local/emulator/server.py", "_answer"): "the client finds its answer broken off",
     ("local/emulator/endpoints/service.py", "_do"): "nobody waits for it: the endpoint tells it",
     ("local/emulator/monitoring/alarms.py", "_watch"): "the other alarms go on being evaluated",
     ("local/emulator/background.py", "_run"): "nobody waits for it: a defect goes to the log",
