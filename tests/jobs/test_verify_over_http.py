@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import socket
@@ -25,12 +26,12 @@ from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.server import (
     connection,
     environment,
+    families,
     over_http,
     process,
     starting,
 )
 from constructs_lib.jobs.verify_model.server.connection import Connection
-from constructs_lib.jobs.verify_model.server.families import below
 from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
 from constructs_lib.jobs.verify_model.verification import verify
 from constructs_lib.jobs.verify_model.worker import WorkerSilentError
@@ -107,6 +108,17 @@ http.server.ThreadingHTTPServer(("127.0.0.1", port), Answering).serve_forever()
 """
 
 Judge = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def orphans_are_left_to_the_system() -> Iterator[None]:
+    """The job is the parent of what its server leaves behind: this process is only for the test.
+
+    Without that, what other tests orphan would stay listed, as nobody here waits for it.
+    """
+    yield
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(families.ADOPT_ORPHANS, 0, 0, 0, 0)
 
 
 @pytest.fixture
@@ -543,11 +555,11 @@ def test_a_server_is_asked_in_the_python_of_every_container(tmp_path: Path, mino
 
 
 def test_nothing_is_left_below_this_process(judge: Judge) -> None:
-    before = {each.pid for each in below(os.getpid())}
+    before = {each.pid for each in families.below(os.getpid())}
 
     judge(GOOD)
 
-    left = [each for each in below(os.getpid()) if each.resident_bytes]
+    left = [each for each in families.below(os.getpid()) if each.resident_bytes]
     assert {each.pid for each in left} <= before
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ADOPT_ORPHANS = 36
+ADOPT_ORPHANS = 36
 """PR_SET_CHILD_SUBREAPER of Linux's prctl.h."""
 _ROUNDS = 50
 _ROUND_SECONDS = 0.1
@@ -45,7 +45,7 @@ def adopt_orphans() -> None:
     Source: prctl(2), PR_SET_CHILD_SUBREAPER. Elsewhere than on Linux nothing happens.
     """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_ADOPT_ORPHANS, 1, 0, 0, 0)
+        ctypes.CDLL(None).prctl(ADOPT_ORPHANS, 1, 0, 0, 0)
 
 
 class Family:
