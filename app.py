@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from constructs_lib.infrastructure import quick_start
-from constructs_lib.infrastructure.quick_start import node
 
 quick_start.prepare(is_program=__name__ == "__main__")
 
@@ -67,7 +66,6 @@ def build_app(outdir: str, context: Mapping[str, Any], **options: Any) -> tuple[
     cache = None if context.get(NO_CACHE) else ROOT / CACHE_FOLDER
     with Compilation(pipelines, home_region=settings.home_region, cache=cache) as compilation:
         # Only now: definitions compile while the CDK is imported.
-        node.wait()
         from aws_cdk import App
 
         from stacks.app_stacks import add_stacks

@@ -66,25 +66,18 @@ def main() -> None:
     if sys.argv[1:] == ["--smallest"]:
         sys.stdout.write("benchmarks.synth runs this in the folder of an app\n")
         return
+    counter = CallCounter()
     sys.path.insert(0, str(Path.cwd()))
     from constructs_lib.infrastructure import quick_start
 
     quick_start.prepare(is_program=True)
-    quick_start.run(_profiled)
-
-
-def _profiled() -> int:
-    # What Node loads beside Python's imports is not waited for.
-    from constructs_lib.infrastructure.quick_start import node
-
-    node.wait()
-    counter = CallCounter()
     counter.watch()
     begin = time.perf_counter()
-    exit_code = int(runpy.run_path("app.py", run_name="app")["main"]())
+    app = runpy.run_path("app.py", run_name="app")
+    exit_code = app["main"]()
     counted = {"seconds": time.perf_counter() - begin, "calls": counter.calls}
     Path(sys.argv[1]).write_text(json.dumps({**counted, "waited": counter.seconds}))
-    return exit_code
+    sys.exit(exit_code)
 
 
 if __name__ == "__main__":

