@@ -99,7 +99,8 @@ class AppProcess:
             with self._log_file.open("rb") as log:
                 log.seek(printed_before)
                 printed = log.read().decode(errors="replace")
-            raise SynthesisError(_TOLD_BEFORE.sub("", printed, count=1).strip())
+            told = _TOLD_BEFORE.sub("", printed, count=1).strip()
+            raise SynthesisError(told or f"The app has ended without a word; see {self._log_file}.")
         return CloudAssembly(folder)
 
     def _run(self, variables: Mapping[str, str]) -> str:

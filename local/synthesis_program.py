@@ -3,8 +3,8 @@
     python synthesis_program.py APP
 
 Each line of standard input is a JSON document: variables of the environment for the next run. It is
-answered by a line with the exit code that the app would have ended with. What the app writes to
-standard error goes there. The process ends with its input.
+answered by a line with the exit code that the app would have ended with. What the app writes, and
+what it starts, goes to standard error: no line of it is an answer. The process ends with its input.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from pathlib import Path
 def main() -> None:
     """Run the app for each line."""
     gc.disable()  # as the app does: what it makes is no garbage
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     path = Path(sys.argv[1])
     sys.path[0] = str(path.parent)
     app = runpy.run_path(str(path), run_name="app")
     for line in sys.stdin:
         os.environ.update(json.loads(line))
         exit_code = app["main"]()
-        sys.stderr.flush()
-        sys.stdout.write(f"{exit_code}\n")
         sys.stdout.flush()
+        sys.stderr.flush()
+        answers.write(f"{exit_code}\n")
+        answers.flush()
     os._exit(0)  # taking apart what CDK has made takes a while
 
 

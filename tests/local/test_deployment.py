@@ -91,6 +91,29 @@ def test_a_process_that_has_ended_tells_what_it_has_printed(app: Callable[[str],
             coming.result()
 
 
+def test_what_an_app_prints_is_no_answer(app: Callable[[str], Path]) -> None:
+    talks = "    print('to whoever reads')\n    os.system('echo from a child')\n"
+    folder = app(ENDS_WELL.replace("def main():\n", f"print('early')\n\ndef main():\n{talks}"))
+
+    with AppProcess(folder / "log") as process:
+        made = [process.synthesize(folder / name).result().folder for name in ("first", "second")]
+
+    assert made == [folder / "first", folder / "second"]
+    printed = (folder / "log").read_text().splitlines()
+    assert sorted(printed) == sorted(["early", *["to whoever reads", "from a child"] * 2])
+
+
+def test_a_process_that_ends_without_a_word_is_told_of_each_time(
+    app: Callable[[str], Path],
+) -> None:
+    folder = app("import os\n\ndef main():\n    os._exit(137)\n")
+
+    with AppProcess(folder / "log") as process:
+        told = [str(process.synthesize(folder / name).exception()) for name in ("one", "two")]
+
+    assert told == [f"The app has ended without a word; see {folder / 'log'}."] * 2
+
+
 def test_what_is_not_waited_for_ends_with_the_process(app: Callable[[str], Path]) -> None:
     folder = app("def main():\n    import time\n    time.sleep(600)\n")
 
