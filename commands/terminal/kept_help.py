@@ -126,7 +126,9 @@ def _file() -> Path:
     terminal = (sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.errors)
     widths = [_width(descriptor) for descriptor in range(3)]
     environment = {name: os.environ.get(name) for name in VARIABLES}
-    key = (program, sys.argv[1:], sys.version, sys.prefix, terminal, widths, environment)
+    # Without docstrings, as by -OO, it is another one.
+    python = (sys.version, sys.prefix, sys.flags.optimize)
+    key = (program, sys.argv[1:], python, terminal, widths, environment)
     digest = hashlib.sha256(repr(key).encode("utf-8", "backslashreplace")).hexdigest()
     return places.STATE / "help" / f"{digest}.json"
 

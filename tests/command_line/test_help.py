@@ -141,6 +141,14 @@ def test_a_change_of_what_commands_share_shows_at_once(app: Path) -> None:
     assert "of whoever calls AWS" in _help(app, "status")
 
 
+def test_help_without_docstrings_is_kept_for_nobody_else(app: Path) -> None:
+    without = _help(app, "status", PYTHONOPTIMIZE="2")
+
+    assert "Show an execution" not in without
+    assert "Show an execution" in _help(app, "status")
+    assert _help(app, "status", PYTHONOPTIMIZE="2") == without
+
+
 def test_help_that_cannot_be_kept_is_printed(app: Path) -> None:
     (app / ".local").write_text("")
 
