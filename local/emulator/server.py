@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import re
 import signal
 import sys
 import time
@@ -58,6 +59,8 @@ _HOST: Final = "127.0.0.1"
 _LARGE_BYTES: Final = 1 << 20
 _LOG_SECONDS: Final = 0.2
 _OBJECTS_BETWEEN_COLLECTIONS: Final = 50_000
+_SMALL_LENGTH: Final = re.compile("[0-9]{1,7}")
+"""As text, of a body that may be small enough: what else there is, is no number or too large."""
 _IDLE_SECONDS: Final = 30.0
 """How long a connection is kept that nobody uses."""
 _WITHOUT_CONTENT: Final = frozenset({*range(100, 200), 204, 304})
@@ -116,11 +119,20 @@ class RequestHandler(MotoRequestHandler):  # type: ignore[misc]  # moto is not t
         length = self.headers.get("Content-Length", "0")
         others = self.headers.get("Transfer-Encoding") or self.headers.get("Expect")
         self.connection.settimeout(None)
-        if length.isdigit() and int(length) <= _LARGE_BYTES and not others:
-            self._answer(self.rfile.read(int(length)))
+        if self.request_version != self.protocol_version:
+            self.close_connection = True  # an older client knows no chunks, and asks for more anew
+        if _SMALL_LENGTH.fullmatch(length) and int(length) <= _LARGE_BYTES and not others:
+            self._answer_small(int(length))
         else:
             super().run_wsgi()
         self.connection.settimeout(_IDLE_SECONDS)
+
+    def _answer_small(self, length: int) -> None:
+        body = self.rfile.read(length)
+        if len(body) == length:
+            self._answer(body)
+        else:
+            self.close_connection = True  # the client has gone, and what it meant is not known
 
     def _answer(self, body: bytes) -> None:
         self.environ = self.make_environ()

@@ -117,6 +117,59 @@ def test_an_old_client_gets_content_until_the_end(server: BaseWSGIServer) -> Non
     assert content == b"GET /stream 0"
 
 
+def told_raw(server: BaseWSGIServer, request: bytes) -> bytes:
+    """What is answered until the server ends the connection; the client sends nothing more."""
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as client:
+        client.sendall(request)
+        client.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: client.recv(4096), b""))
+
+
+def test_an_old_client_that_would_keep_the_connection_gets_no_chunks(
+    server: BaseWSGIServer,
+) -> None:
+    told = told_raw(server, b"GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+
+    head, _, content = told.partition(b"\r\n\r\n")
+    assert b"Connection: close" in head
+    assert content == b"GET /stream 0"
+
+
+def test_half_a_body_is_no_request(
+    server: BaseWSGIServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    told = told_raw(server, b"PUT /object HTTP/1.1\r\nContent-Length: 10\r\n\r\nhalf")
+
+    assert told == b""
+    assert "PUT /object" not in caplog.text
+
+
+@pytest.mark.parametrize("length", ["\xb2", "9" * 5000, "-1", "1e3", "+5", ""])
+def test_a_length_that_is_no_number_ends_the_connection_with_an_answer(
+    server: BaseWSGIServer, length: str
+) -> None:
+    head = f"GET /unread HTTP/1.1\r\nContent-Length: {length}\r\n\r\n"
+
+    told = told_raw(server, head.encode("latin-1"))
+
+    assert told.startswith(b"HTTP/1.1 ")
+    assert b"Connection: close" in told
+
+
+def test_requests_that_come_at_once_are_answered_in_turn(server: BaseWSGIServer) -> None:
+    requests = [
+        b"PUT /one HTTP/1.1\r\nContent-Length: 3\r\n\r\n123",
+        b"HEAD /two HTTP/1.1\r\n\r\n",
+        b"GET /three HTTP/1.1\r\nConnection: close\r\n\r\n",
+    ]
+
+    told = told_raw(server, b"".join(requests))
+
+    assert told.count(b"HTTP/1.1 200 OK") == 3
+    assert told.index(b"PUT /one 3") < told.index(b"GET /three 0")
+    assert b"HEAD /two" not in told
+
+
 def test_a_connection_that_nobody_uses_is_ended(
     connection: HTTPConnection, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
