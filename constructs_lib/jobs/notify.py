@@ -271,7 +271,7 @@ def _about_alarm(detail: Mapping[str, Any], region: str) -> Message:
     configuration, state, name = detail["configuration"], detail["state"], detail["alarmName"]
     metric = configuration["metrics"][0]["metricStat"]["metric"]
     judged, endpoint = _JUDGED[metric["name"]], metric["dimensions"]["EndpointName"]
-    served = _SERVED.search(configuration.get("description", ""))
+    served = _SERVED.search(configuration.get("description") or "")
     pipeline, version = served.groups() if served else ("", "")
     page = f"{_console(region)}/cloudwatch/home?region={region}"
     has_tripped = state["value"] == "ALARM"
@@ -301,16 +301,30 @@ def _judgement(state: Mapping[str, Any], judged: JudgedMetric, *, has_tripped: b
 
     Where it has none, as after SetAlarmState, CloudWatch's own words.
     """
-    data = json.loads(state.get("reasonData") or "{}")
-    if "threshold" not in data:
+    data = _json_object(state.get("reasonData"))
+    limit: Any = data.get("threshold")
+    numbers = data.get("recentDatapoints") or []
+    if not _is_number(limit) or not isinstance(numbers, list):
         return str(state["reason"])
-    limit, numbers = data["threshold"], data.get("recentDatapoints") or ()
     # The minutes that have tripped it, or ended it: one without requests has no number.
-    found = [each for each in numbers if each is not None and (each > limit) == has_tripped]
+    found = [each for each in numbers if _is_number(each) and (each > limit) == has_tripped]
     told = f"the limit is {judged.told(limit)}"
     if not found:
         return f"no requests in the last minutes; {told}"
     return f"{judged.what}: {judged.told(max(found))}; {told}"
+
+
+def _json_object(text: object) -> dict[str, Any]:
+    """Return the members of what may be any JSON, or none: who calls SetAlarmState writes it."""
+    try:
+        found = json.loads(text) if isinstance(text, str) else None
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _optional(label: str, value: str | None, *, width: int = 11) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -301,6 +302,37 @@ def test_what_an_alarm_was_judged_by_is_told(
     (message,) = topic.published
     assert message["Subject"] == f"returns-risk: {subject} in eu-west-1"
     assert f"Measured:  {measured}\n" in message["Message"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "null",
+        '"threshold"',
+        "7",
+        '["threshold"]',
+        "no JSON",
+        '{"threshold": null}',
+        '{"threshold": "800"}',
+        '{"threshold": true}',
+        '{"threshold": 1, "recentDatapoints": 5}',
+        None,
+    ],
+)
+def test_an_alarm_that_somebody_sets_with_data_of_their_own_is_told(
+    topic: Topic, data: str | None
+) -> None:
+    handler(alarm_changed(reason="tried by hand", reasonData=data), None)
+
+    assert "Measured:  tried by hand\n" in topic.published[0]["Message"]
+
+
+def test_numbers_that_are_none_are_passed_over(topic: Topic) -> None:
+    data = {"threshold": 800_000, "recentDatapoints": [None, "n/a", True, 900_000]}
+
+    handler(alarm_changed(reasonData=json.dumps(data)), None)
+
+    assert "latency: 900 ms; the limit is 800 ms\n" in topic.published[0]["Message"]
 
 
 def test_an_alarm_that_is_over_asks_for_no_rollback(topic: Topic) -> None:
