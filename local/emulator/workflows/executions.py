@@ -29,7 +29,8 @@ from local.emulator.workflows.interpreter import (
 _CHANGE: Final = "Step Functions Execution Status Change"
 _STARTING_SECONDS: Final = 5.0
 _EVENTS_OF_A_PAGE: Final = 100
-"""Unless the call says how many; source: GetExecutionHistory in the API reference."""
+_MOST_EVENTS_OF_A_PAGE: Final = 1000
+"""Unless the call says how many, and at most; source: GetExecutionHistory in the API reference."""
 
 
 @dataclass(frozen=True)
@@ -183,17 +184,27 @@ class Workflows:
 def _history_page(response: Any) -> Any:
     """Answer GetExecutionHistory; a token is the id of the last event of the page before."""
     from moto.core.responses import ActionResult
+    from moto.stepfunctions.exceptions import InvalidToken, ValidationException
 
     arn, token = response._get_param("executionArn"), response._get_param("nextToken")
+    most = response._get_param("maxResults") or _EVENTS_OF_A_PAGE
+    if not 0 < most <= _MOST_EVENTS_OF_A_PAGE:
+        raise ValidationException(
+            f"maxResults is {most}; it is from 0 to {_MOST_EVENTS_OF_A_PAGE}, where 0 is"
+            f" {_EVENTS_OF_A_PAGE}"
+        )
     history = response.stepfunction_backend.get_execution_history(arn)
     is_reversed = bool(response._get_param("reverseOrder"))
     events = sorted(history["events"], key=lambda event: int(event["id"]), reverse=is_reversed)
     if token is not None:
-        last = int(token)
+        try:
+            last = int(token)
+        except ValueError as error:
+            raise InvalidToken(f"nextToken is {token!r}, which no page has told") from error
         events = [
             each for each in events if (each["id"] < last if is_reversed else each["id"] > last)
         ]
-    page = events[: response._get_param("maxResults") or _EVENTS_OF_A_PAGE]
+    page = events[:most]
     more = {"nextToken": str(page[-1]["id"])} if len(page) < len(events) else {}
     return ActionResult({"events": page, **more})
 

@@ -205,6 +205,41 @@ def test_a_history_comes_in_pages_in_either_order(
     assert len(numbers) == max(numbers) > 3
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"nextToken": "of another call"}, "InvalidToken"),
+        ({"nextToken": "1.5"}, "InvalidToken"),
+        ({"maxResults": 1001}, "ValidationException"),
+    ],
+)
+def test_a_page_of_a_history_that_cannot_be_is_refused(
+    aws: EmbeddedAws,
+    machine: Callable[..., str],
+    run: Run,
+    arguments: dict[str, Any],
+    code: str,
+) -> None:
+    told, client = run(machine(wait(1))), aws.client("stepfunctions")
+
+    with pytest.raises(ClientError) as refused:
+        client.get_execution_history(executionArn=told["executionArn"], **arguments)
+
+    assert refused.value.response["Error"]["Code"] == code
+
+
+@pytest.mark.parametrize("most", [0, 1000])
+def test_a_page_may_hold_all_events(
+    aws: EmbeddedAws, machine: Callable[..., str], run: Run, most: int
+) -> None:
+    told, client = run(machine(wait(1))), aws.client("stepfunctions")
+
+    page = client.get_execution_history(executionArn=told["executionArn"], maxResults=most)
+
+    assert len(page["events"]) > 3
+    assert "nextToken" not in page
+
+
 def test_a_role_that_does_not_trust_step_functions_is_refused(
     machine: Callable[..., str], create_role: Callable[..., str]
 ) -> None:
