@@ -108,9 +108,9 @@ def _is_request(name: str) -> bool:
 def _requests_of(file: Path) -> Iterator[ReplayRequest]:
     kind, content = file.suffix.lower(), file.read_bytes()
     if kind in _LINES:
-        yield from _lines(file, _text(file, content))
+        yield from _lines(_named(file), _text(file, content))
     elif kind == ".json":
-        yield from _json(file, _text(file, content))
+        yield from _json(_named(file), _text(file, content))
     elif kind in CONTENT_TYPES:
         if content:
             yield ReplayRequest(_named(file), content, CONTENT_TYPES[kind])
@@ -132,7 +132,7 @@ def _text(file: Path, content: bytes) -> str:
         ) from error
 
 
-def _json(file: Path, text: str) -> Iterator[ReplayRequest]:
+def _json(name: str, text: str) -> Iterator[ReplayRequest]:
     """Yield the requests of a file that is one JSON document, or JSON lines after all."""
     if not text.strip(_BLANKS):
         return
@@ -141,16 +141,16 @@ def _json(file: Path, text: str) -> Iterator[ReplayRequest]:
     except UnreadableJsonError as error:
         if not _has_documents(text):
             raise ReplayRequestsError(
-                f"{_named(file)}: {error}. It has to hold an array of requests, one request, or"
+                f"{name}: {error}. It has to hold an array of requests, one request, or"
                 " a request per line."
             ) from error
-        yield from _lines(file, text)
+        yield from _lines(name, text)
         return
     if not isinstance(document, list):
-        yield _of_value(_named(file), document, text.strip(_BLANKS))
+        yield _of_value(name, document, text.strip(_BLANKS))
         return
     for number, (value, own) in enumerate(_items(text), 1):
-        yield _of_value(f"{_named(file)}, request {number}", value, own)
+        yield _of_value(f"{name}, request {number}", value, own)
 
 
 def _has_documents(text: str) -> bool:
@@ -173,7 +173,7 @@ def _items(text: str) -> Iterator[tuple[Any, str]]:
         yield value, text[between.end() : at]
 
 
-def _lines(file: Path, text: str) -> Iterator[ReplayRequest]:
+def _lines(name: str, text: str) -> Iterator[ReplayRequest]:
     for number, line in enumerate(text.split("\n"), 1):
         own = line.strip(_BLANKS)
         if not own:
@@ -182,10 +182,10 @@ def _lines(file: Path, text: str) -> Iterator[ReplayRequest]:
             value = read_json(own, line=number)
         except UnreadableJsonError as error:
             raise ReplayRequestsError(
-                f"{_named(file)}: {error}. Each line has to hold one request, or what data"
+                f"{name}: {error}. Each line has to hold one request, or what data"
                 " capture has written."
             ) from error
-        yield _of_value(f"{_named(file)}, line {number}", value, own)
+        yield _of_value(f"{name}, line {number}", value, own)
 
 
 def _of_value(source: str, value: Any, text: str) -> ReplayRequest:
