@@ -215,8 +215,9 @@ class _ReleaseStacks:
         from stacks.notifications import NotificationStack, Watched
 
         for serving in self._serving:
+            names = serving.standing_alarms()
             for code in serving.regions:
-                self._alarms.setdefault(code, []).extend(serving.standing_alarms())
+                self._alarms.setdefault(code, []).extend(names)
         notifications = NotificationStack(
             self._app,
             f"{settings.app_name}-notifications",

@@ -45,7 +45,7 @@ class Watched:
     """The pipelines whose failures are told."""
     model_package_group_names: Sequence[str]
     """The groups whose approvals are told."""
-    alarm_names: Sequence[str] = ()
+    alarm_names: Sequence[str]
     """The standing alarms of endpoints that are told, of all regions."""
 
 
@@ -212,7 +212,7 @@ class ForwardingStack(Stack):
         *,
         home_region: str,
         model_package_group_names: Sequence[str],
-        alarm_names: Sequence[str] = (),
+        alarm_names: Sequence[str],
         **kwargs: Any,
     ) -> None:
         """Create the rules.
