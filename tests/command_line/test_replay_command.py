@@ -23,6 +23,7 @@ from constructs_lib.replay.requests import ReplayRequestsError
 from constructs_lib.replay.version import ReplayedVersionError
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import NAME
+from tests.model_packages import model_package
 
 
 def test_a_version_is_not_replayed_against_itself(release: Callable[..., Result]) -> None:
@@ -90,15 +91,10 @@ def test_a_version_without_an_artifact_is_refused(release: Callable[..., Result]
 
 
 def _package(version: int, *, content: str | None = None, status: str = "Approved") -> ModelPackage:
-    return ModelPackage(
-        region="us-east-1",
-        group="g",
-        version=version,
+    return model_package(
+        version,
         arn=f"{version}",
         approval_status=status,
-        approval_description=None,
-        creation_time="2026",
-        artifact_uri=None,
         metadata={"artifact_sha256": content or f"{version}"},
     )
 

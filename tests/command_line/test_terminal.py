@@ -26,9 +26,9 @@ from commands.program import COMMANDS, app
 from commands.registry.versions import show
 from commands.terminal import places
 from commands.terminal.messages import coloured
-from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.settings import SettingsError
 from constructs_lib.terminal import lines
+from tests.model_packages import model_package
 
 ROOT = Path(__file__).parents[2]
 RED = "\x1b[31m"
@@ -208,15 +208,11 @@ def test_versions_of_regions_with_long_names_stay_on_a_line(
         "error_rate": 0.0012,
         "achieved_tps": 120.0,
     }
-    package = ModelPackage(
+    package = model_package(
+        12,
         region="ap-southeast-2",
-        group="g",
-        version=12,
-        arn="arn",
         approval_status="PendingManualApproval",
-        approval_description=None,
         creation_time="2026-11-28T12:19:51Z",
-        artifact_uri=None,
         metadata={"artifact_sha256": "0123456789abcdef"},
         measured=measured,
     )

@@ -12,19 +12,12 @@ from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.release.samples.manifest import Tolerance
 from constructs_lib.replay.comparing import Comparison, VersionAnswer
 from constructs_lib.replay.running import Replayed
+from tests.model_packages import model_package
 
 
 def _package(number: int) -> ModelPackage:
-    return ModelPackage(
-        region="us-east-1",
-        group="returns-risk",
-        version=number,
-        arn=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/returns-risk/{number}",
-        approval_status="Approved",
-        approval_description=None,
-        creation_time="2026-11-02T12:00:00+00:00",
-        artifact_uri=None,
-        metadata={"artifact_sha256": f"{number}" * 64},
+    return model_package(
+        number, group="returns-risk", metadata={"artifact_sha256": f"{number}" * 64}
     )
 
 

@@ -15,6 +15,7 @@ from botocore.response import StreamingBody
 from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.release.archives import archive
 from constructs_lib.replay.version import RegisteredFiles, ReplayedVersion
+from tests.model_packages import model_package
 
 CODE: Final = """
 import json, os, time
@@ -76,14 +77,8 @@ def register(
         f"{place}/registration.json": json.dumps(document).encode(),
         f"{place}/payload.tar.gz": archive(_SAMPLES),
     }
-    return ModelPackage(
-        region="us-east-1",
-        group="g",
-        version=number,
-        arn=f"arn:aws:sagemaker:us-east-1:123456789012:model-package/g/{number}",
-        approval_status="Approved",
-        approval_description=None,
-        creation_time="2026-11-02T12:00:00+00:00",
+    return model_package(
+        number,
         artifact_uri=f"{place}/model.tar.gz",
         sample_payload_uri=f"{place}/payload.tar.gz",
         metadata={
