@@ -142,18 +142,18 @@ def _sections(
 ) -> Iterator[ReportSection]:
     waves = deployment.waves
     spans = {each["region_code"]: spans_of(deployment, each) for wave in waves for each in wave}
-    yield ReportSection("over-time", "Versions over time", _over_time(deployment, spans))
-    yield ReportSection("traffic", "Traffic", traffic_of(deployment, measured, spans))
+    scale = TimeScale(deployment.start_time, deployment.end_time)
+    yield ReportSection("over-time", "Versions over time", _over_time(scale, spans))
+    yield ReportSection("traffic", "Traffic", traffic_of(deployment, measured, spans, scale))
     yield ReportSection("waves", "Waves", _waves(waves, spans))
     yield ReportSection("answers", "Answers", _answers(deployment))
     yield ReportSection("events", "What happened", _events(deployment))
     yield ReportSection("settings", "Settings", _settings(deployment.settings))
 
 
-def _over_time(deployment: DeploymentExecution, spans: Mapping[str, list[ServedSpan]]) -> Html:
+def _over_time(scale: TimeScale, spans: Mapping[str, list[ServedSpan]]) -> Html:
     if not spans:
         return element("p", "No region was to be changed.")
-    scale = TimeScale(deployment.start_time, deployment.end_time)
     rows = [
         [value_of(code), _bar(scale, found), _in_words(scale, found)]
         for code, found in spans.items()

@@ -57,6 +57,7 @@ def traffic_of(
     deployment: DeploymentExecution,
     measured: Mapping[str, Any],
     spans: Mapping[str, Sequence[ServedSpan]],
+    scale: TimeScale,
 ) -> Html | None:
     """Draw each region's traffic, and tell it in words; None where nothing was measured.
 
@@ -64,6 +65,7 @@ def traffic_of(
         deployment: That has ended.
         measured: By region, see ``measuring``.
         spans: What each region served when.
+        scale: The time of the deployment.
     """
     if not measured:
         return None
@@ -71,10 +73,10 @@ def traffic_of(
         [
             _legend(deployment, measured),
             *(
-                _region(deployment, code, each, spans.get(code, ()))
+                _region(deployment, code, each, spans.get(code, ()), scale)
                 for code, each in measured.items()
             ),
-            _alarm_table(deployment, measured),
+            _alarm_table(scale, measured),
         ]
     )
 
@@ -84,11 +86,11 @@ def _region(
     code: str,
     measured: Mapping[str, Any],
     spans: Sequence[ServedSpan],
+    scale: TimeScale,
 ) -> Html:
     heading = element("h3", value_of(code))
     if "problem" in measured:
         return join([heading, element("p", "Not measured: ", value_of(measured["problem"]))])
-    scale = _scale(deployment)
     fleets = [_fleet(scale, each) for each in measured["fleets"]]
     if not any(fleet.requests for fleet in fleets):
         return join([heading, element("p", "Nobody asked.", class_="absent")])
@@ -118,10 +120,6 @@ def _fleet(scale: TimeScale, given: Mapping[str, Any]) -> _Fleet:
 
 def _points(scale: TimeScale, given: Sequence[Sequence[Any]]) -> Points:
     return [(max(_seconds(scale, time), 0.0), float(value)) for time, value in given]
-
-
-def _scale(deployment: DeploymentExecution) -> TimeScale:
-    return TimeScale(deployment.start_time, deployment.end_time)
 
 
 def _seconds(scale: TimeScale, time: str) -> float:
@@ -243,12 +241,12 @@ def _axis(deployment: DeploymentExecution, alarms: Sequence[float], again: float
     return element("p", *words, class_="axis")
 
 
-def _alarm_table(deployment: DeploymentExecution, measured: Mapping[str, Any]) -> Html | None:
+def _alarm_table(scale: TimeScale, measured: Mapping[str, Any]) -> Html | None:
     rows = [
         [
             value_of(code),
             code_of(trips[0]["name"]),
-            f"after {duration(_seconds(_scale(deployment), trips[0]['time']))}",
+            f"after {duration(_seconds(scale, trips[0]['time']))}",
             value_of(_compared(trips[0])),
             f"{len(trips)} times" if len(trips) > 1 else "once",
         ]
