@@ -130,8 +130,8 @@ def _refuse_taken(port: int) -> None:
 def deploy_local(endpoint: Endpoint = LOCAL_ENDPOINT, *, as_json: Json = False) -> None:
     """Deploy the app to a running embedded AWS.
 
-    With the real CDK CLI: synthesis, bootstrap and all stacks. Refuses inference code with errors
-    that validate tells.
+    Synthesizes it, bootstraps its regions, and deploys all stacks with the real CDK CLI. Refuses
+    inference code with errors that validate tells.
 
     Examples:
         release deploy-local
