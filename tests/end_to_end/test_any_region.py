@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 
 from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.rollback.inbox import Inbox
 from tests.example_pipeline import MODEL, ROOT
 from tests.synth.app_copy import copy_app, run
 
@@ -133,29 +134,18 @@ def test_the_same_content_is_registered_once_in_each_region(
     assert [len(_versions(server, region)) for region in REGIONS] == [1, 1]
 
 
-def _inbox_of_the_topic(server: EmbeddedAws) -> str:
-    sqs, arn = server.client("sqs", HOME), f"arn:aws:sqs:{HOME}:{ACCOUNT_ID}:inbox"
-    service = {"Service": "sns.amazonaws.com"}
-    statement = {"Effect": "Allow", "Principal": service, "Action": "sqs:*", "Resource": arn}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    url: str = sqs.create_queue(QueueName="inbox", Attributes={"Policy": policy})["QueueUrl"]
-    topic = f"arn:aws:sns:{HOME}:{ACCOUNT_ID}:model-release-notifications"
-    server.client("sns", HOME).subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return url
-
-
 def test_a_version_is_approved_in_a_region_without_a_name_and_home_tells_of_it(
     command: Command, server: EmbeddedAws
 ) -> None:
-    inbox = _inbox_of_the_topic(server)
+    topic = f"arn:aws:sns:{HOME}:{ACCOUNT_ID}:model-release-notifications"
+    inbox = Inbox.subscribe(server.handle, topic)
     region = "ap-southeast-2"
 
     _answer(command("approve", NAME, "--in-region", region, "--yes", "--local", "--json"))
 
     server.house.settle()
-    messages = server.client("sqs", HOME).receive_message(QueueUrl=inbox)["Messages"]
-    (told,) = (json.loads(each["Body"])["Message"] for each in messages)
-    assert f"arn:aws:sagemaker:{region}:{ACCOUNT_ID}:model-package/{NAME}/1" in told
+    (mail,) = inbox.read()
+    assert f"arn:aws:sagemaker:{region}:{ACCOUNT_ID}:model-package/{NAME}/1" in mail.text
     (approved,), (other,) = (_versions(server, each) for each in REGIONS)
     assert approved["ModelApprovalStatus"] == "Approved"
     assert other["ModelApprovalStatus"] == "PendingManualApproval"

@@ -20,15 +20,18 @@ from rich.console import Console
 from constructs_lib.aws.handle import AwsHandle
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.rollback.inbox import Inbox
 from local.runner import EmulatedAws, run_execution
 from tests.end_to_end.deployment import Deployment
 from tests.example_pipeline import copy_example
 from tests.jobs.aws_events import alarm_changed, execution_changed, package_changed
+from tests.local.emulator.queues import Queue
 
 SCHEDULE = {"expression": "rate(7 days)", "parameters": {"ModelS3Uri": "s3://b/model.tar.gz"}}
 OPERATIONS = {"start_on_upload": True, "schedule": SCHEDULE, "monitoring": True}
 KEY = "incoming/returns-risk/2026 11/größe+50%20/model.tar.gz"
 WEEK_SECONDS = 7 * 24 * 3600
+TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
 
 
 @cache
@@ -42,26 +45,17 @@ class Operated:
 
     server: EmbeddedAws
     aws: AwsHandle
-    events_url: str
-    inbox_url: str
-
-    def _take(self, url: str) -> list[Any]:
-        self.server.house.settle()
-        sqs = _client(self.aws, "sqs")
-        bodies = []
-        while messages := sqs.receive_message(QueueUrl=url).get("Messages", []):
-            for message in messages:
-                bodies.append(json.loads(message["Body"]))
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        return bodies
+    queue: Queue
+    inbox: Inbox
 
     def events(self) -> list[dict[str, Any]]:
         """Take what the rules have let through since the last call."""
-        return self._take(self.events_url)
+        return self.queue.bodies()
 
     def mails(self) -> dict[str, str]:
         """Take what people were told since the last call: texts by subject."""
-        return {each["Subject"]: each["Message"] for each in self._take(self.inbox_url)}
+        self.server.house.settle()
+        return {mail.subject: mail.text for mail in self.inbox.read()}
 
     def invoke(self, script: str, event: dict[str, Any]) -> Any:
         """Send an event to a function again, as a person does from its dead letters."""
@@ -105,7 +99,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
         deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
         deployment.cdk(lambda cli: cli.deploy(context=context))
         server.house.advance_clock(1)  # a schedule by rate begins when it is made
-        yield Operated(server, aws, _queue_at_every_rule(aws), _queue_at_the_topic(aws))
+        yield Operated(server, aws, _queue_at_every_rule(server), Inbox.subscribe(aws, TOPIC))
 
 
 def _copy_for_home_region(folder: Path) -> None:
@@ -115,31 +109,14 @@ def _copy_for_home_region(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def _create_queue(aws: AwsHandle, name: str) -> tuple[str, str]:
-    """Create a queue to which every service may send; returns its URL and its ARN."""
-    sqs, arn = _client(aws, "sqs"), f"arn:aws:sqs:{aws.region}:{ACCOUNT_ID}:{name}"
-    services = {"Service": ["events.amazonaws.com", "sns.amazonaws.com"]}
-    statement = {"Effect": "Allow", "Principal": services, "Action": "sqs:*", "Resource": arn}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    url: str = sqs.create_queue(QueueName=name, Attributes={"Policy": policy})["QueueUrl"]
-    return url, arn
-
-
-def _queue_at_every_rule(aws: AwsHandle) -> str:
-    events = _client(aws, "events")
-    url, arn = _create_queue(aws, "events")
+def _queue_at_every_rule(server: EmbeddedAws) -> Queue:
+    events = server.client("events")
+    queue = Queue.create(server, "events", sender="events.amazonaws.com")
     for rule in events.list_rules()["Rules"]:
         (function,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
         assert ":function:" in function["Arn"]
-        events.put_targets(Rule=rule["Name"], Targets=[{"Id": "observer", "Arn": arn}])
-    return url
-
-
-def _queue_at_the_topic(aws: AwsHandle) -> str:
-    url, arn = _create_queue(aws, "inbox")
-    topic = f"arn:aws:sns:us-east-1:{ACCOUNT_ID}:model-release-notifications"
-    _client(aws, "sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    return url
+        events.put_targets(Rule=rule["Name"], Targets=[{"Id": "observer", "Arn": queue.arn}])
+    return queue
 
 
 def _upload(operated: Operated, key: str, content: bytes) -> None:
