@@ -569,7 +569,10 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
     def stall() -> None:
         nonlocal asked
         while True:
-            accepted, _ = listening.accept()
+            try:
+                accepted, _ = listening.accept()
+            except OSError:  # shut down below
+                return
             asked += 1
             accepted.recv(65536)
             accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1")
@@ -580,7 +583,8 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
         socket.create_server(("127.0.0.1", 0)) as listening,
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as server,
     ):
-        threading.Thread(target=stall, daemon=True).start()
+        stalling = threading.Thread(target=stall)
+        stalling.start()
         asking = Connection(server, listening.getsockname()[1])
         payload = Payload("payload.csv", b"1", "text/csv", "text/csv")
 
@@ -589,6 +593,9 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
 
         assert asked == 1
         server.kill()
+        # Closing it may end the thread by an error, which is told of whatever test runs then.
+        listening.shutdown(socket.SHUT_RDWR)
+        stalling.join()
     for each in stalled:
         each.close()
 
