@@ -231,6 +231,29 @@ def test_the_number_is_read_out_of_the_reason_where_there_is_no_data(
     assert SLOW in deploy().cause
 
 
+@pytest.mark.parametrize(
+    "data",
+    ["by hand", 7, [1_011_000], {"recentDatapoints": 5}, {"recentDatapoints": ["n/a", True, None]}],
+    ids=repr,
+)
+@pytest.mark.parametrize("is_over", [False, True])
+def test_an_alarm_that_somebody_sets_with_data_of_their_own_takes_every_region_back(
+    served: ServingWorld, deploy: Deploy, data: object, is_over: bool
+) -> None:
+    def trip(configuration: str) -> None:
+        name = f"{configuration}-latency"
+        served.services.alarms.trip(HOME, name, data=data, reason="tried by hand")
+        if is_over:
+            served.services.alarms.calm(HOME, name)
+
+    served.services.fault = _at(served, "try", HOME, trip)
+
+    ended = deploy()
+
+    assert (ended.status, served.serving()) == ("taken_back", _everywhere(1))
+    assert "-latency has tripped: tried by hand" in ended.cause
+
+
 def test_alarms_that_never_get_data_prove_nothing_which_is_told(
     served: ServingWorld, deploy: Deploy
 ) -> None:

@@ -35,11 +35,14 @@ class FakeAlarms:
         region: str,
         name: str,
         *,
-        data: Mapping[str, Any] | None = None,
+        data: Any = None,
         reason: str = "Threshold Crossed: 2 datapoints were greater than the threshold.",
     ) -> None:
-        """Let an alarm go into ALARM, if it is there; by default because of latency."""
-        told = {"version": "1.0", "recentDatapoints": list(SLOW)} if data is None else dict(data)
+        """Let an alarm go into ALARM, if it is there; by default because of latency.
+
+        As data SetAlarmState takes any JSON.
+        """
+        told = {"version": "1.0", "recentDatapoints": list(SLOW)} if data is None else data
         self._set(region, name, "ALARM", reason, told)
 
     def combine(self, region: str, name: str, rule: str) -> None:
@@ -65,9 +68,7 @@ class FakeAlarms:
         """Let an alarm be OK again."""
         self._set(region, name, "OK", "Threshold Crossed: no datapoints were received.", {})
 
-    def _set(
-        self, region: str, name: str, value: str, reason: str, data: Mapping[str, Any]
-    ) -> None:
+    def _set(self, region: str, name: str, value: str, reason: str, data: Any) -> None:
         # Not as a client: what happens by itself meets no fault.
         alarm = cloudwatch_backends[_ACCOUNT][region].alarms.get(name)
         if alarm is None:

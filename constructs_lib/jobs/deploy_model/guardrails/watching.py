@@ -192,7 +192,7 @@ def _state_of_alarm(
     if alarm is not None and alarm["StateValue"] == _ALARM:
         return {
             "stateReason": alarm.get("StateReason", ""),
-            "stateReasonData": _document(alarm.get("StateReasonData")),
+            "stateReasonData": alarm.get("StateReasonData"),
         }
     pages = (
         work.clients.cloudwatch(target["aws_region"])
@@ -205,21 +205,25 @@ def _state_of_alarm(
     )
     for page in pages:
         for item in page["AlarmHistoryItems"]:
-            state = _document(item.get("HistoryData")).get("newState", {})
+            state = _document(_document(item.get("HistoryData")).get("newState"))
             if state.get("stateValue") == _ALARM:
-                return dict(state)
+                return state
     return None
 
 
-def _document(text: str | None) -> dict[str, Any]:
-    document = json.loads(text or "{}")
+def _document(given: object) -> dict[str, Any]:
+    """Return a JSON object, or that of a text; who sets an alarm may have written anything."""
+    try:
+        document = json.loads(given) if isinstance(given, str) else given
+    except ValueError:
+        return {}
     return document if isinstance(document, dict) else {}
 
 
 def _tripped(work: Work, name: str, state: Mapping[str, Any]) -> str:
     """Say that an alarm has tripped, with its number and limit."""
     reason = str(state.get("stateReason", ""))
-    value = _value(reason, state.get("stateReasonData") or {})
+    value = _value(reason, _document(state.get("stateReasonData")))
     limits = work.settings["alarms"]
     is_own = _configuration_of(work, name) is not None
     if is_own and value is not None and name.endswith(f"-{LATENCY}"):
@@ -239,13 +243,17 @@ def _tripped(work: Work, name: str, state: Mapping[str, Any]) -> str:
 
 def _value(reason: str, data: Mapping[str, Any]) -> float | None:
     """Return the worst number that an alarm above a limit was judged by."""
-    numbers = data.get("recentDatapoints")
+    listed = data.get("recentDatapoints")
+    numbers = [each for each in listed if _is_number(each)] if isinstance(listed, list) else []
     if not numbers:
         numbers = [
-            each for listed in _DATAPOINTS.findall(reason) for each in _NUMBER.findall(listed)
+            float(each) for text in _DATAPOINTS.findall(reason) for each in _NUMBER.findall(text)
         ]
-    present = [float(each) for each in numbers if each is not None]
-    return max(present) if present else None
+    return max(numbers) if numbers else None
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _said(reason: str | None) -> str:
