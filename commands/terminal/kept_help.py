@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
@@ -30,6 +31,8 @@ VARIABLES: Final = (
 _HELP: Final = "--help"
 _MOST_FILES: Final = 500
 """Each command has one for each width of a terminal, until all are removed."""
+_BEGAN: Final = time.time_ns()
+"""What has changed since may be newer than what was drawn of it."""
 
 
 def print_kept() -> bool:
@@ -86,8 +89,10 @@ def _keep(text: str) -> None:
     """Write the file; where that is not possible, help is drawn the next time, too."""
     from constructs_lib.text_files import replace_text
 
-    file = _file()
-    document = {"files": {path: _state(path) for path in sorted(_files())}, "text": text}
+    file, states = _file(), {path: _state(path) for path in sorted(_files())}
+    if any(state and state[0] >= _BEGAN for state in states.values()):
+        return
+    document = {"files": states, "text": text}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         others = list(file.parent.iterdir())

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,16 @@ def test_a_change_of_what_commands_share_shows_at_once(app: Path) -> None:
     module.write_text(module.read_text().replace("of the AWS credentials", "of whoever calls AWS"))
 
     assert "of whoever calls AWS" in _help(app, "status")
+
+
+def test_help_is_not_kept_where_a_file_may_have_changed_since_it_was_loaded(app: Path) -> None:
+    module = app / "commands" / "aws" / "status.py"
+    later = time.time() + 100
+    os.utime(module, (later, later))
+
+    _help(app)
+
+    assert not (app / KEPT).exists()
 
 
 def test_help_without_docstrings_is_kept_for_nobody_else(app: Path) -> None:
