@@ -230,7 +230,7 @@ docs: setup pictures ## Write every generated document: schema, references, pict
 	@python -m docs.deployment
 	@python -m docs.deployment_policy
 	@python -m docs.error_tree
-	@python -m pytest tests/test_import_rules.py --update-architecture -q
+	@python -m pytest tests/house/test_import_rules.py --update-architecture -q
 
 .PHONY: security-tables
 security-tables: setup ## Write the tables of docs/security.md from policies and proofs

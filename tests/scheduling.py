@@ -7,8 +7,15 @@ from typing import Any
 
 from xdist.scheduler import LoadFileScheduling
 
-ROOMS = ("tests/security", "tests/synth", "tests/local/runner", "tests/local/emulator")
-"""Their tests share syntheses of the app, or one embedded AWS: two processes would make two."""
+ROOMS = (
+    "tests/security",
+    "tests/synth",
+    "tests/local/runner",
+    "tests/local/emulator",
+    "tests/house",
+)
+"""Their tests share syntheses of the app, one embedded AWS, or what was read of each file of code:
+two processes would make two."""
 
 LONG = (
     "tests/test_pipelines_of_ones_own.py",

@@ -17,7 +17,7 @@ from tests.example_pipeline import ROOT
 from tests.synth.example_copies import named_copy
 
 FAST_TESTS = (
-    "tests/test_import_rules.py",
+    "tests/house/test_import_rules.py",
     "tests/test_pipelines_folder.py",
     "tests/configs",
     "tests/command_line/test_light_commands.py",

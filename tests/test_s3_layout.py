@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -21,10 +20,9 @@ from constructs_lib.jobs.register_model.objects import S3Object
 from constructs_lib.language.step_calls import StepCalls
 from constructs_lib.s3_layout import WRITTEN_ONCE
 from local.runner.jobs.storage import S3Location
-from tests import layers
-from tests.layers import ROOT
+from tests.example_pipeline import ROOT
+from tests.house import layers
 
-_PART_OF_A_KEY = re.compile(r"/?(incoming|tmp)/|^tmp$|/(releases|registration|claims)(/|$)")
 _DIGEST = "0123456789abcdef"
 
 
@@ -174,26 +172,3 @@ def _joined(node: Any) -> Iterator[list[Any]]:
             yield node["Std:Join"]["Values"]
         for item in node.values():
             yield from _joined(item)
-
-
-def _texts(path: Path) -> set[str]:
-    """Return the texts of a module that are no docstrings."""
-    nodes = list(ast.walk(ast.parse(path.read_text())))
-    told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
-    return {
-        node.value
-        for node in nodes
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
-    }
-
-
-def test_nothing_else_spells_a_key() -> None:
-    spelling = {
-        name
-        for name, path in layers.modules().items()
-        if not name.startswith("constructs_lib.jobs.")
-        for text in _texts(path)
-        if _PART_OF_A_KEY.search(text) and " " not in text and not text.startswith("/opt/ml/")
-    }
-
-    assert spelling == {"constructs_lib.s3_layout"}

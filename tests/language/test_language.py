@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +11,6 @@ from constructs_lib.language.expressions import find_references
 from constructs_lib.language.references import property_keys, referenced_step
 from constructs_lib.language.steps import Branch, walk_steps
 from constructs_lib.language.variables import fill, variables_in
-
-ROOT = Path(__file__).parents[2]
 
 
 def step(name: str, arguments: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
@@ -98,16 +94,3 @@ def test_variables_are_filled_where_their_value_is_known() -> None:
 
     assert variables_in(text) == ["AWS::Partition", "Name"]
     assert fill(text, {"Name": "x"}) == "arn:${AWS::Partition}:x:${!Literal}"
-
-
-def test_where_steps_stand_is_written_once() -> None:
-    modules = [path for room in ("constructs_lib", "commands", "local", "stacks")
-               for path in (ROOT / room).rglob("*.py")]  # fmt: skip
-    knowing = {
-        str(path.relative_to(ROOT))
-        for path in modules
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Constant) and node.value == "ElseSteps"
-    }
-
-    assert knowing == {"constructs_lib/language/steps.py"}

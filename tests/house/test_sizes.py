@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from commands.program import COMMANDS
+from tests.example_pipeline import ROOT
+from tests.house.source_files import APP, python_files, source_file
 
-ROOT = Path(__file__).parents[1]
-PRODUCT = ("app.py", "cli.py", "commands", "constructs_lib", "local", "stacks")
 INFRASTRUCTURE = ("stacks", "constructs_lib/infrastructure")
 
 MOST_PARAMETERS = 8
@@ -22,29 +22,7 @@ MOST_MODULES_OF_A_FOLDER = 16
 
 def _modules(*roots: str) -> list[Path]:
     """The modules in some folders, or of that name; relative to the root."""
-    return [
-        module.relative_to(ROOT)
-        for root in roots
-        for module in (
-            [ROOT / root] if root.endswith(".py") else sorted((ROOT / root).rglob("*.py"))
-        )
-    ]
-
-
-def _functions(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse((ROOT / module).read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
-
-
-def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    """Count all of them: ``self``, keyword-only ones, ``*args`` and ``**kwargs`` too."""
-    given = function.args
-    return (
-        len([*given.posonlyargs, *given.args, *given.kwonlyargs])
-        + (given.vararg is not None)
-        + (given.kwarg is not None)
-    )
+    return [module.relative_to(ROOT) for module in python_files(*roots)]
 
 
 def _is_command(module: Path, name: str) -> bool:
@@ -53,16 +31,12 @@ def _is_command(module: Path, name: str) -> bool:
     return COMMANDS.get(name.replace("_", "-")) == dotted
 
 
-def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    return (function.end_lineno or 0) - function.lineno + 1
-
-
 def test_no_function_but_a_command_has_many_parameters() -> None:
     many = {
-        f"{module}: {function.name} has {_parameters(function)}"
-        for module in _modules(*PRODUCT, "benchmarks", "docs", "tests")
-        for function in _functions(module)
-        if _parameters(function) > MOST_PARAMETERS and not _is_command(module, function.name)
+        f"{module}: {function.name} has {function.parameters}"
+        for module in _modules(*APP, "benchmarks", "docs", "tests")
+        for function in source_file(ROOT / module).functions
+        if function.parameters > MOST_PARAMETERS and not _is_command(module, function.name)
     }
 
     assert many == set()
@@ -70,7 +44,9 @@ def test_no_function_but_a_command_has_many_parameters() -> None:
 
 def test_functions_of_the_infrastructure_are_short() -> None:
     lengths = sorted(
-        _lines(function) for module in _modules(*INFRASTRUCTURE) for function in _functions(module)
+        function.lines
+        for module in python_files(*INFRASTRUCTURE)
+        for function in source_file(module).functions
     )
 
     assert lengths[len(lengths) * 95 // 100] < 35
@@ -78,7 +54,7 @@ def test_functions_of_the_infrastructure_are_short() -> None:
 
 def test_no_folder_holds_more_modules_than_one_can_look_through() -> None:
     folders = Counter(
-        str(module.parent) for module in _modules(*PRODUCT) if module.name != "__init__.py"
+        str(module.parent) for module in _modules(*APP) if module.name != "__init__.py"
     )
 
     assert {name: n for name, n in folders.items() if n > MOST_MODULES_OF_A_FOLDER} == {}
@@ -87,7 +63,7 @@ def test_no_folder_holds_more_modules_than_one_can_look_through() -> None:
 def test_no_module_is_long() -> None:
     long = {
         str(module)
-        for module in _modules(*PRODUCT)
+        for module in _modules(*APP)
         if len((ROOT / module).read_text().splitlines()) > MOST_LINES_OF_A_MODULE
     }
 
@@ -96,22 +72,17 @@ def test_no_module_is_long() -> None:
 
 @pytest.mark.parametrize("module", _modules("stacks"), ids=lambda path: path.stem)
 def test_stacks_holds_stacks_only(module: Path) -> None:
-    bases = {
-        ast.unparse(base)
-        for node in ast.walk(ast.parse((ROOT / module).read_text()))
-        if isinstance(node, ast.ClassDef)
-        for base in node.bases
-    }
+    bases = {base for _, bases in source_file(ROOT / module).classes for base in bases}
 
     assert ("Stack" in bases) == (module.stem not in {"__init__", "app_stacks"})
 
 
 def _imported_names(module: Path) -> Iterator[str]:
     """Every name that a module imports, in full, wherever in the file."""
-    for node in ast.walk(ast.parse((ROOT / module).read_text())):
+    for node in source_file(ROOT / module).imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 

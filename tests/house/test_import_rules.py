@@ -9,15 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tests import layers
-from tests.example_pipeline import CONFIG
-from tests.layers import LAYERS, NARROWER, ROOT
+from tests.example_pipeline import CONFIG, ROOT
+from tests.house import layers
+from tests.house.layers import LAYERS, NARROWER
+from tests.house.source_files import python_files, source_file
 
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
-
-
-def _modules(folder: str) -> list[Path]:
-    return sorted((ROOT / folder).rglob("*.py"))
 
 
 def _importers(package: str) -> set[str]:
@@ -96,7 +93,7 @@ def test_only_the_builders_and_the_definition_import_that_module() -> None:
 
 JOBS = ROOT / "constructs_lib" / "jobs"
 JOB_MODULES = pytest.mark.parametrize(
-    "module", _modules("constructs_lib/jobs"), ids=lambda path: str(path.relative_to(JOBS))
+    "module", python_files("constructs_lib/jobs"), ids=lambda path: str(path.relative_to(JOBS))
 )
 
 
@@ -114,7 +111,7 @@ def test_job_scripts_stand_alone(module: Path) -> None:
 @JOB_MODULES
 def test_jobs_share_one_folder_and_nothing_else(module: Path) -> None:
     here = module.parent.relative_to(JOBS).parts
-    for node in ast.walk(ast.parse(module.read_text())):
+    for node in source_file(module).imports:
         if isinstance(node, ast.ImportFrom) and node.level:
             start = here[: len(here) + 1 - node.level]
             target = (*start, *(node.module or "").split("."))

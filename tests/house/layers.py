@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-ROOT: Final = Path(__file__).parents[1]
-_SOURCES: Final = ("app.py", "cli.py", "commands", "constructs_lib", "local", "stacks")
+from tests.example_pipeline import ROOT
+from tests.house.source_files import APP, python_files, source_file
 
 LAYERS: Final = (
     ("app", "cli"),
@@ -107,20 +107,15 @@ def module_name(path: Path) -> str:
 @cache
 def modules() -> dict[str, Path]:
     """Return the files of the app by the names of their modules."""
-    files = (
-        file
-        for source in _SOURCES
-        for file in ([ROOT / source] if source.endswith(".py") else (ROOT / source).rglob("*.py"))
-    )
-    return {module_name(file): file for file in sorted(files)}
+    return {module_name(file): file for file in sorted(python_files(*APP))}
 
 
 def imports(path: Path) -> Iterator[str]:
     """Name each module that a file imports, wherever in it the import stands."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in source_file(path).imports:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        elif node.level == 0 and node.module:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 yield name if name in modules() else node.module
@@ -165,5 +160,5 @@ def _path(name: str) -> str:
 
 
 def _purpose(name: str) -> str:
-    docstring = ast.get_docstring(ast.parse(modules()[name].read_text())) or ""
+    docstring = source_file(modules()[name]).docstring
     return docstring.partition("\n")[0].rstrip(".:").replace("``", "`")

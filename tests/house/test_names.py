@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-FILES = ("app.py", "cli.py")
-FOLDERS = ("benchmarks", "commands", "constructs_lib", "docs", "local", "stacks")
+from tests.example_pipeline import ROOT
+from tests.house.layers import modules
+from tests.house.source_files import APP, SourceFile, python_files, read_source, source_file
+
 # Each job is copied alone into a container, and may name its own as if there were no other.
 JOBS = "constructs_lib/jobs"
+
+PART_OF_A_KEY = re.compile(r"/?(incoming|tmp)/|^tmp$|/(releases|registration|claims)(/|$)")
 
 # Processes that have to answer whatever the code of somebody else raises: function, and why.
 PROCESS_BORDERS = {
@@ -29,50 +31,26 @@ PROCESS_BORDERS = {
 }
 
 
-def product_modules() -> dict[str, ast.Module]:
-    """Return the syntax trees of the product code by path."""
-    files = [ROOT / name for name in FILES]
-    files += [file for folder in FOLDERS for file in sorted((ROOT / folder).rglob("*.py"))]
-    return {file.relative_to(ROOT).as_posix(): ast.parse(file.read_bytes()) for file in files}
+def product_files() -> dict[str, SourceFile]:
+    """Return what stands in the product code by path."""
+    paths = python_files(*APP, "benchmarks", "docs")
+    return {path.relative_to(ROOT).as_posix(): source_file(path) for path in paths}
 
 
-def repeated_classes(modules: dict[str, ast.Module]) -> dict[str, list[str]]:
-    """Return the classes of one name with the modules that they are in."""
+def repeated_classes(files: dict[str, SourceFile]) -> dict[str, list[str]]:
+    """Return the classes of one name with the files that they are in."""
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path, module in modules.items():
+    for path, file in files.items():
         if not path.startswith(f"{JOBS}/"):
-            for node in ast.walk(module):
-                if isinstance(node, ast.ClassDef):
-                    places[node.name].append(path)
+            for name, _ in file.classes:
+                places[name].append(path)
     return {name: paths for name, paths in places.items() if len(paths) > 1}
 
 
-def broad_excepts(modules: dict[str, ast.Module]) -> Iterator[tuple[str, str]]:
+def broad_excepts(files: dict[str, SourceFile]) -> Iterator[tuple[str, str]]:
     """Find path and function of each handler that keeps any exception from going on."""
-    for path, module in modules.items():
-        for function in ast.walk(module):
-            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
-                for node in ast.walk(function):
-                    if _keeps_everything(node):
-                        yield path, function.name
-
-
-def _keeps_everything(node: ast.AST) -> bool:
-    match node:
-        case ast.ExceptHandler(type=caught, body=body):
-            return _is_broad(caught) and not isinstance(body[-1], ast.Raise)
-        case ast.Call(func=ast.Attribute(attr="suppress") | ast.Name(id="suppress"), args=caught):
-            return any(_is_broad(each) for each in caught)
-    return False
-
-
-def _is_broad(caught: ast.expr | None) -> bool:
-    match caught:
-        case None | ast.Name(id="Exception" | "BaseException"):
-            return True
-        case ast.Tuple(elts=elements):
-            return any(_is_broad(element) for element in elements)
-    return False
+    for path, file in files.items():
+        yield from ((path, function) for function in file.broad_excepts)
 
 
 def border_of(path: str, function: str) -> tuple[str, str] | None:
@@ -87,11 +65,11 @@ def border_of(path: str, function: str) -> tuple[str, str] | None:
 
 
 def test_every_class_of_the_product_has_a_name_of_its_own() -> None:
-    assert repeated_classes(product_modules()) == {}
+    assert repeated_classes(product_files()) == {}
 
 
 def test_broad_excepts_stand_only_at_the_named_borders() -> None:
-    found = set(broad_excepts(product_modules()))
+    found = set(broad_excepts(product_files()))
 
     assert {place for place in found if border_of(*place) is None} == set()
     assert {border_of(*place) for place in found} == set(PROCESS_BORDERS)
@@ -117,10 +95,27 @@ def narrow():
     try: ...
     except ValueError: pass
 """
-    modules = {"a.py": ast.parse(code), f"{JOBS}/c.py": ast.parse("class Step: ...")}
+    step = read_source("class Step: ...")
+    files = {"a.py": read_source(code), f"{JOBS}/c.py": step}
 
-    assert repeated_classes(modules) == {}
-    assert repeated_classes({**modules, "b.py": ast.parse("class Step: ...")}) == {
-        "Step": ["a.py", "b.py"]
+    assert repeated_classes(files) == {}
+    assert repeated_classes({**files, "b.py": step}) == {"Step": ["a.py", "b.py"]}
+    assert [name for _, name in broad_excepts(files)] == ["quiet", "bare", "suppressed"]
+
+
+def test_where_steps_stand_is_written_once() -> None:
+    knowing = {name for name, path in modules().items() if "ElseSteps" in source_file(path).texts}
+
+    assert knowing == {"constructs_lib.language.steps"}
+
+
+def test_only_the_layout_spells_a_key() -> None:
+    spelling = {
+        name
+        for name, path in modules().items()
+        if not name.startswith("constructs_lib.jobs.")
+        for text in source_file(path).texts
+        if PART_OF_A_KEY.search(text) and " " not in text and not text.startswith("/opt/ml/")
     }
-    assert [name for _, name in broad_excepts(modules)] == ["quiet", "bare", "suppressed"]
+
+    assert spelling == {"constructs_lib.s3_layout"}
