@@ -112,7 +112,8 @@ DEPLOYMENT_TESTS := tests/end_to_end
 BENCHMARK_TESTS := tests/benchmarks
 FAULT_TESTS := tests/faults tests/jobs/test_archive_fuzz.py tests/local/runner/test_runner_faults.py \
 	tests/pickles/test_pickle_fuzz.py
-PROGRAM_TESTS := tests/synth/test_offline.py tests/synth/test_reproducible.py tests/test_pipelines_of_ones_own.py
+PROGRAM_TESTS := tests/security/test_synthesized_secrets.py tests/synth/test_offline.py tests/synth/test_reproducible.py \
+	tests/test_coverage.py tests/test_pipelines_of_ones_own.py
 TORCH_TESTS := tests/example/test_example_torch.py tests/example/test_hugging_face_shape.py \
 	tests/example/test_torch_models.py tests/pickles/test_torch_pickles.py
 SERVING_TESTS := tests/served
@@ -150,7 +151,7 @@ test-faults: setup ## Run samples of what make faults and make fuzz do, and exec
 	@$(PYTEST) --dist loadfile $(FAULT_TESTS) $(PYTEST_ARGS)
 
 .PHONY: test-programs
-test-programs: setup ## Start the app, its commands and tests anew in copies: offline, twice for the same bytes, with other pipelines
+test-programs: setup ## Start the app, its commands and tests anew in copies: offline, twice for the same bytes, among secrets, with other pipelines, counting lines
 	@$(PYTEST) --dist worksteal $(PROGRAM_TESTS) $(PYTEST_ARGS)
 
 COVERAGE := .local/coverage

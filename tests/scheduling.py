@@ -21,7 +21,6 @@ LONG = (
     "tests/test_pipelines_of_ones_own.py",
     "tests/jobs/test_verify_over_http.py",
     "tests/command_line/test_move_command.py",
-    "tests/test_coverage.py",
     "tests/configs/test_config_robustness.py",
     "tests/configs/test_config_saving.py",
     "tests/hostile/test_hostile_documents.py",

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -247,41 +244,3 @@ def test_what_cannot_be_compiled_is_an_error_in_words(example_config: Path, tmp_
         " framework_version: 2.6.0, 2.5.1, 2.4.0, 2.3.0, 2.2.0, 2.1.0, 2.0.1, 2.0.0, 1.13.1,"
         " 1.12.1, 1.12.0, 1.11.0."
     )
-
-
-_APP = """
-import runpy, sys
-sys.argv = ["app.py"]
-try:
-    runpy.run_path("app.py", run_name="__main__")
-finally:
-    print("sagemaker" in sys.modules)
-"""
-
-
-def test_the_app_never_imports_the_sdk_and_reuses_what_gives_the_same_assembly(
-    tmp_path: Path,
-) -> None:
-    app = copy_app(tmp_path / "app")
-    assemblies = []
-    for name in ("cold", "warm"):
-        output = tmp_path / name
-        result = subprocess.run(
-            [sys.executable, "-c", _APP],
-            cwd=app,
-            env={"PATH": os.defpath, "CDK_OUTDIR": str(output), "CDK_VALIDATION": "false"},
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert result.stdout == "False\n"
-        assemblies.append(
-            {
-                str(path.relative_to(output)): path.read_bytes()
-                for path in output.rglob("*")
-                if path.is_file()
-            }
-        )
-
-    assert len(list((app / ".local" / "definitions").glob("*.json"))) == 1
-    assert assemblies[0] == assemblies[1]

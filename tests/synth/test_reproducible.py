@@ -29,6 +29,14 @@ globalThis.Date = class extends Date {{
   static now() {{ return now; }}
 }};
 """
+_WHETHER_THE_SDK_IS_IMPORTED = """
+import runpy, sys
+sys.argv = ["app.py"]
+try:
+    runpy.run_path("app.py", run_name="__main__")
+finally:
+    print("sagemaker" in sys.modules)
+"""
 PIPELINE_TEMPLATE = "model-release-pipeline-returns-risk.template.json"
 
 
@@ -176,6 +184,21 @@ def test_one_process_synthesizes_the_same_bytes_twice(tmp_path: Path) -> None:
         app.synth()
         assemblies.append(assembly(tmp_path / name))
 
+    assert assemblies[0] == assemblies[1]
+
+
+def test_the_app_never_imports_the_sdk_and_reuses_what_gives_the_same_assembly(
+    tmp_path: Path,
+) -> None:
+    app = copy_app(tmp_path / "app")
+    assemblies = []
+    for name in ("cold", "warm"):
+        environment = {"CDK_OUTDIR": str(tmp_path / name)}
+        result = run(app, "-c", _WHETHER_THE_SDK_IS_IMPORTED, environment=environment)
+        assert (result.returncode, result.stdout) == (0, "False\n")
+        assemblies.append(assembly(tmp_path / name))
+
+    assert len(list((app / ".local" / "definitions").glob("*.json"))) == 1
     assert assemblies[0] == assemblies[1]
 
 
