@@ -257,10 +257,9 @@ def refusals(proof: Proof) -> Iterator[Refusal]:
     for wish, (parameter, value) in PARAMETERS.items():
         hostile = _started_with(execution, parameter, value.format(bucket=bucket))
         calls = [*hostile.calls(), *_functions(proof, hostile)]
-        answers = proof.allowed(calls)
-        refused = [call for call, allowed in zip(calls, answers, strict=True) if not allowed]
-        assert refused, f"Nothing refuses {wish}: {parameter}={value}"
-        yield Refusal(wish, parameter, refused[0].by, refused[0].action)
+        refused = next((call for call in calls if not all(proof.allowed([call]))), None)
+        assert refused is not None, f"Nothing refuses {wish}: {parameter}={value}"
+        yield Refusal(wish, parameter, refused.by, refused.action)
 
 
 def _started_with(execution: PipelineExecution, name: str, value: str) -> PipelineExecution:

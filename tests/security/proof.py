@@ -266,12 +266,14 @@ class Proof:
 
     def concerned(self, policy: AttachedPolicy, statement: dict[str, Any]) -> list[Call]:
         """Find the needed calls that a statement may allow."""
-        actions = listed(statement, "Action")
-        return [
-            call
-            for call in self._by_policy.get(policy.key, [])
-            if any(fnmatchcase(call.action, action) for action in actions)
-        ]
+        patterns = listed(statement, "Action")
+        calls = self._by_policy.get(policy.key, [])
+        actions = {
+            action
+            for action in {call.action for call in calls}
+            if any(fnmatchcase(action, pattern) for pattern in patterns)
+        }
+        return [call for call in calls if call.action in actions]
 
     @cached_property
     def _by_policy(self) -> dict[tuple[str, str], list[Call]]:

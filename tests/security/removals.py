@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.security.calls import Call
-from tests.security.evaluator import evaluate
 from tests.security.policies import AttachedPolicy, listed
 from tests.security.proof import Proof
 
@@ -81,19 +80,18 @@ class Removals:
                 if statement["Effect"] == effect:
                     yield policy, index, statement
 
-    def allowed_after(self, removals: Sequence[Removal]) -> dict[str, list[bool]]:
-        """Tell which calls are allowed after each removal, by its name."""
-        requests = [
-            self.proof.request(call, removal.changed)
-            for removal in removals
-            for call in removal.calls
-        ]
-        answers = iter(evaluate(requests))
-        return {each.name: [next(answers) for _ in each.calls] for each in removals}
+    def allowed_after(self, removal: Removal) -> Iterator[bool]:
+        """Tell which calls are allowed after a removal, one after the other as they are asked."""
+        for call in removal.calls:
+            yield from self.proof.allowed([call], removal.changed)
 
     def needless(self, removals: Sequence[Removal]) -> list[str]:
         """Name what can be taken away without a needed call being refused."""
-        return [name for name, allowed in self.allowed_after(removals).items() if all(allowed)]
+        return [each.name for each in removals if all(self.allowed_after(each))]
+
+    def refusing_nothing(self, removals: Sequence[Removal]) -> list[str]:
+        """Name what can be taken away without a forbidden call being allowed."""
+        return [each.name for each in removals if not any(self.allowed_after(each))]
 
 
 def _name(policy: AttachedPolicy, index: int) -> str:

@@ -117,13 +117,10 @@ def statements(proofs: Mapping[str, Proof]) -> str:
     for proof in proofs.values():
         removals = Removals(proof)
         of_roles = [each for each in removals.allowing_statements() if each.changed.kind == "role"]
-        for removal, allowed in zip(
-            of_roles, removals.allowed_after(of_roles).values(), strict=True
-        ):
+        for removal in of_roles:
             row = rows.setdefault((role_name(removal.changed), removal.statement["Sid"]), _Row())
-            failed = [
-                call for call, answer in zip(removal.calls, allowed, strict=True) if not answer
-            ]
+            answers = zip(removal.calls, removals.allowed_after(removal), strict=True)
+            failed = [call for call, allowed in answers if not allowed]
             _add(row, proof.deployment, removal.statement, failed)
     header = ["role of", "statement", "why", "actions", "resources", "needed by"]
     return table(
