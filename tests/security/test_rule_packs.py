@@ -9,10 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from aws_cdk import App, Stack
+from aws_cdk import App, Environment, Stack
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
+from constructs_lib.pipeline import MOST_INLINE_BYTES, SageMakerPipeline
 from tests.security.conftest import ENVIRONMENTS, Synthesized
+from tests.security.deployment import ACCOUNT
 from tests.security.rule_packs import add_rule_packs
 
 LINT_WARNINGS = {
@@ -87,13 +90,32 @@ sys.exit(main())
 and asks its classes for their fields half a million times."""
 
 
-def test_cfn_lint_finds_nothing(synthesized: dict[str, Synthesized]) -> None:
+def _template_of_a_large_definition(folder: Path) -> Path:
+    """Write the template of a pipeline whose definition is deployed from S3: none here is."""
+    app = App(outdir=str(folder), builtin_cloud_formation_validation=False)
+    stack = Stack(app, "Large", env=Environment(account=ACCOUNT, region="us-east-1"))
+    SageMakerPipeline(
+        stack,
+        "Pipeline",
+        pipeline_name="large",
+        definition_body=json.dumps({"Large": "x" * MOST_INLINE_BYTES}),
+        variables={},
+        role=iam.Role.from_role_name(stack, "Role", "release"),
+    )
+    [template] = app.synth().stacks
+    return Path(template.template_full_path)
+
+
+def test_cfn_lint_finds_nothing(synthesized: dict[str, Synthesized], tmp_path: Path) -> None:
     # Account and environment are text to it: each template in one of each.
     of_an_environment = re.compile(rf"\d{{12}}|(?<=\"Value\": \")({'|'.join(ENVIRONMENTS)})(?=\")")
     different = {
         of_an_environment.sub("", path.read_text()): str(path)
-        for each in synthesized.values()
-        for path in each.template_files
+        for paths in (
+            *(each.template_files for each in synthesized.values()),
+            [_template_of_a_large_definition(tmp_path)],
+        )
+        for path in paths
     }
     command = [sys.executable, "-c", _CFN_LINT, "--format", "json", "--ignore-checks"]
     done = subprocess.run(

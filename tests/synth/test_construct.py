@@ -22,7 +22,11 @@ from constructs_lib.pipeline import (
 
 @pytest.fixture
 def stack() -> Stack:
-    return Stack(App(), "Stack", env=Environment(account="123456789012", region="us-east-1"))
+    return Stack(
+        App(builtin_cloud_formation_validation=False),
+        "Stack",
+        env=Environment(account="123456789012", region="us-east-1"),
+    )
 
 
 def _pipeline(stack: Stack, body: str = '{"Bucket": "${Bucket}"}') -> SageMakerPipeline:
@@ -155,7 +159,7 @@ def _large_pipeline(stack: Stack, **variables: str) -> SageMakerPipeline:
 def test_a_definition_for_which_the_template_is_too_small_is_deployed_from_s3(
     tmp_path: Path,
 ) -> None:
-    app = App(outdir=str(tmp_path))
+    app = App(outdir=str(tmp_path), builtin_cloud_formation_validation=False)
     stack = Stack(app, "Stack", env=Environment(account="123456789012", region="us-east-1"))
     _large_pipeline(
         stack,
@@ -198,4 +202,4 @@ def test_a_large_definition_with_what_only_the_deployment_knows_is_an_error(stac
 
 def test_a_large_definition_needs_a_known_account() -> None:
     with pytest.raises(DefinitionTooLargeError, match="AWS::AccountId"):
-        _large_pipeline(Stack(App(), "Stack"))
+        _large_pipeline(Stack(App(builtin_cloud_formation_validation=False), "Stack"))
