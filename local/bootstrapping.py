@@ -1,7 +1,8 @@
 """The CDK's own stack in regions of an embedded AWS, as ``cdk bootstrap`` makes it there.
 
 By one call for each region, of the template that the CDK CLI brings along: its own process takes
-seconds, of which next to nothing is the stack. ``tests/local/test_bootstrapping.py`` compares.
+seconds, of which next to nothing is the stack. ``test_bootstrap_by_cli.py`` of
+``tests/end_to_end/cdk_cli`` compares.
 """
 
 from __future__ import annotations

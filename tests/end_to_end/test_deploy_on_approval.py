@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from local.bootstrapping import bootstrap
 from local.cdk import CdkError
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from tests.end_to_end.deployment import REGIONS, Deployment
@@ -33,7 +34,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     config.write_text(json.dumps(document))
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
+        bootstrap(deployment.aws, REGIONS)
         deployment.deploy()
         yield deployment
 

@@ -17,7 +17,8 @@ from typer.testing import CliRunner
 
 from commands.program import app
 from commands.terminal import places
-from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.bootstrapping import bootstrap
+from local.emulator import EmbeddedAws
 from local.release import release
 from local.runner import Execution
 from tests.end_to_end.deployment import REGIONS, Deployment
@@ -96,7 +97,7 @@ def executions(folder: Path) -> Iterator[tuple[Deployment, dict[str, Execution]]
     """A release of each pipeline, on one embedded AWS, at the same time."""
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
+        bootstrap(deployment.aws, REGIONS)
         deployment.deploy()
 
         def run(generation: str) -> Execution:

@@ -18,6 +18,7 @@ import pytest
 from rich.console import Console
 
 from constructs_lib.aws.handle import AwsHandle
+from local.bootstrapping import bootstrap
 from local.deployment import stack_output
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.rollback.inbox import Inbox
@@ -96,7 +97,7 @@ def operated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operated]:
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         aws = server.handle
         deployment = Deployment(aws, folder, Console(file=io.StringIO()))
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [aws.region]))
+        bootstrap(deployment.aws, [aws.region])
         deployment.cdk(lambda cli: cli.deploy(context=context))
         server.house.advance_clock(1)  # a schedule by rate begins when it is made
         yield Operated(server, aws, _queue_at_every_rule(server), Inbox.subscribe(aws, TOPIC))

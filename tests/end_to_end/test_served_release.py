@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from commands.program import app
 from commands.terminal import places
+from local.bootstrapping import bootstrap
 from local.emulator import ACCOUNT_ID, EmbeddedAws
 from local.rollback.inbox import Inbox, Mail
 from tests.end_to_end.deployment import REGIONS, Deployment, example_with_another_scaling
@@ -56,7 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
             Console(file=io.StringIO()),
             {"notifications": {"emails": ["ml@example.com"]}},
         )
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, REGIONS))
+        bootstrap(deployment.aws, REGIONS)
         deployment.deploy()
         assert deployment.release(str(MODEL)).failure_reason is None
         yield deployment

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from local.bootstrapping import bootstrap
 from local.deployment import stack_output
-from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.emulator import EmbeddedAws
 from local.runner import EmulatedAws, Execution, ExecutionStatus, start_execution
 from tests.end_to_end.deployment import Deployment
 from tests.example_pipeline import MODEL, copy_example
@@ -113,7 +114,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
         _write_pipeline(folder / "pipelines", name, isolated=isolated)
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         deployment = Deployment(server.handle, folder, Console(file=io.StringIO()))
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, [HOME]))
+        bootstrap(deployment.aws, [HOME])
         deployment.deploy()
         s3 = deployment.aws.client("s3")
         s3.create_bucket(Bucket=DATA)

@@ -22,7 +22,8 @@ from rich.console import Console
 
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.registration.measured_numbers import MEASURED
-from local.emulator import ACCOUNT_ID, EmbeddedAws
+from local.bootstrapping import bootstrap
+from local.emulator import EmbeddedAws
 from local.emulator.sagemaker.load_tests import NOT_TESTED
 from local.release import release
 from local.runner import Execution, ExecutionStatus, StepStatus
@@ -102,7 +103,7 @@ def verified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Verified]:
     with EmbeddedAws(log_file=folder / "emulator.log") as server:
         aws = server.handle
         deployment = Deployment(aws, folder, console)
-        deployment.cdk(lambda cli: cli.bootstrap(ACCOUNT_ID, list(REGIONS.values())))
+        bootstrap(deployment.aws, list(REGIONS.values()))
         deployment.deploy()
         executions = {
             name: release(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,13 +10,6 @@ import pytest
 from local.cdk import CdkCli, CdkError
 from local.emulator import EmbeddedAws
 from tests.local.emulator.test_custom_resources import resources
-
-
-@pytest.fixture(scope="module")
-def own_aws() -> Iterator[EmbeddedAws]:
-    """An AWS of its own: the CLI destroys every stack of an app."""
-    with EmbeddedAws() as embedded:
-        yield embedded
 
 
 def _app(folder: Path, account: str) -> str:

