@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 
 class TurnedClock:
@@ -17,6 +19,19 @@ class TurnedClock:
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended may wait a second for who collects it."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        return stat.read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:  # it has just gone, or the system has no /proc
+        return not Path("/proc/self").exists()
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:

@@ -42,7 +42,7 @@ from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
 from tests.example_pipeline import CONFIG, MODEL, copy_example
 from tests.jobs.pythons import PYTHONS, interpreter
-from tests.waiting import TurnedClock, wait_until
+from tests.waiting import TurnedClock, runs, wait_until
 
 GOOD = """
 import json, time, os, sys
@@ -1342,16 +1342,7 @@ def test_a_worker_ends_with_the_job_whatever_its_code_is_at(tmp_path: Path, scri
     job.wait()
 
     worker = int(told.read_text())
-    wait_until(lambda: not _runs(worker))
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    stat = Path(f"/proc/{pid}/stat")
-    return not (stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "Z")
+    wait_until(lambda: not runs(worker))
 
 
 def test_a_worker_leaves_nothing_open_however_often_it_is_stopped(tmp_path: Path) -> None:
