@@ -17,6 +17,9 @@ from local.emulator import server as emulator_server
 from local.emulator.server import RequestHandler, RequestLog
 from tests.waiting import wait_until
 
+_END_SECONDS = 0.01
+"""How often the server of a test looks whether it is to end."""
+
 
 def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
     """Answer with what was asked, in the way that the path says."""
@@ -44,7 +47,7 @@ def _length(environ: dict[str, Any]) -> int:
 def server() -> Iterator[BaseWSGIServer]:
     """A server of the embedded AWS with another application."""
     made = make_server("127.0.0.1", 0, answer, threaded=True, request_handler=RequestHandler)
-    Thread(target=made.serve_forever, daemon=True).start()
+    Thread(target=made.serve_forever, args=(_END_SECONDS,), daemon=True).start()
     yield made
     made.shutdown()
     made.server_close()

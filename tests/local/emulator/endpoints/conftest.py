@@ -6,7 +6,6 @@ import io
 import json
 import tarfile
 import textwrap
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import pytest
 from local.emulator import EmbeddedAws
 from tests.local.emulator.policies import Statement, allow
 from tests.local.emulator.queues import Queue
+from tests.waiting import wait_until
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312"
 MODEL = """
@@ -131,10 +131,14 @@ class Served:
 
     def settled(self) -> dict[str, Any]:
         """Describe the endpoint once nothing changes any longer."""
-        end = time.monotonic() + 120
-        while (described := self.describe())["EndpointStatus"] in CHANGING:
-            assert time.monotonic() < end, described
-            time.sleep(0.05)
+        described: dict[str, Any] = {}
+
+        def is_settled() -> bool:
+            described.clear()
+            described.update(self.describe())
+            return described["EndpointStatus"] not in CHANGING
+
+        wait_until(is_settled)
         return described
 
     def invoke(self, body: Any, **options: Any) -> dict[str, Any]:
@@ -153,10 +157,7 @@ class Served:
     def delete(self) -> None:
         """Delete the endpoint, and wait until it is gone."""
         self.client.delete_endpoint(EndpointName=self.name)
-        end = time.monotonic() + 60
-        while self.client.list_endpoints(NameContains=self.name)["Endpoints"]:
-            assert time.monotonic() < end, self.describe()
-            time.sleep(0.05)
+        wait_until(lambda: not self.client.list_endpoints(NameContains=self.name)["Endpoints"])
 
     def events(self, kind: str) -> Callable[[], list[dict[str, Any]]]:
         """Listen to events of a kind; returns what tells their details, in any order."""

@@ -14,6 +14,8 @@ from tests.local.emulator.endpoints.conftest import MODEL, SAGEMAKER, Served, pe
 from tests.local.emulator.policies import allow
 from tests.waiting import wait_until
 
+RESIZING_SECONDS = 120
+"""What new instances take here."""
 ALL_AT_ONCE = {"TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}}
 
 
@@ -273,6 +275,7 @@ def test_weights_and_counts_are_changed(served: Served) -> None:
     )
 
     assert served.describe()["EndpointStatus"] == "Updating"
+    served.aws.house.advance_clock(RESIZING_SECONDS)
     [variant] = served.settled()["ProductionVariants"]
     assert (variant["CurrentInstanceCount"], variant["DesiredWeight"]) == (3, 2.0)
 
@@ -283,6 +286,7 @@ def test_counts_are_retained_where_that_is_asked(served: Served) -> None:
     served.client.update_endpoint_weights_and_capacities(
         EndpointName=served.name, DesiredWeightsAndCapacities=[wanted]
     )
+    served.aws.house.advance_clock(RESIZING_SECONDS)
     served.settled()
 
     retained = served.update(served.version("two"), RetainAllVariantProperties=True)

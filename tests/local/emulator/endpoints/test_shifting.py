@@ -99,30 +99,30 @@ def test_a_canary_gets_its_share_of_the_traffic_and_then_all(served: Served) -> 
     ("config", "expected"),
     [
         (
-            blue_green("CANARY", 60, 120, CanarySize=percent(10)),
+            blue_green("CANARY", 15, 30, CanarySize=percent(10)),
             [
                 ("Creating", 0, "Launching 4 instance(s)."),
                 ("ActivatingTraffic", 0, "Activating traffic on canary capacity of 1 instance(s)."),
                 (
                     "Baking",
                     1,
-                    "Baking for 60 seconds (WaitIntervalInSeconds) with traffic enabled on canary"
+                    "Baking for 15 seconds (WaitIntervalInSeconds) with traffic enabled on canary"
                     " capacity of 1 instance(s).",
                 ),
                 ("ActivatingTraffic", 1, "Activating traffic on full capacity of 4 instance(s)."),
                 (
                     "Baking",
                     4,
-                    "Baking for 120 seconds (TerminationWaitInSeconds) with traffic enabled on full"
+                    "Baking for 30 seconds (TerminationWaitInSeconds) with traffic enabled on full"
                     " capacity of 4 instance(s).",
                 ),
             ],
         ),
         (
-            blue_green("LINEAR", 60, LinearStepSize=percent(25)),
+            blue_green("LINEAR", 15, LinearStepSize=percent(25)),
             [("Baking", 1), ("Baking", 2), ("Baking", 3), ("Baking", 4)],
         ),
-        (rolling(percent(50), 60), [("Baking", 2), ("Baking", 4)]),
+        (rolling(percent(50), 15), [("Baking", 2), ("Baking", 4)]),
     ],
 )
 def test_each_step_is_told(
@@ -234,7 +234,7 @@ class Alarms:
                 "Namespace": "AWS/SageMaker",
                 "MetricName": metric,
                 "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
-                "Period": 300,  # a second of this machine
+                "Period": 60,  # a fifth of a second of this machine
                 "EvaluationPeriods": 1,
                 "Threshold": 100_000.0,
                 "ComparisonOperator": "GreaterThanThreshold",

@@ -15,8 +15,8 @@ from tests.local.emulator.policies import allow, document
 from tests.local.emulator.queues import Queue
 from tests.waiting import wait_until
 
-PERIOD = 60
-"""A fifth of a second of this machine: a state that ends with it is found in the history."""
+PERIOD = 30
+"""A tenth of a second of this machine: a state that ends with it is found in the history."""
 
 
 @pytest.mark.parametrize(
