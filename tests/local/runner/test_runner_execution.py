@@ -168,15 +168,25 @@ def test_a_failed_step_stops_its_dependants_and_no_others(deploy: Deploy, execut
 
 
 def test_a_step_that_runs_when_another_fails_ends_on_its_own(
-    deploy: Deploy, execute: Execute, processing_step: Build
+    deploy: Deploy, execute: Execute, processing_step: Build, tmp_path: Path
 ) -> None:
+    told = tmp_path / "told"
+    slow = f"""
+        import os, time
+        while not os.path.exists({str(told)!r}):
+            time.sleep(0.01)
+    """
     name = deploy(
-        processing_step("Slow", "import time; time.sleep(1.5)"),
+        processing_step("Slow", slow),
         processing_step("First", ""),
         fail_step("Stop", DependsOn=["First"]),
     )
 
-    execution = execute(name)
+    def tell(_execution: Execution, step: StepExecution | None) -> None:
+        if step is not None and (step.name, step.status) == ("Stop", StepStatus.FAILED):
+            told.touch()
+
+    execution = execute(name, on_event=tell)
 
     assert execution.status is ExecutionStatus.FAILED
     assert statuses(execution) == {"Slow": "Succeeded", "First": "Succeeded", "Stop": "Failed"}

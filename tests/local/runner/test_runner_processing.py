@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from local import processes
 from local.runner import EmulatedAws, Execution, ExecutionStatus, StepStatus
 from local.runner.jobs.containers import Container, StepRun
 from local.runner.language.errors import UnsupportedStepError
+from tests.waiting import QuickClock
 
 Build = Callable[..., dict[str, Any]]
 Deploy = Callable[..., str]
@@ -304,8 +306,9 @@ def test_a_failed_jobs_folder_stays_and_its_outputs_are_not_uploaded(
 
 
 def test_a_job_that_runs_too_long_is_killed_with_what_it_started(
-    processing_step: Build, deploy: Deploy, execute: Execute
+    processing_step: Build, deploy: Deploy, execute: Execute, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(processes, "time", QuickClock())
     # The grandchild keeps stderr open: waiting for it would take a minute.
     step = processing_step(
         "Slow",
