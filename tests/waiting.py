@@ -43,7 +43,8 @@ def runs(pid: int) -> bool:
 
 def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Wait until something is so, and fail when it does not come to that, on a busy machine too."""
-    end = time.monotonic() + seconds
+    end, pause = time.monotonic() + seconds, 0.001
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
