@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import os
 import socket
@@ -33,6 +34,7 @@ from constructs_lib.jobs.verify_model.server import (
 )
 from constructs_lib.jobs.verify_model.server.connection import Connection
 from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
+from constructs_lib.jobs.verify_model.server.pauses import pauses
 from constructs_lib.jobs.verify_model.verification import verify
 from constructs_lib.jobs.verify_model.worker import WorkerSilentError
 from constructs_lib.release.archives import archive
@@ -132,7 +134,7 @@ def judge(tmp_path: Path, compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -
     loose = tmp_path / "loose"
     monkeypatch.setenv("WHERE", str(place))
     monkeypatch.setenv("LOOSE", str(loose))
-    monkeypatch.setattr(process, "_AGAIN_SECONDS", 0.05)
+    monkeypatch.setattr(process, "_LONGEST_PAUSE_SECONDS", 0.02)
     server = tmp_path / "server.py"
     server.write_text(SERVER)
     (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
@@ -602,3 +604,7 @@ def test_an_answer_that_stalls_is_no_end_of_the_server() -> None:
 
 def test_the_front_of_ray_takes_all_connections_of_a_load_at_once() -> None:
     assert LocalFront.request_queue_size > over_http.MOST_CONNECTIONS
+
+
+def test_looks_follow_each_other_soon_at_first_and_the_later_ones_as_told() -> None:
+    assert list(itertools.islice(pauses(0.03), 5)) == [0.005, 0.01, 0.02, 0.03, 0.03]

@@ -11,13 +11,15 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from .pauses import pauses
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ADOPT_ORPHANS = 36
 """PR_SET_CHILD_SUBREAPER of Linux's prctl.h."""
 _ROUNDS = 50
-_ROUND_SECONDS = 0.1
+_LONGEST_ROUND_SECONDS = 0.1
 
 
 class SeenProcess(NamedTuple):
@@ -62,6 +64,7 @@ class Family:
 
     def kill(self) -> None:
         """Kill them all, and what they start meanwhile."""
+        before_next = pauses(_LONGEST_ROUND_SECONDS)
         for _ in range(_ROUNDS):
             members = self.members()
             if not members:
@@ -69,7 +72,7 @@ class Family:
             for each in members:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(each.pid, signal.SIGKILL)
-            time.sleep(_ROUND_SECONDS)
+            time.sleep(next(before_next))
 
 
 def below(pid: int, strangers: frozenset[int] = frozenset()) -> list[SeenProcess]:

@@ -15,6 +15,7 @@ from ..printed import PrintedOutput
 from ..worker import WorkerEndedError, WorkerSilentError, how_ended
 from .connection import Answer, Connection
 from .families import adopt_orphans
+from .pauses import pauses
 
 if TYPE_CHECKING:
     from ..payloads import Payload
@@ -34,7 +35,7 @@ Multi Model Server, whose errors name the Java class.
 """
 NEVER = b"failed to deploy"
 """Of Ray's answer for an application that has given up (ray/serve/_private/router.py)."""
-_AGAIN_SECONDS = 0.25
+_LONGEST_PAUSE_SECONDS = 0.25
 _STOP_SECONDS = 10
 
 
@@ -88,6 +89,7 @@ class ContainerServer:
         """
         end = time.monotonic() + timeout_seconds
         connection, last = self.connection(), "nothing"
+        before_again = pauses(_LONGEST_PAUSE_SECONDS)
         while self.process.poll() is None:
             left = end - time.monotonic()
             if left <= 0:
@@ -99,7 +101,7 @@ class ContainerServer:
                     raise not_started(f"does not load the model: it answers {last}")
                 if not self._is_before_the_model(answer):
                     return connection
-            time.sleep(_AGAIN_SECONDS)
+            time.sleep(next(before_again))
         if self.process.poll() is not None:
             raise not_started(how_ended(self.process))
         raise RefusedModelError(
