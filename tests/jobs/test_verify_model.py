@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import itertools
 import json
 import os
 import subprocess
@@ -15,28 +16,31 @@ import sys
 import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.common import progress
 from constructs_lib.jobs.common.code_members import CodeMember, code_sha256
 from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.common.serving.default_functions import CSV, JSON, NPY
 from constructs_lib.jobs.package_model.command_line import main as package
-from constructs_lib.jobs.verify_model import layout
+from constructs_lib.jobs.verify_model import direct, layout, memory
 from constructs_lib.jobs.verify_model import load as load_module
 from constructs_lib.jobs.verify_model.answers.excerpts import excerpt
 from constructs_lib.jobs.verify_model.command_line import main
 from constructs_lib.jobs.verify_model.failures import missing_module
 from constructs_lib.jobs.verify_model.job import VerificationJob
 from constructs_lib.jobs.verify_model.load import Arrivals, LoadResult, LoadTest, load_numbers
+from constructs_lib.jobs.verify_model.memory import MemorySampler
 from constructs_lib.jobs.verify_model.payloads import Payload
 from constructs_lib.jobs.verify_model.printed import LOG_BYTES
 from constructs_lib.jobs.verify_model.unpacking import unpack
 from constructs_lib.jobs.verify_model.verification import verify as judge
-from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError
+from constructs_lib.jobs.verify_model.worker import Worker, WorkerEndedError, WorkerSilentError
 from constructs_lib.release import doctor
 from constructs_lib.release.archives import archive
 from constructs_lib.release.doctor import HEALTHY, UNHEALTHY, examine
@@ -134,7 +138,7 @@ def verify(tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str],
         *options: str,
         outputs: Mapping[str, str] = {"score": "NUMERIC"},
         latency: int = 1000,
-        tps: int = 20,
+        tps: int = 200,
         environment: Mapping[str, str] = {},
         payloads: Mapping[str, bytes] = PAYLOADS,
         python: str | None = None,
@@ -157,7 +161,7 @@ def verify(tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str],
         registration.write_text(json.dumps({"regions": {"NA": {"request": request}}}))
         arguments = ["--model", str(model), "--payload", str(payload)]
         arguments += ["--request", str(registration), "--region-code", "NA"]
-        arguments += ["--output", str(output), "--load-seconds", "0.2", "--workers", "1"]
+        arguments += ["--output", str(output), "--load-seconds", "0.02", "--workers", "1"]
         arguments += ["--memory-limit", "500", *options]
         told, log = (judge_here if python is None else judge_as_shipped(python))(arguments)
         evaluation: dict[str, Any] = json.loads(output.read_text())
@@ -168,13 +172,41 @@ def verify(tmp_path: Path, judge_here: Judged, judge_as_shipped: Callable[[str],
     return run
 
 
+@pytest.fixture
+def load_clock(monkeypatch: pytest.MonkeyPatch) -> TurnedClock:
+    """The clock of loads, which passes as requests are waited for, and as tests turn it."""
+    clock = TurnedClock()
+    monkeypatch.setattr(load_module, "time", clock)
+    return clock
+
+
+AnswersTake = Callable[[Callable[[int], float]], None]
+
+
+@pytest.fixture
+def answers_take(load_clock: TurnedClock, monkeypatch: pytest.MonkeyPatch) -> AnswersTake:
+    """Says how many seconds of a load's time each answer takes, by its number from 1 on."""
+
+    def run(seconds: Callable[[int], float]) -> None:
+        ask, numbers = Worker.ask, itertools.count(1)
+
+        def taking(worker: Worker, *asked: Any) -> dict[str, Any]:
+            reply = ask(worker, *asked)
+            load_clock.sleep(seconds(next(numbers)))
+            return reply
+
+        monkeypatch.setattr(Worker, "ask", taking)
+
+    return run
+
+
 def code(text: str) -> dict[str, str]:
     """An archive's files with this entry point."""
     return {"model.bin": "weights", "code/inference.py": text}
 
 
 def test_a_model_that_serves_its_payloads_passes_with_numbers(verify: Verify) -> None:
-    evaluation = verify(code(GOOD), python=sys.executable)
+    evaluation = verify(code(GOOD), "--load-seconds", "0.2", tps=20, python=sys.executable)
 
     assert evaluation["verdict"] == "passed", evaluation["findings"]
     assert evaluation["findings"] == []
@@ -745,10 +777,20 @@ def test_a_file_that_model_fn_does_not_find_is_told_with_those_there_are(verify:
     assert finding["fix"] == "Correct model_fn."
 
 
-def test_what_hung_shows_what_it_printed(verify: Verify) -> None:
+def test_what_hung_shows_what_it_printed(verify: Verify, monkeypatch: pytest.MonkeyPatch) -> None:
     text = with_predict("print('waiting for', data); time.sleep(60)")
+    ask = Worker.ask
 
-    [finding] = verify(code(text), "--request-timeout", "0.5")["findings"]
+    def until_printed(worker: Worker, *asked: Any) -> dict[str, Any]:
+        try:
+            return ask(worker, *asked)
+        except WorkerSilentError:
+            wait_until(worker.printed)
+            raise
+
+    monkeypatch.setattr(Worker, "ask", until_printed)
+
+    [finding] = verify(code(text), "--request-timeout", "0.01")["findings"]
 
     assert finding["code"] == "handler-hangs"
     assert finding["printed"] == "waiting for 1,2"
@@ -836,11 +878,18 @@ def test_equal_requests_are_compared_without_a_load_too(verify: Verify) -> None:
     ],
 )
 def test_a_second_answer_counts_as_the_first_would(
-    verify: Verify, second: str, code_word: str, message: str
+    verify: Verify, monkeypatch: pytest.MonkeyPatch, second: str, code_word: str, message: str
 ) -> None:
     text = with_predict(
         f"model['n'] = n = model.get('n', 0) + 1; return 0.5 if n < 5 else {second}"
     )
+    ask, numbers = Worker.ask, itertools.count(1)
+
+    def not_for_long(worker: Worker, payload: Payload, seconds: float) -> dict[str, Any]:
+        never_comes = next(numbers) == 5 and code_word == "handler-hangs"
+        return ask(worker, payload, 0.01 if never_comes else seconds)
+
+    monkeypatch.setattr(Worker, "ask", not_for_long)
 
     evaluation = verify(code(text), "--load-seconds", "0", "--request-timeout", "2")
 
@@ -896,38 +945,67 @@ def test_nothing_that_a_model_says_controls_a_terminal(
     assert not set(said) & {"\x1b", "\u202e"}
 
 
-def test_a_slow_check_tells_what_it_is_doing(verify: Verify) -> None:
-    second = "model['n'] = model.get('n', 0) + 1; time.sleep(0.5 * (model['n'] == 2)); return 0.5"
-    slow = with_predict(second).replace("    return {", "    time.sleep(0.5)\n    return {")
+def test_a_slow_check_tells_what_it_is_doing(
+    verify: Verify, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def until_told(what: str) -> str:
+        return f"while not os.path.exists({str(tmp_path / what)!r}): time.sleep(0.01)"
 
-    log = verify(code(slow), "--progress-seconds", "0.1", "--load-seconds", "0")["log"]
+    second = "model['n'] = model.get('n', 0) + 1\n    if model['n'] == 2:\n        "
+    slow = with_predict(second + until_told("answer 2") + "\n    return 0.5")
+    slow = slow.replace("    return {", f"    {until_told('loading')}\n    return {{")
+
+    def tell(line: str) -> None:
+        sys.stderr.write(line)
+        for what in ("loading", "answer 2"):
+            if what in line:
+                (tmp_path / what).touch()
+
+    stream = SimpleNamespace(write=tell, flush=lambda: None)
+    monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stream))
+
+    log = verify(code(slow), "--progress-seconds", "0.01", "--load-seconds", "0")["log"]
 
     assert "still loading the model (" in log
     assert "still waiting for answer 2 of 4, to payload_text_csv_0.csv (text/csv to app" in log
 
 
 def test_a_hanging_handler_is_ended(verify: Verify) -> None:
-    evaluation = verify(code(hanging("True")), "--request-timeout", "0.5")
+    evaluation = verify(code(hanging("True")), "--request-timeout", "0.01")
 
     assert {each["code"] for each in evaluation["findings"]} == {"handler-hangs"}
-    assert "not answered within 0.5 s" in evaluation["findings"][0]["message"]
+    assert "not answered within 0.01 s" in evaluation["findings"][0]["message"]
     assert "no network" in evaluation["findings"][0]["fix"]
     assert "The 3 payloads after it were not sent." in evaluation["findings"][0]["message"]
     assert (len(evaluation["findings"]), len(evaluation["payloads"])) == (1, 1)
 
 
-def test_a_model_that_loads_too_slowly_is_ended(verify: Verify) -> None:
+def test_a_model_that_loads_too_slowly_is_ended(
+    verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slow = GOOD.replace("    return {", "    time.sleep(60)\n    return {")
+    clock, load = TurnedClock(), Worker.load
 
-    evaluation = verify(code(slow), "--startup-timeout", "1")
+    def for_long(worker: Worker) -> None:
+        load(worker)
+        clock.sleep(99.99)
+
+    monkeypatch.setattr(direct, "time", clock)
+    monkeypatch.setattr(Worker, "load", for_long)
+
+    evaluation = verify(code(slow), "--startup-timeout", "100")
 
     assert [each["code"] for each in evaluation["findings"]] == ["startup-timeout"]
-    assert "not loaded after 1 s (model_fn)" in evaluation["summary"]
+    assert "not loaded after 100 s (model_fn)" in evaluation["summary"]
     assert "raise container_startup_health_check_timeout" in evaluation["findings"][0]["fix"]
 
 
-def test_a_slow_handler_is_told_with_number_and_limit(verify: Verify) -> None:
-    evaluation = verify(code(with_predict("time.sleep(0.12); return 0.5")), latency=100)
+def test_a_slow_handler_is_told_with_number_and_limit(
+    verify: Verify, answers_take: AnswersTake
+) -> None:
+    answers_take(lambda _: 0.12)
+
+    evaluation = verify(code(GOOD), latency=100)
 
     fixes = {each["code"]: each["fix"] for each in evaluation["findings"]}
     assert "Make predict_fn faster" in fixes["latency-above-limit"]
@@ -936,22 +1014,28 @@ def test_a_slow_handler_is_told_with_number_and_limit(verify: Verify) -> None:
     assert expected in evaluation["summary"]
 
 
-def test_latency_counts_from_when_a_request_was_due(verify: Verify) -> None:
+def test_latency_counts_from_when_a_request_was_due(
+    verify: Verify, answers_take: AnswersTake
+) -> None:
     """One worker at 20 requests a second that needs 0.12 s each: the wait in line counts."""
-    evaluation = verify(code(with_predict("time.sleep(0.12); return 0.5")))
+    answers_take(lambda _: 0.12)
+
+    evaluation = verify(code(GOOD), "--load-seconds", "0.2", tps=20)
 
     latency = evaluation["load"]["latency_in_millisecond"]
-    assert latency["max"] >= 120 + 3 * (120 - 50)
+    assert latency["max"] == 120 + 3 * (120 - 50)
 
 
-def test_a_handler_that_stalls_once_shows_it_in_the_percentiles(verify: Verify) -> None:
+def test_a_handler_that_stalls_once_shows_it_in_the_percentiles(
+    verify: Verify, answers_take: AnswersTake
+) -> None:
     """Of 200 requests one takes 0.6 s: 60 more arrive meanwhile, and their wait counts.
 
     Asked one after the other, 199 of 200 would be fast, and p99 would not tell.
     """
-    stall = "model['n'] = model.get('n', 0) + 1; time.sleep(0.6 * (model['n'] == 60)); return 0.5"
+    answers_take(lambda number: 0.6 if number == 60 else 0.001)
 
-    evaluation = verify(code(with_predict(stall)), "--load-seconds", "2", tps=100)
+    evaluation = verify(code(GOOD), "--load-seconds", "2", tps=100)
 
     load = evaluation["load"]
     assert load["request_count"] == 200
@@ -962,11 +1046,13 @@ def test_a_handler_that_stalls_once_shows_it_in_the_percentiles(verify: Verify) 
     assert load["offered_tps"] == 100
 
 
-def test_a_model_that_falls_behind_is_told_what_it_achieves(verify: Verify) -> None:
+def test_a_model_that_falls_behind_is_told_what_it_achieves(
+    verify: Verify, answers_take: AnswersTake
+) -> None:
     """One worker that needs 0.1 s each serves 10 of the 20 requests a second."""
-    evaluation = verify(
-        code(with_predict("time.sleep(0.1); return 0.5")), "--load-seconds", "1", latency=100
-    )
+    answers_take(lambda _: 0.1)
+
+    evaluation = verify(code(GOOD), "--load-seconds", "1", latency=100, tps=20)
 
     load = evaluation["load"]
     assert load["offered_tps"] == 20
@@ -992,17 +1078,36 @@ def test_errors_under_load_are_counted(verify: Verify) -> None:
 def test_a_handler_that_needs_too_much_memory_is_ended(verify: Verify) -> None:
     text = with_predict("model.setdefault('kept', []).append(b'x' * 40_000_000); return 0.5")
 
-    evaluation = verify(code(text), "--memory-limit", "150", "--load-seconds", "1")
+    evaluation = verify(code(text), "--memory-limit", "150", "--load-seconds", "1", tps=20)
 
     fixes = {each["code"]: each["fix"] for each in evaluation["findings"]}
     assert "Keep nothing from one request to the next" in fixes["memory-above-limit"]
     assert "is above container_memory_limit 150" in evaluation["summary"]
 
 
-def test_a_leaking_handler_is_warned_about(verify: Verify) -> None:
+def test_a_leaking_handler_is_warned_about(
+    verify: Verify, load_clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = with_predict("model.setdefault('kept', []).append(b'x' * 2_000_000); return 0.5")
+    samplers: list[MemorySampler] = []
+    start, ask = MemorySampler.__init__, Worker.ask
 
-    evaluation = verify(code(text), "--load-seconds", "1")
+    def noting(sampler: MemorySampler, limit_bytes: int | None) -> None:
+        samplers.append(sampler)
+        start(sampler, limit_bytes)
+
+    def until_seen(worker: Worker, *asked: Any) -> dict[str, Any]:
+        reply = ask(worker, *asked)
+        [sampler] = samplers
+        seen = len(sampler.samples)
+        wait_until(lambda: len(sampler.samples) > seen)
+        return reply
+
+    monkeypatch.setattr(memory, "SAMPLE_SECONDS", 0.001)
+    monkeypatch.setattr(MemorySampler, "__init__", noting)
+    monkeypatch.setattr(Worker, "ask", until_seen)
+
+    evaluation = verify(code(text), "--load-seconds", "1", tps=20)
 
     assert evaluation["verdict"] == "passed", evaluation["findings"]
     [finding] = evaluation["findings"]

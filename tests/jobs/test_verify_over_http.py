@@ -35,11 +35,12 @@ from constructs_lib.jobs.verify_model.server import (
 from constructs_lib.jobs.verify_model.server.connection import Connection
 from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
 from constructs_lib.jobs.verify_model.server.pauses import pauses
-from constructs_lib.jobs.verify_model.verification import verify
-from constructs_lib.jobs.verify_model.worker import WorkerSilentError
+from constructs_lib.jobs.verify_model.verification import Verification, verify
+from constructs_lib.jobs.verify_model.worker import Worker, WorkerSilentError
 from constructs_lib.release.archives import archive
 from tests.jobs.pythons import PYTHONS, interpreter
 from tests.jobs.test_verify_model import GOOD, PAYLOADS, REQUEST, with_predict
+from tests.waiting import TurnedClock, wait_until
 
 # A server as a container may have one: it calls the functions, and answers 404 until it has
 # loaded them. What it starts cuts itself loose, as Ray's processes do.
@@ -53,10 +54,11 @@ subprocess.Popen([sys.executable, "-c",
     "import os, time; os.setsid(); os.fork() and os._exit(0); x = b'1' * 80_000_000;"
     f"open({os.environ['LOOSE']!r}, 'w').write(str(os.getpid())); time.sleep(600)"]).wait()
 state = {}
+asked = threading.Event()
 
 def load():
     if mode == "slow":
-        time.sleep(0.7)
+        asked.wait()
     try:
         state["code"] = code = importlib.import_module("inference")
         state["model"] = code.model_fn(folder)
@@ -73,6 +75,7 @@ class Answering(http.server.BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         kind, accept = self.headers["Content-Type"], self.headers["Accept"]
         assert self.path == "/invocations"
+        asked.set()
         status, answer = 404, "Path '/' not found."
         if "failed" in state:
             status, answer = 503, "is unavailable because it failed to deploy."
@@ -95,19 +98,27 @@ class Answering(http.server.BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(answer.encode())
-        if mode == "dies slowly":
+        if mode == "dies slowly" and status == 200:
             self.server.socket.close()
             self.connection.shutdown(2)
-            time.sleep(0.5)
-        if mode.startswith("dies"):
+            while not os.path.exists(os.environ["ENDS"]):
+                time.sleep(0.01)
+        if mode.startswith("dies") and status == 200:
             os._exit(9)
 
     def log_message(self, *arguments):
         pass
 
 threading.Thread(target=load).start()
-http.server.ThreadingHTTPServer(("127.0.0.1", port), Answering).serve_forever()
+http.server.ThreadingHTTPServer.request_queue_size = 128
+server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Answering)
+while server.fileno() >= 0:
+    server.handle_request()
+time.sleep(600)
 """
+
+QUICK = {**REQUEST, "load_test": {**REQUEST["load_test"], "expected_tps": 200}}
+"""Ten times the requests in a second: a load of as many ends sooner."""
 
 Judge = Callable[..., dict[str, Any]]
 
@@ -135,6 +146,7 @@ def judge(tmp_path: Path, compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("WHERE", str(place))
     monkeypatch.setenv("LOOSE", str(loose))
     monkeypatch.setattr(process, "_LONGEST_PAUSE_SECONDS", 0.02)
+    monkeypatch.setattr(connection, "_WATCH_SECONDS", 0.02)
     server = tmp_path / "server.py"
     server.write_text(SERVER)
     (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
@@ -155,12 +167,12 @@ def judge(tmp_path: Path, compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -
             "entrypoint": [sys.executable, str(server), str(port), mode],
         }  # fmt: skip
         serving |= options.pop("serving", {})
-        request = {**REQUEST, "environment": {**REQUEST["environment"], "OWN": "this"}}
+        request = {**QUICK, "environment": {**REQUEST["environment"], "OWN": "this"}}
         document = {"regions": {"NA": {"request": request}}, "serving": serving}
         (tmp_path / "registration.json").write_text(json.dumps(document))
         given: dict[str, Any] = {
             "output": tmp_path / "processing/evaluation.json",
-            "load_seconds": 0.5,
+            "load_seconds": 0.05,
             "startup_timeout": 20,
             "request_timeout": 5,
         }
@@ -186,14 +198,24 @@ def _lives(pid: int) -> bool:
 
 
 def test_a_model_is_asked_through_the_containers_server(
-    judge: Judge, capfd: pytest.CaptureFixture[str]
+    judge: Judge, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    clock, exchange = TurnedClock(), Connection.exchange
+
+    def answered(*asked: Any) -> connection.Answer:
+        answer = exchange(*asked)
+        clock.sleep(0.4)
+        return answer
+
+    monkeypatch.setattr(Connection, "exchange", answered)
+    monkeypatch.setattr(over_http, "time", clock)
+
     evaluation = judge(GOOD, "slow")
 
     assert (evaluation["verdict"], evaluation["findings"]) == ("passed", [])
     server = evaluation["server"]
     assert (server["container"], server["way"]) == ("ray", "http")
-    assert server["first_answer_in_second"] > 0.7
+    assert server["first_answer_in_second"] > 0.7  # what came before the model was no answer
     assert evaluation["summary"].endswith("(over HTTP by the container's own server)")
     assert [each["ok"] for each in evaluation["payloads"]] == [True] * 4
     assert evaluation["load"]["request_count"] == 10
@@ -203,7 +225,19 @@ def test_a_model_is_asked_through_the_containers_server(
     assert "serving with this" in capfd.readouterr().err
 
 
-def test_the_memory_of_what_cut_itself_loose_counts(judge: Judge) -> None:
+def test_the_memory_of_what_cut_itself_loose_counts(
+    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure = Verification._measure
+
+    def until_seen(verification: Verification, *given: Any) -> None:
+        measure(verification, *given)
+        wait_until((tmp_path / "loose").exists)
+        before = len(verification.memory.samples)
+        wait_until(lambda: len(verification.memory.samples) > before + 1)
+
+    monkeypatch.setattr(Verification, "_measure", until_seen)
+
     assert judge(GOOD)["memory"]["peak_in_megabyte"] > 80
 
 
@@ -302,31 +336,46 @@ def test_a_server_that_ends_shows_what_it_printed(judge: Judge) -> None:
     assert finding["printed"] == "no port"
 
 
-def test_a_server_that_never_answers_is_ended(judge: Judge) -> None:
+def test_a_server_that_never_answers_is_ended(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    monkeypatch.setattr(process, "time", TurnedClock())
 
     evaluation = judge(GOOD, startup_timeout=0.6, serving={"entrypoint": sleeping})
 
     assert evaluation["codes"] == ["startup-timeout"]
 
 
-def test_a_hanging_model_is_told_by_the_code_that_hangs(judge: Judge) -> None:
-    evaluation = judge(with_predict("time.sleep(60)"), request_timeout=0.5, startup_timeout=1)
+@pytest.fixture
+def hang(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A statement that hangs; what waits for an answer has waited far too long as soon as it does.
+
+    The requests before it have all the time that they need, on a busy machine.
+    """
+    hanging = tmp_path / "hanging"
+    clock = SimpleNamespace(monotonic=lambda: 1000 * hanging.exists(), sleep=time.sleep)
+    for module in (connection, process):
+        monkeypatch.setattr(module, "time", clock)
+    ask = Worker.ask
+
+    def not_for_long(worker: Worker, payload: Payload, seconds: float) -> dict[str, Any]:
+        return ask(worker, payload, 0.01 if hanging.exists() else seconds)
+
+    monkeypatch.setattr(Worker, "ask", not_for_long)
+    return f"open({str(hanging)!r}, 'w').close(); time.sleep(60)"
+
+
+def test_a_hanging_model_is_told_by_the_code_that_hangs(judge: Judge, hang: str) -> None:
+    evaluation = judge(with_predict(hang))
 
     assert evaluation["codes"] == ["startup-timeout"]
 
 
-def test_a_request_that_hangs_is_told(
-    judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hanging = tmp_path / "hanging"
-    hang = f"if data == '{{}}': open({str(hanging)!r}, 'w').close(); time.sleep(60)"
-    # The requests before it have all the time that they need, on a busy machine.
-    clock = SimpleNamespace(monotonic=lambda: 1000 * hanging.exists())
-    monkeypatch.setattr(connection, "time", clock)
-
+def test_a_request_that_hangs_is_told(judge: Judge, hang: str) -> None:
     evaluation = judge(
-        GOOD.replace("    return data", f"    {hang}\n    return data"), request_timeout=1
+        GOOD.replace("    return data", f"    if data == '{{}}': {hang}\n    return data"),
+        request_timeout=1,
     )
 
     assert evaluation["codes"] == ["handler-hangs"]
@@ -334,7 +383,18 @@ def test_a_request_that_hangs_is_told(
 
 
 @pytest.mark.parametrize("how", ["dies", "dies slowly"])
-def test_a_server_that_ends_while_it_is_asked_is_told(how: str, judge: Judge) -> None:
+def test_a_server_that_ends_while_it_is_asked_is_told(
+    how: str, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end, ends = tmp_path / "ends", over_http._ends
+
+    def ends_meanwhile(process: subprocess.Popen[bytes]) -> bool:
+        may_end.touch()
+        return ends(process)
+
+    monkeypatch.setenv("ENDS", str(may_end))
+    monkeypatch.setattr(over_http, "_ends", ends_meanwhile)
+
     evaluation = judge(GOOD, how)
 
     assert "server-ended" in evaluation["codes"]
@@ -532,13 +592,13 @@ def test_a_server_is_asked_in_the_python_of_every_container(tmp_path: Path, mino
         "container": "custom", "contract": "http", "workers": 1, "port": port,
         "entrypoint": [python, f"{place}/server.py", str(port), "fast", place],
     }  # fmt: skip
-    document = {"regions": {"NA": {"request": REQUEST}}, "serving": serving}
+    document = {"regions": {"NA": {"request": QUICK}}, "serving": serving}
     (tmp_path / "registration.json").write_text(json.dumps(document))
     content = {name: text.encode() for name, text in files.items()}
     (tmp_path / "model.tar.gz").write_bytes(archive(content))
     (tmp_path / "payload.tar.gz").write_bytes(archive(PAYLOADS))
     (tmp_path / "verify_model.zip").write_bytes(job_archive("verify_model"))
-    command = [python, "-B", "verify_model.zip", "--load-seconds", "0.2", "--json"]
+    command = [python, "-B", "verify_model.zip", "--load-seconds", "0.02", "--json"]
     command += ["--model", "model.tar.gz", "--payload", "payload.tar.gz"]
 
     told = subprocess.run(
