@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from constructs_lib.confinement import Walled, own_environment, walled
-from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.archive import local_archive
 from constructs_lib.jobs.verify_model.toolkit import MODEL_FOLDER
 
 _JOB: Final = "verify_model"
@@ -61,6 +61,6 @@ class WalledModel:
     def program(self) -> Walled:
         """Return what runs the program of a worker, behind walls where the machine has them."""
         archive = self.folder / f"{_JOB}.zip"
-        archive.write_bytes(job_archive(_JOB))
+        archive.write_bytes(local_archive(_JOB))
         program = [sys.executable, str(archive)]
         return walled(program, self.model, [self.folder], network=not self.is_isolated)

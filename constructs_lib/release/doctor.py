@@ -17,7 +17,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.confinement import own_environment, walled
 from constructs_lib.confinement.versions import Versions
 from constructs_lib.errors import ReleaseError
-from constructs_lib.jobs.archive import job_archive
+from constructs_lib.jobs.archive import local_archive
 from constructs_lib.jobs.package_model.errors import UnwritableError
 from constructs_lib.release.packager import package, size_bytes, write_registration_files
 from constructs_lib.release.pickles import pickle_findings
@@ -157,7 +157,7 @@ def _command(
 ) -> list[str]:
     """Write what the script reads; returns how it is called."""
     script = folder / "verify_model.zip"
-    script.write_bytes(job_archive("verify_model"))
+    script.write_bytes(local_archive("verify_model"))
     (folder / "findings.json").write_text(json.dumps(found.findings))
     command = [sys.executable, str(script), *found.arguments]
     command += _request_files(configs, folder)

@@ -17,7 +17,7 @@ from constructs_lib.configs import PipelineConfigs
 from constructs_lib.configs.processing import OWN_PACKAGING_SCRIPT
 from constructs_lib.errors import ReleaseError
 from constructs_lib.fields.json_texts import UnreadableJsonError, read_json
-from constructs_lib.jobs.archive import script_content
+from constructs_lib.jobs.archive import local_archive
 from constructs_lib.regions import RegionCode
 from constructs_lib.registration.request import registration_request
 from constructs_lib.release.archives import folder_archive
@@ -171,9 +171,9 @@ def _own_script(configs: PipelineConfigs, folder: Path) -> OwnScript | None:
 
 
 def _app_script(folder: str) -> Path:
-    """Write the app's own script as it is shipped."""
+    """Write the app's own script as this Python runs it."""
     path = Path(folder) / f"{OWN_PACKAGING_SCRIPT.name}.zip"
-    path.write_bytes(script_content(OWN_PACKAGING_SCRIPT))
+    path.write_bytes(local_archive(OWN_PACKAGING_SCRIPT.name))
     return path
 
 

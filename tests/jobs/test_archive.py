@@ -20,7 +20,7 @@ import pytest
 from constructs_lib.compiled_pipeline import CompiledPipeline
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.jobs import archive
-from constructs_lib.jobs.archive import JOBS, PACKAGE, job_archive, script_content
+from constructs_lib.jobs.archive import JOBS, PACKAGE, job_archive, local_archive, script_content
 from constructs_lib.release.files import release_files
 
 FOLDER = Path(archive.__file__).parent
@@ -81,6 +81,25 @@ def test_another_checkout_makes_the_same_bytes(job: str, tmp_path: Path) -> None
     )
 
     assert (tmp_path / f"{job}.zip").read_bytes() == job_archive(job)
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_the_archive_for_this_python_is_that_of_containers_and_need_not_be_compiled(
+    job: str, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(io.BytesIO(local_archive(job))) as file:
+        held = {name: file.read(name) for name in file.namelist()}
+    shipped = modules(job)
+    assert {name: held[name] for name in shipped} == shipped
+    with zipfile.ZipFile(tmp_path / f"{job}.zip", "w") as file:
+        for name, content in held.items():
+            if name == "__main__.py" or not name.endswith(".py"):
+                file.writestr(name, content)
+
+    command = [sys.executable, str(tmp_path / f"{job}.zip"), "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    assert told.startswith(f"usage: {job}.zip")
 
 
 def test_a_job_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:

@@ -22,7 +22,8 @@ from .toolkit.handler import ModelHandler, wire_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-
+_REDIRECTING = redirected.redirect.__code__.co_filename
+"""As frames name it: where byte code comes from differs from what it was compiled of."""
 LONGEST_TRACEBACK = 8000
 """Characters."""
 
@@ -38,7 +39,7 @@ def own_traceback(error: BaseException, model_dir: str) -> str:
     text = told
     has_own = False
     while told is not None:
-        frames = [each for each in told.stack if each.filename != redirected.__file__]
+        frames = [each for each in told.stack if each.filename != _REDIRECTING]
         own = [n for n, each in enumerate(frames) if each.filename.startswith(model_dir + os.sep)]
         told.stack = traceback.StackSummary.from_list(frames[own[0] :] if own else [])
         has_own = has_own or bool(own)
