@@ -6,7 +6,6 @@ Named as in TorchServe 0.12: ``Context`` and ``RequestProcessor`` of ``ts/contex
 from __future__ import annotations
 
 import shutil
-import subprocess
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +174,8 @@ def gpu_numbers() -> list[int]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
+    import subprocess  # which takes each worker of a machine without a GPU milliseconds
+
     command = [program, "--query-gpu=index", "--format=csv"]
     try:
         listed = subprocess.run(command, stdout=subprocess.PIPE, timeout=60, check=True).stdout
