@@ -112,8 +112,9 @@ DEPLOYMENT_TESTS := tests/end_to_end
 BENCHMARK_TESTS := tests/benchmarks
 FAULT_TESTS := tests/faults tests/jobs/test_archive_fuzz.py tests/local/runner/test_runner_faults.py \
 	tests/pickles/test_pickle_fuzz.py
-PROGRAM_TESTS := tests/security/test_synthesized_secrets.py tests/synth/test_offline.py tests/synth/test_reproducible.py \
-	tests/test_coverage.py tests/test_pipelines_of_ones_own.py
+PROGRAM_TESTS := tests/command_line/test_first_pipeline.py tests/security/test_synthesized_secrets.py \
+	tests/synth/test_offline.py tests/synth/test_reproducible.py tests/test_coverage.py \
+	tests/test_pipelines_of_ones_own.py
 TORCH_TESTS := tests/example/test_example_torch.py tests/example/test_hugging_face_shape.py \
 	tests/example/test_torch_models.py tests/pickles/test_torch_pickles.py
 SERVING_TESTS := tests/served

@@ -1,4 +1,4 @@
-"""``new``: a folder that is a working pipeline, in whatever state the app's pipelines are."""
+"""``new``: a folder that is a working pipeline."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import errno
 import importlib.util
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,6 @@ from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from tests.example_pipeline import CONFIG
-from tests.synth.app_copy import copy_app, run
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,21 +44,6 @@ def code_of(folder: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def test_the_first_pipeline_of_an_app_can_be_made_and_deployed(tmp_path: Path) -> None:
-    folder = copy_app(tmp_path / "app")
-    shutil.rmtree(folder / "pipelines")
-
-    refused = run(folder, "app.py")
-    made = run(folder, "cli.py", "new", "my_model", "--owner", "my-team")
-    synthesized = run(folder, "app.py")
-
-    assert refused.returncode == 1
-    assert "Make a pipeline in it: release new NAME" in refused.stderr
-    assert made.returncode == 0, made.stderr
-    assert (synthesized.returncode, synthesized.stderr) == (0, "")
-    assert (folder / "cdk.out" / "model-release-pipeline-my-model.template.json").is_file()
 
 
 def test_nothing_of_the_example_is_in_it(folder: Path) -> None:
