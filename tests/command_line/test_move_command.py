@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,33 @@ from typer.testing import CliRunner, Result
 
 from commands.program import app
 from commands.terminal import places
+from constructs_lib.compilation.parent import cache_key
+from constructs_lib.configs import PipelineConfigs
+from constructs_lib.release import doctor
+from constructs_lib.release.archives import folder_archive
+from constructs_lib.release.moving import comparison
 from tests.example_pipeline import MODEL, copy_example, serve_by_pytorch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_model_is_examined_twice() -> Iterator[None]:
+    """Keep what came of a model: of two looks at the same files, the first starts processes."""
+    kept: dict[tuple[object, ...], str] = {}
+
+    def evaluation_of(configs: PipelineConfigs, model: Path, folder: Path) -> dict[str, Any]:
+        code = configs.model.get_source_dir()
+        assert isinstance(code, Path)
+        given = [path for path in (model, *sorted(model.rglob("*"))) if path.is_file()]
+        content = tuple((path.relative_to(places.ROOT), path.read_bytes()) for path in given)
+        asked = (cache_key(configs, "us-east-1"), folder_archive(code), content)
+        if asked not in kept:
+            kept[asked] = json.dumps(doctor.evaluation_of(configs, model, folder))
+        evaluation: dict[str, Any] = json.loads(kept[asked])
+        return evaluation
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(comparison, "evaluation_of", evaluation_of)
+        yield
 
 
 @pytest.fixture
