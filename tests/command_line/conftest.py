@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner, Result
 
+from cli import main
 from commands.executions import real as real_executions
+from commands.health import machine
+from commands.health.checks import Check
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.aws import Aws
+from constructs_lib.compilation import parent as compilation
 from constructs_lib.terminal import side_by_side
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import (
@@ -25,11 +32,49 @@ from tests.command_line.registered_pipeline import (
     REGIONS,
     VERSIONS,
 )
+from tests.example_pipeline import ROOT
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(autouse=True)
 def _commands_read_the_tests_own_app(own_app: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "ROOT", own_app)
+    # In whatever app a test has: an entry is named by everything that it was compiled from.
+    monkeypatch.setattr(compilation, "CACHE_FOLDER", own_app / compilation.CACHE_FOLDER)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tools_tell_their_version_once() -> Iterator[None]:
+    """Keep what ``doctor`` finds of Node and the CDK CLI, which take half a second to start."""
+    ask = machine._tool
+    kept: dict[str, Check] = {}
+
+    def tool(name: str, command: str, good: Callable[[str], bool]) -> Check:
+        if command not in kept:
+            kept[command] = ask(name, command, good)
+        return kept[command]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "_tool", tool)
+        yield
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """The whole program in this process: what it prints, and what it ends with."""
+    monkeypatch.setattr(places, "ROOT", ROOT)
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", [str(ROOT / "cli.py"), *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return subprocess.CompletedProcess(
+            arguments, cast("int", ended.value.code), *capsys.readouterr()
+        )
+
+    return run
 
 
 @pytest.fixture(scope="module")

@@ -3,60 +3,40 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 from typer.testing import CliRunner
 
-from cli import main
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.exit_codes import ExitCode
 from constructs_lib.configs.folder import PipelinesFolderError
 from constructs_lib.language.steps import steps_of
 from constructs_lib.settings import SettingsError
+from tests.command_line.conftest import Command
 from tests.example_pipeline import copy_example
 
-ROOT = Path(__file__).parents[2]
 
-
-def _cli(
-    *arguments: str, folder: Path = ROOT, **environment: str
-) -> subprocess.CompletedProcess[str]:
+def _cli(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, str(folder / "cli.py"), *arguments],
         cwd=folder,
-        env={"PATH": "/usr/bin:/bin", **environment},
+        env={"PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
 
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
-
-
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """The same program in this process: what it prints, and what it ends with."""
-    monkeypatch.setattr(places, "ROOT", ROOT)
-    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
-
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", [str(ROOT / "cli.py"), *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return subprocess.CompletedProcess(
-            arguments, cast("int", ended.value.code), *capsys.readouterr()
-        )
-
-    return run
+def compiled_app(own_app: Path) -> Path:
+    """The app, with the definition of its pipeline as a copy of the warm compiler gives it."""
+    assert CliRunner().invoke(app, ["validate"]).exit_code == ExitCode.DONE
+    return own_app
 
 
 @pytest.fixture
@@ -69,8 +49,8 @@ def app_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_validate_names_the_pipelines_that_are_valid(own_app: Path) -> None:
-    result = _cli("validate", folder=own_app)
+def test_validate_names_the_pipelines_that_are_valid(compiled_app: Path) -> None:
+    result = _cli("validate", folder=compiled_app)
 
     assert (result.returncode, result.stdout) == (
         0,
@@ -87,8 +67,8 @@ def test_an_unknown_pipeline_is_an_error_that_suggests_one(own_app: Path) -> Non
     assert "Traceback" not in result.stderr
 
 
-def test_definition_prints_the_text_that_is_deployed(own_app: Path) -> None:
-    definition = json.loads(_cli("definition", "returns_risk", folder=own_app).stdout)
+def test_definition_prints_the_text_that_is_deployed(compiled_app: Path) -> None:
+    definition = json.loads(_cli("definition", "returns_risk", folder=compiled_app).stdout)
 
     assert [step["Name"] for step in definition["Steps"]][:2] == ["CreateModel", "Package"]
 
@@ -265,8 +245,8 @@ def test_a_document_that_cannot_be_filled_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("command", [["run", "returns-risk"], ["deploy-local"]], ids=" ".join)
-def test_an_embedded_aws_that_does_not_run_is_named(command: list[str]) -> None:
-    result = _cli(*command, "--endpoint", "http://localhost:1")
+def test_an_embedded_aws_that_does_not_run_is_named(cli: Command, command: list[str]) -> None:
+    result = cli(*command, "--endpoint", "http://localhost:1")
 
     assert result.returncode == ExitCode.AWS
     assert "http://localhost:1" in result.stderr

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,16 @@ KEPT = Path(".local") / "help"
 
 
 @pytest.fixture
-def app(tmp_path: Path) -> Path:
+def app(own_app: Path) -> Iterator[Path]:
+    """The app that tests share, with no help kept."""
+    shutil.rmtree(own_app / KEPT, ignore_errors=True)
+    yield own_app
+    shutil.rmtree(own_app / KEPT, ignore_errors=True)
+
+
+@pytest.fixture
+def changed_app(tmp_path: Path) -> Path:
+    """A copy of the app for a test that changes files of it."""
     return copy_app(tmp_path / "app")
 
 
@@ -123,33 +134,35 @@ def test_kept_help_is_the_drawn_one(app: Path, name: tuple[str, ...], look: dict
     assert "typer" not in _imported(app, *name, "--help", **{"COLUMNS": "80", **look})
 
 
-def test_a_change_of_a_command_shows_at_once(app: Path) -> None:
-    module = app / "commands" / "aws" / "status.py"
+def test_a_change_of_a_command_shows_at_once(changed_app: Path) -> None:
+    module = changed_app / "commands" / "aws" / "status.py"
     for of in ((), ("status",)):
-        assert "Show an execution" in _help(app, *of)
+        assert "Show an execution" in _help(changed_app, *of)
     module.write_text(module.read_text().replace("Show an execution:", "Look at an execution:"))
 
     for of in ((), ("status",)):
-        assert "Look at an execution: steps" in _help(app, *of)
-        assert "Look at an execution: steps" in _help(app, *of)
+        assert "Look at an execution: steps" in _help(changed_app, *of)
+        assert "Look at an execution: steps" in _help(changed_app, *of)
 
 
-def test_a_change_of_what_commands_share_shows_at_once(app: Path) -> None:
-    module = app / "commands" / "terminal" / "options.py"
-    assert "of the AWS credentials" in _help(app, "status")
+def test_a_change_of_what_commands_share_shows_at_once(changed_app: Path) -> None:
+    module = changed_app / "commands" / "terminal" / "options.py"
+    assert "of the AWS credentials" in _help(changed_app, "status")
     module.write_text(module.read_text().replace("of the AWS credentials", "of whoever calls AWS"))
 
-    assert "of whoever calls AWS" in _help(app, "status")
+    assert "of whoever calls AWS" in _help(changed_app, "status")
 
 
-def test_help_is_not_kept_where_a_file_may_have_changed_since_it_was_loaded(app: Path) -> None:
-    module = app / "commands" / "aws" / "status.py"
+def test_help_is_not_kept_where_a_file_may_have_changed_since_it_was_loaded(
+    changed_app: Path,
+) -> None:
+    module = changed_app / "commands" / "aws" / "status.py"
     later = time.time() + 100
     os.utime(module, (later, later))
 
-    _help(app)
+    _help(changed_app)
 
-    assert not (app / KEPT).exists()
+    assert not (changed_app / KEPT).exists()
 
 
 def test_help_without_docstrings_is_kept_for_nobody_else(app: Path) -> None:
@@ -160,21 +173,33 @@ def test_help_without_docstrings_is_kept_for_nobody_else(app: Path) -> None:
     assert _help(app, "status", PYTHONOPTIMIZE="2") == without
 
 
-def test_help_that_cannot_be_kept_is_printed(app: Path) -> None:
-    (app / ".local").write_text("")
+def test_help_that_cannot_be_kept_is_printed(changed_app: Path) -> None:
+    (changed_app / ".local").write_text("")
 
-    assert _help(app) == _help(app)
-    assert (app / ".local").read_text() == ""
+    assert _help(changed_app) == _help(changed_app)
+    assert (changed_app / ".local").read_text() == ""
+
+
+@pytest.fixture(scope="module")
+def drawn(own_app: Path) -> tuple[str, str]:
+    """The help of the app as it was drawn, and the name of the file that it was kept in."""
+    shutil.rmtree(own_app / KEPT, ignore_errors=True)
+    text = _help(own_app)
+    (file,) = (own_app / KEPT).iterdir()
+    return text, file.name
 
 
 @pytest.mark.parametrize("damage", ["", "{", '{"files": {}}', '{"files": 1, "text": ""}', "[]"])
-def test_a_kept_file_that_is_damaged_is_written_anew(app: Path, damage: str) -> None:
-    drawn = _help(app)
-    (kept,) = (app / KEPT).iterdir()
+def test_a_kept_file_that_is_damaged_is_written_anew(
+    drawn: tuple[str, str], app: Path, damage: str
+) -> None:
+    text, name = drawn
+    kept = app / KEPT / name
+    kept.parent.mkdir(parents=True)
     kept.write_text(damage)
 
-    assert _help(app) == drawn
-    assert json.loads(kept.read_text())["text"] == drawn
+    assert _help(app) == text
+    assert json.loads(kept.read_text())["text"] == text
 
 
 @pytest.mark.parametrize("arguments", [["--version", "--help"], ["no-such", "--help"], ["new"]])

@@ -14,7 +14,7 @@ import pytest
 from typer._completion_shared import get_completion_script
 from typer.testing import CliRunner, Result
 
-import cli
+from cli import main
 from commands.health import machine
 from commands.program import COMMANDS, app, function
 from commands.reference import PATH, reference
@@ -22,6 +22,8 @@ from commands.terminal import places
 from commands.terminal.completion import folder_names, pipeline_names
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import description, examples
+from constructs_lib.aws import handle
+from tests.command_line.conftest import Command
 from tests.example_pipeline import copy_pipelines
 
 ROOT = Path(__file__).parents[2]
@@ -73,20 +75,14 @@ def test_a_mistyped_command_is_a_usage_error_with_a_suggestion() -> None:
     assert "Did you mean 'approve'" in result.stderr
 
 
-def test_aws_without_credentials_is_one_message_and_exit_code_3(tmp_path: Path) -> None:
-    environment = {
-        "PATH": os.defpath,
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "HOME": str(tmp_path),
-    }
+def test_aws_without_credentials_is_one_message_and_exit_code_3(
+    cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    handle._session_of.cache_clear()  # an earlier command has looked for credentials elsewhere
 
-    result = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), "packages", "returns-risk"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = cli("packages", "returns-risk")
 
     assert result.returncode == ExitCode.AWS
     assert "aws sso login" in result.stderr
@@ -170,7 +166,7 @@ def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("commands.program.main", interrupted)
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        main()
 
     assert ended.value.code == ExitCode.INTERRUPTED
 
