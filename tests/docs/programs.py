@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import fnmatch
 import importlib.util
+import json
 import re
 import shlex
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import botocore.session
 from botocore import xform_name
@@ -107,14 +107,35 @@ def _cdk(arguments: list[str]) -> None:
         _refuse_unknown(arguments, _cdk_options(arguments[0]), f"cdk {arguments[0]}")
 
 
-@cache
 def _cdk_options(name: str) -> set[str]:
-    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
-    node = ROOT / ".venv" / "bin" / "node"
-    shown = subprocess.run([node, cli, name, "--help"], capture_output=True, text=True, check=True)
-    if f"cdk {name}" not in shown.stdout.splitlines()[0]:
+    told = _cdk_parser()
+    commands = {
+        called: each
+        for command_name, each in told["commands"].items()
+        for called in (command_name, *each.get("aliases", ()))
+    }
+    if name not in commands:
         raise NoSuchCommandError(f"cdk has no command {name!r}")
-    return set(re.findall(r"(?<![\w-])(--?[a-z][a-z-]*)", shown.stdout))
+    options = {"help": {"alias": "h"}, "version": {}, **told["globalOptions"]}
+    return set(_spellings({**options, **commands[name].get("options", {})}))
+
+
+def _spellings(options: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    for name, option in options.items():
+        yield f"--{name}"
+        if option.get("type") == "boolean":
+            yield f"--no-{name}"
+        aliases = option.get("alias", ())
+        for alias in [aliases] if isinstance(aliases, str) else aliases:
+            yield f"-{alias}" if len(alias) == 1 else f"--{alias}"
+
+
+@cache
+def _cdk_parser() -> dict[str, Any]:
+    """Read what the CDK CLI makes its parser of; its help takes half a second for each command."""
+    registry = ROOT / "node_modules" / "aws-cdk" / "lib" / "cli" / "cli-type-registry.json"
+    parser: dict[str, Any] = json.loads(registry.read_text())
+    return parser
 
 
 def _aws(arguments: list[str]) -> None:
