@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cache
 from types import SimpleNamespace
 from typing import Any, Final
 from unittest.mock import patch
@@ -29,12 +28,16 @@ from moto.stepfunctions.parser.asl.eval.evaluation_details import (
     StateMachineDetails,
 )
 from moto.stepfunctions.parser.asl.eval.program_state import ProgramError
-from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 from moto.stepfunctions.parser.utils import TMP_THREADS
 
 from benchmarks.faults.serving.clock import as_text
-from local.emulator.workflows.interpreter import log_less, pass_reserved_errors_on
+from local.emulator.workflows.interpreter import (
+    copy_documents_directly,
+    log_less,
+    parse_once,
+    pass_reserved_errors_on,
+)
 
 ACCOUNT: Final = "123456789012"
 _ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/workflow"
@@ -65,12 +68,6 @@ def _join_threads() -> None:
     """Wait for calls that go on to their end after an execution was stopped."""
     while TMP_THREADS:
         TMP_THREADS.pop().join()
-
-
-@cache
-def _parsed(definition: str) -> Any:
-    program, _ = AmazonStateLanguageParser.parse(definition)
-    return program
 
 
 @dataclass
@@ -109,7 +106,6 @@ class Interpreter:
         )
         nobody = SimpleNamespace(terminated=lambda: None)
         self._worker = ExecutionWorker(details, nobody, None, {})
-        self._worker._get_evaluation_entrypoint = lambda: _parsed(definition)
         with self._answering():
             self._worker._execution_logic()  # what its thread would do
             _join_threads()
@@ -149,6 +145,8 @@ class Interpreter:
             self.wait(env.states.get_input(), wait_seconds)
 
         pass_reserved_errors_on()
+        parse_once()
+        copy_documents_directly()
         log_less()
         with (
             patch.object(lambda_eval_utils, "_invoke_lambda_function", answer),

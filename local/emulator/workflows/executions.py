@@ -20,7 +20,9 @@ from local.emulator.events.delivery import EventDelivery
 from local.emulator.pace import Pace
 from local.emulator.workflows.identities import WorkflowIdentities
 from local.emulator.workflows.interpreter import (
+    copy_documents_directly,
     log_less,
+    parse_once,
     pass_reserved_errors_on,
     tell_times_as_text,
     wait_at,
@@ -50,6 +52,8 @@ class Workflows:
         wait_at(self.pace)
         tell_times_as_text()
         pass_reserved_errors_on()
+        parse_once()
+        copy_documents_directly()
         log_less()
         self._check_roles()
         self._answer_calls()
@@ -140,19 +144,11 @@ class Workflows:
         self._tell(execution)
 
     def _tell_of_executions(self) -> None:
-        from moto.stepfunctions.parser.backend.execution import (
-            BaseExecutionWorkerCommunication,
-            Execution,
-        )
+        from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
         from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-        begin, run = Execution.start, ExecutionWorker._execution_logic
+        run = ExecutionWorker._execution_logic
         end = BaseExecutionWorkerCommunication.terminated
-
-        @wraps(begin)
-        def start(execution: Any) -> None:
-            begin(execution)
-            self._tell(execution)
 
         @wraps(end)
         def terminated(communication: Any) -> None:
@@ -163,15 +159,15 @@ class Workflows:
 
         @wraps(run)
         def execution_logic(worker: Any) -> None:
+            execution = worker._execution_communication.execution
             try:
+                self._tell(execution)  # here: whoever starts it may find it at its end
                 run(worker)
             except Exception as defect:
                 logging.getLogger(__name__).exception("defect of the interpreter")
-                execution = worker._execution_communication.execution
                 self._end(execution, "FAILED", "States.Runtime", f"{defect}")
                 raise
 
-        Execution.start = start
         BaseExecutionWorkerCommunication.terminated = terminated
         ExecutionWorker._execution_logic = execution_logic
 

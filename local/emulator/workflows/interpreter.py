@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import time
 from datetime import UTC, datetime, timedelta
+from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, Final
 
@@ -12,6 +14,8 @@ from local.emulator.pace import Pace
 
 _RESERVED: Final = "States."
 _TELLING_EVERYTHING: Final = "moto.stepfunctions.parser.asl.component.eval_component"
+_KEPT_DEFINITIONS: Final = 32
+_CONSTANTS: Final = frozenset((str, int, float, bool, type(None)))
 
 
 def wait_at(pace: Pace) -> None:
@@ -87,3 +91,43 @@ def pass_reserved_errors_on() -> None:
 def log_less() -> None:
     """Leave out of the log what writes down a whole definition with each error."""
     logging.getLogger(_TELLING_EVERYTHING).setLevel(logging.CRITICAL)
+
+
+@cache
+def parse_once() -> None:
+    """Keep what definitions and the paths in them are parsed to, which nothing changes.
+
+    Moto parses a definition for each execution, and a path whenever a state reads it: that takes
+    most of the time of an execution.
+    """
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+    from moto.stepfunctions.parser.asl.utils import json_path
+
+    AmazonStateLanguageParser.parse = staticmethod(
+        lru_cache(_KEPT_DEFINITIONS)(AmazonStateLanguageParser.parse)
+    )
+    for module in (json_path, result_path):
+        module.parse = cache(module.parse)
+
+
+def copy_documents_directly() -> None:
+    """Copy what states pass on as the JSON that it is: moto looks for whatever Python can hold."""
+    from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.component.common.string import string_expression
+    from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+    from moto.stepfunctions.parser.asl.component.state.exec.state_map import state_map
+    from moto.stepfunctions.parser.asl.eval import environment, states
+
+    copies = SimpleNamespace(deepcopy=_copy_of)
+    for module in (result_path, string_expression, execute_state, state_map, environment, states):
+        module.copy = copies
+
+
+def _copy_of(value: Any) -> Any:
+    kind = type(value)
+    if kind is dict:
+        return {name: _copy_of(member) for name, member in value.items()}
+    if kind is list:
+        return [_copy_of(element) for element in value]
+    return value if kind in _CONSTANTS else copy.deepcopy(value)
