@@ -169,6 +169,36 @@ def test_a_command_ends_as_it_would_without(
     assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
 
+def test_one_try_tells_for_every_folder_that_is_as_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[object] = []
+    monkeypatch.setattr(confinement, "_holds", tried.append)
+    folders = [tmp_path / name for name in ("one", "two", "closed")]
+    for folder in folders:
+        folder.mkdir()
+        walled(["true"], folder)
+    folders[-1].chmod(0)
+
+    walled(["true"], folders[-1])
+
+    first, second, _, closed = tried
+    assert first == second != closed
+
+
+@needs_walls
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gets into what is another's")
+def test_where_only_privileges_lead_a_command_has_no_walls(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    os.chown(closed, 65534, 65534)
+
+    behind = walled(["true"], closed)
+
+    assert not behind.has_walls
+    assert subprocess.run(behind.command, check=False).returncode == 0
+
+
 _PARENT = """
 import subprocess, sys
 from pathlib import Path

@@ -12,9 +12,9 @@ whoever started it. Three things stand in for the container:
 
 from __future__ import annotations
 
-import json
 import os
 import pwd
+import stat
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -101,26 +101,22 @@ def walled(
     if sys.platform != "linux":
         return Walled([*command], has_walls=False)
     hidden = _hidden()
-    specification = {
-        "walls": True,
-        "network": network,
-        "hidden": hidden,
-        "shown": list(_in_sight([folder, *shown], hidden)),
-        "folder": str(folder.absolute()),
-    }
-    specification["walls"] = _holds(json.dumps(specification))
-    return Walled(
-        [*_program(json.dumps(specification)), *command], has_walls=bool(specification["walls"])
-    )
+    in_sight = list(_in_sight([folder, *shown], hidden))
+    network_or_none = "network" if network else "alone"
+    paths = [str(len(hidden)), *hidden, str(len(in_sight)), *in_sight]
+    has_walls = _holds(("walls", network_or_none, _where_to_try(folder), *paths))
+    walls_or_none = "walls" if has_walls else "none"
+    specification = (walls_or_none, network_or_none, str(folder.absolute()), *paths)
+    return Walled([*_program(specification), *command], has_walls=has_walls)
 
 
-def _program(specification: str) -> list[str]:
+def _program(specification: Iterable[str]) -> list[str]:
     # Isolated: no module of the command's own is imported before the walls are up.
-    return [sys.executable, "-I", "-S", str(_WALLS), specification]
+    return [sys.executable, "-I", "-S", str(_WALLS), *specification]
 
 
 @cache
-def _holds(specification: str) -> bool:
+def _holds(specification: tuple[str, ...]) -> bool:
     """Find out whether the machine lets users have namespaces, and Python runs in them."""
     tried = subprocess.run(
         [*_program(specification), sys.executable, "-I", "-c", ""],
@@ -129,6 +125,28 @@ def _holds(specification: str) -> bool:
         check=False,
     )
     return tried.returncode == 0
+
+
+def _where_to_try(folder: Path) -> str:
+    """Return the root, of which one try tells for all folders, if this one is entered as easily.
+
+    Inside nobody has privileges: what only root gets into outside has to be tried itself.
+    """
+    try:
+        place = folder.resolve(strict=True)
+        is_entered = all(map(_is_entered_without_privileges, (place, *place.parents)))
+    except OSError:
+        is_entered = False
+    return os.sep if is_entered else str(folder.absolute())
+
+
+def _is_entered_without_privileges(folder: Path) -> bool:
+    found = folder.stat()
+    if found.st_uid == os.geteuid():
+        return bool(found.st_mode & stat.S_IXUSR)
+    if found.st_gid in {os.getegid(), *os.getgroups()}:
+        return bool(found.st_mode & stat.S_IXGRP)
+    return bool(found.st_mode & stat.S_IXOTH)
 
 
 def _hidden() -> list[str]:

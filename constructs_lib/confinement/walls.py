@@ -1,6 +1,6 @@
 """Runs a command out of sight of the user's files and of the network, on Linux.
 
-    python walls.py SPECIFICATION COMMAND...
+    python walls.py walls|none network|alone FOLDER COUNT HIDDEN... COUNT SHOWN... COMMAND...
 
 A program of its own: what it does to itself would hold for every thread of the process that started
 it. It ends with that process, and takes along everything that the command started.
@@ -12,17 +12,20 @@ whose files ``/proc`` would show; one of the network holds nothing but itself.
 
 from __future__ import annotations
 
+# Every job and every model's server starts this: enum, pathlib, re and typing would take it longer
+# than all that it does, and json, signal and socket import these.
+import _signal  # type: ignore[import-not-found]  # as Python has it, without enumerations
+import _socket
 import ctypes
 import errno
 import fcntl
-import json
 import os
-import signal
-import socket
 import struct
 import sys
-from pathlib import Path
-from typing import Any, Final, NoReturn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
 
 NO_WALLS: Final = 125
 """Exit code of this program where the system gives no namespaces."""
@@ -40,22 +43,30 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main() -> NoReturn:
     """Run the command, and end as it ends."""
-    specification, command = json.loads(sys.argv[1]), sys.argv[2:]
+    walls, network, folder, *rest = sys.argv[1:]
+    hidden, rest = _counted(rest)
+    shown, command = _counted(rest)
     parent = os.getppid()
-    if not specification["walls"]:
+    if walls == "none":
         _end_with(parent)
         _run(command)
     try:
-        _leave(network=specification["network"])
+        _leave(network=network == "network")
     except OSError as error:
         _give_up(error)
     _end_with(parent)
     read, write = os.pipe()
     if os.fork() == 0:
         os.close(read)
-        _be_the_first(specification, command, write)
+        _be_the_first(folder, hidden, shown, command, write)
     os.close(write)
     _end_as(read)
+
+
+def _counted(arguments: list[str]) -> tuple[list[str], list[str]]:
+    """Take as many arguments as the first one says; returns these and the rest."""
+    end = 1 + int(arguments[0])
+    return arguments[1:end], arguments[end:]
 
 
 def _give_up(error: OSError) -> NoReturn:
@@ -71,7 +82,7 @@ def _check(result: int) -> None:
 
 def _end_with(parent: int) -> None:
     """Be killed when the parent ends, however it does."""
-    _libc.prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    _libc.prctl(_PARENT_DEATH_SIGNAL, _signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it has ended meanwhile
         os._exit(1)
 
@@ -82,31 +93,39 @@ def _leave(*, network: bool) -> None:
     _check(
         _libc.unshare(_NEW_USER | _NEW_MOUNTS | _NEW_PROCESSES | (0 if network else _NEW_NETWORK))
     )
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user or _SOMEBODY} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group or _SOMEBODY} {group} 1")
+    _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{user or _SOMEBODY} {user} 1")
+    _write("/proc/self/gid_map", f"{group or _SOMEBODY} {group} 1")
     if not network:
         _raise_loopback()
 
 
+def _write(path: str, text: str) -> None:
+    with open(path, "w") as file:
+        file.write(text)
+
+
 def _raise_loopback() -> None:
     """Let processes inside talk to each other."""
-    with socket.socket() as any_socket:
-        request = struct.pack("16sh14x", b"lo", 0)
-        answer = fcntl.ioctl(any_socket, _GET_FLAGS, request)
-        (flags,) = struct.unpack_from("h", answer, 16)
-        fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
+    any_socket = _socket.socket()
+    request = struct.pack("16sh14x", b"lo", 0)
+    answer = fcntl.ioctl(any_socket, _GET_FLAGS, request)
+    (flags,) = struct.unpack_from("h", answer, 16)
+    fcntl.ioctl(any_socket, _SET_FLAGS, struct.pack("16sh14x", b"lo", flags | _UP))
+    any_socket.close()
 
 
-def _be_the_first(specification: dict[str, Any], command: list[str], write: int) -> NoReturn:
+def _be_the_first(
+    folder: str, hidden: list[str], shown: list[str], command: list[str], write: int
+) -> NoReturn:
     """Build the walls, run the command, and tell how it ended.
 
     The command is the second process: no signal of its own ends the first.
     """
     _end_with(0)  # the parent is in no namespace of this process
     try:
-        _cover(specification["hidden"], specification["shown"])
-        os.chdir(specification["folder"])
+        _cover(hidden, shown)
+        os.chdir(folder)
     except OSError as error:
         _give_up(error)
     pid = os.fork()
@@ -132,8 +151,8 @@ def _run(command: list[str]) -> NoReturn:
 
 def _leave_signals_to_the_command() -> None:
     """Survive Ctrl-C, which the command gets, too."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
+    for number in (_signal.SIGINT, _signal.SIGQUIT):
+        _signal.signal(number, _signal.SIG_IGN)
 
 
 def _cover(hidden: list[str], shown: list[str]) -> None:
@@ -145,7 +164,7 @@ def _cover(hidden: list[str], shown: list[str]) -> None:
     for folder in hidden:
         _mount("tmpfs", folder, "tmpfs", _NO_SETUID | _NO_DEVICES)
     for path, source in sources.items():
-        _make_place(Path(path), is_folder=os.path.isdir(source))  # noqa: PTH112
+        _make_place(path, is_folder=os.path.isdir(source))
         _mount(source, path, "", _BIND | _RECURSIVE)
     # Last: the sources are found by the view of processes that this replaces.
     _mount("proc", "/proc", "proc", _NO_SETUID | _NO_DEVICES)
@@ -158,12 +177,11 @@ def _refuse_unreadable(sources: dict[str, str]) -> None:
             raise PermissionError(errno.EACCES, "is not to be read without privileges", path)
 
 
-def _make_place(path: Path, *, is_folder: bool) -> None:
-    if is_folder:
-        path.mkdir(parents=True, exist_ok=True)
-    else:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+def _make_place(path: str, *, is_folder: bool) -> None:
+    os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
+    if not is_folder:
+        with open(path, "a"):
+            pass
 
 
 def _mount(source: str, target: str, kind: str, flags: int) -> None:
@@ -178,8 +196,8 @@ def _end_as(read: int) -> NoReturn:
     status = int(told) if told else first
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, signal.SIG_DFL)
+        if number not in (_signal.SIGKILL, _signal.SIGSTOP):
+            _signal.signal(number, _signal.SIG_DFL)
         os.kill(os.getpid(), number)
     os._exit(os.WEXITSTATUS(status))
 

@@ -84,7 +84,7 @@ def run(aws: EmbeddedAws) -> Run:
 
         def has_ended() -> bool:
             told.update(client.describe_execution(executionArn=execution))
-            return told["status"] != "RUNNING"
+            return bool(told["status"] != "RUNNING")
 
         wait_until(has_ended)
         return told
