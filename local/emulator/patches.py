@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from functools import cache, cached_property, partial, wraps
 from threading import Lock
 from typing import Any, Final
 
@@ -31,6 +31,8 @@ _DROPPED_PACKAGE_MEMBERS: Final = (
 )
 _PIPELINE_NAME: Final = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,255}"
 """The pattern of the service model."""
+_OF_ENCRYPTION: Final = "SYMMETRIC_DEFAULT"
+"""What KMS calls the kind of key that it makes unless it is told another."""
 
 
 _registering: Final = Lock()
@@ -331,6 +333,33 @@ def _answer_iam_requests_one_by_one() -> None:
     IamResponse.call_action = call_action
 
 
+class _LatePrivateKey:
+    """A private key that is made once it is asked for something."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def _made(self) -> Any:
+        return self._make()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made, name)
+
+
+def _make_no_private_keys_for_encryption() -> None:
+    """Moto makes a private key with every key: 20 ms of a processor, for none that encrypts."""
+    from moto.kms import models
+
+    generate = models.generate_private_key
+
+    def generate_private_key(key_spec: str) -> Any:
+        make = partial(generate, key_spec)
+        return _LatePrivateKey(make) if key_spec == _OF_ENCRYPTION else make()
+
+    models.generate_private_key = generate_private_key
+
+
 def _keep_queue_policies() -> None:
     """Moto's SetQueueAttributes removes the policy of a queue when other attributes are set."""
     from moto.sqs.models import Queue
@@ -366,6 +395,7 @@ def _name_the_administrator() -> None:
 _PATCHES: Final[Mapping[str, tuple[Callable[[], None], ...]]] = {
     "applicationautoscaling": (install_scaling,),
     "iam": (_answer_iam_requests_one_by_one,),
+    "kms": (_make_no_private_keys_for_encryption,),
     "s3": (
         _leave_bucket_policies_to_the_gate,
         _accept_access_logs_before_the_policy,

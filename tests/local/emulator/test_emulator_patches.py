@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import boto3
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
 from moto.s3.responses import S3Response
 from moto.sagemaker.responses import SageMakerResponse
@@ -45,3 +46,26 @@ def test_versions_of_a_new_group_begin_with_one_whatever_was_before(
             arns.append(package["ModelPackageArn"])
 
     assert [arn.rpartition("/")[2] for arn in arns] == ["1", "1"]
+
+
+def test_a_key_that_encrypts_has_no_private_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    apply_patches("kms")
+    made: list[int] = []
+    make = rsa.generate_private_key
+
+    def generate_private_key(public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+        made.append(key_size)
+        return make(public_exponent, key_size)
+
+    monkeypatch.setattr(rsa, "generate_private_key", generate_private_key)
+    with mock_aws():
+        client = boto3.client("kms", "eu-west-1")
+        client.create_key()
+        before = [*made]
+        signing = client.create_key(KeySpec="RSA_3072", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+        client.sign(KeyId=signing["KeyId"], Message=b"it", SigningAlgorithm="RSASSA_PSS_SHA_256")
+
+    assert before == []
+    assert made == [3072]
