@@ -122,7 +122,7 @@ def other_stack(aws: EmbeddedAws) -> StackDriver:
 ClientAs = Callable[..., Any]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def create_role(aws: EmbeddedAws) -> Callable[..., str]:
     """Create a role with an inline policy, which administrators may assume; returns its ARN."""
 

@@ -127,7 +127,14 @@ class Served:
 
     def describe(self) -> dict[str, Any]:
         """Describe the endpoint."""
-        return dict(self.client.describe_endpoint(EndpointName=self.name))
+        described = dict(self.client.describe_endpoint(EndpointName=self.name))
+        del described["ResponseMetadata"]
+        return described
+
+    @property
+    def configured(self) -> str:
+        """The configuration that serves."""
+        return str(self.describe()["EndpointConfigName"])
 
     def settled(self) -> dict[str, Any]:
         """Describe the endpoint once nothing changes any longer."""
@@ -187,12 +194,36 @@ def permissions(bucket: str) -> list[Statement]:
     ]
 
 
+def _endpoint(aws: EmbeddedAws, bucket: str, create_role: Callable[..., str]) -> Served:
+    role = create_role(*permissions(bucket), trusts=SAGEMAKER)
+    return Served(aws, f"endpoint-{uuid.uuid4().hex[:8]}", bucket, role)
+
+
 @pytest.fixture
 def served(aws: EmbeddedAws, bucket: str, create_role: Callable[..., str]) -> Iterator[Served]:
     """An endpoint that is not created yet, and is gone after the test."""
-    role = create_role(*permissions(bucket), trusts=SAGEMAKER)
-    endpoint = Served(aws, f"endpoint-{uuid.uuid4().hex[:8]}", bucket, role)
+    endpoint = _endpoint(aws, bucket, create_role)
     yield endpoint
     if endpoint.client.list_endpoints(NameContains=endpoint.name)["Endpoints"]:
         endpoint.settled()
         endpoint.delete()
+
+
+@pytest.fixture(scope="session")
+def in_service(aws: EmbeddedAws, create_role: Callable[..., str]) -> Iterator[Served]:
+    """An endpoint that answers with "one", for the next fixture."""
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    aws.client("s3").create_bucket(Bucket=bucket)
+    endpoint = _endpoint(aws, bucket, create_role)
+    endpoint.create(endpoint.version("one"))
+    yield endpoint
+    endpoint.delete()
+
+
+@pytest.fixture
+def unchanged(in_service: Served) -> Iterator[Served]:
+    """An endpoint that answers with "one", for tests that leave it as it is."""
+    before = in_service.describe()
+    yield in_service
+    assert in_service.describe() == before, "a test has changed what others share"
+    assert in_service.answer() == "one"

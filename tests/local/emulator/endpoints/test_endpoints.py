@@ -170,18 +170,16 @@ def test_a_role_that_sagemaker_may_not_assume_is_told(
     assert "cannot be assumed by Amazon SageMaker" in described["FailureReason"]
 
 
-def test_a_model_that_raises_is_an_error_of_the_model(served: Served) -> None:
-    served.create(served.version("one"))
-
+def test_a_model_that_raises_is_an_error_of_the_model(unchanged: Served) -> None:
     with pytest.raises(ClientError) as raised:
-        served.invoke({"y": 1})
+        unchanged.invoke({"y": 1})
 
     response = raised.value.response
     assert response["ResponseMetadata"]["HTTPStatusCode"] == 424
     assert response["Error"]["Code"] == "ModelError"
     assert response["OriginalStatusCode"] == 500
     assert response["OriginalMessage"].startswith("KeyError: 'x' (inference.py line")
-    assert served.answer() == "one"
+    assert unchanged.answer() == "one"
 
 
 def test_a_worker_that_ends_is_replaced(served: Served) -> None:
@@ -204,25 +202,22 @@ def test_a_worker_that_ends_is_replaced(served: Served) -> None:
     assert served.invoke("go on")["Body"].read() == b"still here"
 
 
-def test_a_request_above_the_limit_is_refused(served: Served) -> None:
-    served.create(served.version("one"))
-
+def test_a_request_above_the_limit_is_refused(unchanged: Served) -> None:
     with pytest.raises(ClientError) as raised:
-        served.invoke("x" * 6 * 1024 * 1024)
+        unchanged.invoke("x" * 6 * 1024 * 1024)
 
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 413
 
 
 def test_only_who_may_invokes(
-    served: Served, create_role: Callable[..., str], client_as: Callable[..., Any]
+    unchanged: Served, create_role: Callable[..., str], client_as: Callable[..., Any]
 ) -> None:
-    served.create(served.version("one"))
-    other = f"arn:aws:sagemaker:us-east-1:{served.aws.account_id}:endpoint/another"
+    other = f"arn:aws:sagemaker:us-east-1:{unchanged.aws.account_id}:endpoint/another"
     allowed, denied = (
-        create_role(allow("sagemaker:InvokeEndpoint", arn)) for arn in (served.arn, other)
+        create_role(allow("sagemaker:InvokeEndpoint", arn)) for arn in (unchanged.arn, other)
     )
     request = {
-        "EndpointName": served.name,
+        "EndpointName": unchanged.name,
         "Body": b'{"x": 1}',
         "ContentType": "application/json",
     }

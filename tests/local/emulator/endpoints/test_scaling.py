@@ -26,15 +26,19 @@ OF_SAGEMAKER = {
 }
 
 
+def _target(resource_id: str) -> dict[str, str]:
+    return {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": resource_id,
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+    }
+
+
 @pytest.fixture
 def target(served: Served) -> dict[str, str]:
     """The variant of an endpoint that is in service."""
     served.create(served.version("one"))
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{served.name}/variant/AllTraffic",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
+    return _target(f"endpoint/{served.name}/variant/AllTraffic")
 
 
 def test_an_endpoint_is_registered_with_a_policy_and_deregistered(
@@ -64,12 +68,12 @@ def test_an_endpoint_is_registered_with_a_policy_and_deregistered(
         client.put_scaling_policy(**target, PolicyName="p", PolicyType="TargetTrackingScaling")
 
 
-def test_what_is_not_there_is_not_registered(served: Served, target: dict[str, str]) -> None:
-    client = served.aws.client("application-autoscaling")
+def test_what_is_not_there_is_not_registered(unchanged: Served) -> None:
+    client = unchanged.aws.client("application-autoscaling")
 
-    for name in (f"endpoint/{served.name}/variant/Other", "endpoint/none/variant/AllTraffic"):
+    for name in (f"endpoint/{unchanged.name}/variant/Other", "endpoint/none/variant/AllTraffic"):
         with pytest.raises(ClientError, match=f"The resource {name} does not exist"):
-            client.register_scalable_target(**{**target, "ResourceId": name})
+            client.register_scalable_target(**_target(name))
 
 
 def test_the_type_of_a_scaled_variant_is_not_changed(

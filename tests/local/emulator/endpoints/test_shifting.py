@@ -185,31 +185,24 @@ def test_no_request_is_lost_while_fleets_change(served: Served) -> None:
     ],
 )
 def test_a_policy_that_the_service_refuses_is_refused(
-    served: Served, config: dict[str, Any], message: str
+    unchanged: Served, config: dict[str, Any], message: str
 ) -> None:
-    first = served.version("one")
-    served.create(first)
-
     with pytest.raises(ClientError, match=message):
-        served.update(first, DeploymentConfig=config)
+        unchanged.update(unchanged.configured, DeploymentConfig=config)
 
 
-def test_the_time_of_a_deployment_has_to_be_enough_for_its_waits(served: Served) -> None:
-    first = served.version("one")
-    served.create(first)
+def test_the_time_of_a_deployment_has_to_be_enough_for_its_waits(unchanged: Served) -> None:
     config = blue_green("CANARY", 600, 600, CanarySize=percent(10))
     config["BlueGreenUpdatePolicy"]["MaximumExecutionTimeoutInSeconds"] = 1200
 
     with pytest.raises(ClientError, match="total waiting time of the deployment, 1200 seconds"):
-        served.update(first, DeploymentConfig=config)
+        unchanged.update(unchanged.configured, DeploymentConfig=config)
 
 
-def test_other_names_of_variants_are_not_deployed_with_a_policy(served: Served) -> None:
-    served.create(served.version("one"))
-
+def test_other_names_of_variants_are_not_deployed_with_a_policy(unchanged: Served) -> None:
     with pytest.raises(ClientError, match="have to be the same"):
-        served.update(
-            served.version("two", VariantName="Other"),
+        unchanged.update(
+            unchanged.version("two", VariantName="Other"),
             DeploymentConfig=blue_green("ALL_AT_ONCE", 0),
         )
 
@@ -310,19 +303,16 @@ def test_an_alarm_that_is_set_by_hand_takes_an_update_back(served: Served, alarm
 
 
 def test_alarms_have_to_be_there_and_the_role_has_to_see_them(
-    served: Served, alarms: Alarms, create_role: Callable[..., str]
+    unchanged: Served, create_role: Callable[..., str]
 ) -> None:
-    first = served.version("one")
-    served.create(first)
-    blind = create_role(*permissions(served.bucket)[:-1], trusts=SAGEMAKER)
-    second = served.configuration("", ModelName=served.model("", role=blind))
+    blind = create_role(*permissions(unchanged.bucket)[:-1], trusts=SAGEMAKER)
+    second = unchanged.configuration("", ModelName=unchanged.model("", role=blind))
+    alarm = Alarms(unchanged).create(second, "ModelLatency", Statistic="Sum")
 
     with pytest.raises(ClientError, match=r"Could not find CloudWatch alarm\(s\) none"):
-        served.update(first, DeploymentConfig=baking("none"))
+        unchanged.update(unchanged.configured, DeploymentConfig=baking("none"))
     with pytest.raises(ClientError, match="not authorized to perform: cloudwatch:DescribeAlarms"):
-        served.update(
-            second, DeploymentConfig=baking(alarms.create(second, "ModelLatency", Statistic="Sum"))
-        )
+        unchanged.update(second, DeploymentConfig=baking(alarm))
 
 
 def test_an_alarm_that_is_over_between_two_looks_takes_an_update_back(
