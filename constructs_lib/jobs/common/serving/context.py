@@ -174,7 +174,7 @@ def gpu_numbers() -> list[int]:
     program = shutil.which("nvidia-smi")
     if program is None:
         return []
-    import subprocess  # which takes each worker of a machine without a GPU milliseconds
+    import subprocess  # without a GPU, each worker would import it for nothing
 
     command = [program, "--query-gpu=index", "--format=csv"]
     try:
