@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import random
 import struct
@@ -49,6 +50,7 @@ def spooled(data: bytes, piece: int) -> tuple[io.BytesIO, ZipSpool]:
     return file, spool
 
 
+@functools.lru_cache(8)
 def found_on_the_way(data: bytes, piece: int) -> list[tuple[str, str, tuple[str, ...]]]:
     report = PickleReport()
     file = FileIntake(ContentScanner(report), "model.pt", len(data))
@@ -58,6 +60,7 @@ def found_on_the_way(data: bytes, piece: int) -> list[tuple[str, str, tuple[str,
     return [(each.code, each.name, each.place.path) for each in report.findings]
 
 
+@functools.lru_cache(8)
 def found_at_once(data: bytes) -> list[tuple[str, str, tuple[str, ...]]]:
     return [(each.code, each.name, each.place.path) for each in scan(data).findings]
 
