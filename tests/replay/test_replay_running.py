@@ -9,6 +9,7 @@ import pytest
 
 from constructs_lib.aws.registry import ModelPackage
 from constructs_lib.confinement import walled
+from constructs_lib.jobs.verify_model.worker import Worker, WorkerSilentError
 from constructs_lib.replay.comparing import Comparison
 from constructs_lib.replay.requests import ReplayRequest
 from constructs_lib.replay.running import Replayed, ReplayServers
@@ -95,8 +96,18 @@ def test_a_request_that_ends_a_worker_costs_that_request_only(
 def test_after_a_request_that_is_never_answered_no_more_are_sent(
     s3: ObjectsOfS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("constructs_lib.direct_server.calls.REQUEST_SECONDS", 0.5)
-    hangs = 'time.sleep(60) if data["x"] == 1 else None'
+    receive = Worker.receive
+
+    def until_it_hangs(worker: Worker, seconds: float) -> dict[str, Any]:
+        while True:
+            try:
+                return receive(worker, 0.02)
+            except WorkerSilentError:
+                if any("hangs" in each.read_text() for each in tmp_path.rglob("printed")):
+                    raise
+
+    monkeypatch.setattr(Worker, "receive", until_it_hangs)
+    hangs = 'print("hangs") or time.sleep(60) if data["x"] == 1 else None'
     codes = (CODE.format(scale=1, more=""), CODE.format(scale=1, more=hangs))
 
     found, fields = _replay(
