@@ -113,7 +113,7 @@ FAULTS: Final = (
         file=f"{_JOB}/findings.py",
         before='return [finding for finding in self.findings if finding.severity == "error"]',
         after="return list(self.findings)",
-        tests=(f"{_TESTS}::test_requirements_are_listed_with_an_error",),
+        tests=(f"{_TESTS}::test_answers_that_differ_between_equal_requests_are_a_warning",),
     ),
     PlantedFault(
         breaks="what a server says before the model is loaded counts as an answer",
