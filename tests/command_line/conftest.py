@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.stub import Stubber
 from typer.testing import CliRunner, Result
 
@@ -22,6 +23,7 @@ from commands.health.checks import Check
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.aws import Aws
+from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.compilation import parent as compilation
 from constructs_lib.terminal import side_by_side
 from local.emulator import EmbeddedAws
@@ -57,6 +59,28 @@ def _tools_tell_their_version_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "_tool", tool)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _clients_are_made_once() -> Iterator[None]:
+    """Keep the clients of embedded AWSs: every command makes its own, of hundreds of operations."""
+    make = AwsHandle.client
+    kept: dict[tuple[object, ...], Any] = {}
+
+    def client(
+        handle: AwsHandle, service: str, region: str | None = None, config: Config | None = None
+    ) -> Any:
+        if not handle.is_embedded:
+            return make(handle, service, region, config)
+        options = config and repr(sorted(vars(config).items()))
+        wanted = (handle, service, region, options)
+        if wanted not in kept:
+            kept[wanted] = make(handle, service, region, config)
+        return kept[wanted]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AwsHandle, "client", client)
         yield
 
 
