@@ -4,7 +4,7 @@ The only module that imports ``sagemaker``. The SDK wants a region, credentials 
 while it is merely imported or compiling a definition; every countermeasure is here:
 
 - importing it makes boto3 clients in a class body, so a default boto3 session without AWS stands
-  in while it is imported;
+  in while it is imported, and it defines a thousand models, which are built when they are used;
 - :class:`OfflinePipelineSession` has no credentials to look up, no configuration file to read and
   no default bucket to create;
 - :func:`offline` switches off what the SDK does on each call: the simulation of the role's
@@ -27,6 +27,7 @@ from typing import Any, Final
 
 import boto3
 import botocore.session
+from pydantic._internal._config import config_defaults
 
 from constructs_lib.aws.handle import without_aws_variables
 
@@ -112,9 +113,21 @@ def _root_logger_kept() -> Iterator[None]:
     root.setLevel(level)
 
 
+@contextmanager
+def _models_built_when_used() -> Iterator[None]:
+    """Let pydantic build the SDK's thousand models when they are used: compiling uses few."""
+    original = config_defaults["defer_build"]
+    config_defaults["defer_build"] = True
+    try:
+        yield
+    finally:
+        config_defaults["defer_build"] = original
+
+
 with (
     warnings.catch_warnings(action="ignore"),
     _root_logger_kept(),
+    _models_built_when_used(),
     _without_aws_variables(),
     _replaced(boto3, "DEFAULT_SESSION", _boto_session_without_aws("us-east-1")),
 ):

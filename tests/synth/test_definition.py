@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from constructs_lib.configs import PipelineConfigs
 from constructs_lib.definition import (
@@ -18,6 +19,7 @@ from constructs_lib.deploy_time_values import DeployTimeValues
 from constructs_lib.linter import lint
 from constructs_lib.regions import EU, FE, NA, RegionNames
 from constructs_lib.registration.load_test_request import LoadTestRequestError
+from constructs_lib.steps import sdk
 from constructs_lib.steps.policies import TRAINING_TIMEOUT
 from constructs_lib.steps.verification import VerificationInstanceError, VerificationPythonError
 from local.runner.language.definition import parse_definition
@@ -518,3 +520,19 @@ def test_a_given_artifact_is_packaged_every_time(
     definitions: dict[str, dict[str, Any]],
 ) -> None:
     assert "CacheConfig" not in _step(definitions["existing_model"], "Package")
+
+
+def test_the_sdks_models_are_built_when_they_are_used_and_all_others_at_once() -> None:
+    with sdk._models_built_when_used():
+
+        class OfTheSdk(BaseModel):
+            name: str
+
+    class Own(BaseModel):
+        name: str
+
+    built = {"at once": [each.__pydantic_complete__ for each in (OfTheSdk, Own)]}
+    assert OfTheSdk(name="a").name == "a"
+    built["once used"] = [OfTheSdk.__pydantic_complete__]
+
+    assert built == {"at once": [False, True], "once used": [True]}
