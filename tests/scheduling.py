@@ -8,14 +8,13 @@ from typing import Any
 from xdist.scheduler import LoadFileScheduling
 
 ROOMS = (
-    "tests/security",
-    "tests/synth",
-    "tests/local/runner",
-    "tests/local/emulator",
-    "tests/house",
+    ("tests/security", "tests/synth"),
+    ("tests/local/runner",),
+    ("tests/local/emulator",),
+    ("tests/house",),
 )
-"""Their tests share syntheses of the app, one embedded AWS, or what was read of each file of code:
-two processes would make two."""
+"""Folders whose tests share CDK's Node process and syntheses of the app, one embedded AWS, or what
+was read of each file of code: two processes would make two."""
 
 LONG = (
     "tests/test_pipelines_of_ones_own.py",
@@ -36,7 +35,8 @@ class RoomScheduling(LoadFileScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         path = PurePosixPath(nodeid.partition("::")[0])
-        return next((room for room in ROOMS if path.is_relative_to(room)), str(path))
+        rooms = (room for room in ROOMS if any(path.is_relative_to(folder) for folder in room))
+        return " ".join(next(rooms, (str(path),)))
 
     def _assign_work_unit(self, node: Any) -> None:
         for scope in reversed(LONG):

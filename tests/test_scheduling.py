@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from itertools import chain
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
@@ -29,4 +30,13 @@ def test_what_takes_minutes_begins_first(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_is_scheduled_apart_is_there() -> None:
-    assert all((ROOT / path).exists() for path in (*LONG, *ROOMS))
+    assert all((ROOT / path).exists() for path in (*LONG, *chain(*ROOMS)))
+
+
+def test_the_folders_of_a_room_stay_together() -> None:
+    scheduling = RoomScheduling.__new__(RoomScheduling)
+    files = ("tests/synth/test_costs.py", "tests/security/test_proof.py", "tests/test_git.py")
+
+    scopes = [scheduling._split_scope(f"{file}::test_it[a::b]") for file in files]
+
+    assert scopes == ["tests/security tests/synth"] * 2 + ["tests/test_git.py"]
