@@ -26,6 +26,12 @@ LONG = (
     "tests/hostile/test_hostile_events.py",
     "tests/linter/test_lint_robustness.py",
     "tests/command_line/test_make_torch.py",
+    "tests/deployment/test_earlier_workflow.py",
+    "tests/deployment/test_scaled_endpoints.py",
+    "tests/deployment/test_standing_alarms.py",
+    "tests/jobs/test_package_model_properties.py",
+    "tests/local/test_bootstrapping.py",
+    "tests/payloads/test_own_samples_answered.py",
 )
 """Few tests that take long: begun last, one process would wait for the other to end them."""
 
