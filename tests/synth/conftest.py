@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from tests.example_pipeline import PIPELINES, copy_example, serve_by_pytorch
 
 ROOT = Path(__file__).parents[2]
 
-Synthesize = Callable[..., dict[str, Template]]
+Synthesize = Callable[..., Mapping[str, Template]]
 
 
 def cdk_context(**settings: Any) -> dict[str, Any]:
@@ -30,27 +30,42 @@ def cdk_context(**settings: Any) -> dict[str, Any]:
     return {**context, "model-release": {**context["model-release"], **app_settings}}
 
 
+class _Templates(Mapping[str, Template]):
+    """Reads each template once, when a test asks for it: a test asks for few."""
+
+    def __init__(self, stacks: Sequence[Any]) -> None:
+        self._stacks = {each.stack_name.removeprefix("model-release-"): each for each in stacks}
+        self._read: dict[str, Template] = {}
+
+    def __getitem__(self, name: str) -> Template:
+        if name not in self._read:
+            self._read[name] = Template.from_json(self._stacks[name].template)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stacks)
+
+    def __len__(self) -> int:
+        return len(self._stacks)
+
+
 @pytest.fixture(scope="session")
 def synthesize(tmp_path_factory: pytest.TempPathFactory) -> Synthesize:
     """Synthesize the app; returns the template of each stack by its name without prefix."""
 
-    def run(**settings: Any) -> dict[str, Template]:
+    def run(**settings: Any) -> Mapping[str, Template]:
         app, _ = build_app(
             str(tmp_path_factory.mktemp("cdk.out")),
             cdk_context(**settings),
             builtin_cloud_formation_validation=False,
         )
-        assembly = app.synth()
-        return {
-            stack.stack_name.removeprefix("model-release-"): Template.from_json(stack.template)
-            for stack in assembly.stacks
-        }
+        return _Templates(app.synth().stacks)
 
     return run
 
 
 @pytest.fixture(scope="session")
-def templates(synthesize: Synthesize) -> dict[str, Template]:
+def templates(synthesize: Synthesize) -> Mapping[str, Template]:
     """The templates of the app as it ships."""
     return synthesize()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.synth.example_copies import named_copy
 
 
 @pytest.fixture(scope="module")
-def steps(templates: dict[str, Template]) -> list[dict[str, Any]]:
+def steps(templates: Mapping[str, Template]) -> list[dict[str, Any]]:
     """The steps of the example's definition, with those inside of conditions."""
     stack = templates["pipeline-returns-risk"]
     (pipeline,) = stack.find_resources("AWS::SageMaker::Pipeline").values()
@@ -43,7 +44,7 @@ def _first(line: Line) -> Decimal:
     return line.quantities[0].number
 
 
-def _count(templates: dict[str, Template], kind: str) -> int:
+def _count(templates: Mapping[str, Template], kind: str) -> int:
     return sum(len(template.find_resources(kind)) for template in templates.values())
 
 
@@ -77,7 +78,9 @@ def test_diff_and_the_document_calculate_with_one_price() -> None:
     assert cost.monthly.startswith(f"{line.usd:,.2f} USD")
 
 
-def test_an_idle_deployment_has_the_keys_that_are_counted(templates: dict[str, Template]) -> None:
+def test_an_idle_deployment_has_the_keys_that_are_counted(
+    templates: Mapping[str, Template],
+) -> None:
     assert _count(templates, "AWS::KMS::Key") == _first(_line(idle(EXAMPLE), "KMS keys"))
     for kind in ("AWS::EC2::NatGateway", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"):
         assert _count(templates, kind) == 0
@@ -113,7 +116,7 @@ def test_options_have_the_dashboards_and_alarms_that_are_counted(
 
 
 def test_a_release_runs_the_jobs_and_functions_that_are_counted(
-    steps: list[dict[str, Any]], templates: dict[str, Template]
+    steps: list[dict[str, Any]], templates: Mapping[str, Template]
 ) -> None:
     clusters = {
         step["Name"]: step["Arguments"]["ProcessingResources"]["ClusterConfig"]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,11 @@ from stacks.network import SubnetRangesError, UnknownPrefixListError
 from tests.synth.conftest import cdk_context
 from tests.synth.example_copies import named_copy
 
-Synthesize = Callable[..., dict[str, Template]]
+Synthesize = Callable[..., Mapping[str, Template]]
 
 
 @pytest.fixture(scope="module")
-def network(templates: dict[str, Template]) -> Template:
+def network(templates: Mapping[str, Template]) -> Template:
     return templates["network"]
 
 

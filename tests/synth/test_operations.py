@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ OPERATIONS = {"start_on_upload": True, "schedule": SCHEDULE, "monitoring": True}
 
 
 @pytest.fixture(scope="module")
-def operated(synthesize: Synthesize) -> dict[str, Template]:
+def operated(synthesize: Synthesize) -> Mapping[str, Template]:
     """The templates with everything switched on."""
     return synthesize(
         pipelines={"returns_risk": OPERATIONS}, notifications={"emails": ["ml@example.com"]}
@@ -33,7 +34,7 @@ def operated(synthesize: Synthesize) -> dict[str, Template]:
 
 
 @pytest.fixture(scope="module")
-def stack(operated: dict[str, Template]) -> Template:
+def stack(operated: Mapping[str, Template]) -> Template:
     return operated["pipeline-returns-risk"]
 
 
@@ -48,7 +49,7 @@ def _role_statements(template: Template, role: str) -> dict[str, dict[str, Any]]
     return found
 
 
-def test_by_default_nothing_runs_around_a_pipeline(templates: dict[str, Template]) -> None:
+def test_by_default_nothing_runs_around_a_pipeline(templates: Mapping[str, Template]) -> None:
     assert not [name for name in templates if name.startswith("notifications")]
     stack = templates["pipeline-returns-risk"]
     for kind in (
@@ -63,7 +64,7 @@ def test_by_default_nothing_runs_around_a_pipeline(templates: dict[str, Template
         assert "NotificationConfiguration" not in bucket["Properties"]
 
 
-def test_s3_tells_eventbridge_without_a_custom_resource(operated: dict[str, Template]) -> None:
+def test_s3_tells_eventbridge_without_a_custom_resource(operated: Mapping[str, Template]) -> None:
     storage = operated["storage"]
     storage.has_resource_properties(
         "AWS::S3::Bucket",
@@ -207,7 +208,7 @@ def test_duration_is_compared_with_its_own_history(stack: Template) -> None:
     assert alarm["ComparisonOperator"] == "GreaterThanUpperThreshold"
 
 
-def test_the_topic_is_encrypted_and_takes_tls_only(operated: dict[str, Template]) -> None:
+def test_the_topic_is_encrypted_and_takes_tls_only(operated: Mapping[str, Template]) -> None:
     template = operated["notifications"]
 
     template.has_resource_properties(
@@ -236,7 +237,7 @@ def test_the_topic_is_encrypted_and_takes_tls_only(operated: dict[str, Template]
     )
 
 
-def test_the_topic_tells_when_an_event_was_not_told(operated: dict[str, Template]) -> None:
+def test_the_topic_tells_when_an_event_was_not_told(operated: Mapping[str, Template]) -> None:
     template = operated["notifications"]
     ((queue, _),) = template.find_resources("AWS::SQS::Queue").items()
 
@@ -252,7 +253,7 @@ def test_the_topic_tells_when_an_event_was_not_told(operated: dict[str, Template
 
 
 def test_changes_of_packages_and_of_alarms_in_other_regions_reach_the_home_region(
-    operated: dict[str, Template],
+    operated: Mapping[str, Template],
 ) -> None:
     for name in ("notifications-eu", "notifications-fe"):
         rules = operated[name].find_resources("AWS::Events::Rule").values()
@@ -315,15 +316,15 @@ def test_without_notifications_alarms_are_on_the_dashboard_only(synthesize: Synt
     ],
 )
 def test_the_app_needs_of_quotas_what_the_documents_say(
-    templates: dict[str, Template],
-    operated: dict[str, Template],
+    templates: Mapping[str, Template],
+    operated: Mapping[str, Template],
     kind: str,
     shipped: int,
     added: int,
 ) -> None:
     """The table under "Quotas" in docs/deploy.md; the example has one pipeline, three regions."""
 
-    def count(app: dict[str, Template]) -> int:
+    def count(app: Mapping[str, Template]) -> int:
         return sum(len(template.find_resources(kind)) for template in app.values())
 
     assert count(templates) == shipped

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
 
-Synthesize = Callable[..., dict[str, Template]]
+Synthesize = Callable[..., Mapping[str, Template]]
 
 
 @pytest.fixture(scope="module")
-def stack(templates: dict[str, Template]) -> Template:
+def stack(templates: Mapping[str, Template]) -> Template:
     return templates["pipeline-returns-risk"]
 
 
@@ -48,7 +48,7 @@ def test_the_definition_is_one_substitution_of_scalar_values(stack: Template) ->
 
 
 def test_no_custom_resource_is_deployed_but_the_guard_of_endpoints(
-    templates: dict[str, Template],
+    templates: Mapping[str, Template],
 ) -> None:
     types = {
         resource["Type"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from aws_cdk.assertions import Template
 
@@ -8,7 +10,7 @@ OTHER_REGIONS = ["registry-eu", "registry-fe"]
 
 @pytest.mark.parametrize("stack", ["registry-na", *OTHER_REGIONS])
 def test_each_region_has_the_group_of_each_pipeline(
-    templates: dict[str, Template], stack: str
+    templates: Mapping[str, Template], stack: str
 ) -> None:
     templates[stack].has_resource(
         "AWS::SageMaker::ModelPackageGroup",
@@ -21,7 +23,7 @@ def test_each_region_has_the_group_of_each_pipeline(
 
 @pytest.mark.parametrize("stack", OTHER_REGIONS)
 def test_another_region_has_its_own_key_and_a_bucket_that_is_known_by_name(
-    templates: dict[str, Template], stack: str
+    templates: Mapping[str, Template], stack: str
 ) -> None:
     region = {"registry-eu": "eu-west-1", "registry-fe": "us-west-2"}[stack]
 
@@ -41,11 +43,11 @@ def test_another_region_has_its_own_key_and_a_bucket_that_is_known_by_name(
     )
 
 
-def test_the_home_region_needs_no_second_bucket(templates: dict[str, Template]) -> None:
+def test_the_home_region_needs_no_second_bucket(templates: Mapping[str, Template]) -> None:
     templates["registry-na"].resource_count_is("AWS::S3::Bucket", 0)
 
 
-def test_no_stack_refers_to_another_region(templates: dict[str, Template]) -> None:
+def test_no_stack_refers_to_another_region(templates: Mapping[str, Template]) -> None:
     for name in OTHER_REGIONS:
         template = str(templates[name].to_json())
 

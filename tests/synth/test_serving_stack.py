@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +35,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Pipelines:
 
 
 @pytest.fixture(scope="module")
-def templates(synthesize: Synthesize, served: Pipelines) -> dict[str, Template]:
+def templates(synthesize: Synthesize, served: Pipelines) -> Mapping[str, Template]:
     """An app with one served pipeline."""
     return synthesize(pipelines_dir=served(risk={}))
 
 
 @pytest.fixture(scope="module")
-def on_approval(synthesize: Synthesize, served: Pipelines) -> dict[str, Template]:
+def on_approval(synthesize: Synthesize, served: Pipelines) -> Mapping[str, Template]:
     """The same, with all that an endpoint can have."""
     section = {
         "deploy_on": "approval",
@@ -78,7 +78,7 @@ def _definition(template: Template) -> dict[str, Any]:
 
 
 def test_other_stacks_stay_as_they_are_but_for_keys_of_volumes(
-    synthesize: Synthesize, templates: dict[str, Template], tmp_path: Path
+    synthesize: Synthesize, templates: Mapping[str, Template], tmp_path: Path
 ) -> None:
     named_copy(tmp_path / "risk")
     leave_unserved(tmp_path / "risk")
@@ -94,7 +94,7 @@ def test_other_stacks_stay_as_they_are_but_for_keys_of_volumes(
 
 
 def test_the_workflow_is_named_after_the_pipeline_and_may_call_its_function_only(
-    templates: dict[str, Template],
+    templates: Mapping[str, Template],
 ) -> None:
     template = templates[STACK]
     (machine,) = template.find_resources("AWS::StepFunctions::StateMachine").values()
@@ -107,7 +107,7 @@ def test_the_workflow_is_named_after_the_pipeline_and_may_call_its_function_only
     assert "DeploymentFunction" in str(invoke["Resource"])
 
 
-def test_the_workflow_knows_the_settings(templates: dict[str, Template]) -> None:
+def test_the_workflow_knows_the_settings(templates: Mapping[str, Template]) -> None:
     definition = _definition(templates[STACK])
     settings = definition["States"]["Begin"]["Parameters"]["settings"]
 
@@ -120,7 +120,7 @@ def test_the_workflow_knows_the_settings(templates: dict[str, Template]) -> None
     assert settings["waves"][1][0]["key_arn"].endswith(":alias/model-release-registry")
 
 
-def test_the_deployed_definition_runs(templates: dict[str, Template]) -> None:
+def test_the_deployed_definition_runs(templates: Mapping[str, Template]) -> None:
     """As it stands in the template: what is null must be null there."""
     definition = _definition(templates[STACK])
     text = json.dumps(definition).replace('"Resource": "token"', f'"Resource": "{FUNCTION_ARN}"')
@@ -143,7 +143,7 @@ def test_the_deployed_definition_runs(templates: dict[str, Template]) -> None:
 
 
 def test_each_region_has_a_serving_role_that_reads_its_own_bucket(
-    templates: dict[str, Template],
+    templates: Mapping[str, Template],
 ) -> None:
     roles = templates[STACK].find_resources("AWS::IAM::Role")
     serving = [name for name in roles if name.startswith("ServingRole")]
@@ -160,7 +160,7 @@ def test_each_region_has_a_serving_role_that_reads_its_own_bucket(
 
 
 def test_models_are_made_without_network_only_and_nothing_is_approved(
-    templates: dict[str, Template],
+    templates: Mapping[str, Template],
 ) -> None:
     statements = _statements(templates[STACK], "DeploymentRole")
 
@@ -175,7 +175,7 @@ def test_models_are_made_without_network_only_and_nothing_is_approved(
     assert "Tell" not in statements
 
 
-def test_the_guard_is_deleted_before_everything_else(templates: dict[str, Template]) -> None:
+def test_the_guard_is_deleted_before_everything_else(templates: Mapping[str, Template]) -> None:
     (guard,) = templates[STACK].find_resources("Custom::Endpoints").values()
 
     depends = set(guard["DependsOn"])
@@ -191,7 +191,7 @@ def test_the_guard_is_deleted_before_everything_else(templates: dict[str, Templa
 
 
 def test_an_approval_in_any_region_comes_home_and_starts(
-    on_approval: dict[str, Template],
+    on_approval: Mapping[str, Template],
 ) -> None:
     forwarding = {name for name in on_approval if name.startswith("notifications")}
     assert forwarding == {"notifications-eu", "notifications-fe"}
@@ -206,7 +206,7 @@ def test_an_approval_in_any_region_comes_home_and_starts(
 
 
 def test_with_all_that_an_endpoint_can_have_the_roles_may_more(
-    on_approval: dict[str, Template],
+    on_approval: Mapping[str, Template],
 ) -> None:
     deployment = _statements(on_approval[STACK], "DeploymentRole")
     serving = _statements(on_approval[STACK], "ServingRoleNA")

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 from aws_cdk.assertions import Match, Template
 
-Synthesize = Callable[..., dict[str, Template]]
+Synthesize = Callable[..., Mapping[str, Template]]
 
 
 @pytest.fixture(scope="module")
-def storage(templates: dict[str, Template]) -> Template:
+def storage(templates: Mapping[str, Template]) -> Template:
     return templates["storage"]
 
 
@@ -78,7 +78,7 @@ def test_temporary_and_superseded_objects_expire(storage: Template) -> None:
 
 
 def test_data_outlives_the_stack_unless_told_otherwise(
-    templates: dict[str, Template], synthesize: Synthesize
+    templates: Mapping[str, Template], synthesize: Synthesize
 ) -> None:
     kept = templates["storage"].find_resources("AWS::S3::Bucket").values()
     removed = synthesize(retain_data=False)["storage"].find_resources("AWS::S3::Bucket").values()
