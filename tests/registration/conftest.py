@@ -5,8 +5,8 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from benchmarks.faults.in_process import aws_in_process
 from constructs_lib.regions import EU, NA, RegionCode
 from constructs_lib.registration.file import registration_file
 from constructs_lib.registration.request import RegistrationRequest
@@ -47,7 +47,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, request_file: bytes) -> Iterator[Aws]:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     apply_patches("s3")
     add_lineage()
-    with mock_aws():
+    with aws_in_process():
         services = Aws(
             source=boto3.client("s3"),
             destination=boto3.client("s3", region_name="eu-west-1"),

@@ -11,13 +11,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Final
 from unittest.mock import patch
 
 import boto3
-from moto import mock_aws
 
+from benchmarks.faults.in_process import aws_in_process
 from benchmarks.faults.serving.clock import CLOCK
 from benchmarks.faults.serving.endpoints import FakeServices
 from constructs_lib.jobs.register_model.artifacts import PackagedArtifact, put_artifact
@@ -105,10 +104,10 @@ class ServingWorld:
         """Emulate AWS."""
         for service in ("s3", "sagemaker"):
             apply_patches(service)
-        with patch.dict(os.environ, _ENVIRONMENT), mock_aws():
+        with patch.dict(os.environ, _ENVIRONMENT), aws_in_process():
             for code, region in REGIONS.items():
                 place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
-                s3 = _client("s3", region)
+                s3 = boto3.client("s3", region)
                 s3.create_bucket(Bucket=bucket_of(code), **(place if region != HOME else {}))
                 self.sagemaker(code).create_model_package_group(ModelPackageGroupName=self.group)
             with self.services.installed(), CLOCK.read_by_function():
@@ -116,7 +115,7 @@ class ServingWorld:
 
     def sagemaker(self, code: str) -> Any:
         """Return SageMaker of a region."""
-        return _client("sagemaker", REGIONS[code])
+        return boto3.client("sagemaker", REGIONS[code])
 
     def register(
         self, *, approved: bool = True, verdict: str = "passed", again: int | None = None
@@ -138,7 +137,7 @@ class ServingWorld:
         sha256, folder = hashlib.sha256(content).hexdigest(), f"{PIPELINE}/releases/{self.versions}"
         self._put_artifact(code, content, f"{folder}/model.tar.gz")
         registration = f"{PIPELINE}/registration/{'ab' * 8}"
-        s3 = _client("s3", REGIONS[code])
+        s3 = boto3.client("s3", REGIONS[code])
         evaluation = {"verdict": verdict, "artifact": {"sha256": sha256}}
         files = {
             f"{folder}/manifest.json": json.dumps(_manifest(content)).encode(),
@@ -170,7 +169,7 @@ class ServingWorld:
 
     def _put_artifact(self, code: str, content: bytes, key: str) -> None:
         source = S3Object(bucket_of("NA"), f"tmp/{key}")
-        _client("s3", HOME).put_object(Bucket=source.bucket, Key=source.key, Body=content)
+        boto3.client("s3", HOME).put_object(Bucket=source.bucket, Key=source.key, Body=content)
         put_artifact(
             Copy(source, S3Object(bucket_of(code), key)),
             PackagedArtifact.from_manifest(_manifest(content)),
@@ -224,17 +223,12 @@ class ServingWorld:
         return {each["EndpointConfigName"] for each in listed}
 
 
-@cache
-def _client(service: str, region: str) -> Any:
-    return boto3.client(service, region_name=region)
-
-
 def _clients_of(code: str) -> RegionClients:
-    sagemaker = _client("sagemaker", REGIONS[code])
+    sagemaker = boto3.client("sagemaker", REGIONS[code])
     return RegionClients(
-        home_s3=_client("s3", HOME),
-        home_sagemaker=_client("sagemaker", HOME),
-        s3=_client("s3", REGIONS[code]),
+        home_s3=boto3.client("s3", HOME),
+        home_sagemaker=boto3.client("sagemaker", HOME),
+        s3=boto3.client("s3", REGIONS[code]),
         sagemaker=sagemaker,
         lineage=sagemaker,
     )
