@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,10 +14,8 @@ import boto3
 from benchmarks.faults.in_process import aws_in_process
 from benchmarks.faults.serving.clock import CLOCK
 from benchmarks.faults.serving.endpoints import FakeServices
-from constructs_lib.jobs.register_model.artifacts import PackagedArtifact, put_artifact
+from benchmarks.faults.serving.releases import ReleaseFiles
 from constructs_lib.jobs.register_model.clients import RegionClients
-from constructs_lib.jobs.register_model.events import Copy
-from constructs_lib.jobs.register_model.objects import S3Object
 from local.emulator.patches import apply_patches
 
 HOME: Final = "us-east-1"
@@ -36,7 +29,6 @@ _ENVIRONMENT: Final = {
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_DEFAULT_REGION": HOME,
 }
-_CSV: Final = "payload_text_csv_0.csv"
 
 
 def bucket_of(code: str) -> str:
@@ -127,54 +119,31 @@ class ServingWorld:
         """
         self.versions += 1
         content = f"artifact {again or self.versions}".encode() * 100
+        release = ReleaseFiles(PIPELINE, self.versions, content, verdict, tuple(REGIONS))
         for code in REGIONS:
-            self._register_in(code, content, verdict)
-            if approved:
-                self.decide(self.versions, "Approved", code)
+            release.put(bucket_of(code), bucket_of("NA"), _clients_of(code))
+            self._register_in(code, release, "Approved" if approved else "PendingManualApproval")
         return self.versions
 
-    def _register_in(self, code: str, content: bytes, verdict: str) -> None:
-        sha256, folder = hashlib.sha256(content).hexdigest(), f"{PIPELINE}/releases/{self.versions}"
-        self._put_artifact(code, content, f"{folder}/model.tar.gz")
-        registration = f"{PIPELINE}/registration/{'ab' * 8}"
-        s3 = boto3.client("s3", REGIONS[code])
-        evaluation = {"verdict": verdict, "artifact": {"sha256": sha256}}
-        files = {
-            f"{folder}/manifest.json": json.dumps(_manifest(content)).encode(),
-            f"{folder}/evaluation.json": json.dumps(evaluation).encode(),
-            f"{registration}/registration.json": json.dumps(_registration()).encode(),
-            f"{registration}/payload.tar.gz": _payloads(),
-        }
-        for key, body in files.items():
-            s3.put_object(Bucket=bucket_of(code), Key=key, Body=body)
-        base = f"s3://{bucket_of(code)}"
+    def _register_in(self, code: str, release: ReleaseFiles, status: str) -> None:
+        uris = {name: f"s3://{bucket_of(code)}/{key}" for name, key in release.keys.items()}
         self.sagemaker(code).create_model_package(
             ModelPackageGroupName=self.group,
-            ModelApprovalStatus="PendingManualApproval",
-            SamplePayloadUrl=f"{base}/{registration}/payload.tar.gz",
+            ModelApprovalStatus=status,
+            SamplePayloadUrl=uris["payload"],
             InferenceSpecification={
-                "Containers": [{"Image": "image", "ModelDataUrl": f"{base}/{folder}/model.tar.gz"}],
+                "Containers": [{"Image": "image", "ModelDataUrl": uris["artifact"]}],
                 "SupportedContentTypes": ["text/csv"],
                 "SupportedResponseMIMETypes": ["application/json"],
             },
             CustomerMetadataProperties={
-                "artifact_sha256": sha256,
-                "registration_request": f"{base}/{registration}/registration.json",
-                "packaging_manifest": f"{base}/{folder}/manifest.json",
-                "evaluation": f"{base}/{folder}/evaluation.json",
-                "verification_verdict": verdict,
-                "pipeline_execution_arn": f"arn:aws:sagemaker:{HOME}:{PIPELINE}/{self.versions}",
+                "artifact_sha256": release.sha256,
+                "registration_request": uris["request"],
+                "packaging_manifest": uris["manifest"],
+                "evaluation": uris["evaluation"],
+                "verification_verdict": release.verdict,
+                "pipeline_execution_arn": f"arn:aws:sagemaker:{HOME}:{PIPELINE}/{release.number}",
             },
-        )
-
-    def _put_artifact(self, code: str, content: bytes, key: str) -> None:
-        source = S3Object(bucket_of("NA"), f"tmp/{key}")
-        boto3.client("s3", HOME).put_object(Bucket=source.bucket, Key=source.key, Body=content)
-        put_artifact(
-            Copy(source, S3Object(bucket_of(code), key)),
-            PackagedArtifact.from_manifest(_manifest(content)),
-            clients=_clients_of(code),
-            kms_key_id="alias/key",
         )
 
     def arn(self, number: int, code: str) -> str:
@@ -232,29 +201,3 @@ def _clients_of(code: str) -> RegionClients:
         sagemaker=sagemaker,
         lineage=sagemaker,
     )
-
-
-def _manifest(content: bytes) -> dict[str, Any]:
-    return {
-        "sha256": hashlib.sha256(content).hexdigest(),
-        "crc32": f"{zlib.crc32(content):08x}",
-        "size_bytes": len(content),
-    }
-
-
-def _registration() -> dict[str, Any]:
-    request = {
-        "content_types": ["text/csv"],
-        "response_types": ["application/json"],
-        "output_variables": [["legacy-score", "NUMERIC"]],
-    }
-    return {"schema_version": 1, "regions": {code: {"request": request} for code in REGIONS}}
-
-
-def _payloads() -> bytes:
-    buffer, line = io.BytesIO(), b"1.0,changed_mind\n"
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        member = tarfile.TarInfo(_CSV)
-        member.size = len(line)
-        archive.addfile(member, io.BytesIO(line))
-    return buffer.getvalue()
