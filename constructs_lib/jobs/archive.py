@@ -36,9 +36,12 @@ _ZLIB_NG: Final = Path(sys.prefix, "packaging", "zlib_ng")
 """Its wheel, the same on every machine; a job without it uses the zlib that its Python has."""
 _ITS_LIBRARY: Final = f"{PACKAGE}/package_model/zlib_ng.so"
 _MAIN: Final = """\
-from {package}.{job}.command_line import run
+from {package}.common.importing import compile_once
 
 if __name__ == "__main__":
+    compile_once()
+    from {package}.{job}.command_line import run
+
     run()
 """
 _DATE: Final = (1980, 1, 1, 0, 0, 0)

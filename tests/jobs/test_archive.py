@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import collections
 import io
 import json
 import os
@@ -51,6 +52,38 @@ def test_every_module_of_the_job_is_in_it(job: str) -> None:
         for module in folder.rglob("*.py"):
             name = f"{PACKAGE}/{module.relative_to(FOLDER).as_posix()}"
             assert held[name] == module.read_bytes()
+
+
+COMPILED = """
+import runpy, sys
+
+compiled = []
+sys.addaudithook(lambda event, found: event == "compile" and compiled.append(str(found[1])))
+sys.path.insert(0, sys.argv[1])
+sys.argv = [sys.argv[1], "--help"]
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    print(*(name for name in compiled if name.startswith(sys.argv[0])), sep="\\n", file=sys.stderr)
+"""
+"""Runs an archive, and names each module of it that is compiled, each time that it is."""
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_module_that_is_imported_is_compiled_once(job: str, tmp_path: Path) -> None:
+    program = tmp_path / "job.zip"
+    program.write_bytes(job_archive(job))
+
+    result = subprocess.run(
+        [sys.executable, "-c", COMPILED, program], capture_output=True, text=True, check=True
+    )
+
+    # What is imported before there is anything to see to it is compiled twice.
+    before = ("__init__", "common/__init__", "common/importing")
+    first = {f"{program}/__main__.py", *(f"{program}/{PACKAGE}/{each}.py" for each in before)}
+    counts = collections.Counter(result.stderr.split())
+    assert counts[f"{program}/{PACKAGE}/{job}/command_line.py"] == 1
+    assert {name for name, count in counts.items() if count > 1} <= first
 
 
 def test_nothing_of_a_member_depends_on_the_machine() -> None:
