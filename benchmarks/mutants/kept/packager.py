@@ -83,8 +83,8 @@ FAULTS: Final = (
     PlantedFault(
         breaks="the manifest's CRC-32 is that of the last piece",
         file=f"{_JOB}/new_file.py",
-        before="crc32(data, self.crc32)",
-        after="crc32(data)",
+        before="crc32(span, self.crc32)",
+        after="crc32(span)",
         tests=(f"{_TESTS}::test_the_manifest_describes_the_output",),
     ),
     PlantedFault(

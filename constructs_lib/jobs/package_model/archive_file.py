@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import zlib
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from ..common.formats import no_archive
 from ..common.limits import GIB, KIB, Limits
 from ..common.tar_blocks import BLOCK, ZEROS
 from .errors import RefusedError
-from .inflating import Inflate, Segment
+from .inflating import Inflate, Inflated, Segment
 from .libraries import crc32
 from .reading import ByteSource
 from .tar.fields import checksum_holds
@@ -22,7 +23,7 @@ ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".gz")
 """By which the archive in a folder is known; CDK cuts the names of its assets to ``<hash>.gz``."""
 
 
-def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
+def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Inflated]:
     """Return the unpacked bytes of a ``.tar.gz`` or a plain ``.tar`` file, not yet :func:`checked`.
 
     Raises:
@@ -37,17 +38,17 @@ def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
         raise RefusedError(no_archive(start))
 
 
-def plain(source: ByteSource) -> Iterator[Segment]:
+def plain(source: ByteSource) -> Iterator[Inflated]:
     """Return a file as it is."""
     while True:
         data = source.unread()
         if not data:
             return
         source.skip(len(data))
-        yield Segment(data, source.position)
+        yield Inflated(functools.partial(bytes, data), source.position)
 
 
-def gunzip(source: ByteSource, inflate: Inflate) -> Iterator[Segment]:
+def gunzip(source: ByteSource, inflate: Inflate) -> Iterator[Inflated]:
     """One or more gzip members (RFC 1952), and zeros after them."""
     more = True
     while more:
@@ -97,29 +98,30 @@ def another_gzip_member(source: ByteSource) -> bool:
         source.skip(len(rest))
 
 
-def verified(segments: Iterator[Segment]) -> Iterator[Segment]:
-    """Return the same segments, with each gzip member's size and CRC checked."""
+def verified(inflated: Iterator[Inflated]) -> Iterator[Segment]:
+    """Return the segments, with each gzip member's size and CRC checked."""
     crc, size = 0, 0
-    for segment in segments:
-        crc, size = crc32(segment.data, crc), size + len(segment.data)
+    for segment in inflated:
+        data = segment.read()
+        crc, size = crc32(data, crc), size + len(data)
         if segment.trailer is not None:
             if segment.trailer != (crc, size & 0xFFFFFFFF):
                 raise RefusedError("is damaged: its data does not match its CRC (copy it again)")
             crc, size = 0, 0
-        yield segment
+        yield Segment(data, segment.position, segment.blocks, segment.ends_stream)
 
 
 MAX_CODE_BYTES = GIB
 
 
-def checked(segments: Iterator[Segment], limits: Limits) -> Iterator[Segment]:
-    """Return the same segments, verified, up to the limits of size and compression ratio.
+def checked(inflated: Iterator[Inflated], limits: Limits) -> Iterator[Segment]:
+    """Return the segments, verified, up to the limits of size and compression ratio.
 
     Raises:
         RefusedError: a CRC or a size does not hold, or a limit is reached.
     """
     unpacked = 0
-    for segment in verified(segments):
+    for segment in verified(inflated):
         unpacked += len(segment.data)
         if unpacked > limits.unpacked_bytes:
             raise RefusedError(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ..common.limits import KIB, MIB
 
-READ_BYTES = 256 * KIB
+READ_BYTES = MIB
+STEP_BYTES = 256 * KIB
+"""Segments of what grew by being compressed end at such steps of the input, however it is read."""
 SEGMENT_BYTES = MIB
 """How much to inflate before looking for the next block boundary to cut at."""
 SEGMENT_LIMIT_BYTES = 2 * MIB

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import zlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..common.limits import KIB
 from . import buffers
 from .errors import RefusedError
-from .libraries import ZStream
-from .reading import ByteSource
+from .libraries import ZStream, address
+from .reading import ByteSource, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from .libraries import Library
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class Blocks(NamedTuple):
     """Whole deflate blocks as they stand in the input."""
 
-    compressed: bytes
+    spans: Sequence[Span]
     first_bit: int
     """Where they start in the first byte; bits count from the lowest."""
     end_bit: int
@@ -30,10 +31,11 @@ class Blocks(NamedTuple):
     """How many bytes before them their data may refer to."""
 
 
-class Segment(NamedTuple):
-    """A piece of the unpacked input."""
+class Inflated(NamedTuple):
+    """A segment of the unpacked input, not yet checked."""
 
-    data: bytes
+    read: Callable[[], bytes]
+    """Called once, it returns the data; whoever inflates need not wait until they are copied."""
     position: int
     """How much of the input file was read up to its end."""
     blocks: Blocks | None = None
@@ -43,14 +45,23 @@ class Segment(NamedTuple):
     """At the end of a gzip member: the CRC-32 and the size (modulo 2**32) it promises."""
 
 
+class Segment(NamedTuple):
+    """A segment of the unpacked input."""
+
+    data: bytes
+    position: int
+    blocks: Blocks | None
+    ends_stream: bool
+
+
 class Inflate(Protocol):
     """Inflates one deflate stream, and leaves the source just behind it."""
 
-    def __call__(self, source: ByteSource, /) -> Iterator[Segment]:
+    def __call__(self, source: ByteSource, /) -> Iterator[Inflated]:
         """Return the stream's data; the last segment has ``ends_stream`` set."""
 
 
-def inflate_with_zlib(source: ByteSource) -> Iterator[Segment]:
+def inflate_with_zlib(source: ByteSource) -> Iterator[Inflated]:
     """Inflate one deflate stream with Python's zlib, which does not tell where blocks start."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     while not inflater.eof:
@@ -63,7 +74,8 @@ def inflate_with_zlib(source: ByteSource) -> Iterator[Segment]:
             raise truncated()
         rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
         source.skip(len(chunk) - len(rest))
-        yield Segment(data, source.position, ends_stream=inflater.eof)
+        read = functools.partial(bytes, data)
+        yield Inflated(read, source.position, ends_stream=inflater.eof)
 
 
 def damaged(source: ByteSource, reason: str) -> RefusedError:
@@ -90,12 +102,14 @@ class BlockInflater:
         self._library = library
         self._source = source
         self._stream = ZStream()
-        self._buffer = ctypes.create_string_buffer(buffers.SEGMENT_LIMIT_BYTES)
+        self._spare: list[ctypes.Array[ctypes.c_char]] = []
+        """Buffers whose data were read, in whichever thread."""
+        self._buffer = self._new_buffer()
         self._produced = 0
-        self._taken: list[bytes] = []
+        self._taken: list[Span] = []
         self._taken_bytes = 0
 
-    def segments(self) -> Iterator[Segment]:
+    def segments(self) -> Iterator[Inflated]:
         """Return the segments; the last one has ``ends_stream`` set."""
         if self._library.start(self._stream) != Z_OK:
             raise RefusedError(f"cannot be inflated: {self._library.described} refuses to start")
@@ -104,28 +118,38 @@ class BlockInflater:
         finally:
             self._library.end(self._stream)
 
-    def _segments(self) -> Iterator[Segment]:
+    def _segments(self) -> Iterator[Inflated]:
         at_boundary, first_bit, total = True, 0, 0
         while True:
             status = self._fill(whole=at_boundary)
-            data = ctypes.string_at(self._buffer, self._produced)
-            compressed = b"".join(self._taken)
+            read = functools.partial(self._read, self._buffer, self._produced)
             ends_stream = status == Z_STREAM_END
             found = ends_stream or self._at_boundary()
             unused = 0 if ends_stream else self._stream.data_type & UNUSED_BITS
             blocks = None
             if at_boundary and found:
                 reach = min(total, 32 * KIB)
-                blocks = Blocks(compressed, first_bit, 8 * len(compressed) - unused, reach)
-            yield Segment(data, self._source.position, blocks, ends_stream)
+                size = sum(span.end - span.start for span in self._taken)
+                blocks = Blocks(self._taken, first_bit, 8 * size - unused, reach)
+            yield Inflated(read, self._source.position, blocks, ends_stream)
             if ends_stream:
                 return
-            at_boundary, first_bit, total = found, -unused % 8, total + len(data)
-            self._start(compressed[-1:] if unused else b"")
+            at_boundary, first_bit, total = found, -unused % 8, total + self._produced
+            self._start(with_last_byte=unused > 0)
 
-    def _start(self, partial_byte: bytes) -> None:
+    def _new_buffer(self) -> ctypes.Array[ctypes.c_char]:
+        return ctypes.create_string_buffer(buffers.SEGMENT_LIMIT_BYTES)
+
+    def _read(self, buffer: ctypes.Array[ctypes.c_char], size: int) -> bytes:
+        data = ctypes.string_at(buffer, size)
+        self._spare.append(buffer)
+        return data
+
+    def _start(self, *, with_last_byte: bool) -> None:
+        """Begin the next segment, with the byte that it shares with the one before."""
+        self._buffer = self._spare.pop() if self._spare else self._new_buffer()
         self._produced = 0
-        self._taken = [partial_byte]
+        self._taken = [span.last(1) for span in self._taken[-1:] if with_last_byte]
         self._taken_bytes = 0
 
     def _fill(self, *, whole: bool) -> int:
@@ -133,10 +157,11 @@ class BlockInflater:
         while True:
             full = max(self._produced, self._taken_bytes)
             cut = not whole or full >= buffers.SEGMENT_BYTES
-            room = (buffers.SEGMENT_LIMIT_BYTES if cut else buffers.SEGMENT_BYTES) - self._produced
+            most = buffers.SEGMENT_LIMIT_BYTES if cut else buffers.SEGMENT_BYTES
+            room = most - self._produced
             if full >= buffers.SEGMENT_LIMIT_BYTES or not room:
                 return Z_BUF_ERROR
-            status = self._inflate(Z_BLOCK if cut else Z_NO_FLUSH, room)
+            status = self._inflate(Z_BLOCK if cut else Z_NO_FLUSH, most - self._taken_bytes, room)
             if status == Z_STREAM_END or (cut and self._at_boundary()):
                 return status
 
@@ -146,13 +171,13 @@ class BlockInflater:
         one_more_block = flags & (IN_LAST_BLOCK | AT_BOUNDARY) == AT_BOUNDARY
         return one_more_block and flags & UNUSED_BITS < 8
 
-    def _inflate(self, flush: int, room: int) -> int:
-        """One call of inflate() on the source's current chunk."""
+    def _inflate(self, flush: int, wanted: int, room: int) -> int:
+        """One call of inflate() on the source's current chunk, up to the step with the wanted."""
         chunk, at = self._source.window()
         stream = self._stream
-        stream.next_in = ctypes.cast(ctypes.c_char_p(chunk), ctypes.c_void_p).value or 0
-        stream.next_in += at
-        stream.avail_in = available = len(chunk) - at
+        stream.next_in = address(chunk) + at
+        step = wanted + -(self._source.position + wanted) % buffers.STEP_BYTES
+        stream.avail_in = available = min(len(chunk) - at, step)
         stream.next_out = ctypes.addressof(self._buffer) + self._produced
         stream.avail_out = room
         status = int(self._library.inflate(stream, flush))
@@ -163,8 +188,9 @@ class BlockInflater:
         if status == Z_BUF_ERROR and not available and not self._at_boundary():
             raise truncated()
         self._source.skip(used)
-        self._taken.append(chunk[at : at + used])
-        self._taken_bytes += used
+        if used:
+            self._taken.append(Span(chunk, at, at + used))
+            self._taken_bytes += used
         self._produced += room - stream.avail_out
         return status
 

@@ -15,12 +15,14 @@ import tempfile
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .reading import Span
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ZLIB_NG = "zlib_ng.so"
 """Its file beside this module, in the archive only."""
-_PROBE = b"of which both know the CRC-32"
+_PROBE = Span(b"of which both know the CRC-32", 3, 20)
 
 
 class ZStream(ctypes.Structure):
@@ -53,7 +55,7 @@ class Library(NamedTuple):
     """Prepares to inflate one deflate stream."""
     inflate: Callable[[ZStream, int], int]
     end: Callable[[ZStream], int]
-    crc32: Callable[[bytes, int], int]
+    crc32: Callable[[Span, int], int]
     """Continues a CRC-32."""
 
 
@@ -63,10 +65,16 @@ def library() -> Library | None:
     return _zlib_ng() or _zlib()
 
 
-def crc32(data: bytes | memoryview, value: int = 0) -> int:
+def crc32(data: bytes | Span, value: int = 0) -> int:
     """Continue a CRC-32, as ``zlib.crc32`` does."""
+    span = data if isinstance(data, Span) else Span(data, 0, len(data))
     fastest = library()
-    return fastest.crc32(bytes(data), value) if fastest else zlib.crc32(data, value)
+    return fastest.crc32(span, value) if fastest else _crc32_of_zlib(span, value)
+
+
+def address(chunk: bytes) -> int:
+    """Return where bytes stand in memory, for as long as someone holds them."""
+    return ctypes.cast(ctypes.c_char_p(chunk), ctypes.c_void_p).value or 0
 
 
 def _zlib_ng() -> Library | None:
@@ -78,7 +86,7 @@ def _zlib_ng() -> Library | None:
             file.flush()
             loaded = ctypes.CDLL(file.name)
         loaded.zlibng_version.restype = ctypes.c_char_p
-        loaded.zng_crc32.argtypes = (ctypes.c_uint32, ctypes.c_char_p, ctypes.c_uint32)
+        loaded.zng_crc32.argtypes = (ctypes.c_uint32, ctypes.c_void_p, ctypes.c_uint32)
         loaded.zng_crc32.restype = ctypes.c_uint32
         _declare(loaded, "zng_inflateInit2", ctypes.c_int)
         _declare(loaded, "zng_inflate", ctypes.c_int)
@@ -88,9 +96,9 @@ def _zlib_ng() -> Library | None:
             lambda stream: int(loaded.zng_inflateInit2(stream, -zlib.MAX_WBITS)),
             loaded.zng_inflate,
             loaded.zng_inflateEnd,
-            lambda data, value: int(loaded.zng_crc32(value, data, len(data))),
+            functools.partial(_crc32_of_zlib_ng, loaded),
         )
-        if found.crc32(_PROBE, 0) == zlib.crc32(_PROBE):
+        if found.crc32(_PROBE, 0) == _crc32_of_zlib(_PROBE, 0):
             return found
     return None
 
@@ -115,8 +123,17 @@ def _library_of_zlib(loaded: Any) -> Library:
         lambda stream: int(loaded.inflateInit2_(stream, -zlib.MAX_WBITS, version, size)),
         loaded.inflate,
         loaded.inflateEnd,
-        zlib.crc32,
+        _crc32_of_zlib,
     )
+
+
+def _crc32_of_zlib_ng(loaded: Any, span: Span, value: int) -> int:
+    chunk, start, end = span
+    return int(loaded.zng_crc32(value, address(chunk) + start, end - start))
+
+
+def _crc32_of_zlib(span: Span, value: int) -> int:
+    return zlib.crc32(span.view(), value)
 
 
 def _declare(loaded: Any, name: str, *arguments: Any) -> None:

@@ -13,12 +13,12 @@ from typing import IO, TYPE_CHECKING
 from ..common.limits import MIB
 from .errors import UnwritableError, naming
 from .libraries import crc32
-from .reading import read_chunks
+from .reading import Span, read_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    Output = bytes | memoryview
+    Output = bytes | Sequence[Span] | Future[bytes]
 
 SYNC_BYTES = 16 * MIB
 """How often written data is pushed to the disk, so that the last push has little left to do."""
@@ -62,7 +62,7 @@ class NewFile:
             with contextlib.suppress(FileNotFoundError):
                 path.unlink()
 
-    def write(self, data: Output | Future[bytes]) -> None:
+    def write(self, data: Output) -> None:
         """Append data, soon."""
         self._pending.append(self._writer.submit(self._write, data))
         if len(self._pending) > self.DEPTH:
@@ -86,10 +86,17 @@ class NewFile:
         """Give the file its name."""
         self._partial.replace(self._path)
 
-    def _write(self, item: Output | Future[bytes]) -> None:
-        data = memoryview(item.result() if isinstance(item, Future) else item)
+    def _write(self, item: Output) -> None:
+        whole = item.result() if isinstance(item, Future) else item
+        for span in [Span(whole, 0, len(whole))] if isinstance(whole, bytes) else whole:
+            self._write_span(span)
+        if self._unsynced_bytes >= SYNC_BYTES and (self._sync is None or self._sync.done()):
+            self._start_sync()
+
+    def _write_span(self, span: Span) -> None:
+        data = span.view()
         self._digest.update(data)
-        self.crc32 = crc32(data, self.crc32)
+        self.crc32 = crc32(span, self.crc32)
         self.size_bytes += len(data)
         self._unsynced_bytes += len(data)
         with self._writing():
@@ -97,8 +104,6 @@ class NewFile:
                 self._file = self._partial.open("wb", buffering=0)
             while data:
                 data = data[self._file.write(data) :]
-        if self._unsynced_bytes >= SYNC_BYTES and (self._sync is None or self._sync.done()):
-            self._start_sync()
 
     def _start_sync(self) -> None:
         self._wait_for_sync()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import buffers
 from .errors import RefusedError
@@ -13,6 +13,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 T = TypeVar("T")
+
+
+class Span(NamedTuple):
+    """Some bytes of a chunk, without a copy of them."""
+
+    chunk: bytes
+    start: int
+    end: int
+
+    def view(self) -> memoryview:
+        """Return the bytes."""
+        return memoryview(self.chunk)[self.start : self.end]
+
+    def last(self, count: int) -> Span:
+        """Return the last of the bytes."""
+        return self._replace(start=self.end - count)
 
 
 def read_chunks(file: IO[bytes]) -> Iterator[bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import struct
 import zlib
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..common.limits import KIB
@@ -74,13 +74,11 @@ def deflated(data: bytes, strategy: int) -> bytes:
 class GzipSink:
     """Writes one gzip member out of blocks that are copied and data that is compressed."""
 
-    def __init__(
-        self, write: Callable[[Output | Future[bytes]], None], executor: ThreadPoolExecutor
-    ) -> None:
+    def __init__(self, write: Callable[[Output], None], executor: ThreadPoolExecutor) -> None:
         """Write the header.
 
         Args:
-            write: Takes the output in order, as bytes or as something that will become bytes.
+            write: Takes the output in order, as it is or as something that will become it.
             executor: Where to compress. The result does not depend on how many threads it has.
         """
         self._write = write
@@ -111,7 +109,7 @@ class GzipSink:
         self._count(data)
         self._copy(blocks)
         self._ended = is_last
-        self.copied_bytes += len(blocks.compressed)
+        self.copied_bytes += (blocks.end_bit + 7) // 8
 
     def finish(self) -> None:
         """Write the end of the stream."""
@@ -146,13 +144,17 @@ class GzipSink:
 
     def _copy(self, blocks: Blocks) -> None:
         """Append blocks that start at the very bit of a byte that the output has reached."""
-        whole, rest = divmod(blocks.end_bit, 8)
-        compressed, skipped = blocks.compressed, blocks.first_bit
+        first, *others = blocks.spans
+        skipped = blocks.first_bit
         # No block is shorter than ten bits, so there is at least one whole byte.
-        self._write(self._bits_out(compressed[0] >> skipped, 8 - skipped))
-        self._write(memoryview(compressed)[1:whole])
+        self._write(self._bits_out(first.chunk[first.start] >> skipped, 8 - skipped))
+        spans = [first._replace(start=first.start + 1), *others]
+        last, rest = spans[-1], blocks.end_bit % 8
         if rest:
-            self._bits_out(compressed[whole] & ((1 << rest) - 1), rest)
+            spans[-1] = last._replace(end=last.end - 1)
+        self._write(spans)
+        if rest:
+            self._bits_out(last.chunk[last.end - 1] & ((1 << rest) - 1), rest)
 
 
 class Splicer:
