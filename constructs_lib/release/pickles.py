@@ -11,13 +11,9 @@ from constructs_lib.jobs.common.limits import Limits
 from constructs_lib.jobs.package_model.archive_file import checked, read_archive
 from constructs_lib.jobs.package_model.errors import RefusedError
 from constructs_lib.jobs.package_model.inflating import inflate_with_zlib
+from constructs_lib.jobs.package_model.pickles import OFF, WARN
 from constructs_lib.jobs.package_model.pickles.contents import ContentScanner
-from constructs_lib.jobs.package_model.pickles.findings import (
-    OFF,
-    WARN,
-    PickleReport,
-    told_to_paste,
-)
+from constructs_lib.jobs.package_model.pickles.findings import PickleReport, told_to_paste
 from constructs_lib.jobs.package_model.pickles.intake import ModelIntake
 from constructs_lib.jobs.package_model.pickles.regions import Region
 from constructs_lib.jobs.package_model.reading import ByteSource, read_chunks

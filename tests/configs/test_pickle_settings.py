@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from constructs_lib.configs import PackageStepConfig
 from constructs_lib.jobs.package_model.command_line import parse_arguments
-from constructs_lib.jobs.package_model.pickles.findings import POLICIES
+from constructs_lib.jobs.package_model.pickles import POLICIES
 
 BASE: dict[str, Any] = {"author": "alice", "current_date": "2026-03-14"}
 

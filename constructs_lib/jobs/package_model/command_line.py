@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 from ..common.command_line import Parser
 from ..common.errors import JobError
 from ..common.limits import MIB, Limits
-from .job import PROGRESS_SECONDS, PackagingJob, package, stopping_cleanly
-from .pickles.findings import POLICIES, WARN
-from .serving_files import CONTAINERS
+from .job import CONTAINERS, PROGRESS_SECONDS, PackagingJob, package, stopping_cleanly
+from .pickles import POLICIES, WARN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -107,7 +106,7 @@ def tune() -> None:
     # A thread in need of the interpreter waits this long for another that does not let go of it.
     sys.setswitchinterval(0.0005)
     # glibc keeps freed blocks for reuse up to the size of the largest block freed so far.
-    bytearray(16 * MIB)
+    bytes(16 * MIB)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -9,36 +9,36 @@ import logging
 import os
 import shutil
 import signal
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from ..common.code_members import CODE_FOLDER, CodeMember, code_folders, code_tar
 from ..common.limits import MIB, Limits
 from .archive_file import ARCHIVE_SUFFIXES, checked, read_archive
 from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
-from .inference_code import admit_code, read_code
-from .inflating import Inflate, inflate_with, inflate_with_zlib
-from .inventory import Inventory
+from .inflating import Inflate, Inflated, inflate_with, inflate_with_zlib
 from .libraries import library
-from .new_file import NewFile
-from .pickles.contents import ContentScanner
-from .pickles.findings import OFF, WARN, PickleReport
-from .pickles.intake import ModelIntake
+from .pickles import OFF, WARN
 from .reading import ByteSource, hashed, prefetch, read_chunks
-from .rules import ModelRules
-from .serving_files import ServingFiles
-from .tar.scanner import TarScanner
-from .writing import GzipSink, Splicer
 
+# To inflate takes longest, so that begins as soon as may be: what is not needed for it is imported,
+# and compiled out of the archive, in the functions below, while threads read and inflate the model.
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from ..common.code_members import CodeMember
+    from .new_file import NewFile
+    from .pickles.findings import PickleReport
+    from .pickles.intake import ModelIntake
+    from .rules import ModelRules
+    from .writing import GzipSink
 
 logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 5.0
+CONTAINERS = ("ray",)
+"""Those that look for files of their own in the model's folder."""
 
 
 class PackagingJob(NamedTuple):
@@ -164,8 +164,36 @@ def choose_inflate(job: PackagingJob) -> Inflate:
     return inflate_with(found)
 
 
+class ModelFile(NamedTuple):
+    """The model's archive, of which the first is read and inflated already."""
+
+    path: Path
+    size_bytes: int
+    inflated: Iterator[Inflated]
+    digest: Any
+    """SHA-256 of what was read so far."""
+
+
+@contextlib.contextmanager
+def reading(job: PackagingJob, path: Path) -> Iterator[ModelFile]:
+    """Begin to read and hash the model, and to inflate it: a thread each."""
+    digest = hashlib.sha256()
+    inflate = choose_inflate(job)
+    with contextlib.ExitStack() as stack:
+        with naming(path):
+            file = stack.enter_context(path.open("rb", buffering=0))
+            size_bytes = path.stat().st_size
+        reader = stack.enter_context(ThreadPoolExecutor(1))
+        source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 2))
+        inflater = stack.enter_context(ThreadPoolExecutor(1))
+        inflated = prefetch(read_archive(source, inflate), inflater, 6)
+        yield ModelFile(path, size_bytes, inflated, digest)
+
+
 def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
     """Write the code's members. Returns their SHA-256."""
+    from ..common.code_members import code_tar
+
     digest = hashlib.sha256()
     for piece in code_tar(code):
         digest.update(piece)
@@ -175,6 +203,9 @@ def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
 
 def model_intake(job: PackagingJob, pickles: PickleReport) -> ModelIntake:
     """Return what looks through the model's files; nothing is looked at if the policy is off."""
+    from .pickles.contents import ContentScanner
+    from .pickles.intake import ModelIntake
+
     if job.pickle_policy == OFF:
         return ModelIntake(None)
     scanner = ContentScanner(
@@ -187,33 +218,40 @@ def model_intake(job: PackagingJob, pickles: PickleReport) -> ModelIntake:
 
 
 def copy_model(
-    model: Path, job: PackagingJob, sink: GzipSink, rules: ModelRules, pickles: PickleReport
+    model: ModelFile, job: PackagingJob, sink: GzipSink, rules: ModelRules, pickles: PickleReport
 ) -> str:
     """Write the model's members. Returns the SHA-256 of the whole archive."""
+    from .tar.scanner import TarScanner
+    from .writing import Splicer
+
     intake = model_intake(job, pickles)
     scanner = TarScanner(intake.noting(rules.visit))
     splicer = Splicer(scanner, sink)
-    inflate = choose_inflate(job)
-    digest = hashlib.sha256()
-    progress = Progress(model.stat().st_size, job.progress_seconds)
-    with naming(model), model.open("rb", buffering=0) as file, contextlib.closing(intake):
-        # Reading and hashing, inflating, and everything else: one thread each.
-        with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as inflater:
-            source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 4))
-            segments = prefetch(read_archive(source, inflate), inflater, 3)
-            for segment in checked(segments, job.limits):
-                splicer.add(segment)
-                intake.feed(segment.data)
-                progress.update(segment.position)
+    progress = Progress(model.size_bytes, job.progress_seconds)
+    with naming(model.path), contextlib.closing(intake):
+        for segment in checked(model.inflated, job.limits):
+            splicer.add(segment)
+            intake.feed(segment.data)
+            progress.update(segment.position)
         scanner.finish()
         rules.finish()
         pickles.log(job.pickle_policy)
         pickles.check(job.pickle_policy)
-    return digest.hexdigest()
+    return str(model.digest.hexdigest())
 
 
-def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, Any]:
+def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[str, Any]:
     """Write all of the packaged archive. Returns its manifest."""
+    import tempfile
+
+    from ..common.code_members import CODE_FOLDER, code_folders
+    from .inference_code import admit_code, read_code
+    from .inventory import Inventory
+    from .pickles.findings import PickleReport
+    from .rules import ModelRules
+    from .serving_files import ServingFiles
+    from .writing import GzipSink
+
     with contextlib.ExitStack() as stack:
         compressors = stack.enter_context(ThreadPoolExecutor(min(os.cpu_count() or 1, 4)))
         unpacked_code = stack.enter_context(
@@ -223,7 +261,7 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
         check_entry_point(job, code)
         serving = ServingFiles.of(job.serving, job.entry_point, job.serving_workers)
         added_bytes = sum(member.size for member in code) + serving.size_bytes
-        check_disk(job.output, model.stat().st_size + added_bytes)
+        check_disk(job.output, model.size_bytes + added_bytes)
         inventory = Inventory(job.limits.members)
         with naming(job.code):
             admit_code(code, inventory)
@@ -249,7 +287,7 @@ def write_archive(job: PackagingJob, model: Path, output: NewFile) -> dict[str, 
         "member_count": len(code_folders(code)) + len(code) + serving.count + rules.member_count,
         "code_sha256": code_sha256,
         "source_sha256": source_sha256,
-        "source_size_bytes": model.stat().st_size,
+        "source_size_bytes": model.size_bytes,
         "pickles": pickles.facts(job.pickle_policy),
         **serving.facts(),
     }
@@ -271,11 +309,14 @@ def package(job: PackagingJob) -> None:
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
     with contextlib.ExitStack() as stack:
+        model_file = stack.enter_context(reading(job, model))
+        from .new_file import NewFile
+
         files = [stack.enter_context(NewFile(path)) for path in outputs]
         output = files[0]
         manifest_files = files[1 : 1 + len(job.manifests)]
         copies = files[1 + len(job.manifests) :]
-        manifest = write_archive(job, model, output)
+        manifest = write_archive(job, model_file, output)
         for manifest_file in manifest_files:
             manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
         for copy, source in zip(copies, to_copy.values()):  # noqa: B905 strict is 3.10

@@ -31,7 +31,7 @@ class NewFile:
     error.
     """
 
-    DEPTH = 12
+    DEPTH = 6
     """How many pieces may wait to be written."""
 
     def __init__(self, path: Path) -> None:

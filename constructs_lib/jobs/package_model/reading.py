@@ -48,19 +48,23 @@ def hashed(chunks: Iterator[bytes], digest: Any) -> Iterator[bytes]:
 
 
 def prefetch(items: Iterator[T], executor: ThreadPoolExecutor, depth: int) -> Iterator[T]:
-    """Yield the same items, made ahead of time by an executor of one thread.
+    """Return the same items, made ahead of time by an executor of one thread, from now on.
 
     Errors arrive in place of the item they prevented.
     """
     pending: collections.deque[Future[T | None]] = collections.deque(
         executor.submit(next, items, None) for _ in range(depth)
     )
-    while True:
-        item = pending.popleft().result()
-        if item is None:
-            return
-        pending.append(executor.submit(next, items, None))
-        yield item
+
+    def made() -> Iterator[T]:
+        while True:
+            item = pending.popleft().result()
+            if item is None:
+                return
+            pending.append(executor.submit(next, items, None))
+            yield item
+
+    return made()
 
 
 class ByteSource:

@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from .inventory import Inventory
     from .writing import GzipSink
 
-RAY = "ray"
-CONTAINERS = (RAY,)
-"""Those that look for files of their own in the model's folder."""
-
 
 class ServingFiles:
     """The files that a container needs at the root of the archive, none for most containers."""
@@ -36,7 +32,7 @@ class ServingFiles:
         """Return the files of a container.
 
         Args:
-            container: One of :data:`CONTAINERS`, or None.
+            container: One of :data:`~.job.CONTAINERS`, or None.
             entry_point: The file of the code that has the functions.
             workers: How many processes answer; None leaves it to the machine.
 

@@ -7,3 +7,7 @@ program names. Here such programs are followed with values that only stand for t
 
 What is found goes to a ``PickleReport``. Nothing of the model is imported or called.
 """
+
+REFUSE, WARN, OFF = "refuse", "warn", "off"
+POLICIES = (REFUSE, WARN, OFF)
+"""What becomes of a model whose files could run code when they are loaded."""

@@ -24,11 +24,9 @@ from .compressed import (
     unreadable_format,
 )
 from .findings import PickleFinding, PickleReport, Place
-from .globals import NameRules
 from .layouts import NUMPY_MAGIC, holds_objects, numpy_data_start
-from .machine import Fuel
+from .opcodes import OPCODES
 from .regions import HoleError, Region
-from .streams import PickleScan, may_be_pickle
 from .zip_directory import (
     DEFLATED,
     END,
@@ -41,10 +39,12 @@ from .zip_directory import (
     ends_as_zip,
 )
 
+# What follows pickles is imported by the functions that do: most models have only few, if any.
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from ..tar.members import Member
+    from .machine import Fuel
 
 HEAD_BYTES = 4 * KIB
 """By which it is decided what a file is."""
@@ -99,6 +99,20 @@ def is_zip(head: bytes) -> bool:
     return head.startswith((LOCAL, END))
 
 
+def may_be_pickle(head: bytes, size: int) -> bool:
+    """Whether a reader of pickles would do anything with a file, by its first bytes.
+
+    Args:
+        head: Its beginning.
+        size: How many bytes it has in all.
+    """
+    if not head or head[0] not in OPCODES:
+        return False
+    from .streams import begins_as_pickle
+
+    return begins_as_pickle(head, size)
+
+
 def holds_more(head: bytes, size: int) -> bool:
     """Whether a file has to be looked through, by its first bytes."""
     return (
@@ -136,7 +150,8 @@ class ContentScanner:
         self._own_names = frozenset(own_names)
         self._folder = folder
         self._limits = limits
-        self._fuel = Fuel(opcodes)
+        self._opcodes = opcodes
+        self._fuel: Fuel | None = None
         self._packed_bytes = 0
         self._unpacked_bytes = 0
 
@@ -196,6 +211,12 @@ class ContentScanner:
             raise
 
     def _read_pickles(self, content: Content, head: bytes) -> bool:
+        from .globals import NameRules
+        from .machine import Fuel
+        from .streams import PickleScan
+
+        if self._fuel is None:
+            self._fuel = Fuel(self._opcodes)
         rules = NameRules(self._own_names, content.torchscript)
         scan = PickleScan(content.region, content.place, rules, self.report, self._fuel)
         scan.run(expected=content.expected)

@@ -7,14 +7,13 @@ import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import RefusedError, shown
+from . import REFUSE, WARN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 logger = logging.getLogger(__name__)
 
-REFUSE, WARN, OFF = "refuse", "warn", "off"
-POLICIES = (REFUSE, WARN, OFF)
 MAX_FINDINGS = 200
 """How many are kept; the rest is counted."""
 MAX_FACTS = 20

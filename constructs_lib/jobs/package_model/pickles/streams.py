@@ -15,7 +15,7 @@ from .globals import ALLOWED, DANGEROUS, NameRules, is_dangerous
 from .joblib_arrays import OBJECTS, UnclearArrayError, following_array
 from .layouts import raw_bytes_after
 from .machine import FRAME_CROSSED, Fuel, Machine
-from .opcodes import MAX_PROTOCOL, OPCODES, PROTO
+from .opcodes import MAX_PROTOCOL, PROTO
 from .regions import BrokenPickleError, ByteReader, Region
 from .stack import TooLargeToFollowError
 from .values import OPAQUE, Global
@@ -71,17 +71,10 @@ def follow(machine: Machine) -> Walk:
     return Walk(machine)
 
 
-def may_be_pickle(head: bytes, size: int) -> bool:
-    """Whether a reader of pickles would do anything with a file, by its first bytes.
-
-    Args:
-        head: Its beginning.
-        size: How many bytes it has in all.
-    """
+def begins_as_pickle(head: bytes, size: int) -> bool:
+    """Whether a file that begins with an opcode may be a pickle: see ``may_be_pickle``."""
     if is_marked(head):
         return True
-    if not head or head[0] not in OPCODES:
-        return False
     reader = ByteReader(Region(io.BytesIO(head), 0, size))
     walk = follow(Machine(reader, Fuel(len(head) + 1), lenient=False))
     return walk.stopped or walk.tells or reader.ran_out
