@@ -272,7 +272,7 @@ def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[
         pickles = PickleReport()
         source_sha256 = copy_model(model, job, sink, rules, pickles)
         sink.finish()
-        sha256 = output.complete()
+        sha256 = output.written()
     logger.info(
         "left out %d old members of %s/; %.0f %% of the output was copied as it is",
         rules.replaced_count,
@@ -321,6 +321,8 @@ def package(job: PackagingJob) -> None:
             manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
         for copy, source in zip(copies, to_copy.values()):  # noqa: B905 strict is 3.10
             copy.write_all(source)
+        for file in files[1:]:
+            file.written()
         for file in files:
             file.complete()
         ignore_signals()

@@ -74,13 +74,16 @@ class NewFile:
             for chunk in read_chunks(file):
                 self.write(chunk)
 
-    def complete(self) -> str:
-        """Wait until all is on the disk. Returns the SHA-256 of it."""
-        while self._pending:
-            self._pending.popleft().result()
-        self._writer.submit(self._start_sync).result()
-        self._wait_for_sync()
+    def written(self) -> str:
+        """Wait until all is written; it goes to the disk meanwhile. Returns the SHA-256 of it."""
+        self._wait_for_writes()
+        self._pending.append(self._writer.submit(self._start_sync))
         return self._digest.hexdigest()
+
+    def complete(self) -> None:
+        """Wait until all is on the disk, which is :meth:`written`."""
+        self._wait_for_writes()
+        self._wait_for_sync()
 
     def commit(self) -> None:
         """Give the file its name."""
@@ -104,6 +107,10 @@ class NewFile:
                 self._file = self._partial.open("wb", buffering=0)
             while data:
                 data = data[self._file.write(data) :]
+
+    def _wait_for_writes(self) -> None:
+        while self._pending:
+            self._pending.popleft().result()
 
     def _start_sync(self) -> None:
         self._wait_for_sync()
