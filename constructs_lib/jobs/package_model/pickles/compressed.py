@@ -49,13 +49,14 @@ MAGIC = (
     (b"\x5d\0", XZ),
     (OLD_JOBLIB, OLD),
 )
+_MAGICS = tuple(magic for magic, _ in MAGIC)
 UNREADABLE = {b"\x04\x22\x4d\x18": "LZ4", b"\x28\xb5\x2f\xfd": "Zstandard"}
-"""Formats of loaders that the standard library cannot read."""
+"""Formats of loaders that the standard library cannot read, by their first four bytes."""
 
 
 def compression_of(head: bytes) -> Compression | None:
     """How a file is compressed, by its first bytes."""
-    for magic, compression in MAGIC:
+    for magic, compression in MAGIC if head.startswith(_MAGICS) else ():
         if head.startswith(magic) and _unpacks(compression, head):
             return compression
     is_zlib = (
@@ -66,7 +67,7 @@ def compression_of(head: bytes) -> Compression | None:
 
 def unreadable_format(head: bytes) -> str | None:
     """Return what a file is compressed with, if nothing here can unpack it."""
-    return next((name for magic, name in UNREADABLE.items() if head.startswith(magic)), None)
+    return UNREADABLE.get(head[:4])
 
 
 def _unpacks(compression: Compression, head: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import tempfile
@@ -164,6 +165,14 @@ class ContentScanner:
         except HoleError:
             what = "is a zip file with something where its headers say that there are weights"
             self.note("zip-hidden-bytes", what, content.place)
+
+    def scan_small(self, data: bytes, path: str) -> None:
+        """Look through a file of which all is at hand; most hold nothing to look through."""
+        size = len(data)
+        if ends_as_zip(data[-TAIL_BYTES:], size) or holds_more(data[:HEAD_BYTES], size):
+            self.scan(Region(io.BytesIO(data), 0, size), path)
+        else:
+            self._packed_bytes += size
 
     def open_spool(self, size: int) -> IO[bytes]:
         """Return a temporary file, in memory while it is small.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import bisect
 import collections
-import io
 import re
 from typing import IO, TYPE_CHECKING
 
@@ -316,6 +315,11 @@ class FileIntake:
         self._seen = 0
         self._spool: IO[bytes] | ZipSpool | None = None
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it has passed."""
+        return self._seen == self._size
+
     def feed(self, data: bytes) -> None:
         """Take the next piece."""
         before, self._seen = self._seen, self._seen + len(data)
@@ -349,7 +353,7 @@ class FileIntake:
             self._scanner.scan(Region(self._spool, 0, self._size), self._path)
             self.close()
         elif self._is_small:
-            self._scanner.scan(Region(io.BytesIO(self._kept), 0, self._size), self._path)
+            self._scanner.scan_small(bytes(self._kept), self._path)
         elif ends_as_zip(bytes(self._kept), self._size):
             what = "ends as a zip file and does not begin as one"
             self._scanner.note("zip-hidden-bytes", what, Place((self._path,)))
@@ -392,14 +396,23 @@ class ModelIntake:
         while self._scanner and self._members and self._members[0].data_start < self._position:
             member = self._members[0]
             end = member.data_start + member.size
-            if self._file is None:
-                self._file = FileIntake(self._scanner, member.path, member.size)
-            self._file.feed(data[max(0, member.data_start - start) : end - start])
+            piece = data[max(0, member.data_start - start) : end - start]
+            if len(piece) == member.size <= TAIL_BYTES:
+                self._scanner.scan_small(piece, member.path)
+            else:
+                self._feed_file(self._scanner, member, piece)
             if end > self._position:
                 return
+            self._members.popleft()
+
+    def _feed_file(self, scanner: ContentScanner, member: Member, piece: bytes) -> None:
+        """Take a part of a file, or a large one."""
+        if self._file is None:
+            self._file = FileIntake(scanner, member.path, member.size)
+        self._file.feed(piece)
+        if self._file.is_complete:
             self._file.finish()
             self._file = None
-            self._members.popleft()
 
     def close(self) -> None:
         """Give up the file that is on its way."""
