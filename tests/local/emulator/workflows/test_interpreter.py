@@ -30,11 +30,14 @@ def _chosen(path: str, comment: str) -> dict[str, Any]:
 def test_a_definition_is_parsed_once_and_read_anew_for_each_input(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    definition, parsed = _chosen("$.of.one", "parsed once"), []
+    definition, parsed = _chosen("$.of.one", "parsed once"), list[ASLParser]()
     parse = ASLParser.state_machine
-    monkeypatch.setattr(
-        ASLParser, "state_machine", lambda parser: parsed.append(parser) or parse(parser)
-    )
+
+    def note(parser: ASLParser) -> Any:
+        parsed.append(parser)
+        return parse(parser)
+
+    monkeypatch.setattr(ASLParser, "state_machine", note)
 
     outputs = [_execute(definition, {"of": {"one": given}}).output for given in (1, [2])]
 
