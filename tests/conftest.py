@@ -24,6 +24,7 @@ from tests.scheduling import RoomScheduling
 from tests.synth.app_copy import BEFORE_ANY_END, copy_app
 from tests.warm import compiler, emulator
 
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 _LOCAL_HOSTS = {"127.0.0.1", "localhost", "::1", "0.0.0.0"}
 
 _OF_WHOEVER_RUNS_THE_TESTS = {
@@ -61,13 +62,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> RoomScheduli
 def pytest_collection() -> Generator[None, object, object]:
     """Look for no garbage while modules are imported, and later in nothing that these brought.
 
-    There is none to speak of, and looking for it took a fifth of the time.
+    There is none to speak of, and looking for it took a fifth of the time; and as often as Python
+    does, a twentieth of the tests that emulate AWS.
     """
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
         gc.enable()
 
 

@@ -9,7 +9,8 @@ what moto finds out anew at each request about itself.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from typing import Any, Final
@@ -17,21 +18,26 @@ from unittest.mock import patch
 
 import boto3
 from botocore.auth import STREAMING_UNSIGNED_PAYLOAD_TRAILER
-from botocore.awsrequest import create_request_object
+from botocore.awsrequest import AWSPreparedRequest, create_request_object
 from botocore.config import Config
 from botocore.endpoint import Endpoint
 from botocore.httpchecksum import AwsChunkedWrapper
+from botocore.useragent import UserAgentString
 from moto import mock_aws
-from moto.core import responses
-from moto.core.base_backend import BaseBackend
+from moto.backend_index import backend_url_patterns
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID, responses
+from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.exceptions import HTTPException
+from moto.core.request import normalize_request
 from moto.core.serialize import DEFAULT_ALIAS_PROVIDERS, XFormedAttributePicker
 
 _make_client: Final = boto3.client
-_find_urls: Final[Any] = BaseBackend.__dict__["urls"]
 _find_names: Final[Any] = XFormedAttributePicker.get_possible_keys
 _clients: Final[dict[tuple[str, str, Config | None], tuple[Any, Any]]] = {}
 """With what their handlers are looked up in, which is made anew where one is added."""
-_urls: Final[dict[type[BaseBackend], dict[str, Any]]] = {}
+_services: Final[dict[str, Callable[..., Any]]] = {}
+"""What answers requests, by their URLs."""
 _names: Final[dict[tuple[object, ...], tuple[str, ...]]] = {}
 
 
@@ -43,7 +49,8 @@ def aws_in_process() -> Iterator[None]:
         for owner, name, instead in (
             (boto3, "client", _client),
             (Endpoint, "make_request", _send_once),
-            (BaseBackend, "urls", property(_urls_of)),
+            (UserAgentString, "to_string", lambda _agent: "nobody"),
+            (BotocoreStubber, "process_request", _answer),
             (XFormedAttributePicker, "get_possible_keys", _names_of),
             (responses, "method_names_from_class", cache(responses.method_names_from_class)),
         ):
@@ -74,12 +81,24 @@ def _send_once(endpoint: Endpoint, operation_model: Any, request: dict[str, Any]
     return answer
 
 
-def _urls_of(backend: BaseBackend) -> dict[str, Any]:
-    """Return the patterns of a service's URLs: moto writes them, and imports those of S3, anew."""
-    kind = type(backend)
-    if kind not in _urls:
-        _urls[kind] = _find_urls.fget(backend)
-    return _urls[kind]
+def _answer(_stubber: Any, request: AWSPreparedRequest) -> Any:
+    """Let the service of a URL answer, as moto does, which looks for it among all each time."""
+    url = request.url.partition("?")[0]
+    if url not in _services:
+        _services[url] = next(_services_of(url))
+    asked = normalize_request(request)
+    try:
+        return _services[url](asked, asked.raw_url, asked.headers)
+    except HTTPException as refusal:
+        return refusal.code, refusal.get_headers(), refusal.get_body()
+
+
+def _services_of(url: str) -> Iterator[Callable[..., Any]]:
+    for service, pattern in backend_url_patterns:
+        if pattern.match(url):
+            backends = get_backend(service)[DEFAULT_ACCOUNT_ID]
+            backend = backends["us-east-1" if "us-east-1" in backends else "aws"]
+            yield from (answer for path, answer in backend.urls.items() if re.match(path, url))
 
 
 def _names_of(picker: Any, context: Any) -> tuple[str, ...]:

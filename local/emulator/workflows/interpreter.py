@@ -103,9 +103,14 @@ def parse_once() -> None:
     from moto.stepfunctions.parser.asl.component.common.path import result_path
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.utils import json_path
+    from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-    AmazonStateLanguageParser.parse = staticmethod(
-        lru_cache(_KEPT_DEFINITIONS)(AmazonStateLanguageParser.parse)
+    @lru_cache(_KEPT_DEFINITIONS)
+    def program_of(definition: str) -> Any:
+        return AmazonStateLanguageParser.parse(definition)[0]
+
+    ExecutionWorker._get_evaluation_entrypoint = lambda worker: program_of(
+        worker._evaluation_details.state_machine_details.definition
     )
     for module in (json_path, result_path):
         module.parse = cache(module.parse)
