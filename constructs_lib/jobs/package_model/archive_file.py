@@ -7,14 +7,11 @@ import struct
 import zlib
 from typing import TYPE_CHECKING
 
-from ..common.formats import no_archive
 from ..common.limits import GIB, KIB, Limits
-from ..common.tar_blocks import BLOCK, ZEROS
 from .errors import RefusedError
 from .inflating import Inflate, Inflated, Segment
 from .libraries import crc32
 from .reading import ByteSource
-from .tar.fields import checksum_holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,9 +29,24 @@ def read_archive(source: ByteSource, inflate: Inflate) -> Iterator[Inflated]:
     start = source.unread()
     if start.startswith(b"\x1f\x8b"):
         yield from gunzip(source, inflate)
-    elif len(start) >= BLOCK and (start[:BLOCK] == ZEROS or checksum_holds(start[:BLOCK])):
-        yield from plain(source)
     else:
+        check_plain(start)
+        yield from plain(source)
+
+
+def check_plain(start: bytes) -> None:
+    """Refuse what begins as no tar archive does.
+
+    Raises:
+        RefusedError: tells what it is.
+    """
+    # What is gzip-compressed, as most models are, begins to be inflated without these.
+    from ..common.formats import no_archive
+    from ..common.tar_blocks import BLOCK, ZEROS
+    from .tar.fields import checksum_holds
+
+    block = start[:BLOCK]
+    if len(block) < BLOCK or not (block == ZEROS or checksum_holds(block)):
         raise RefusedError(no_archive(start))
 
 
