@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from ..common.limits import MIB
+from . import buffers
 from .errors import UnwritableError, naming
 from .libraries import crc32
 from .reading import Span, read_chunks
@@ -24,6 +25,13 @@ SYNC_BYTES = 16 * MIB
 """How often written data is pushed to the disk, so that the last push has little left to do."""
 
 
+def waiting_bytes(data: Output) -> int:
+    """Return how much waits to be written; of what is being compressed it is not known yet."""
+    if isinstance(data, Future):
+        return buffers.SEGMENT_BYTES // 2
+    return len(data) if isinstance(data, bytes) else sum(span.end - span.start for span in data)
+
+
 class NewFile:
     """A file that appears under its name only when it is complete.
 
@@ -31,8 +39,8 @@ class NewFile:
     error.
     """
 
-    DEPTH = 6
-    """How many pieces may wait to be written."""
+    WAITING_BYTES = 4 * MIB
+    """How much may wait to be written, while what stands before it is compressed."""
 
     def __init__(self, path: Path) -> None:
         """Prepare; the file is made with the first write."""
@@ -40,7 +48,9 @@ class NewFile:
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         self._file: IO[bytes] | None = None
         self._writer, self._syncer = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
-        self._pending: collections.deque[Future[None]] = collections.deque()
+        self._pending: collections.deque[tuple[Future[None], int]] = collections.deque()
+        """What waits to be written, and about how much that is."""
+        self._pending_bytes = 0
         self._digest = hashlib.sha256()
         self.crc32 = 0
         """Checksum of what is written: Amazon S3 has one of a whole object of any size."""
@@ -64,9 +74,10 @@ class NewFile:
 
     def write(self, data: Output) -> None:
         """Append data, soon."""
-        self._pending.append(self._writer.submit(self._write, data))
-        if len(self._pending) > self.DEPTH:
-            self._pending.popleft().result()
+        size = waiting_bytes(data)
+        self._pending.append((self._writer.submit(self._write, data), size))
+        self._pending_bytes += size
+        self._wait_for_writes(self.WAITING_BYTES)
 
     def write_all(self, source: Path) -> None:
         """Append all of another file."""
@@ -77,7 +88,7 @@ class NewFile:
     def written(self) -> str:
         """Wait until all is written; it goes to the disk meanwhile. Returns the SHA-256 of it."""
         self._wait_for_writes()
-        self._pending.append(self._writer.submit(self._start_sync))
+        self._pending.append((self._writer.submit(self._start_sync), 0))
         return self._digest.hexdigest()
 
     def complete(self) -> None:
@@ -108,9 +119,12 @@ class NewFile:
             while data:
                 data = data[self._file.write(data) :]
 
-    def _wait_for_writes(self) -> None:
-        while self._pending:
-            self._pending.popleft().result()
+    def _wait_for_writes(self, most_bytes: int = -1) -> None:
+        """Wait until no more than so much waits to be written, or nothing at all."""
+        while self._pending and self._pending_bytes > most_bytes:
+            future, size = self._pending.popleft()
+            future.result()
+            self._pending_bytes -= size
 
     def _start_sync(self) -> None:
         self._wait_for_sync()

@@ -12,6 +12,7 @@ from ..common.limits import KIB
 from . import buffers
 from .inflating import Blocks, Segment
 from .libraries import crc32
+from .reading import Span
 from .tar.scanner import TarScanner
 
 if TYPE_CHECKING:
@@ -147,12 +148,12 @@ class GzipSink:
         first, *others = blocks.spans
         skipped = blocks.first_bit
         # No block is shorter than ten bits, so there is at least one whole byte.
-        self._write(self._bits_out(first.chunk[first.start] >> skipped, 8 - skipped))
-        spans = [first._replace(start=first.start + 1), *others]
+        start = self._bits_out(first.chunk[first.start] >> skipped, 8 - skipped)
+        spans = [Span(start, 0, len(start)), first._replace(start=first.start + 1), *others]
         last, rest = spans[-1], blocks.end_bit % 8
         if rest:
             spans[-1] = last._replace(end=last.end - 1)
-        self._write(spans)
+        self._write([span for span in spans if span.start < span.end])
         if rest:
             self._bits_out(last.chunk[last.end - 1] & ((1 << rest) - 1), rest)
 
