@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import logging
 import os
 import shutil
 import signal
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
@@ -20,7 +17,7 @@ from .errors import RefusedError, StoppedError, UnwritableError, naming, shown
 from .inflating import Inflate, Inflated, inflate_with, inflate_with_zlib
 from .libraries import library
 from .pickles import OFF, WARN
-from .reading import ByteSource, hashed, prefetch, read_chunks
+from .reading import ByteSource, HashedChunks, ahead, read_chunks
 
 # To inflate takes longest, so that begins as soon as may be: what is not needed for it is imported,
 # and compiled out of the archive, in the functions below, while threads read and inflate the model.
@@ -170,28 +167,28 @@ class ModelFile(NamedTuple):
     path: Path
     size_bytes: int
     inflated: Iterator[Inflated]
-    digest: Any
-    """SHA-256 of what was read so far."""
+    chunks: HashedChunks
+    """What was read of it."""
 
 
 @contextlib.contextmanager
 def reading(job: PackagingJob, path: Path) -> Iterator[ModelFile]:
     """Begin to read and hash the model, and to inflate it: a thread each."""
-    digest = hashlib.sha256()
     inflate = choose_inflate(job)
     with contextlib.ExitStack() as stack:
         with naming(path):
             file = stack.enter_context(path.open("rb", buffering=0))
             size_bytes = path.stat().st_size
-        reader = stack.enter_context(ThreadPoolExecutor(1))
-        source = ByteSource(prefetch(hashed(read_chunks(file), digest), reader, 2))
-        inflater = stack.enter_context(ThreadPoolExecutor(1))
-        inflated = prefetch(read_archive(source, inflate), inflater, 6)
-        yield ModelFile(path, size_bytes, inflated, digest)
+        chunks = HashedChunks(read_chunks(file))
+        source = ByteSource(stack.enter_context(ahead(iter(chunks), 2)))
+        inflated = stack.enter_context(ahead(read_archive(source, inflate), 6))
+        yield ModelFile(path, size_bytes, inflated, chunks)
 
 
 def write_code(code: Sequence[CodeMember], sink: GzipSink) -> str:
     """Write the code's members. Returns their SHA-256."""
+    import hashlib
+
     from ..common.code_members import code_tar
 
     digest = hashlib.sha256()
@@ -237,12 +234,13 @@ def copy_model(
         rules.finish()
         pickles.log(job.pickle_policy)
         pickles.check(job.pickle_policy)
-    return str(model.digest.hexdigest())
+    return model.chunks.sha256()
 
 
 def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[str, Any]:
     """Write all of the packaged archive. Returns its manifest."""
     import tempfile
+    from concurrent.futures import ThreadPoolExecutor
 
     from ..common.code_members import CODE_FOLDER, code_folders
     from .inference_code import admit_code, read_code
@@ -310,6 +308,8 @@ def package(job: PackagingJob) -> None:
             path.unlink()
     with contextlib.ExitStack() as stack:
         model_file = stack.enter_context(reading(job, model))
+        import json
+
         from .new_file import NewFile
 
         files = [stack.enter_context(NewFile(path)) for path in outputs]

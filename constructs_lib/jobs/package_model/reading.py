@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import collections
-from concurrent.futures import Future, ThreadPoolExecutor
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from . import buffers
@@ -40,31 +42,65 @@ def read_chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def hashed(chunks: Iterator[bytes], digest: Any) -> Iterator[bytes]:
-    """Return the same pieces, each added to the digest."""
-    for chunk in chunks:
-        digest.update(chunk)
-        yield chunk
+class HashedChunks:
+    """Pieces of a file, each hashed after it was handed over."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        """Start before the first piece."""
+        self._chunks = chunks
+        self._digest: Any = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the pieces."""
+        for chunk in self._chunks:
+            yield chunk
+            # Loads OpenSSL, for which the first piece does not wait.
+            import hashlib
+
+            self._digest = self._digest or hashlib.sha256()
+            self._digest.update(chunk)
+
+    def sha256(self) -> str:
+        """Return the SHA-256 of all of them, after it was seen that there are no more."""
+        return str(self._digest.hexdigest())
 
 
-def prefetch(items: Iterator[T], executor: ThreadPoolExecutor, depth: int) -> Iterator[T]:
-    """Return the same items, made ahead of time by an executor of one thread, from now on.
+@contextlib.contextmanager
+def ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
+    """Let a thread make the items ahead of time, from now on.
 
-    Errors arrive in place of the item they prevented.
+    Errors arrive in place of the item they prevented. An item takes no future of its own, which
+    would cost the thread that inflates more than what else it does for an item.
     """
-    pending: collections.deque[Future[T | None]] = collections.deque(
-        executor.submit(next, items, None) for _ in range(depth)
-    )
+    made: SimpleQueue[T | None] = SimpleQueue()
+    go_on: SimpleQueue[bool] = SimpleQueue()
+    stopping = threading.Event()
 
-    def made() -> Iterator[T]:
-        while True:
-            item = pending.popleft().result()
-            if item is None:
-                return
-            pending.append(executor.submit(next, items, None))
-            yield item
+    def make() -> None:
+        try:
+            for item in items:
+                made.put(item)
+                if not go_on.get() or stopping.is_set():
+                    return
+        finally:
+            made.put(None)
 
-    return made()
+    with ThreadPoolExecutor(1) as executor:
+        for _ in range(depth - 1):
+            go_on.put(True)  # noqa: FBT003
+        making = executor.submit(make)
+
+        def taken() -> Iterator[T]:
+            for item in iter(made.get, None):
+                go_on.put(True)  # noqa: FBT003
+                yield item
+            making.result()
+
+        try:
+            yield taken()
+        finally:
+            stopping.set()
+            go_on.put(False)  # noqa: FBT003
 
 
 class ByteSource:
