@@ -20,7 +20,6 @@ from typer.core import TyperCommand
 from commands.program import COMMANDS, command, outline
 from commands.terminal.kept_help import VARIABLES
 from tests.example_pipeline import ROOT
-from tests.synth.app_copy import copy_app
 
 KEPT = Path(".local") / "help"
 
@@ -34,9 +33,13 @@ def app(own_app: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def changed_app(tmp_path: Path) -> Path:
-    """A copy of the app for a test that changes files of it."""
-    return copy_app(tmp_path / "app")
+def changed_app(app: Path, tmp_path: Path) -> Path:
+    """A copy of what tells help, for a test that changes files of it."""
+    folder = tmp_path / "app"
+    for name in ("commands", "constructs_lib"):
+        shutil.copytree(app / name, folder / name)
+    shutil.copy(app / "cli.py", folder)
+    return folder
 
 
 def _help(app: Path, *command_name: str, **environment: str) -> str:

@@ -35,7 +35,6 @@ from constructs_lib.release.files import release_files
 from local.runner import StepStatus
 from tests.command_line.registered_pipeline import NAME
 from tests.example_pipeline import ROOT
-from tests.synth.app_copy import copy_app
 
 AWS = Aws("us-east-1", "http://localhost:1")
 FILES = {
@@ -47,18 +46,9 @@ FILES = {
 }
 
 
-@pytest.fixture(scope="module")
-def compiled_app(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the app, with what its pipeline compiles to kept."""
-    return copy_app(tmp_path_factory.mktemp("deployed"))
-
-
 @pytest.fixture
-def deployed_app(
-    compiled_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> dict[str, Any]:
-    """The app's folder, deployed as it is; returns the definition."""
-    monkeypatch.setattr(places, "ROOT", compiled_app)
+def deployed_app(own_app: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What users change of the app's folder, deployed as it is; returns the definition."""
     settings = places.read_settings()
     (configs,) = load_pipelines(places.pipelines_folder(settings)).values()
     with places.compilation({"p": configs}, settings, no_cache=False) as compilation:
@@ -83,7 +73,8 @@ def deployed_app(
     monkeypatch.setattr(deployed, "read_s3_object", read)
     monkeypatch.setattr(deployed, "read_definition", lambda *_: definition)
     folder = tmp_path / "app"
-    shutil.copytree(compiled_app, folder)
+    shutil.copytree(own_app / "pipelines", folder / "pipelines")
+    shutil.copy(own_app / "cdk.json", folder)
     monkeypatch.setattr(places, "ROOT", folder)
     return definition
 
