@@ -77,17 +77,30 @@ def test_print_fitted_leaves_lines_for_files_whole() -> None:
     assert written.getvalue() == "one two three four five six\nseven\n"
 
 
-@pytest.mark.parametrize("columns", [80, 120])
-def test_commands_fit_the_terminal(own_app: Path, columns: int) -> None:
-    command = [sys.executable, str(own_app / "cli.py"), "validate", "nothing" * 5]
-    environment = {"PATH": os.defpath, "TERM": "xterm", "NO_COLOR": "1"}
+_ENVIRONMENT = {"PATH": os.defpath, "TERM": "xterm", "NO_COLOR": "1"}
 
-    told = _at_a_terminal(command, columns, environment)
-    piped = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+@pytest.fixture(scope="module")
+def command(own_app: Path) -> list[str]:
+    """A command that tells an error."""
+    return [sys.executable, str(own_app / "cli.py"), "validate", "nothing" * 5]
+
+
+@pytest.fixture(scope="module")
+def piped(command: list[str]) -> str:
+    """What the command writes where it is no terminal's."""
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=_ENVIRONMENT
+    ).stderr
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_commands_fit_the_terminal(command: list[str], piped: str, columns: int) -> None:
+    told = _at_a_terminal(command, columns, _ENVIRONMENT)
 
     assert max(map(len, told)) <= columns
-    assert len(piped.stderr.splitlines()) == 1 < len(told)
-    assert " ".join(line.strip() for line in told) == piped.stderr.strip()
+    assert len(piped.splitlines()) == 1 < len(told)
+    assert " ".join(line.strip() for line in told) == piped.strip()
 
 
 def _at_a_terminal(command: Sequence[str], columns: int, environment: dict[str, str]) -> list[str]:
