@@ -24,12 +24,12 @@ from constructs_lib.jobs.register_model.objects import S3Object
 
 _ACCOUNT: Final = "123456789012"
 _CSV: Final = "payload_text_csv_0.csv"
-_written: Final[dict[tuple[ReleaseFiles, str], dict[S3Object, bytes]]] = {}
+_written: Final[dict[tuple[VersionFiles, str], dict[S3Object, bytes]]] = {}
 """By what was written and the bucket."""
 
 
 @dataclass(frozen=True)
-class ReleaseFiles:
+class VersionFiles:
     """What is registered of one content."""
 
     pipeline: str

@@ -14,7 +14,7 @@ import boto3
 from benchmarks.faults.in_process import aws_in_process
 from benchmarks.faults.serving.clock import CLOCK
 from benchmarks.faults.serving.endpoints import FakeServices
-from benchmarks.faults.serving.releases import ReleaseFiles
+from benchmarks.faults.serving.releases import VersionFiles
 from constructs_lib.jobs.register_model.clients import RegionClients
 from local.emulator.patches import apply_patches
 
@@ -119,13 +119,13 @@ class ServingWorld:
         """
         self.versions += 1
         content = f"artifact {again or self.versions}".encode() * 100
-        release = ReleaseFiles(PIPELINE, self.versions, content, verdict, tuple(REGIONS))
+        release = VersionFiles(PIPELINE, self.versions, content, verdict, tuple(REGIONS))
         for code in REGIONS:
             release.put(bucket_of(code), bucket_of("NA"), _clients_of(code))
             self._register_in(code, release, "Approved" if approved else "PendingManualApproval")
         return self.versions
 
-    def _register_in(self, code: str, release: ReleaseFiles, status: str) -> None:
+    def _register_in(self, code: str, release: VersionFiles, status: str) -> None:
         uris = {name: f"s3://{bucket_of(code)}/{key}" for name, key in release.keys.items()}
         self.sagemaker(code).create_model_package(
             ModelPackageGroupName=self.group,

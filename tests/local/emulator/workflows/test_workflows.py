@@ -8,11 +8,14 @@ import uuid
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
 
 from local.emulator import EmbeddedAws
+from local.emulator.pace import Pace
+from local.emulator.workflows.executions import Workflows
 from tests.local.emulator.conftest import StackDriver
 from tests.local.emulator.policies import allow, document
 from tests.local.emulator.queues import Queue
@@ -353,6 +356,23 @@ def test_a_rule_starts_an_execution_and_its_end_is_told(
     wait_until(has_ended)
     [ended] = [each for each in told if each["status"] == "SUCCEEDED"]
     assert json.loads(ended["output"])["detail"] == {"given": 1}
+
+
+def test_the_start_of_an_execution_is_told_before_it_begins(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from moto.stepfunctions.parser.backend import execution, execution_worker
+
+    told: list[str] = []
+    monkeypatch.setattr(Workflows, "_tell", lambda _, of: told.append(of))
+    worker, ending = execution_worker.ExecutionWorker, execution.BaseExecutionWorkerCommunication
+    monkeypatch.setattr(worker, "_execution_logic", lambda _: told.append("it begins"))
+    monkeypatch.setattr(ending, "terminated", ending.terminated)
+    Workflows(Mock(), Mock(), Pace())._tell_of_executions()
+
+    worker._execution_logic(Mock(_execution_communication=Mock(execution="RUNNING")))
+
+    assert told == ["RUNNING", "it begins"]
 
 
 def test_a_stack_has_a_state_machine(
