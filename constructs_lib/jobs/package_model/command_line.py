@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -126,8 +125,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run() -> NoReturn:
     """Be the process of the job."""
     tune()
-    exit_code = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # All is closed: taking the interpreter apart would cost a hundredth of packaging 256 MiB.
-    os._exit(exit_code)
+    sys.exit(main())
