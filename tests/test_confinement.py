@@ -157,6 +157,7 @@ def test_the_network_is_there_if_it_is_asked_for(
         ("sys.exit(7)", 7),
         ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
         ("os.abort()", -signal.SIGABRT),
+        ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
     ],
 )
 def test_a_command_ends_as_it_would_without(

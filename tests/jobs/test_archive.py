@@ -135,6 +135,20 @@ def test_the_archive_for_this_python_is_that_of_containers_and_need_not_be_compi
     assert told.startswith(f"usage: {job}.zip")
 
 
+@pytest.mark.parametrize("job", JOBS)
+def test_another_python_compiles_what_the_archive_for_this_one_holds(
+    job: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_TAKEN_AS_IT_IS", b"\0\0\r\n" + archive._TAKEN_AS_IT_IS[4:])
+    file = tmp_path / "job.zip"
+    file.write_bytes(local_archive.__wrapped__(job))
+
+    command = [sys.executable, str(file), "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 def test_a_job_that_is_not_there_is_told_with_those_that_are(tmp_path: Path) -> None:
     command = [sys.executable, str(FOLDER / "archive.py"), "pack_model"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
