@@ -357,6 +357,7 @@ class Browser:
     requests: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     _session: str | None = None
+    _shown: Path | None = None
     _events: list[str] = field(default_factory=list)
     _unread: bytes = b""
     _id: int = 0
@@ -377,10 +378,26 @@ class Browser:
             self.open_page()
             self._show(page, width, scheme)
 
+    def fit(self, page: Path, *, width: int = 1280, scheme: str = "light") -> None:
+        """Show a file as ``show`` does, in the tab that has it: it has no script to tell."""
+        if self._shown != page:
+            self.show(page, width=width, scheme=scheme)
+            return
+        self._fit(width, scheme)
+        wait_until(lambda: self.evaluate(f"matchMedia('(width: {width}px)').matches"))
+
     def _show(self, page: Path, width: int, scheme: str) -> None:
         self.requests.clear()
         self.messages.clear()
         self._events.clear()
+        self._shown = None
+        self._fit(width, scheme)
+        self.call("Page.navigate", url=page.absolute().as_uri())
+        while "Page.loadEventFired" not in self._events:
+            self._receive()
+        self._shown = page
+
+    def _fit(self, width: int, scheme: str) -> None:
         self.call(
             "Emulation.setDeviceMetricsOverride",
             width=width,
@@ -390,9 +407,6 @@ class Browser:
         )
         media = [{"name": "prefers-color-scheme", "value": scheme}]
         self.call("Emulation.setEmulatedMedia", features=media)
-        self.call("Page.navigate", url=page.absolute().as_uri())
-        while "Page.loadEventFired" not in self._events:
-            self._receive()
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page."""

@@ -127,7 +127,7 @@ def test_the_policy_keeps_out_whatever_a_text_could_smuggle_in(
 def test_nothing_runs_out_of_the_window(
     name: str, width: int, chromium: Browser, pages: dict[str, Path]
 ) -> None:
-    chromium.show(pages[name], width=width)
+    chromium.fit(pages[name], width=width)
 
     assert chromium.evaluate("document.documentElement.scrollWidth") == width
     assert chromium.evaluate(BEYOND) == []
@@ -163,7 +163,7 @@ def test_one_of_the_two_graphs_is_shown(
 def test_every_text_has_enough_contrast(
     name: str, scheme: str, chromium: Browser, pages: dict[str, Path]
 ) -> None:
-    chromium.show(pages[name], scheme=scheme)
+    chromium.fit(pages[name], scheme=scheme)
 
     outcome = chromium.evaluate(LOW_CONTRAST)
 
