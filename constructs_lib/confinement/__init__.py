@@ -102,11 +102,11 @@ def walled(
         return Walled([*command], has_walls=False)
     hidden = _hidden()
     in_sight = list(_in_sight([folder, *shown], hidden))
-    network_or_none = "network" if network else "alone"
+    network_or_alone = "network" if network else "alone"
     paths = [str(len(hidden)), *hidden, str(len(in_sight)), *in_sight]
-    has_walls = _holds(("walls", network_or_none, _where_to_try(folder), *paths))
+    has_walls = _holds(("walls", network_or_alone, _where_to_try(folder), *paths))
     walls_or_none = "walls" if has_walls else "none"
-    specification = (walls_or_none, network_or_none, str(folder.absolute()), *paths)
+    specification = (walls_or_none, network_or_alone, str(folder.absolute()), *paths)
     return Walled([*_program(specification), *command], has_walls=has_walls)
 
 

@@ -1,4 +1,7 @@
-"""Names and borders of the product code: one name for one class, broad excepts at named places."""
+"""Names and borders of the product code.
+
+One name for one class, broad excepts at named places, and one place that knows a key or a step's.
+"""
 
 from __future__ import annotations
 

@@ -31,8 +31,9 @@ from local.emulator.workflows.interpreter import (
 _CHANGE: Final = "Step Functions Execution Status Change"
 _STARTING_SECONDS: Final = 5.0
 _EVENTS_OF_A_PAGE: Final = 100
+"""Unless the call says how many; source: GetExecutionHistory in the API reference."""
 _MOST_EVENTS_OF_A_PAGE: Final = 1000
-"""Unless the call says how many, and at most; source: GetExecutionHistory in the API reference."""
+"""Source: as above."""
 
 
 @dataclass(frozen=True)
