@@ -96,9 +96,10 @@ def test_a_request_that_ends_a_worker_costs_that_request_only(
 def test_after_a_request_that_is_never_answered_no_more_are_sent(
     s3: ObjectsOfS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receive = Worker.receive
+    receive, limits = Worker.receive, list[float]()
 
     def until_it_hangs(worker: Worker, seconds: float) -> dict[str, Any]:
+        limits.append(seconds)
         while True:
             try:
                 return receive(worker, 0.02)
@@ -106,6 +107,7 @@ def test_after_a_request_that_is_never_answered_no_more_are_sent(
                 if any("hangs" in each.read_text() for each in tmp_path.rglob("printed")):
                     raise
 
+    monkeypatch.setattr("constructs_lib.direct_server.calls.REQUEST_SECONDS", 58.5)
     monkeypatch.setattr(Worker, "receive", until_it_hangs)
     hangs = 'print("hangs") or time.sleep(60) if data["x"] == 1 else None'
     codes = (CODE.format(scale=1, more=""), CODE.format(scale=1, more=hangs))
@@ -116,7 +118,8 @@ def test_after_a_request_that_is_never_answered_no_more_are_sent(
 
     assert (found.agreeing, found.differing, found.not_sent) == (1, 1, 2)
     assert not found.agrees
-    assert "is not answered within" in fields["(failure)"]["examples"][0]["after"]
+    assert "is not answered within 58.5 s" in fields["(failure)"]["examples"][0]["after"]
+    assert limits[-1] == 58.5
 
 
 def test_what_both_refuse_agrees_and_is_counted(s3: ObjectsOfS3, tmp_path: Path) -> None:
