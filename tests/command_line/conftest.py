@@ -23,6 +23,7 @@ from commands.health.checks import Check
 from commands.program import app
 from commands.terminal import places
 from commands.terminal.aws import Aws
+from constructs_lib.aws import handle
 from constructs_lib.aws.handle import AwsHandle
 from constructs_lib.compilation import parent as compilation
 from constructs_lib.terminal import side_by_side
@@ -69,19 +70,27 @@ def _clients_are_made_once() -> Iterator[None]:
     kept: dict[tuple[object, ...], Any] = {}
 
     def client(
-        handle: AwsHandle, service: str, region: str | None = None, config: Config | None = None
+        aws: AwsHandle, service: str, region: str | None = None, config: Config | None = None
     ) -> Any:
-        if not handle.is_embedded:
-            return make(handle, service, region, config)
+        if not aws.is_embedded:
+            return make(aws, service, region, config)
         options = config and repr(sorted(vars(config).items()))
-        wanted = (handle, service, region, options)
+        wanted = (aws, service, region, options)
         if wanted not in kept:
-            kept[wanted] = make(handle, service, region, config)
+            kept[wanted] = make(aws, service, region, config)
         return kept[wanted]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(AwsHandle, "client", client)
         yield
+
+
+@pytest.fixture
+def own_session() -> Iterator[None]:
+    """A session with AWS of no other command, as it keeps what it has read of the environment."""
+    handle._session_of.cache_clear()
+    yield
+    handle._session_of.cache_clear()
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from commands.terminal import places
 from commands.terminal.asking import NoAnswerError
 from commands.terminal.aws import Aws, AwsCallError, UnknownNameError
 from commands.terminal.exit_codes import ExitCode
-from constructs_lib.aws import handle
 from local.emulator import EmbeddedAws
 from tests.command_line.registered_pipeline import (
     ARN,
@@ -439,6 +438,7 @@ def test_what_aws_refuses_is_one_message_with_a_fix(
     assert fix in str(error)
 
 
+@pytest.mark.usefixtures("own_session")
 @pytest.mark.parametrize(
     ("variable", "told"),
     [
@@ -451,7 +451,6 @@ def test_a_service_at_another_endpoint_is_told_whatever_the_first_line_says(
 ) -> None:
     monkeypatch.setenv(variable, "http://localhost:9")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    handle._session_of.cache_clear()  # one that is kept has read the environment before
 
     client = Aws("us-east-1", endpoint_url=None).client("sagemaker")
     again = Aws("us-east-1", endpoint_url=None).client("sagemaker")

@@ -22,7 +22,6 @@ from commands.terminal import places
 from commands.terminal.completion import folder_names, pipeline_names
 from commands.terminal.exit_codes import ExitCode
 from commands.terminal.help_texts import description, examples
-from constructs_lib.aws import handle
 from tests.command_line.conftest import Command
 from tests.example_pipeline import copy_pipelines
 
@@ -75,12 +74,12 @@ def test_a_mistyped_command_is_a_usage_error_with_a_suggestion() -> None:
     assert "Did you mean 'approve'" in result.stderr
 
 
+@pytest.mark.usefixtures("own_session")
 def test_aws_without_credentials_is_one_message_and_exit_code_3(
     cli: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("HOME", str(tmp_path))
-    handle._session_of.cache_clear()  # an earlier command has looked for credentials elsewhere
 
     result = cli("packages", "returns-risk")
 
