@@ -170,6 +170,7 @@ def test_a_command_ends_as_it_would_without(
     assert subprocess.run(command, capture_output=True, check=False).returncode == code
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="walls are Linux's")
 def test_one_try_tells_for_every_folder_that_is_as_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

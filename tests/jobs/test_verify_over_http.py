@@ -40,7 +40,7 @@ from constructs_lib.jobs.verify_model.worker import Worker, WorkerSilentError
 from constructs_lib.release.archives import archive
 from tests.jobs.pythons import PYTHONS, interpreter
 from tests.jobs.test_verify_model import GOOD, PAYLOADS, REQUEST, with_predict
-from tests.waiting import TurnedClock, wait_until
+from tests.waiting import TurnedClock, runs, wait_until
 
 # A server as a container may have one: it calls the functions, and answers 404 until it has
 # loaded them. What it starts cuts itself loose, as Ray's processes do.
@@ -188,15 +188,7 @@ def judge(tmp_path: Path, compiled_job: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not os.path.lexists(place)
     # Empty: it was ended between the two things that writing a file is.
     pid = loose.read_text() if loose.exists() else ""
-    assert not pid or not _lives(int(pid))
-
-
-def _lives(pid: int) -> bool:
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] != "Z"
+    assert not pid or not runs(int(pid))
 
 
 def test_a_model_is_asked_through_the_containers_server(
@@ -615,7 +607,7 @@ def test_a_server_is_asked_in_the_python_of_every_container(tmp_path: Path, mino
     assert (evaluation["verdict"], evaluation["findings"]) == ("passed", [])
     assert evaluation["server"]["way"] == "http"
     assert evaluation["load"]["error_count"] == 0
-    assert not _lives(int((tmp_path / "loose").read_text()))
+    assert not runs(int((tmp_path / "loose").read_text()))
 
 
 def test_nothing_is_left_below_this_process(judge: Judge) -> None:
