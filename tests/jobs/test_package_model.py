@@ -39,6 +39,7 @@ from constructs_lib.jobs.package_model.tar.members import Member
 from constructs_lib.jobs.package_model.tar.scanner import TarScanner
 from constructs_lib.jobs.package_model.writing import deflate
 from tests.jobs.pythons import PYTHONS, interpreter
+from tests.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -1045,6 +1046,8 @@ def test_a_signal_leaves_nothing(bench: Workbench, number: signal.Signals) -> No
             while not list(bench.output.parent.iterdir()):
                 os.sched_yield()
             process.send_signal(number)
+            # Before the pipe is closed, which is an error of its own.
+            wait_until(lambda: not list(bench.output.parent.iterdir()))
         _, error = process.communicate(timeout=300)
     assert (process.returncode, error) == (1, f"error: stopped by {number.name}\n")
     assert list(bench.output.parent.iterdir()) == []
