@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,8 @@ from aws_cdk.assertions import Match, Template
 
 from app import build_app
 from stacks.network import SubnetRangesError, UnknownPrefixListError
-from tests.synth.conftest import cdk_context
+from tests.synth.conftest import Synthesize, cdk_context
 from tests.synth.example_copies import named_copy
-
-Synthesize = Callable[..., Mapping[str, Template]]
 
 
 @pytest.fixture(scope="module")

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from aws_cdk.assertions import Match, Template
 
-Synthesize = Callable[..., Mapping[str, Template]]
+from tests.synth.conftest import Synthesize
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from aws_cdk.assertions import Match, Template
 
-Synthesize = Callable[..., Mapping[str, Template]]
+from tests.synth.conftest import Synthesize
 
 
 @pytest.fixture(scope="module")
