@@ -7,6 +7,7 @@ its functions, and says what passes while it waits: an execution takes no longer
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ from local.emulator.workflows.interpreter import (
 )
 
 ACCOUNT: Final = "123456789012"
+_LOOK_SECONDS: Final = 0.001
 _ROLE: Final = f"arn:aws:iam::{ACCOUNT}:role/workflow"
 Document = dict[str, Any]
 
@@ -67,7 +69,10 @@ class ExecutionOutcome:
 def _join_threads() -> None:
     """Wait for calls that go on to their end after an execution was stopped."""
     while TMP_THREADS:
-        TMP_THREADS.pop().join()
+        thread = TMP_THREADS.pop()
+        while thread.ident is None:  # one that is stopped notes it before it starts it
+            time.sleep(_LOOK_SECONDS)
+        thread.join()
 
 
 @dataclass
