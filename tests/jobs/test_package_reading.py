@@ -7,11 +7,14 @@ import hashlib
 import io
 import itertools
 import random
-from typing import TYPE_CHECKING
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event, Thread
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from constructs_lib.jobs.package_model import buffers
+from constructs_lib.jobs.package_model import buffers, reading
 from constructs_lib.jobs.package_model.command_line import main
 from constructs_lib.jobs.package_model.reading import HashedChunks, ahead, read_chunks
 from tests.jobs.test_package_model import MIB, gzip_member, member, tar
@@ -69,6 +72,38 @@ def test_who_needs_no_more_items_does_not_wait_for_all() -> None:
 def test_an_error_of_who_takes_the_items_goes_on() -> None:
     with contextlib.suppress(_BrokenError), ahead(itertools.count(), 4):
         raise _BrokenError
+
+
+class _StoppedAtTheBegin(ThreadPoolExecutor):
+    def submit(self, *call: Any) -> NoReturn:  # type: ignore[override]
+        super().submit(*call)
+        raise _BrokenError
+
+
+class _StoppedAtTheEnd(Event):
+    def set(self) -> NoReturn:
+        raise _BrokenError
+
+
+@pytest.mark.parametrize(
+    ("where", "stopped"),
+    [
+        ("ThreadPoolExecutor", _StoppedAtTheBegin),
+        ("threading", SimpleNamespace(Event=_StoppedAtTheEnd)),
+    ],
+)
+def test_a_signal_at_the_begin_or_the_end_leaves_no_thread_waiting(
+    where: str, stopped: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> None:
+        with contextlib.suppress(_BrokenError), ahead(itertools.count(), 4):
+            pass
+
+    monkeypatch.setattr(reading, where, stopped)
+    reader = Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(20)
+    assert not reader.is_alive()
 
 
 @pytest.mark.parametrize("size", [1, MIB - 1, MIB, 3 * MIB + 5])

@@ -88,7 +88,6 @@ def ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
     with ThreadPoolExecutor(1) as executor:
         for _ in range(depth - 1):
             go_on.put(True)  # noqa: FBT003
-        making = executor.submit(make)
 
         def taken() -> Iterator[T]:
             for item in iter(made.get, None):
@@ -96,11 +95,15 @@ def ahead(items: Iterator[T], depth: int) -> Iterator[Iterator[T]]:
                 yield item
             making.result()
 
+        # A signal may end any line of this: the thread would wait for ever then, and this for it.
         try:
+            making = executor.submit(make)
             yield taken()
         finally:
-            stopping.set()
-            go_on.put(False)  # noqa: FBT003
+            try:
+                stopping.set()
+            finally:
+                go_on.put(False)  # noqa: FBT003
 
 
 class ByteSource:
