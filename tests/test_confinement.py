@@ -100,6 +100,15 @@ def test_the_home_is_empty_but_for_what_is_shown(home: Path, tmp_path: Path) -> 
 
 
 @needs_walls
+def test_a_folder_of_the_home_may_have_any_name(home: Path) -> None:
+    folder = home / os.fsdecode(b"two\nlines and no UTF-8 \xfe")
+    folder.mkdir()
+
+    assert walled(["true"], folder).has_walls
+    assert _run(f"import os; print(len(os.listdir({str(home)!r})))", folder) == "1"
+
+
+@needs_walls
 @pytest.mark.parametrize(
     "way",
     [

@@ -185,7 +185,9 @@ def _make_place(path: str, *, is_folder: bool) -> None:
 
 
 def _mount(source: str, target: str, kind: str, flags: int) -> None:
-    _check(_libc.mount(source.encode(), target.encode(), kind.encode() or None, flags, None))
+    _check(
+        _libc.mount(os.fsencode(source), os.fsencode(target), kind.encode() or None, flags, None)
+    )
 
 
 def _end_as(read: int) -> NoReturn:
