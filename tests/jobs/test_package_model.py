@@ -969,6 +969,16 @@ def test_other_files_are_published_with_the_output(bench: Workbench, tmp_path: P
     assert list(published.iterdir()) == []
 
 
+def test_an_empty_file_is_published_too(bench: Workbench, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    published = tmp_path / "published"
+
+    outcome = bench.run(packed(MODEL), "--copy", str(tmp_path / "empty"), str(published))
+
+    assert outcome.exit_code == 0
+    assert published.read_bytes() == b""
+
+
 def test_a_file_to_publish_has_to_be_there(bench: Workbench, tmp_path: Path) -> None:
     outcome = bench.run(packed(MODEL), "--copy", str(tmp_path / "absent"), str(tmp_path / "x"))
     assert (outcome.exit_code, outcome.left) == (1, [])

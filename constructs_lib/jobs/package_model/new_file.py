@@ -87,6 +87,7 @@ class NewFile:
 
     def written(self) -> str:
         """Wait until all is written; it goes to the disk meanwhile. Returns the SHA-256 of it."""
+        self.write(b"")  # of an empty file, nothing was
         self._wait_for_writes()
         self._pending.append((self._writer.submit(self._start_sync), 0))
         return self._digest.hexdigest()
