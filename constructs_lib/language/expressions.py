@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeGuard
 
@@ -37,17 +37,13 @@ class Reference:
 
 def find_objects(value: object, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Find the JSON objects in a part of a definition, the part itself included."""
-    found = [(path, value)]
-    while found:
-        path, value = found.pop()
-        members: Iterable[tuple[str | int, object]] = ()
-        if isinstance(value, dict | Mapping):  # a dict is told sooner than what is like one
-            yield path, value
-            members = value.items()
-        elif isinstance(value, list):
-            members = enumerate(value)
-        inside = [((*path, name), each) for name, each in members if not isinstance(each, str)]
-        found += reversed(inside)
+    if isinstance(value, Mapping):
+        yield path, value
+        for key, member in value.items():
+            yield from find_objects(member, (*path, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from find_objects(item, (*path, index))
 
 
 def find_functions(value: object, path: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
