@@ -129,7 +129,7 @@ class BlockInflater:
             blocks = None
             if at_boundary and found:
                 reach = min(total, 32 * KIB)
-                size = sum(span.end - span.start for span in self._taken)
+                size = sum(span.size for span in self._taken)
                 blocks = Blocks(self._taken, first_bit, 8 * size - unused, reach)
             yield Inflated(read, self._source.position, blocks, ends_stream)
             if ends_stream:

@@ -67,7 +67,7 @@ def library() -> Library | None:
 
 def crc32(data: bytes | Span, value: int = 0) -> int:
     """Continue a CRC-32, as ``zlib.crc32`` does."""
-    span = data if isinstance(data, Span) else Span(data, 0, len(data))
+    span = data if isinstance(data, Span) else Span.of(data)
     fastest = library()
     return fastest.crc32(span, value) if fastest else _crc32_of_zlib(span, value)
 
@@ -128,8 +128,7 @@ def _library_of_zlib(loaded: Any) -> Library:
 
 
 def _crc32_of_zlib_ng(loaded: Any, span: Span, value: int) -> int:
-    chunk, start, end = span
-    return int(loaded.zng_crc32(value, address(chunk) + start, end - start))
+    return int(loaded.zng_crc32(value, address(span.chunk) + span.start, span.size))
 
 
 def _crc32_of_zlib(span: Span, value: int) -> int:

@@ -29,7 +29,7 @@ def waiting_bytes(data: Output) -> int:
     """Return how much waits to be written; of what is being compressed it is not known yet."""
     if isinstance(data, Future):
         return buffers.SEGMENT_BYTES // 2
-    return len(data) if isinstance(data, bytes) else sum(span.end - span.start for span in data)
+    return len(data) if isinstance(data, bytes) else sum(span.size for span in data)
 
 
 class NewFile:
@@ -103,7 +103,7 @@ class NewFile:
 
     def _write(self, item: Output) -> None:
         whole = item.result() if isinstance(item, Future) else item
-        for span in [Span(whole, 0, len(whole))] if isinstance(whole, bytes) else whole:
+        for span in [Span.of(whole)] if isinstance(whole, bytes) else whole:
             self._write_span(span)
         if self._unsynced_bytes >= SYNC_BYTES and (self._sync is None or self._sync.done()):
             self._start_sync()

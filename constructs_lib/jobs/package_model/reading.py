@@ -24,6 +24,16 @@ class Span(NamedTuple):
     start: int
     end: int
 
+    @staticmethod
+    def of(chunk: bytes) -> Span:
+        """Return all of a chunk."""
+        return Span(chunk, 0, len(chunk))
+
+    @property
+    def size(self) -> int:
+        """How many bytes these are."""
+        return self.end - self.start
+
     def view(self) -> memoryview:
         """Return the bytes."""
         return memoryview(self.chunk)[self.start : self.end]

@@ -149,11 +149,11 @@ class GzipSink:
         skipped = blocks.first_bit
         # No block is shorter than ten bits, so there is at least one whole byte.
         start = self._bits_out(first.chunk[first.start] >> skipped, 8 - skipped)
-        spans = [Span(start, 0, len(start)), first._replace(start=first.start + 1), *others]
+        spans = [Span.of(start), first._replace(start=first.start + 1), *others]
         last, rest = spans[-1], blocks.end_bit % 8
         if rest:
             spans[-1] = last._replace(end=last.end - 1)
-        self._write([span for span in spans if span.start < span.end])
+        self._write([span for span in spans if span.size > 0])
         if rest:
             self._bits_out(last.chunk[last.end - 1] & ((1 << rest) - 1), rest)
 
