@@ -14,10 +14,11 @@ from threading import Event, Thread
 from typing import IO, Final
 
 from constructs_lib.confinement import inherited
+from constructs_lib.jobs.common.pauses import pauses
 
 _FIRST_POLL_SECONDS: Final = 0.001
 _LONGEST_POLL_SECONDS: Final = 0.02
-"""Between two looks; each pause is twice the one before, so that what is quick is seen at once."""
+"""Between two looks at whether a child runs."""
 _WEIGH_SECONDS: Final = 0.2
 """Between two looks at how much a child holds: that takes longer than to see whether it runs."""
 # A process that left the group may hold stderr open for ever.
@@ -134,11 +135,10 @@ class ProcessGroup:
         """
         deadline = time.monotonic() + timeout_seconds
         weighed = time.monotonic()
-        pause = _FIRST_POLL_SECONDS
+        before_next = pauses(_LONGEST_POLL_SECONDS, _FIRST_POLL_SECONDS)
         while self.process.poll() is None and not is_done():
-            if stopping.wait(pause):
+            if stopping.wait(next(before_next)):
                 raise ProcessStoppedError
-            pause = min(2 * pause, _LONGEST_POLL_SECONDS)
             now = time.monotonic()
             if now >= deadline:
                 return False

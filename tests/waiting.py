@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from constructs_lib.jobs.common.pauses import pauses
+
 
 class TurnedClock:
     """A clock that only tests turn: sleeping turns it, and takes no time."""
@@ -43,8 +45,7 @@ def runs(pid: int) -> bool:
 
 def wait_until(condition: Callable[[], object], seconds: float = 120) -> None:
     """Wait until something is so, and fail when it does not come to that, on a busy machine too."""
-    end, pause = time.monotonic() + seconds, 0.001
+    end, before_next = time.monotonic() + seconds, pauses(0.05, 0.001)
     while not condition():
         assert time.monotonic() < end, "it did not come to that"
-        time.sleep(pause)
-        pause = min(2 * pause, 0.05)
+        time.sleep(next(before_next))

@@ -21,6 +21,7 @@ import pytest
 
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common.errors import JobError
+from constructs_lib.jobs.common.pauses import pauses
 from constructs_lib.jobs.verify_model import layout
 from constructs_lib.jobs.verify_model.job import VerificationJob, read_container
 from constructs_lib.jobs.verify_model.payloads import Payload
@@ -34,7 +35,6 @@ from constructs_lib.jobs.verify_model.server import (
 )
 from constructs_lib.jobs.verify_model.server.connection import Connection
 from constructs_lib.jobs.verify_model.server.local_ray import LocalFront, free_ports
-from constructs_lib.jobs.verify_model.server.pauses import pauses
 from constructs_lib.jobs.verify_model.verification import Verification, verify
 from constructs_lib.jobs.verify_model.worker import Worker, WorkerSilentError
 from constructs_lib.release.archives import archive

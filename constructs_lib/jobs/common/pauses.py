@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_FIRST_SECONDS = 0.005
 
-
-def pauses(longest_seconds: float) -> Iterator[float]:
+def pauses(longest_seconds: float, first_seconds: float = 0.005) -> Iterator[float]:
     """Yield seconds without an end, each twice those before: what is quick is seen at once."""
-    seconds = _FIRST_SECONDS
+    seconds = first_seconds
     while True:
         yield min(seconds, longest_seconds)
         seconds *= 2

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from .pauses import pauses
+from ...common.pauses import pauses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

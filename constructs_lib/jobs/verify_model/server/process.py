@@ -10,12 +10,12 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+from ...common.pauses import pauses
 from ..findings import RefusedModelError
 from ..printed import PrintedOutput
 from ..worker import WorkerEndedError, WorkerSilentError, how_ended
 from .connection import Answer, Connection
 from .families import adopt_orphans
-from .pauses import pauses
 
 if TYPE_CHECKING:
     from ..payloads import Payload
