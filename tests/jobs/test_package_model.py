@@ -23,16 +23,17 @@ import sys
 import tarfile
 import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from constructs_lib.jobs.archive import job_archive
 from constructs_lib.jobs.common import limits
 from constructs_lib.jobs.common.tar_blocks import with_fields
-from constructs_lib.jobs.package_model import job
+from constructs_lib.jobs.package_model import job, new_file
 from constructs_lib.jobs.package_model.command_line import main
 from constructs_lib.jobs.package_model.job import Progress
 from constructs_lib.jobs.package_model.tar.members import Member
@@ -1061,6 +1062,53 @@ def test_a_signal_leaves_nothing(bench: Workbench, number: signal.Signals) -> No
         _, error = process.communicate(timeout=300)
     assert (process.returncode, error) == (1, f"error: stopped by {number.name}\n")
     assert list(bench.output.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--entry-point", "--serving"])
+def test_code_that_is_refused_waits_for_no_writer_of_the_model(
+    bench: Workbench, option: str
+) -> None:
+    os.mkfifo(bench.model)
+    value = {"--entry-point": "absent.py", "--serving": "ray"}[option]
+    bench.output.parent.mkdir()
+    ended = subprocess.run(
+        [sys.executable, bench.script, *bench.arguments(), option, value],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "entry" in ended.stderr
+    assert list(bench.output.parent.iterdir()) == []
+
+
+def test_a_model_that_grows_while_it_is_read_is_as_large_as_what_was_read(
+    bench: Workbench,
+) -> None:
+    os.mkfifo(bench.model)
+    content = packed(MODEL)
+    with started(bench) as process:
+        bench.model.write_bytes(content)
+        assert process.wait(timeout=300) == 0
+    manifest = json.loads(bench.output.with_name("manifest.json").read_text())
+    assert manifest["source_size_bytes"] == len(content)
+    assert manifest["source_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_a_refused_model_is_cleaned_up_leaves_nothing(
+    bench: Workbench, number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(ThreadPoolExecutor):
+        def shutdown(self, *arguments: Any, **options: Any) -> None:
+            super().shutdown(*arguments, **options)
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(new_file, "ThreadPoolExecutor", Stopped)
+    outcome = bench.run(packed(tar(member("a", NOISE), member("../b"))))
+    assert (outcome.exit_code, outcome.left) == (1, [])
+    assert "'../b'" in outcome.error
 
 
 def test_a_full_disk_leaves_nothing(bench: Workbench) -> None:

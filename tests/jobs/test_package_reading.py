@@ -113,6 +113,7 @@ def test_what_is_read_is_hashed_to_its_end(size: int) -> None:
 
     assert b"".join(chunks) == content
     assert chunks.sha256() == hashlib.sha256(content).hexdigest()
+    assert chunks.size_bytes == size
 
 
 def stored(content: bytes, size: int) -> bytes:

@@ -22,7 +22,7 @@ from .reading import ByteSource, HashedChunks, ahead, read_chunks
 # To inflate takes longest, so that begins as soon as may be: what is not needed for it is imported,
 # and compiled out of the archive, in the functions below, while threads read and inflate the model.
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from ..common.code_members import CodeMember
     from .new_file import NewFile
@@ -237,8 +237,14 @@ def copy_model(
     return model.chunks.sha256()
 
 
-def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[str, Any]:
-    """Write all of the packaged archive. Returns its manifest."""
+def write_archive(
+    job: PackagingJob, begun: Callable[[], ModelFile], output: NewFile
+) -> dict[str, Any]:
+    """Write all of the packaged archive; asks for the model when the code is found fit.
+
+    Returns:
+        Its manifest.
+    """
     import tempfile
     from concurrent.futures import ThreadPoolExecutor
 
@@ -258,11 +264,12 @@ def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[
         code = read_code(job.code, job.limits, unpacked_code)
         check_entry_point(job, code)
         serving = ServingFiles.of(job.serving, job.entry_point, job.serving_workers)
-        added_bytes = sum(member.size for member in code) + serving.size_bytes
-        check_disk(job.output, model.size_bytes + added_bytes)
         inventory = Inventory(job.limits.members)
         with naming(job.code):
             admit_code(code, inventory)
+        model = begun()
+        added_bytes = sum(member.size for member in code) + serving.size_bytes
+        check_disk(job.output, model.size_bytes + added_bytes)
         sink = GzipSink(output.write, compressors)
         code_sha256 = write_code(code, sink)
         serving.write(sink, inventory)
@@ -285,7 +292,7 @@ def write_archive(job: PackagingJob, model: ModelFile, output: NewFile) -> dict[
         "member_count": len(code_folders(code)) + len(code) + serving.count + rules.member_count,
         "code_sha256": code_sha256,
         "source_sha256": source_sha256,
-        "source_size_bytes": model.size_bytes,
+        "source_size_bytes": model.chunks.size_bytes,
         "pickles": pickles.facts(job.pickle_policy),
         **serving.facts(),
     }
@@ -306,8 +313,10 @@ def package(job: PackagingJob) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
-    with contextlib.ExitStack() as stack:
-        model_file = stack.enter_context(reading(job, model))
+    with contextlib.ExitStack() as stack, cleaning_up_undisturbed():
+        readers, beginning = stack.enter_context(contextlib.ExitStack()), reading(job, model)
+        # A pipe waits for its writer, and code that is refused needs none.
+        early = readers.enter_context(beginning) if model.is_file() else None
         import json
 
         from .new_file import NewFile
@@ -316,7 +325,7 @@ def package(job: PackagingJob) -> None:
         output = files[0]
         manifest_files = files[1 : 1 + len(job.manifests)]
         copies = files[1 + len(job.manifests) :]
-        manifest = write_archive(job, model_file, output)
+        manifest = write_archive(job, lambda: early or readers.enter_context(beginning), output)
         for manifest_file in manifest_files:
             manifest_file.write((json.dumps(manifest, indent=2, sort_keys=True) + "\n").encode())
         for copy, source in zip(copies, to_copy.values()):  # noqa: B905 strict is 3.10
@@ -344,6 +353,16 @@ def ignore_signals() -> None:
     """Let no signal interrupt what has to be done as a whole."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+
+
+@contextlib.contextmanager
+def cleaning_up_undisturbed() -> Iterator[None]:
+    """After an error inside, let no signal interrupt what is cleaned up outside."""
+    try:
+        yield
+    except BaseException:
+        ignore_signals()
+        raise
 
 
 @contextlib.contextmanager

@@ -59,6 +59,8 @@ class HashedChunks:
         """Start before the first piece."""
         self._chunks = chunks
         self._digest: Any = None
+        self.size_bytes = 0
+        """Of those so far, whatever the file's was when it was opened."""
 
     def __iter__(self) -> Iterator[bytes]:
         """Return the pieces."""
@@ -69,6 +71,7 @@ class HashedChunks:
 
             self._digest = self._digest or hashlib.sha256()
             self._digest.update(chunk)
+            self.size_bytes += len(chunk)
 
     def sha256(self) -> str:
         """Return the SHA-256 of all of them, after it was seen that there are no more."""
