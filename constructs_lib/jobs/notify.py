@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -317,14 +318,15 @@ def _judgement(state: Mapping[str, Any], judged: JudgedMetric, *, has_tripped: b
 def _json_object(text: object) -> dict[str, Any]:
     """Return the members of what may be any JSON, or none: who calls SetAlarmState writes it."""
     try:
-        found = json.loads(text) if isinstance(text, str) else None
-    except ValueError:
+        # As floats: what is larger than any of them is infinite then, and told as none.
+        found = json.loads(text, parse_int=float) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _optional(label: str, value: str | None, *, width: int = 11) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -233,8 +234,17 @@ def test_the_number_is_read_out_of_the_reason_where_there_is_no_data(
 
 @pytest.mark.parametrize(
     "data",
-    ["by hand", 7, [1_011_000], {"recentDatapoints": 5}, {"recentDatapoints": ["n/a", True, None]}],
-    ids=repr,
+    [
+        "by hand",
+        7,
+        [1_011_000],
+        {"recentDatapoints": 5},
+        {"recentDatapoints": ["n/a", True, None]},
+        {"recentDatapoints": [math.nan, math.inf, -math.inf]},
+        {"recentDatapoints": [10**400]},
+        "[" * 4000,
+    ],
+    ids=lambda data: repr(data)[:40],
 )
 @pytest.mark.parametrize("is_over", [False, True])
 def test_an_alarm_that_somebody_sets_with_data_of_their_own_takes_every_region_back(

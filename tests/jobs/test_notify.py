@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -316,6 +317,10 @@ def test_what_an_alarm_was_judged_by_is_told(
         '{"threshold": "800"}',
         '{"threshold": true}',
         '{"threshold": 1, "recentDatapoints": 5}',
+        '{"threshold": NaN}',
+        '{"threshold": -Infinity, "recentDatapoints": [1]}',
+        f'{{"threshold": 1{"0" * 400}}}',
+        "[" * 4000,
         None,
     ],
 )
@@ -328,7 +333,8 @@ def test_an_alarm_that_somebody_sets_with_data_of_their_own_is_told(
 
 
 def test_numbers_that_are_none_are_passed_over(topic: Topic) -> None:
-    data = {"threshold": 800_000, "recentDatapoints": [None, "n/a", True, 900_000]}
+    others = [None, "n/a", True, math.nan, math.inf, -math.inf, 10**400]
+    data = {"threshold": 800_000, "recentDatapoints": [*others, 900_000]}
 
     handler(alarm_changed(reasonData=json.dumps(data)), None)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -214,8 +215,9 @@ def _state_of_alarm(
 def _document(given: object) -> dict[str, Any]:
     """Return a JSON object, or that of a text; who sets an alarm may have written anything."""
     try:
-        document = json.loads(given) if isinstance(given, str) else given
-    except ValueError:
+        # As floats: what is larger than any of them is infinite then, and told as none.
+        document = json.loads(given, parse_int=float) if isinstance(given, str) else given
+    except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
@@ -246,14 +248,13 @@ def _value(reason: str, data: Mapping[str, Any]) -> float | None:
     listed = data.get("recentDatapoints")
     numbers = [each for each in listed if _is_number(each)] if isinstance(listed, list) else []
     if not numbers:
-        numbers = [
-            float(each) for text in _DATAPOINTS.findall(reason) for each in _NUMBER.findall(text)
-        ]
+        told = (each for text in _DATAPOINTS.findall(reason) for each in _NUMBER.findall(text))
+        numbers = [number for each in told if _is_number(number := float(each))]
     return max(numbers) if numbers else None
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _said(reason: str | None) -> str:
