@@ -103,6 +103,18 @@ def test_what_an_app_prints_is_no_answer(app: Callable[[str], Path]) -> None:
     assert sorted(printed) == sorted(["early", *["to whoever reads", "from a child"] * 2])
 
 
+def test_an_app_and_what_it_starts_find_no_input(app: Callable[[str], Path]) -> None:
+    asks = "    import subprocess, sys\n    assert sys.stdin.read() == ''\n"
+    asks += "    assert subprocess.run(['cat'], capture_output=True).stdout == b''\n"
+    folder = app(ENDS_WELL.replace("def main():\n", f"def main():\n{asks}"))
+
+    with AppProcess(folder / "log") as process:
+        coming = [process.synthesize(folder / name) for name in ("first", "second")]
+        made = [each.result(timeout=60).folder for each in coming]
+
+    assert made == [folder / "first", folder / "second"]
+
+
 def test_a_process_that_ends_without_a_word_is_told_of_each_time(
     app: Callable[[str], Path],
 ) -> None:
