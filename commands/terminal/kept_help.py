@@ -48,8 +48,8 @@ def print_kept() -> bool:
             return False
         sys.stdout.write(kept["text"])
         sys.stdout.flush()
-    except (OSError, ValueError, AttributeError, KeyError, TypeError):  # none, or no file of ours
-        return False
+    except (OSError, ValueError, AttributeError, KeyError, TypeError, RecursionError):
+        return False  # there is none, or no file of ours
     return True
 
 

@@ -192,7 +192,11 @@ def drawn(own_app: Path) -> tuple[str, str]:
     return text, file.name
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"files": {}}', '{"files": 1, "text": ""}', "[]"])
+@pytest.mark.parametrize(
+    "damage",
+    ["", "{", '{"files": {}}', '{"files": 1, "text": ""}', "[]", "[" * 200_000],
+    ids=lambda damage: damage[:30],
+)
 def test_a_kept_file_that_is_damaged_is_written_anew(
     drawn: tuple[str, str], app: Path, damage: str
 ) -> None:

@@ -11,9 +11,10 @@ import logging
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import wraps
+from threading import Lock
 from typing import Any, Final
 
 from local.emulator.events.delivery import EventDelivery
@@ -43,6 +44,8 @@ class Workflows:
     identities: WorkflowIdentities
     delivery: EventDelivery
     pace: Pace
+    _ending: Lock = field(default_factory=Lock)
+    """Held while it is decided whether an execution ends by itself or is stopped."""
 
     def install(self) -> None:
         """Take over from moto; the interpreter is imported when a state machine is created."""
@@ -126,23 +129,30 @@ class Workflows:
 
     def _stop(self, execution: Any, error: str | None, cause: str | None) -> None:
         """Abort an execution at once; what its task has begun goes on, and is not looked at."""
-        if execution.status != "RUNNING":
-            return
-        end = time.monotonic() + _STARTING_SECONDS
-        while execution.exec_worker.env is None and time.monotonic() < end:
-            time.sleep(0.01)
-        execution.stop(stop_date=_now(), error=error, cause=cause)
-        self._end(execution, "ABORTED", error, cause)
+        from moto.stepfunctions.parser.asl.eval.program_state import ProgramStopped
 
-    def _end(
-        self, execution: Any, status: str, error: str | None = None, cause: str | None = None
-    ) -> None:
+        worker, end = execution.exec_worker, time.monotonic() + _STARTING_SECONDS
+        while execution.status == "RUNNING" and worker.env is None and time.monotonic() < end:
+            time.sleep(0.01)
+        with self._ending:
+            if execution.status != "RUNNING":
+                return
+            execution.stop(stop_date=_now(), error=error, cause=cause)
+            is_stopped = isinstance(worker.env.program_state(), ProgramStopped)
+            if is_stopped:
+                self._set_end(execution, "ABORTED", error, cause)
+        if is_stopped:
+            self._tell(execution)
+        while execution.status == "RUNNING" and time.monotonic() < end:  # at its end, untold yet
+            time.sleep(0.01)
+
+    @staticmethod
+    def _set_end(execution: Any, status: str, error: str | None, cause: str | None) -> None:
         from moto.stepfunctions.parser.api import ExecutionStatus
 
         execution.exec_status = ExecutionStatus(status)
         execution.stop_date = _now()
         execution.error, execution.cause = error, cause
-        self._tell(execution)
 
     def _tell_of_executions(self) -> None:
         from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication
@@ -154,8 +164,11 @@ class Workflows:
         @wraps(end)
         def terminated(communication: Any) -> None:
             execution = communication.execution
-            if execution.status == "RUNNING":
-                end(communication)
+            with self._ending:
+                is_its_end = execution.status == "RUNNING"
+                if is_its_end:
+                    end(communication)
+            if is_its_end:
                 self._tell(execution)
 
         @wraps(run)
@@ -166,7 +179,8 @@ class Workflows:
                 run(worker)
             except Exception as defect:
                 logging.getLogger(__name__).exception("defect of the interpreter")
-                self._end(execution, "FAILED", "States.Runtime", f"{defect}")
+                self._set_end(execution, "FAILED", "States.Runtime", f"{defect}")
+                self._tell(execution)
                 raise
 
         BaseExecutionWorkerCommunication.terminated = terminated

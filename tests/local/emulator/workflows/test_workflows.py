@@ -6,11 +6,18 @@ import json
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from threading import Thread
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.stepfunctions.parser.api import ExecutionStatus
+from moto.stepfunctions.parser.asl.eval.program_state import (
+    ProgramEnded,
+    ProgramState,
+    ProgramStopped,
+)
 
 from local.emulator import EmbeddedAws
 from local.emulator.pace import Pace
@@ -376,6 +383,69 @@ def test_the_start_of_an_execution_is_told_before_it_begins(
     worker._execution_logic(Mock(_execution_communication=Mock(execution="RUNNING")))
 
     assert told == ["RUNNING", "it begins"]
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The statuses that are told in this process."""
+    told: list[str] = []
+    monkeypatch.setattr(Workflows, "_tell", lambda _, of: told.append(of.status))
+    return told
+
+
+def _about_to_be_stopped(state: ProgramState, stop: Callable[[Any], None]) -> Any:
+    """An execution that runs still, though its program may have got to its end."""
+
+    class Execution:
+        exec_status, exec_worker = ExecutionStatus.RUNNING, Mock()
+
+        @property
+        def status(self) -> str:
+            return str(self.exec_status.value)
+
+        def stop(self, **_reason: Any) -> None:
+            stop(self)
+
+    execution = Execution()
+    execution.exec_worker.env.program_state.return_value = state
+    return execution
+
+
+def test_an_execution_that_has_come_to_its_end_is_not_stopped(told: list[str]) -> None:
+    def end(execution: Any) -> None:
+        execution.exec_status = ExecutionStatus.SUCCEEDED
+
+    execution = _about_to_be_stopped(ProgramEnded(), end)
+
+    Workflows(Mock(), Mock(), Pace())._stop(execution, None, None)
+
+    assert (execution.status, told) == ("SUCCEEDED", [])
+
+
+def test_an_execution_that_is_stopped_is_told_of_once(
+    told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from moto.stepfunctions.parser.backend import execution, execution_worker
+
+    ending = execution.BaseExecutionWorkerCommunication
+    monkeypatch.setattr(ending, "terminated", lambda _: None)
+    worker = execution_worker.ExecutionWorker
+    monkeypatch.setattr(worker, "_execution_logic", worker._execution_logic)
+    workflows = Workflows(Mock(), Mock(), Pace())
+    workflows._tell_of_executions()
+    threads: list[Thread] = []
+
+    def come_to_an_end(stopped: Any) -> None:
+        threads.append(Thread(target=ending.terminated, args=(Mock(execution=stopped),)))
+        threads[0].start()
+        threads[0].join(0.2)
+
+    stopped = _about_to_be_stopped(ProgramStopped(Mock(), None, None), come_to_an_end)
+
+    workflows._stop(stopped, None, None)
+
+    threads[0].join()
+    assert told == ["ABORTED"]
 
 
 def test_a_stack_has_a_state_machine(
