@@ -6,6 +6,7 @@ It is read when a deployment has ended, and kept beside its history: an embedded
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -128,13 +129,22 @@ def _alarms(
         ScanBy="TimestampAscending",
     )
     for item in (item for page in pages for item in page["AlarmHistoryItems"]):
-        name, state = item["AlarmName"], json.loads(item["HistoryData"])["newState"]
+        # As floats: what is larger than any of them is infinite then, and told as none.
+        name, history = item["AlarmName"], json.loads(item["HistoryData"], parse_int=float)
+        state = history["newState"]
         if state["stateValue"] == "ALARM" and (name in named or (own and name.startswith(own))):
-            data = state.get("stateReasonData") or {}
+            given = state.get("stateReasonData")
+            data = given if isinstance(given, dict) else {}
             yield {
                 "name": name,
                 "time": item["Timestamp"].isoformat(),
-                "values": data.get("recentDatapoints", []),
-                "threshold": data.get("threshold"),
+                "values": _numbers(data.get("recentDatapoints")),
+                "threshold": next(iter(_numbers([data.get("threshold")])), None),
                 "reason": state.get("stateReason", ""),
             }
+
+
+def _numbers(given: object) -> list[float]:
+    """Return the numbers of what may be any JSON: who calls SetAlarmState writes it."""
+    listed = given if isinstance(given, list) else []
+    return [each for each in listed if isinstance(each, float) and math.isfinite(each)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -143,6 +144,41 @@ def test_the_page_shows_traffic_the_limit_and_the_way_back(tmp_path: Path) -> No
     assert ">2 times<" in page
     assert ">back after 15.0 s<" in page
     assert "somebody-elses" not in page
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        7,
+        "by hand",
+        [1],
+        {"threshold": "n/a", "recentDatapoints": 7},
+        {"threshold": math.nan, "recentDatapoints": [1]},
+        {"threshold": 1, "recentDatapoints": [None, "n/a", True, math.inf, math.nan, 10**400]},
+    ],
+    ids=lambda data: repr(data)[:40],
+)
+@pytest.mark.usefixtures("settings")
+def test_an_alarm_that_somebody_sets_with_data_of_their_own_is_told_by_its_reason(
+    tmp_path: Path, data: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def paginate(cloudwatch: FakeCloudWatch, **_request: Any) -> Iterator[dict[str, Any]]:
+        state = {"stateValue": "ALARM", "stateReason": "tried by hand", "stateReasonData": data}
+        item = {
+            "AlarmName": f"{NEW}-latency",
+            "Timestamp": STARTED + timedelta(seconds=6),
+            "HistoryData": json.dumps({"newState": state}),
+        }
+        yield {"AlarmHistoryItems": [item] if cloudwatch.region == "eu-west-1" else []}
+
+    monkeypatch.setattr(FakeCloudWatch, "paginate", paginate)
+    history = gone_back()
+
+    page = write_deployment(
+        tmp_path / "d", history.description, history.events, FakeClients()
+    ).read_text()
+
+    assert "tried by hand" in page
 
 
 @pytest.mark.usefixtures("settings")
