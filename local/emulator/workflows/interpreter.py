@@ -101,6 +101,7 @@ def parse_once() -> None:
     most of the time of an execution.
     """
     from moto.stepfunctions.parser.asl.component.common.path import result_path
+    from moto.stepfunctions.parser.asl.component.eval_component import EvalComponent
     from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
     from moto.stepfunctions.parser.asl.utils import json_path
     from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
@@ -112,6 +113,9 @@ def parse_once() -> None:
     ExecutionWorker._get_evaluation_entrypoint = lambda worker: program_of(
         worker._evaluation_details.state_machine_details.definition
     )
+    # Under which an execution counts its retries: moto makes it when it is first asked for, and two
+    # executions that ask at once would each change the other's.
+    EvalComponent.heap_key = property(lambda component: str(id(component)))
     for module in (json_path, result_path):
         module.parse = cache(module.parse)
 

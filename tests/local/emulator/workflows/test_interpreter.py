@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime
+from threading import Event
 from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.asl.antlr.runtime.ASLParser import ASLParser
+from moto.stepfunctions.parser.asl.component import eval_component
+from moto.stepfunctions.parser.asl.component.common.retry.max_attempts_decl import MaxAttemptsDecl
 from moto.stepfunctions.parser.asl.eval import states
 from moto.stepfunctions.parser.asl.parse.asl_parser import ASLParserException
 
 from benchmarks.faults.serving.interpreter import ACCOUNT, ExecutionOutcome, Interpreter
-from local.emulator.workflows.interpreter import copy_documents_directly
+from local.emulator.workflows.interpreter import copy_documents_directly, parse_once
 
 _ARN = f"arn:aws:states:us-east-1:{ACCOUNT}:execution:machine:1"
 
@@ -43,6 +47,30 @@ def test_a_definition_is_parsed_once_and_read_anew_for_each_input(
 
     assert [each["chosen"] for each in outputs] == [1, [2]]
     assert len(parsed) == 1
+
+
+def test_executions_that_begin_to_count_at_once_count_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    parse_once()
+    counted, keys = MaxAttemptsDecl(), iter(("earlier", "later"))
+    both_ask, one_counts = Event(), Event()
+
+    def long_uid() -> str:
+        key = next(keys)
+        if key == "later":
+            both_ask.set()
+        (both_ask if key == "earlier" else one_counts).wait(20)
+        return key
+
+    monkeypatch.setattr(eval_component, "long_uid", long_uid)
+    with ThreadPoolExecutor(2) as executions:
+        asked = [executions.submit(lambda: counted.heap_key) for _ in range(2)]
+        wait(asked, return_when=FIRST_COMPLETED)
+        one_counts.set()
+        first, second = (each.result() for each in asked)
+
+    assert first == second == counted.heap_key
 
 
 def test_a_definition_that_is_none_is_refused_each_time() -> None:
