@@ -344,6 +344,8 @@ class _LatePrivateKey:
         return self._make()
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # as asked of a copy that has nothing yet: it is none of a key
+            raise AttributeError(name)
         return getattr(self._made, name)
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+
 import boto3
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from moto import mock_aws
+from moto.kms.models import kms_backends
 from moto.s3.responses import S3Response
 from moto.sagemaker.responses import SageMakerResponse
 
@@ -62,10 +65,13 @@ def test_a_key_that_encrypts_has_no_private_one(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(rsa, "generate_private_key", generate_private_key)
     with mock_aws():
         client = boto3.client("kms", "eu-west-1")
-        client.create_key()
+        created = client.create_key()["KeyMetadata"]
+        key = kms_backends[created["AWSAccountId"]]["eu-west-1"].keys[created["KeyId"]]
+        copied = copy.deepcopy(key.private_key)
         before = [*made]
         signing = client.create_key(KeySpec="RSA_3072", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
         client.sign(KeyId=signing["KeyId"], Message=b"it", SigningAlgorithm="RSASSA_PSS_SHA_256")
 
     assert before == []
     assert made == [3072]
+    assert type(copied) is type(key.private_key)
